@@ -1,0 +1,38 @@
+# Each target sets up what it needs; the plain commands behind them are in README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro demo test check lock
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: .venv/installed  ## make .venv from requirements.lock; nothing to do when it is current
+
+.venv/installed: requirements.lock tools/path.pth
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info[:2] < (3, 14) else "error: PYTHON: \
+	unsupported version (expected 3.10 to 3.13, got %d.%d); fix: make setup PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Installing TensorFlow, DVC and the rest into .venv: about 2 GB, a minute or two"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	cp tools/path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	touch $@
+
+repro: setup  ## run what changed of the pipeline, on what params.yaml names
+	$(BIN)/dvc repro
+
+demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
+	$(BIN)/python -m tools.demo
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+check: setup  ## lint, and check the format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+lock: setup  ## renew requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.10 --generate-hashes \
+		--no-python-downloads --no-annotate --upgrade --custom-compile-command 'make lock' --output-file requirements.lock

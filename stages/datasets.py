@@ -1,0 +1,146 @@
+"""What datasets.yaml may say: an entry for each data set, downloaded from mirrors or generated.
+
+Either way a data set arrives as four gzip-compressed IDX files, a role each.
+"""
+
+import unicodedata
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from stages import schema, strict_yaml
+from stages.command import InputError, Problem
+from stages.schema import Name, Strict
+
+PATH = Path("datasets.yaml")
+
+MOST_ARCHIVE_BYTES = 4 << 30
+
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Count = Annotated[int, Field(ge=10, le=10_000_000)]
+
+
+class Archive(Strict):
+    """One file as every mirror must serve it."""
+
+    file: FileName
+    size: Annotated[int, Field(ge=1, le=MOST_ARCHIVE_BYTES)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Archives(Strict):
+    train_images: Archive
+    train_labels: Archive
+    test_images: Archive
+    test_labels: Archive
+
+    @model_validator(mode="after")
+    def differ(self) -> "Archives":
+        roles = list(type(self).model_fields)
+        for fact in ("file", "sha256"):
+            seen: dict[str, str] = {}
+            for role in roles:
+                value = getattr(getattr(self, role), fact).lower()
+                if value in seen:
+                    raise ValueError(f"{seen[value]} and {role} have the same {fact}")
+                seen[value] = role
+        return self
+
+
+class Entry(Strict):
+    """What every data set has."""
+
+    title: Text
+    description: Text
+    licence: Text
+    classes: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=2, max_length=256)]
+    image_shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)]
+
+    @field_validator("classes")
+    @classmethod
+    def name_each_class_once(cls, names: list[str]) -> list[str]:
+        seen: dict[str, int] = {}
+        for index, name in enumerate(names):
+            if not name.isprintable() or name != name.strip():
+                raise ValueError(f"class {index} has characters that can't be shown or blanks around it: {name!r}")
+            folded = unicodedata.normalize("NFC", name).casefold()
+            if folded in seen:
+                raise ValueError(f"classes {seen[folded]} and {index} have the same name: {name}")
+            seen[folded] = index
+        return names
+
+
+class Downloaded(Entry):
+    """A data set whose archives are brought from mirrors, tried in turn."""
+
+    source: Literal["download"]
+    mirrors: Annotated[list[Text], Field(min_length=1, max_length=20)]
+    archives: Archives
+
+    @field_validator("mirrors")
+    @classmethod
+    def trust_each_mirror_once(cls, mirrors: list[str]) -> list[str]:
+        for index, mirror in enumerate(mirrors):
+            parts = urlsplit(mirror)
+            if parts.scheme != "https" or not parts.hostname:
+                raise ValueError(f"mirror {index} is not an https address with a host")
+            if parts.username or parts.password:
+                raise ValueError(f"mirror {index} has a user name or a password in it")
+            if mirror.rstrip("/") in (m.rstrip("/") for m in mirrors[:index]):
+                raise ValueError(f"mirror {index} stands there twice")
+        return mirrors
+
+    def files(self) -> dict[str, str]:
+        """Return the file name of each role."""
+        return {role: archive.file for role, archive in self.archives}
+
+
+class Images(Strict):
+    """How many images to draw."""
+
+    train: Count
+    test: Count
+
+
+class Generated(Entry):
+    """A data set that is drawn here, from a seed."""
+
+    source: Literal["generate"]
+    seed: Seed
+    images: Images
+
+    def files(self) -> dict[str, str]:
+        """Return the file name of each role."""
+        return {
+            "train_images": "train-images-idx3-ubyte.gz",
+            "train_labels": "train-labels-idx1-ubyte.gz",
+            "test_images": "t10k-images-idx3-ubyte.gz",
+            "test_labels": "t10k-labels-idx1-ubyte.gz",
+        }
+
+
+AnyEntry = Annotated[Downloaded | Generated, Field(discriminator="source")]
+
+
+def load(path: Path = PATH) -> dict[str, Downloaded | Generated]:
+    """Return all of datasets.yaml. Raises InputError with every problem in it."""
+    return schema.check(strict_yaml.load(path), dict[Name, AnyEntry], path)
+
+
+def entry(name: str, path: Path = PATH) -> Downloaded | Generated:
+    """Return one entry of datasets.yaml, and look at no other. Raises InputError with every problem in it."""
+    entries = strict_yaml.load(path)
+    require(name, entries, path)
+    return schema.check(entries[name], AnyEntry, path, under=name)
+
+
+def require(name: str, entries: dict, path: Path = PATH) -> None:
+    """Raise InputError unless there is an entry of that name."""
+    if name not in entries:
+        what = f"no such data set{schema.nearest(name, entries)}"
+        fix = f"choose one of {path} in params.yaml, then dvc repro"
+        raise InputError(Problem("params.yaml: dataset.name", what, fix, schema.one_of(entries), name))

@@ -1,0 +1,277 @@
+"""Synthetic pictures of clothing, drawn from a seed: the data set that this project carries within itself.
+
+They are outlines of made-up proportions, shades and patterns, not photographs, and stand in for Fashion-MNIST where
+there is no network: in a first run, a test, a demonstration. Ten classes of the same kinds in the same order, hard to
+tell apart in the same places (a shirt from a coat, a sneaker from an ankle boot), give the pipeline something to get
+wrong. A score on them says that the pipeline works, and nothing about photographs of clothes.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from stages import datasets, idx
+
+SIDE = 28
+OVERSAMPLING = 4  # drawn so many times larger, then averaged: that is what smooths the edges
+SPLITS = ("train", "test")
+
+Random = np.random.RandomState
+Point = tuple[float, float]
+
+
+def write(entry: datasets.Generated, folder: Path) -> None:
+    """Draw both splits and write them to the four IDX files that the entry names, printing a line for each."""
+    files = entry.files()
+    for split in SPLITS:
+        images, labels = draw(getattr(entry.images, split), seed=entry.seed, split=split)
+        for role, array in ((f"{split}_images", images), (f"{split}_labels", labels)):
+            idx.write(folder / files[role], array)
+            print(f"{files[role]}: drawn, {' x '.join(map(str, array.shape))}")
+
+
+def draw(count: int, *, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return images uint8 (count, 28, 28), white on black, and labels uint8 (count,) in [0, 9].
+
+    Every ten images are the ten classes in random order: classes are balanced to within one image, and fewer images are
+    the beginning of more. The bytes depend on seed, split and count alone. Raises ValueError for a split other than
+    "train" and "test".
+    """
+    images, labels = np.empty((count, SIDE, SIDE), np.uint8), np.empty(count, np.uint8)
+    for start in range(0, count, len(WARDROBE)):
+        random = _stream(seed, SPLITS.index(split), start // len(WARDROBE))
+        order = random.permutation(len(WARDROBE))[: count - start]
+        for index, label in enumerate(order, start):
+            images[index], labels[index] = _picture(WARDROBE[label], random), label
+    return images, labels
+
+
+def _stream(*key: int) -> Random:
+    """Return the stream of random numbers of a key.
+
+    RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change with any release
+    (NEP 19). It is seeded by way of SeedSequence, so that keys which are close give streams which are not.
+    """
+    return Random(np.random.MT19937(np.random.SeedSequence(key)))
+
+
+class Pen:
+    """Draws on a black square in a random pose: a little larger or smaller, moved and leaning.
+
+    The origin is the middle of the picture, x runs to the right, y down, and the unit is a pixel of the finished
+    picture. A tone is a share in [0, 1] of the garment's brightness.
+    """
+
+    def __init__(self, random: Random):
+        self.image = Image.new("L", (SIDE * OVERSAMPLING, SIDE * OVERSAMPLING))
+        self._canvas = ImageDraw.Draw(self.image)
+        width, height = random.uniform(0.95, 1.06, 2)
+        self._pose = OVERSAMPLING * np.array([[width, 0], [random.uniform(-0.05, 0.05), height]])
+        self._middle = OVERSAMPLING * (SIDE / 2 + random.uniform(-0.7, 0.7, 2))
+
+    def fill(self, outline: list[Point], tone: float) -> None:
+        self._canvas.polygon(self._placed(outline), round(255 * tone))
+
+    def line(self, points: list[Point], tone: float, width: float = 0.75) -> None:
+        self._canvas.line(self._placed(points), round(255 * tone), round(OVERSAMPLING * width))
+
+    def _placed(self, points: list[Point]) -> list[tuple[int, int]]:
+        # Whole numbers, so that no platform's last bit decides where an edge falls.
+        return list(map(tuple, np.rint(np.array(points) @ self._pose + self._middle).astype(int).tolist()))
+
+
+def _reflected(points: list[Point]) -> list[Point]:
+    return [(-x, y) for x, y in points]
+
+
+def _mirrored(right: list[Point]) -> list[Point]:
+    """Return the symmetric outline of which the right half is given, from top to bottom."""
+    return right + _reflected(right)[::-1]
+
+
+def _rounded(outline: list[Point]) -> list[Point]:
+    """Cut each corner of a closed outline at a quarter of its edges, twice (Chaikin's algorithm, 1974)."""
+    for _ in range(2):
+        edges = zip(outline, outline[1:] + outline[:1], strict=True)
+        outline = [
+            (near * x + (1 - near) * next_x, near * y + (1 - near) * next_y)
+            for (x, y), (next_x, next_y) in edges
+            for near in (0.75, 0.25)
+        ]
+    return outline
+
+
+def _torso(
+    pen: Pen, random: Random, *, shoulder, chest, waist, hem, length, sleeve, reach, cuff, neck, depth,
+    collar, buttons, hood, motif,
+) -> None:  # fmt: skip
+    """Draw what hangs from the shoulders: half-widths from top to bottom, the sleeves' drop and reach, the neckline."""
+    top, yoke, armpit, bottom = -13.0, -11.6, -6.0, length - 13.0
+    fabric = random.uniform(0.85, 1)
+    if sleeve > 0:
+        across, down = cuff * np.array([sleeve, reach]) / np.hypot(sleeve, reach)
+        end, elbow = (shoulder + reach, yoke + sleeve), (shoulder + 0.65 * reach, yoke + 0.4 * sleeve)
+        arm = [(neck, top), (shoulder, yoke), elbow, end, (end[0] - across, end[1] + down), (chest, armpit)]
+        for outline in (arm, _reflected(arm)):
+            pen.fill(outline, fabric * random.uniform(0.75, 1))
+    middle = (waist, (armpit + bottom) / 2)
+    pen.fill(_mirrored([(neck, top), (shoulder, yoke), (chest, armpit), middle, (hem, bottom)]), fabric)
+    if motif:
+        for x, y, wide in random.uniform([-3, -5, 0.5], [3, 0, 2.5], (5, 3)):
+            pen.line([(x - wide, y), (x + wide, y)], random.uniform(0.1, 1), 1)
+    if hood:
+        pen.fill(_rounded(_mirrored([(neck + 2, top - 1), (neck + 2, top + depth + 2), (0, top + depth + 4)])), 0.7)
+    pen.fill(_mirrored([(neck, top - 0.5), (0.7 * neck, top + 0.7 * depth), (0.2 * neck, top + depth)]), 0.3)
+    if buttons:
+        pen.line([(0, top + depth), (0, bottom)], 0.35)
+        for y in np.arange(top + depth + 2, bottom - 1, 3.5):
+            pen.line([(0.9, y), (0.9, y + 0.5)], 0.3, 0.5)
+    if collar:
+        flap = [(neck, top - 1), (0, top + depth + 0.5), (neck + 1, top + depth + 1.5)]
+        for outline in (flap, _reflected(flap)):
+            pen.fill(outline, 1)
+
+
+def _trouser(pen: Pen, random: Random, *, waist, hip, crotch, knee, hem, gap, length) -> None:
+    """Draw trousers: half-widths at waist and hip, widths of a leg at knee and hem, half the gap between the legs."""
+    top, bottom, fabric = -13.3, length - 13.3, random.uniform(0.85, 1)
+    leg = [(0, top), (waist, top), (hip, -8), (0.5 * hip + knee, 1), (gap + hem, bottom), (gap, bottom), (0, crotch)]
+    for outline in (leg, _reflected(leg)):
+        pen.fill(outline, fabric * random.uniform(0.9, 1))
+    pen.line([(-waist, top + 0.7), (waist, top + 0.7)], 0.7)
+    pen.line([(0, top + 1.3), (0, crotch)], 0.7, 0.5)
+
+
+def _footwear(pen: Pen, random: Random, *, length, shaft, vamp, instep, throat, heel, sole, straps, laces) -> None:
+    """Draw a shoe with its toe to the left: heights, and how far from toe to heel the instep and the throat begin."""
+    heel, block, fabric = max(heel, 0), random.uniform(1.2, 5), random.uniform(0.75, 1)
+    ground = (shaft + sole + heel) / 2
+
+    def at(along: float, height: float) -> Point:
+        """Return the point a share of the way from toe to heel, and so high over the bed, which rises to the heel."""
+        rise = heel * min(max((along - 0.35) / 0.4, 0), 1)
+        return (along - 0.5) * length, ground - sole - rise - height
+
+    if straps:
+        for strap in _straps(at, random, vamp, shaft):
+            pen.line(strap, fabric, random.uniform(0.8, 1.8))
+    else:
+        front = [at(0, 0), at(0, 0.5 * vamp), at(0.12, vamp), at(instep, 1.2 * vamp), at(throat, shaft)]
+        back = [at(throat, shaft), at(0.97, shaft), at(0.97, shaft), at(1, 0), at(1, 0)]
+        pen.fill(_rounded(front + back), fabric)
+    if laces and not straps:
+        for share in (0.25, 0.5, 0.75):
+            along, height = instep + share * (throat - instep), vamp + share * (shaft - vamp)
+            pen.line([at(along, height), at(along + 0.06, height - 1.5)], 0.4, 0.5)
+    bed, tread = [at(along, 0) for along in (0, 0.35, 0.75, 1)], random.choice([0.3, 0.7, 1])
+    pen.fill(bed + [(x, y + sole) for x, y in reversed(bed)], tread)
+    if heel > 0:
+        right, up = length / 2, ground - heel
+        pen.fill([(right - block - 1, up), (right, up), (right, ground), (right - block, ground)], tread)
+
+
+def _straps(at: Callable[[float, float], Point], random: Random, vamp: float, shaft: float) -> Iterator[list[Point]]:
+    """Yield arches over the foot, and more often than not one round the ankle."""
+    for _ in range(random.randint(2, 5)):
+        start, wide, high = random.uniform([0, 0.15, 0.8 * vamp], [0.6, 0.4, 1.5 * vamp])
+        yield [at(start, 0), at(start + 0.3 * wide, high), at(start + 0.8 * wide, high), at(start + wide, 0)]
+    if random.uniform() < 0.6:
+        yield [at(0.98, 0), at(0.95, shaft), at(0.72, 0.8 * shaft), at(0.8, 0)]
+
+
+def _bag(pen: Pen, random: Random, *, top, bottom, height, handle, grip, flap, clasp, soft) -> None:
+    """Draw a bag: half-widths at top and bottom, its height, the handle's height and half-width."""
+    low = (height + 0.7 * max(handle, 0)) / 2
+    high, fabric = low - height, random.uniform(0.8, 1)
+    if handle > 0:
+        arc = [(0.4 * grip, high - handle), (0.85 * grip, high - 0.6 * handle), (grip, high + 1)]
+        pen.line(_reflected(arc)[::-1] + arc, 0.8, random.uniform(0.6, 1.3))
+    body = _mirrored([(top, high), (bottom, low)])
+    pen.fill(_rounded(body) if soft else body, fabric)
+    if flap:
+        pen.fill(_mirrored([(top, high), (0.95 * top, high + 0.4 * height), (0, high + 0.55 * height)]), 0.75 * fabric)
+    if clasp:
+        pen.fill(_mirrored([(1.2, high + 0.45 * height), (1.2, high + 0.6 * height)]), 0.3)
+
+
+class Garment(NamedTuple):
+    """What a class looks like: the function that draws it, how often it has a pattern, and that function's arguments.
+
+    Of the arguments, a pair is the range of a measure in pixels or shares, a single number the probability of a part.
+    A part whose measure falls below nought is left out.
+    """
+
+    shape: Callable[..., None]
+    patterned: float
+    style: dict[str, tuple[float, float] | float]
+
+
+# In the order of the labels; their names are in datasets.yaml.
+# fmt: off
+WARDROBE = (
+    Garment(_torso, 0.35, dict(  # T-shirt/top
+        shoulder=(5.8, 8.3), chest=(5.2, 7.6), waist=(5, 7.6), hem=(5.2, 8), length=(23.5, 26.2), sleeve=(-1, 11),
+        reach=(2.3, 4), cuff=(2.5, 4), neck=(2.3, 4), depth=(1, 4), collar=0.1, buttons=0.06, hood=0.01, motif=0.3)),
+    Garment(_trouser, 0.2, dict(  # Trouser
+        waist=(3.5, 5.5), hip=(4, 6), crotch=(-7, -3), knee=(1.5, 3), hem=(2, 3.5), gap=(0.2, 2.7), length=(24, 26.7))),
+    Garment(_torso, 0.3, dict(  # Pullover
+        shoulder=(6.5, 8.5), chest=(6, 8), waist=(6, 8), hem=(5.5, 8), length=(22.5, 26), sleeve=(15, 23),
+        reach=(2.5, 4.8), cuff=(2, 3.2), neck=(2, 4), depth=(0.8, 4), collar=0.15, buttons=0.15, hood=0.1, motif=0.2)),
+    Garment(_torso, 0.35, dict(  # Dress
+        shoulder=(3.5, 7.8), chest=(3.5, 7), waist=(3, 6.5), hem=(3.5, 8.5), length=(24.5, 26.5), sleeve=(-8, 18),
+        reach=(1, 4), cuff=(1.5, 3), neck=(1.5, 3.5), depth=(1, 5), collar=0.1, buttons=0.12, hood=0.01, motif=0.05)),
+    Garment(_torso, 0.25, dict(  # Coat
+        shoulder=(6, 8.5), chest=(5.5, 8), waist=(5.3, 8), hem=(5.7, 8.5), length=(23, 26.5), sleeve=(17, 25),
+        reach=(2, 4.5), cuff=(2, 3.5), neck=(2, 3.5), depth=(1.5, 5), collar=0.55, buttons=0.7, hood=0.3, motif=0.05)),
+    Garment(_footwear, 0.2, dict(  # Sandal
+        length=(24, 26.5), shaft=(2.5, 9), vamp=(2, 4.5), instep=(0.2, 0.4), throat=(0.5, 0.7),
+        heel=(-6, 9), sole=(1, 2.2), straps=0.85, laces=0.05)),
+    Garment(_torso, 0.35, dict(  # Shirt
+        shoulder=(6.3, 8.5), chest=(5.5, 8), waist=(5.3, 8), hem=(5.5, 8.2), length=(23, 26.2), sleeve=(5, 21),
+        reach=(2, 4.5), cuff=(2, 3.7), neck=(2, 3.7), depth=(1, 4.5), collar=0.65, buttons=0.75, hood=0.05, motif=0.1)),
+    Garment(_footwear, 0.15, dict(  # Sneaker
+        length=(24.5, 26.5), shaft=(5, 11), vamp=(2.5, 4.5), instep=(0.2, 0.4), throat=(0.5, 0.7),
+        heel=(-2, 1), sole=(1.2, 3), straps=0.03, laces=0.6)),
+    Garment(_bag, 0.25, dict(  # Bag
+        top=(8, 12.5), bottom=(8.5, 13), height=(9, 21), handle=(-4, 11), grip=(3, 8), flap=0.4, clasp=0.4, soft=0.4)),
+    Garment(_footwear, 0.1, dict(  # Ankle boot
+        length=(22.5, 26.5), shaft=(9, 20), vamp=(4, 6), instep=(0.3, 0.42), throat=(0.42, 0.56),
+        heel=(-2, 6), sole=(0.8, 2.5), straps=0.02, laces=0.3)),
+)
+# fmt: on
+
+
+def _picture(garment: Garment, random: Random) -> np.ndarray:
+    """Return a picture of a garment, uint8 (28, 28)."""
+    pen = Pen(random)
+    chosen = {
+        name: random.uniform(*value) if isinstance(value, tuple) else random.uniform() < value
+        for name, value in garment.style.items()
+    }
+    garment.shape(pen, random, **chosen)
+    tones = np.asarray(pen.image.reduce(OVERSAMPLING), float)
+    image = tones * _shading(random) * (1.2 - 0.9 * random.uniform() ** 2)
+    if random.uniform() < garment.patterned:
+        image *= _pattern(random)
+    image += random.uniform(-10, 10, image.shape) * (tones > 0)  # grain, and a background that stays black
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+
+
+def _shading(random: Random) -> np.ndarray:
+    """Return the play of light on folds, float (28, 28) in [0.7, 1.1]: soft changes across and down the picture."""
+    knots = np.linspace(0, SIDE - 1, 6)
+    across, down = (np.interp(np.arange(SIDE), knots, random.uniform(0.85, 1.05, 6)) for _ in range(2))
+    return np.outer(down, across)
+
+
+def _pattern(random: Random) -> np.ndarray:
+    """Return what a pattern leaves of the brightness, float (28, 28) in [0.1, 1]: stripes, checks or speckles."""
+    dark, width = random.uniform(0.4, 0.8), random.uniform(1, 3)
+    stripes = np.where(np.arange(SIDE) // width % 2, dark, 1)
+    plain = np.ones(SIDE)
+    speckles = random.uniform(dark - 0.3, 1, (SIDE, SIDE))
+    patterns = (np.outer(stripes, plain), np.outer(plain, stripes), np.outer(stripes, stripes), speckles)
+    return patterns[random.choice(4, p=[0.35, 0.15, 0.2, 0.3])]

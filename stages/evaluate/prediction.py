@@ -1,0 +1,27 @@
+"""From networks and images to probabilities that can be trusted to be such."""
+
+import numpy as np
+
+from stages.command import DataError, Problem
+from stages.runtime import keras
+
+
+def predict(networks: list[keras.Model], images: np.ndarray, classes: int, batch_size: int) -> np.ndarray:
+    """Return the probabilities of all images, float32 (replicates, n, classes), by each network in turn.
+
+    Raises DataError where a network is not made for these images and classes, or gives something else than numbers.
+    """
+    expected = (None, *images.shape[1:]), (None, classes)
+    for replicate, network in enumerate(networks):
+        if (network.input_shape, network.output_shape) != expected:
+            got = f"{network.input_shape} to {network.output_shape}"
+            raise _unusable(replicate, "made for other data", f"{expected[0]} to {expected[1]}", got)
+    probabilities = np.stack([network.predict(images, batch_size=batch_size, verbose=0) for network in networks])
+    for replicate, each in enumerate(probabilities):
+        if not np.isfinite(each).all():
+            raise _unusable(replicate, "gives no probabilities", "finite numbers", "NaN or infinity")
+    return probabilities
+
+
+def _unusable(replicate: int, what: str, expected: str, got: str) -> DataError:
+    return DataError(Problem(f"network of replicate {replicate}", what, "dvc repro --force train", expected, got))

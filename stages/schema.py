@@ -1,0 +1,142 @@
+"""Parsed YAML held against a pydantic model; every problem of a file is reported at once, in our own words."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from stages.command import InputError, Problem
+
+
+class Strict(BaseModel):
+    """A section of a file: no key more, no key less, no value of another type, no NaN and no infinity."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# The name of a data set: it becomes part of addresses and file names, so nothing else is let through.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+Model = TypeVar("Model")
+
+
+def check(value: object, model: type[Model], path: Path, *, under: str = "") -> Model:
+    """Return `value`, which stands in `path` below `under`, as a `model`. Raises InputError with every problem."""
+    adapter = TypeAdapter(model)
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        schema = adapter.json_schema()
+        raise InputError(*(_problem(e, schema, path, under) for e in error.errors(include_url=False))) from error
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return names as prose: `a`, `a or b`, `a, b or c`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """Return `: did you mean x?` for the name most like `name`, or nothing."""
+    close = get_close_matches(str(name), list(names), n=1)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+def _problem(error: ErrorDetails, schema: dict[str, Any], path: Path, under: str) -> Problem:
+    loc, kind = error["loc"], error["type"]
+    if kind.startswith("union_tag"):  # the discriminator of a union is missing or unknown: that key is what is wrong
+        tag = error["ctx"]["discriminator"].strip("'")
+        error = error | {"input": error["input"].get(tag)}
+        loc, kind = (*loc, tag), "missing" if kind == "union_tag_not_found" else "literal_error"
+    node, key = _node(schema, loc)
+    expected, got = _described(node, schema), _shown(error["input"])
+    if kind == "missing":
+        what, got = "missing", "nothing"
+    elif kind == "extra_forbidden":
+        keys = list(_node(schema, loc[:-1])[0].get("properties", {}))
+        what, expected, got = f"unknown key{nearest(loc[-1], keys)}", one_of(keys), str(loc[-1])
+    elif kind == "literal_error":
+        what = f"unknown choice{nearest(error['input'], node.get('enum', []))}"
+    elif kind == "finite_number":
+        what = "not a finite number"
+    elif kind == "value_error":
+        what, expected, got = str(error["ctx"]["error"]), "", ""
+    elif kind.endswith("_type"):
+        what = "wrong type: put it in quotes" if kind == "string_type" and got[0].isdigit() else "wrong type"
+    elif kind == "string_pattern_mismatch":
+        what = "wrong form"
+    else:
+        what = "out of range"
+    place = ".".join(filter(None, [under, key]))
+    subject = f"{path}: {place}" if place else str(path)
+    return Problem(subject, what, f"edit {path}, then dvc repro", expected, got)
+
+
+def _node(schema: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[dict[str, Any], str]:
+    """Return the JSON Schema of the value at `loc`, and `loc` as the key that a user would look for.
+
+    A location names the branch of a union as if it were a key; that part leads deeper into the schema and not into the
+    file, so it is left out of the key.
+    """
+    node, key = _resolved(schema, schema), []
+    for part in loc:
+        choice = node.get("discriminator", {})
+        if part in choice.get("mapping", {}):
+            node = _resolved({"$ref": choice["mapping"][part]}, schema)
+            continue
+        key.append(str(part))
+        if part == choice.get("propertyName"):
+            node = {"enum": list(choice["mapping"])}
+        elif loc[-1] == "[key]":  # not a value but its key is wrong
+            return {"type": "string", "pattern": next(iter(node["patternProperties"]))}, ".".join(key)
+        else:
+            others = [*node.get("patternProperties", {}).values(), node.get("items", {})]
+            node = _resolved(node.get("properties", {}).get(part) or others[0], schema)
+    return node, ".".join(key)
+
+
+def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    reference = node.get("$ref")
+    return schema["$defs"][reference.removeprefix("#/$defs/")] if reference else node
+
+
+_KINDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+
+def _described(node: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Say in words what a JSON Schema node asks for."""
+    if "enum" in node or "const" in node:
+        return one_of(map(str, node.get("enum", [node.get("const")])))
+    words = [_KINDS.get(node.get("type"), "a mapping")]
+    if "exclusiveMinimum" in node or "minimum" in node:
+        low = f"{node['minimum']} <=" if "minimum" in node else f"{node['exclusiveMinimum']} <"
+        high = f"<= {node['maximum']}" if "maximum" in node else f"< {node['exclusiveMaximum']}"
+        words.append(f"{low} x {high}")
+    if "pattern" in node:
+        words.append(f"like {node['pattern']}")
+    if "maxItems" in node:
+        words.append(f"of {node['minItems']} to {node['maxItems']} items,")
+    if "maxLength" in node:
+        words.append(f"of {node['minLength']} to {node['maxLength']} characters")
+    if "items" in node:
+        words.append(f"each {_described(_resolved(node['items'], schema), schema)}")
+    return " ".join(words)
+
+
+def _shown(value: object) -> str:
+    """Return a value as one would write it in YAML, cut where it is long."""
+    if isinstance(value, bool) or value is None:
+        text = {True: "true", False: "false", None: "nothing"}[value]
+    else:
+        text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,121 @@
+"""YAML read so that it means one thing: what DVC reads (YAML 1.2) and PyYAML reads (YAML 1.1) agree, or it is refused.
+
+DVC decides from its own reading of params.yaml what reruns. If ours differed, a stage could train on a value other than
+the one DVC recorded.
+"""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from stages.command import InputError, Problem
+
+MOST_BYTES = 64 * 1024
+
+_NUMBER = {
+    "tag:yaml.org,2002:int": r"[-+]?(?:0|[1-9][0-9]*)",
+    "tag:yaml.org,2002:float": r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+}
+_WORD = {
+    "tag:yaml.org,2002:null": r"~|null|Null|NULL|",
+    "tag:yaml.org,2002:bool": r"true|True|TRUE|false|False|FALSE",
+}
+# What one of the two parsers takes for a boolean, a number, a time or a date, and the other may not.
+_AMBIGUOUS = re.compile(
+    r"(?:y|n|yes|no|on|off)|[-+]?0[xob][0-9a-f_]*|[-+]?[0-9_.:]*[0-9][0-9_.:]*(?:e[-+]?[0-9_.]+)?|"
+    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[t\s].*)?|=|<<",
+    re.IGNORECASE,
+)
+
+
+class _Loader(yaml.SafeLoader):
+    """Builds only mappings, lists and scalars; refuses repeated keys, aliases, tags and ambiguous scalars."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's way to start from none
+
+    def compose_node(self, parent, index):
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _error("anchors and aliases are not used here", event.start_mark)
+        if getattr(event, "tag", None):
+            raise _error(f"tags are not used here: {event.tag}", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        lines: dict[object, int] = {}
+        for key_node, _ in node.value:
+            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+            if not isinstance(key, str):
+                raise _error(f"a key that is no text: {key_node.value}", key_node.start_mark)
+            if key in lines:
+                raise _error(f"key {key!r} stands twice, also on line {lines[key]}", key_node.start_mark)
+            lines[key] = line
+        return super().construct_mapping(node, deep)
+
+    def construct_text(self, node):
+        if node.style is None and _AMBIGUOUS.fullmatch(node.value):
+            what = f"YAML readers differ on {node.value}: put it in quotes, or write a plain number, true or false"
+            raise _error(what, node.start_mark)
+        return self.construct_scalar(node)
+
+    def construct_float(self, node):
+        return float(re.sub(r"\.(?=inf|nan)", "", node.value.lower()))
+
+
+for _tag, _pattern in (_NUMBER | _WORD).items():
+    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_text)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_float)
+
+
+def load(path: Path) -> dict[str, object]:
+    """Return the mapping that a YAML file holds.
+
+    Raises InputError, with the line number where there is one, for a file that is missing, larger than 64 KiB, no
+    UTF-8, no YAML, no mapping, or that has a construct which two YAML readers would take differently.
+    """
+    text = _read_text(path)
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise InputError(_problem(path, f"line {mark.line + 1}: {error.problem or error.context}")) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise InputError(_problem(path, f"not readable as YAML: {reason}")) from error
+    if not isinstance(value, dict):
+        raise InputError(_problem(path, "not a mapping of keys to values", "a mapping", _kind(value)))
+    return value
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        fix = f"git checkout -- {path}, or run from the folder that holds it"
+        raise InputError(Problem(str(path), "no such file", fix)) from error
+    if len(data) > MOST_BYTES:
+        raise InputError(_problem(path, "too large", f"at most {MOST_BYTES} bytes", "more"))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(_problem(path, f"not UTF-8 on line {line}")) from error
+    if text.startswith("%") or "\n%" in text:
+        raise InputError(_problem(path, "YAML directives are not used here"))
+    return text
+
+
+def _error(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def _problem(path: Path, what: str, expected: str = "", got: str = "") -> Problem:
+    return Problem(str(path), what, f"edit {path}, then dvc repro", expected, got)

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from stages.command import DataError
+from stages.evaluate import prediction
+from stages.runtime import keras
+
+
+def network(kernel: np.ndarray) -> keras.Model:
+    model = keras.Sequential(
+        [keras.Input((2, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax", use_bias=False)]
+    )
+    model.set_weights([kernel.astype(np.float32)])
+    return model
+
+
+IMAGES = np.random.RandomState(0).uniform(size=(11, 2, 3)).astype(np.float32)
+KERNEL = np.arange(12, dtype=np.float32).reshape(6, 2) / 6
+
+
+def test_all_images_are_predicted_the_last_partial_batch_too():
+    """Eleven images in batches of four, by two networks of which one has the classes the other way round."""
+    exponentials = np.exp(IMAGES.reshape(11, 6) @ KERNEL)
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    probabilities = prediction.predict([network(KERNEL), network(KERNEL[:, ::-1])], IMAGES, classes=2, batch_size=4)
+
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, [expected, expected[:, ::-1]], atol=1e-6)
+
+
+def test_a_network_for_other_images_or_classes_is_refused():
+    with pytest.raises(DataError, match=r"expected \(None, 2, 3\) to \(None, 3\), got \(None, 2, 3\) to \(None, 2\)"):
+        prediction.predict([network(KERNEL)], IMAGES, classes=3, batch_size=4)
+    with pytest.raises(DataError, match="made for other data"):
+        prediction.predict([network(KERNEL)], IMAGES[:, :, :2], classes=2, batch_size=4)
+
+
+def test_a_network_with_nan_weights_is_refused():
+    with pytest.raises(DataError, match="network of replicate 1: gives no probabilities"):
+        prediction.predict([network(KERNEL), network(KERNEL * np.nan)], IMAGES, classes=2, batch_size=4)

@@ -1,0 +1,127 @@
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import models
+from stages.command import DataError
+from stages.runtime import keras
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((2, 2), name="images"), keras.layers.Flatten(name="flatten"), keras.layers.Dense(3, name="d")]
+    return keras.Sequential(layers, name="small")
+
+
+def test_what_differs_between_two_saves_is_taken_out(model, tmp_path):
+    """Another time of saving, other addresses in memory, another order of the members: one canonical file."""
+    model.save(tmp_path / "model.keras")
+    saved = (tmp_path / "model.keras").read_bytes()
+    other = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved)) as source, zipfile.ZipFile(other, "w") as target:
+        for name in reversed(source.namelist()):
+            content = source.read(name).decode("latin-1")
+            if name == "metadata.json":
+                content = json.dumps(json.loads(content) | {"date_saved": "2031-05-06@07:08:09"})
+            if name == "config.json":
+                address = str(next(_values(json.loads(content), "shared_object_id")))
+                content = content.replace(address, "12345")
+            target.writestr(zipfile.ZipInfo(name, (2031, 5, 6, 7, 8, 8)), content.encode("latin-1"))
+
+    assert other.getvalue() != saved
+    assert models.canonical(other.getvalue()) == models.canonical(saved)
+
+
+def _values(node: object, key: str):
+    if isinstance(node, dict):
+        if key in node:
+            yield node[key]
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _values(item, key)
+
+
+def test_another_process_without_our_code_loads_what_was_written(model, tmp_path):
+    images = np.linspace(0, 1, 8, dtype=np.float32).reshape(2, 2, 2)
+    models.write(tmp_path / "model", [model])
+    np.save(tmp_path / "images.npy", images)
+    script = (
+        "import keras, numpy as np\n"
+        "model = keras.models.load_model('model/0.keras')\n"
+        "np.save('predicted.npy', model.predict(np.load('images.npy'), verbose=0))\n"
+    )
+
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
+
+    kernel, bias = model.get_weights()
+    np.testing.assert_allclose(np.load(tmp_path / "predicted.npy"), images.reshape(2, 4) @ kernel + bias, atol=1e-6)
+
+
+def test_replicates_are_read_in_the_order_of_their_numbers(model, tmp_path):
+    networks = [keras.models.clone_model(model) for _ in range(11)]
+    for number, network in enumerate(networks):
+        network.set_weights([np.full((4, 3), number), np.zeros(3)])
+    models.write(tmp_path, networks)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{number}.keras" for number in range(11))
+    assert [int(network.get_weights()[0][0, 0]) for network in models.read(tmp_path)] == list(range(11))
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"PK\x03\x04 cut"])
+def test_what_is_no_model_is_refused_by_name(content, tmp_path):
+    (tmp_path / "0.keras").write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        models.read(tmp_path)
+
+    assert str(caught.value) == (
+        f"{tmp_path / '0.keras'}: not a .keras file (expected a zip archive, got something else); "
+        "fix: dvc checkout --force, or dvc repro --force train"
+    )
+
+
+def test_a_damaged_member_and_an_empty_folder_are_refused(model, tmp_path):
+    with pytest.raises(DataError, match="no networks in this folder"):
+        models.read(tmp_path)
+    models.write(tmp_path, [model])
+    path = tmp_path / "0.keras"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"class_name")] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(DataError, match="can't be loaded"):
+        models.read(tmp_path)
+
+
+def test_the_machine_has_no_say(tmp_path: Path):
+    """A foreign keras.json, backend and threads change nothing; nothing is printed on the way."""
+    (tmp_path / ".keras").mkdir()
+    foreign = {"floatx": "float16", "epsilon": 0.1, "backend": "torch", "image_data_format": "channels_first"}
+    (tmp_path / ".keras/keras.json").write_text(json.dumps(foreign), encoding="utf-8")
+    script = (
+        "from stages.runtime import keras, tf\n"
+        "threads = tf.config.threading\n"
+        "print(keras.backend.backend(), keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format(),"
+        " threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads())\n"
+    )
+    environment = {"PATH": "", "HOME": str(tmp_path), "KERAS_BACKEND": "torch", "TF_NUM_INTRAOP_THREADS": "3"}
+
+    completed = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert completed.stdout == "tensorflow float32 1e-07 channels_last 1 1\n"
+    assert completed.stderr == ""
+    assert [path.name for path in (tmp_path / ".keras").iterdir()] == ["keras.json"]

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+
+from stages.arrays import Split
+from stages.command import InputError
+from stages.params import Train
+from stages.train import networks, trainer
+
+CLASSES = 3
+SETTINGS = {
+    "network": "dense",
+    "hidden_units": 5,
+    "dropout": 0.0,
+    "output": "logits",
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "batch_size": 24,
+    "epochs": 1,
+    "validation_fraction": 0.0,
+    "seed": 7,
+    "replicates": 1,
+}
+
+
+def settings(**changes) -> Train:
+    return Train(**SETTINGS | changes)
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    random = np.random.RandomState(0)
+    labels = np.arange(24, dtype=np.uint8) % CLASSES
+    images = random.uniform(0, 0.4, (24, 4, 6)).astype(np.float32)
+    images[np.arange(24), labels] += 0.6  # each class has a bright row of its own
+    return Split(images, labels)
+
+
+def weights(run: trainer.Run) -> list[np.ndarray]:
+    return run.model.get_weights()
+
+
+def forward(images: np.ndarray, parameters: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The tutorials' network in numpy: flattened images, hidden activations, probabilities."""
+    kernel, bias, out_kernel, out_bias = (p.astype(np.float64) for p in parameters)
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    hidden = np.maximum(flat @ kernel + bias, 0)
+    exponentials = np.exp(hidden @ out_kernel + out_bias)
+    return flat, hidden, exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    return -np.log(probabilities[np.arange(len(labels)), labels]).mean()
+
+
+@pytest.fixture(scope="module")
+def initial(split: Split) -> list[np.ndarray]:
+    """The weights before training: those after a step too small to change a float32."""
+    return weights(trainer.fit(split, CLASSES, settings(learning_rate=1e-30))[0])
+
+
+def test_a_step_of_gradient_descent_is_the_one_worked_out_by_hand(split, initial):
+    """Backpropagation through the network, written out in numpy, for one batch of all images."""
+    flat, hidden, probabilities = forward(split.images, initial)
+    error = (probabilities - np.eye(CLASSES)[split.labels]) / len(split.labels)
+    back = (error @ initial[2].T) * (hidden > 0)
+    gradients = flat.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)
+
+    (run,) = trainer.fit(split, CLASSES, settings(learning_rate=0.1))
+
+    for fitted, start, gradient in zip(weights(run), initial, gradients, strict=True):
+        np.testing.assert_allclose(fitted, start - 0.1 * gradient, atol=1e-6)
+
+
+def test_row_0_is_the_untrained_network_and_row_1_scores_before_it_learns(split, initial):
+    _, _, probabilities = forward(split.images, initial)
+    expected_loss = loss(probabilities, split.labels)
+    expected_accuracy = np.mean(probabilities.argmax(axis=1) == split.labels)
+
+    (run,) = trainer.fit(split, CLASSES, settings())  # one batch an epoch
+
+    assert [row["epoch"] for row in run.history] == [0, 1]
+    for row in run.history:
+        assert row["train_loss"] == pytest.approx(expected_loss, abs=1e-5)
+        assert row["train_accuracy"] == pytest.approx(expected_accuracy)
+
+
+def test_validation_images_are_the_last_and_are_not_trained_on(split, initial):
+    kept = Split(split.images[:18], split.labels[:18])
+    _, _, probabilities = forward(split.images[18:], initial)
+
+    (run,) = trainer.fit(split, CLASSES, settings(validation_fraction=0.25, batch_size=18))
+    (alone,) = trainer.fit(kept, CLASSES, settings(batch_size=18))
+
+    assert run.history[0]["validation_loss"] == pytest.approx(loss(probabilities, split.labels[18:]), abs=1e-5)
+    for with_validation, without in zip(weights(run), weights(alone), strict=True):
+        np.testing.assert_array_equal(with_validation, without)
+
+
+def test_the_last_partial_batch_is_trained_on_and_counted(split, initial):
+    """Three copies of an image make its batches alike: one of two copies, then one of one, whatever the order."""
+    copies = Split(np.repeat(split.images[:1], 3, axis=0), np.repeat(split.labels[:1], 3))
+    parameters, losses = initial, []
+    for _ in range(2):
+        flat, hidden, probabilities = forward(copies.images[:1], parameters)
+        losses.append(loss(probabilities, copies.labels[:1]))
+        error = probabilities - np.eye(CLASSES)[copies.labels[:1]]
+        back = (error @ parameters[2].T) * (hidden > 0)
+        gradients = flat.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)
+        parameters = [p - 0.1 * g for p, g in zip(parameters, gradients, strict=True)]
+
+    (run,) = trainer.fit(copies, CLASSES, settings(batch_size=2))
+
+    for fitted, expected in zip(weights(run), parameters, strict=True):
+        np.testing.assert_allclose(fitted, expected, atol=1e-6)
+    assert run.history[1]["train_loss"] == pytest.approx((2 * losses[0] + losses[1]) / 3, abs=1e-5)
+
+
+def test_the_model_gives_probabilities_whatever_the_output_it_was_trained_with(split):
+    (logits,) = trainer.fit(split, CLASSES, settings(output="logits", epochs=5))
+    (softmax,) = trainer.fit(split, CLASSES, settings(output="softmax", epochs=5))
+
+    for run in (logits, softmax):
+        _, _, expected = forward(split.images, weights(run))
+        np.testing.assert_allclose(run.model.predict(split.images, verbose=0), expected, atol=1e-6)
+    for one, other in zip(weights(logits), weights(softmax), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_replicates_differ_and_each_is_the_same_alone_or_among_others(split):
+    (alone,) = trainer.fit(split, CLASSES, settings(dropout=0.5, batch_size=5))
+    first, second = trainer.fit(split, CLASSES, settings(dropout=0.5, batch_size=5, replicates=2))
+
+    for one, other in zip(weights(alone), weights(first), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(weights(first)[0], weights(second)[0])
+    assert alone.history == first.history
+
+
+def test_seeds_of_replicates_are_all_different():
+    seeds = {trainer.seed_of(seed, replicate) for seed in range(30) for replicate in range(30)}
+
+    assert len(seeds) == 900
+
+
+def test_dropout_acts_in_training_alone(split):
+    (run,) = trainer.fit(split, CLASSES, settings(dropout=0.9, learning_rate=1e-30))
+
+    _, _, expected = forward(split.images, weights(run))
+    np.testing.assert_allclose(run.model.predict(split.images, verbose=0), expected, atol=1e-6)
+    assert run.history[0]["train_loss"] == pytest.approx(loss(expected, split.labels), abs=1e-5)
+    assert run.history[1]["train_loss"] != pytest.approx(run.history[0]["train_loss"], abs=1e-3)
+
+
+def test_parameters_are_counted():
+    """784 * 128 weights and 128 biases, then 128 * 10 and 10: the published 101,770."""
+    assert networks.dense((28, 28), 10, hidden_units=128, dropout=0.2).count_params() == 101_770
+
+
+def test_the_schema_and_the_networks_name_the_same():
+    assert list(Train.model_json_schema()["properties"]["network"].get("enum", ["dense"])) == list(networks.NETWORKS)
+
+
+def test_a_batch_larger_than_the_training_images_is_refused(split):
+    with pytest.raises(InputError) as caught:
+        trainer.fit(split, CLASSES, settings(batch_size=19, validation_fraction=0.25))
+
+    assert str(caught.value) == (
+        "params.yaml: train.batch_size: a batch larger than the images to train on (expected at most 18, got 19); "
+        "fix: lower train.batch_size or train.validation_fraction, then dvc repro"
+    )
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_names_the_param_to_lower(split):
+    huge = Split(split.images * np.float32(1e30), split.labels)
+
+    with pytest.raises(
+        InputError, match=r"^params.yaml: train.learning_rate: the loss is no longer a number"
+    ) as caught:
+        trainer.fit(huge, CLASSES, settings(learning_rate=1.0, epochs=3))
+
+    assert "fix: lower train.learning_rate" in str(caught.value)

@@ -1,0 +1,166 @@
+"""dvc.yaml against the code: what a stage declares is what it uses. DVC skips a stage whose declared inputs did not
+change, so each thing read and not declared is a stale result to come.
+"""
+
+import ast
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+STAGES = PIPELINE["stages"]
+NAMES = list(STAGES)
+
+# The files that a stage reads under a name that is the same everywhere, and the stamp that only orders two stages.
+NOT_ON_THE_COMMAND_LINE = {"params.yaml", "datasets.yaml", "data/validated"}
+
+
+def paths(stage: str, *kinds: str) -> list[str]:
+    """Return what a stage lists under `deps`, `outs`, `plots` or `metrics`, without the options of each."""
+    listed = [item for kind in kinds for item in STAGES[stage].get(kind, [])]
+    return [item if isinstance(item, str) else next(iter(item)) for item in listed]
+
+
+def outputs(stage: str) -> list[str]:
+    return paths(stage, "outs", "plots", "metrics")
+
+
+@cache
+def syntax(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path: Path) -> set[Path]:
+    """Return the files of this project that a file imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(syntax(path)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative imports hide what is imported"
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            module = ROOT.joinpath(*name.split("."))
+            found |= {file for file in (module.with_suffix(".py"), module / "__init__.py") if file.exists()}
+    return found
+
+
+def closure(stage: str) -> set[str]:
+    """Return all files of this project that a stage runs, found from the imports, relative to the root."""
+    pending = set((ROOT / "stages" / stage).glob("**/*.py"))
+    seen: set[Path] = set()
+    while pending:
+        file = pending.pop()
+        seen.add(file)
+        pending |= imported(file) - seen
+    return {file.relative_to(ROOT).as_posix() for file in seen}
+
+
+def calls(stage: str, module: str, function: str) -> list[ast.Call]:
+    files = (ROOT / "stages" / stage).glob("**/*.py")
+    return [
+        node
+        for file in files
+        for node in ast.walk(syntax(file))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and (node.func.value.id, node.func.attr) == (module, function)
+    ]
+
+
+def test_the_folder_listing_is_the_pipeline():
+    packages = {path.parent.name for path in (ROOT / "stages").glob("*/__main__.py")}
+
+    assert set(NAMES) == packages
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_code_deps_are_the_package_and_exactly_what_it_imports(stage):
+    declared = {path for path in paths(stage, "deps") if path.startswith("stages")}
+    outside = {file for file in closure(stage) if not file.startswith(f"stages/{stage}/")}
+
+    assert declared == outside | {f"stages/{stage}"}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_no_stage_imports_another(stage):
+    others = tuple(f"stages/{name}/" for name in NAMES if name != stage)
+
+    assert not [file for file in closure(stage) if file.startswith(others)]
+
+
+def test_tensorflow_is_imported_in_train_and_evaluate_alone():
+    importers = {
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "stages").glob("**/*.py")
+        for node in ast.walk(syntax(file))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        if name.split(".")[0] in ("tensorflow", "keras")
+    }
+
+    assert importers == {"stages/runtime.py"}
+    assert {stage for stage in NAMES if "stages/runtime.py" in closure(stage)} == {"train", "evaluate"}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_params_are_the_sections_that_the_code_asks_for(stage):
+    """`validate` reads both files whole, and depends on them as files: a type may be wrong where the value is equal."""
+    sections = {call.args[0].attr.lower() for call in calls(stage, "params", "section")}
+    entry = [{"datasets.yaml": ["${dataset.name}"]}] if calls(stage, "datasets", "entry") else []
+    whole = {f"{module}.yaml" for module in ("params", "datasets") if calls(stage, module, "load")}
+
+    declared = STAGES[stage].get("params", [])
+    assert {name for name in declared if isinstance(name, str)} == sections
+    assert [name for name in declared if not isinstance(name, str)] == entry
+    assert whole == {path for path in paths(stage, "deps") if path in ("params.yaml", "datasets.yaml")}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_the_command_line_is_the_inputs_then_the_outputs(stage):
+    inputs = [path for path in paths(stage, "deps") if not path.startswith("stages")]
+    given = [path for path in inputs if path not in NOT_ON_THE_COMMAND_LINE]
+
+    assert STAGES[stage]["cmd"] == " ".join(["python -m", f"stages.{stage}", *given, *outputs(stage)])
+    assert STAGES[stage]["desc"]
+
+
+def test_data_is_cached_and_ignored_by_git_and_reports_are_the_other_way_round():
+    for stage in NAMES:
+        for kind in ("outs", "plots", "metrics"):
+            for item in STAGES[stage].get(kind, []):
+                path = item if isinstance(item, str) else next(iter(item))
+                cached = isinstance(item, str) or item[path].get("cache", True)
+                ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+                assert cached == ignored == path.startswith("data/"), path
+                assert (kind == "outs") == path.startswith("data/"), path
+
+
+def test_what_is_in_reports_is_tracked_by_git():
+    listed = subprocess.run(["git", "ls-files", "reports"], cwd=ROOT, check=True, capture_output=True, text=True)
+    tracked = listed.stdout.splitlines()
+
+    for stage in NAMES:
+        for path in outputs(stage):
+            if path.startswith("reports/"):
+                assert any(file == path or file.startswith(path + "/") for file in tracked), path
+
+
+def test_there_is_no_road_from_the_test_images_to_training():
+    makers = {path: stage for stage in NAMES for path in outputs(stage)}
+    seen, pending = set(), paths("train", "deps")
+    while pending:
+        path = pending.pop()
+        seen.add(path)
+        if path in makers and makers[path] != "normalize":  # which makes both splits, each from its own archives
+            pending += paths(makers[path], "deps")
+
+    assert "data/normalized/train" in seen
+    assert not [path for path in seen if path.startswith(("data/normalized/test", "data/predictions", "data/raw"))]

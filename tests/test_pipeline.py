@@ -1,0 +1,176 @@
+"""The whole pipeline under real DVC and git, on a few hundred pictures: what reruns, and what is said of it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("dvc.yaml", "params.yaml", "datasets.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+ALL = ["validate", "download", "normalize", "train", "evaluate", "render"]
+
+
+class Project:
+    """A copy of the pipeline in a git repository of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def run(self, *command: str) -> str:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+        environment |= {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
+            "COLUMNS": "200",
+        }
+        completed = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed.stdout + completed.stderr
+
+    def dvc(self, *arguments: str) -> str:
+        return self.run(sys.executable, "-m", "dvc", *arguments)
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+        return self.run("git", *identity, *arguments)
+
+    def commit(self, message: str) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+    def repro(self) -> tuple[list[str], list[str]]:
+        """Return the stages that ran and those that were restored from the run-cache, by what DVC prints."""
+        printed = self.dvc("repro")
+        return re.findall(r"^Running stage '(\w+)'", printed, re.M), re.findall(r"^Stage '(\w+)' is cached", printed, re.M)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def lock(self) -> dict:
+        return yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+
+    def results(self) -> dict[str, bytes]:
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in [self.folder / "dvc.lock", *self.folder.glob("reports/**/*")]
+            if path.is_file()
+        }
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory) -> Project:
+    """The pipeline run once and committed."""
+    project = Project(tmp_path_factory.mktemp("baseline") / "project")
+    for name in COPIED:
+        (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, project.folder / name)
+    shutil.copytree(ROOT / "stages", project.folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    project.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
+    project.edit("params.yaml", "name: fashion_mnist", "name: garments")
+    project.edit("params.yaml", "epochs: 10", "epochs: 2")
+    project.git("init", "--quiet")
+    project.commit("pipeline")
+    assert project.repro() == (ALL, [])
+    project.commit("two epochs")
+    return project
+
+
+@pytest.fixture
+def project(baseline, tmp_path) -> Project:
+    """A copy of the baseline that a test may change."""
+    shutil.copytree(baseline.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")
+
+
+def test_a_second_run_does_nothing(project):
+    before = project.results()
+
+    printed = project.dvc("repro")
+
+    assert printed.count("didn't change, skipping") == len(ALL)
+    assert "Data and pipelines are up to date." in printed
+    assert project.results() == before
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_a_change_in_render_reruns_render_alone(project):
+    """And validate, which looks at the whole file; its output is a constant, so that nothing follows from it."""
+    before = project.lock()
+    project.edit("params.yaml", "mistakes: 15", "mistakes: 3")
+
+    assert project.repro() == (["validate", "render"], [])
+
+    after = project.lock()
+    assert {stage for stage in ALL if after[stage]["outs"] != before[stage]["outs"]} == {"render"}
+
+
+def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_training(project):
+    before = project.results()
+    project.edit("params.yaml", "epochs: 2", "epochs: 3")
+
+    assert project.repro() == (["validate", "train", "evaluate", "render"], [])
+    changed = project.results()
+    project.edit("params.yaml", "epochs: 3", "epochs: 2")
+    assert project.repro() == ([], ["validate", "train", "evaluate", "render"])
+
+    assert len(changed["reports/history.csv"].splitlines()) == 1 + 4
+    assert changed["dvc.lock"] != before["dvc.lock"]
+    assert project.results() == before
+
+
+def test_a_comment_reruns_nothing_after_validate(project):
+    before = project.lock()
+    project.edit("params.yaml", "epochs: 2", "epochs: 2  # fewer than published")
+
+    assert project.repro() == (["validate"], [])
+
+    after = project.lock()
+    assert {stage for stage in ALL if after[stage] != before[stage]} == {"validate"}
+
+
+def test_a_typo_costs_no_result(project):
+    """DVC deletes the outputs of the stage that fails; that is a constant stamp, and the run-cache gives it back."""
+    before = project.results()
+    project.edit("params.yaml", "epochs: 2", "epcohs: 2")
+
+    with pytest.raises(AssertionError) as caught:
+        project.repro()
+    assert "error: params.yaml: train.epcohs: unknown key: did you mean epochs?" in str(caught.value)
+    assert project.results() == before
+
+    project.edit("params.yaml", "epcohs: 2", "epochs: 2")
+    assert project.repro() == ([], ["validate"])
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_dvc_shows_and_compares_with_no_further_flags(project):
+    """`dvc exp run` with another number, committed; then the diff of metrics, params and plots between two commits."""
+    old = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
+    project.dvc("exp", "run", "-S", "train.epochs=4")
+    project.commit("four epochs")
+    new = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
+
+    metrics = json.loads(project.dvc("metrics", "diff", "HEAD~1", "--json"))["reports/metrics.json"]["test.accuracy"]
+    params = json.loads(project.dvc("params", "diff", "HEAD~1", "--json"))
+
+    assert new != old
+    assert metrics == {"old": old, "new": new, "diff": pytest.approx(new - old)}
+    assert params == {"params.yaml": {"train.epochs": {"old": 2, "new": 4}}}
+    assert f"| test.accuracy | {old} | {new} |" in re.sub(" +", " ", project.dvc("metrics", "diff", "HEAD~1", "--md"))
+    assert str(new) in project.dvc("metrics", "show")
+    for command in (["show"], ["diff", "HEAD~1"]):
+        assert "index.html" in project.dvc("plots", *command)
+        page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
+        for wanted in ("train_accuracy", "train_loss", "curves.png", "actual"):
+            assert wanted in page

@@ -24,8 +24,10 @@ def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
     Raises DataError unless the file holds an array of that type and number of dimensions, and has at least one value.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, OverflowError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # numpy evaluates the header as Python text: a damaged one may raise about anything
         raise _damaged(path, "not a whole .npy file", "an array", " ".join(str(error).split())) from error
     if array.dtype != dtype or array.ndim != dimensions or array.size == 0:
         expected = f"{np.dtype(dtype)} of {dimensions} dimensions, not empty"
@@ -58,7 +60,7 @@ def read_classes(path: Path) -> list[str]:
     """Return the class names, in the order of the labels. Raises DataError for anything but a list of names."""
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, "not JSON", "a list of names", str(error)) from error
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise _damaged(path, "not a list of class names", "a list of names", f"a {type(names).__name__}")

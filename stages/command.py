@@ -73,12 +73,13 @@ def run(main: Callable[..., None], argv: Sequence[str] | None = None) -> NoRetur
     argv = sys.argv[1:] if argv is None else argv
     stage = main.__globals__["__package__"]
     try:
+        # Each line goes out when it is printed, so before that of an error, and whatever the locale it can be printed.
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
         main(**_parse(main, argv, stage))
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in argv:
             traceback.print_exc()
         failure = _failure(error, stage)
-        sys.stdout.flush()
         for problem in failure.problems:
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else failure.exit_code)
@@ -92,7 +93,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(main: Callable[..., None], argv: Sequence[str], stage: str) -> dict[str, Path]:
-    parser = _Parser(prog=f"python -m {stage}", description=inspect.getdoc(main))
+    parser = _Parser(prog=f"python -m {stage}", description=inspect.getdoc(main), allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     for name in inspect.signature(main).parameters:
         parser.add_argument(name, type=Path)
@@ -110,7 +111,7 @@ def _failure(error: BaseException, stage: str) -> StageError:
     if isinstance(error, MemoryError):
         return StageError(Problem(stage, "out of memory", fix="lower the batch_size of this stage in params.yaml"))
     if isinstance(error, OSError):
-        subject = error.filename or stage
-        return StageError(Problem(str(subject), error.strerror or str(error), fix="mend that, then dvc repro"))
+        subject, what = error.filename or stage, error.strerror or " ".join(map(str, error.args))
+        return StageError(Problem(str(subject), what, fix="mend that, then dvc repro"))
     what = f"unexpected {type(error).__name__}: {error}"
     return StageError(Problem(stage, what, fix="run it again with --debug, and report what that prints"))

@@ -25,8 +25,8 @@ MOST_EXPANSION = 1032
 def read(path: Path, dimensions: int) -> np.ndarray:
     """Return the uint8 array of a gzip-compressed IDX file with the given number of dimensions.
 
-    Nothing larger than what the file can hold is ever allocated. Raises DataError for anything that is not exactly one
-    gzip member with exactly one IDX array of that many dimensions.
+    Nothing larger than what the file can hold is ever allocated. Raises DataError for anything that is not gzip data
+    of exactly one IDX array of that many dimensions.
     """
     try:
         with gzip.open(path, "rb") as stream:

@@ -1,5 +1,6 @@
 """Parsed YAML held against a pydantic model; every problem of a file is reported at once, in our own words."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,9 +35,9 @@ def check(value: object, model: type[Model], path: Path, *, under: str = "") -> 
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Return names as prose: `a`, `a or b`, `a, b or c`."""
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
+    """Return names as prose: `a`, `a or b`, `a, b or c`; of none, an empty text."""
+    names = list(names)
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
@@ -59,14 +60,14 @@ def _problem(error: ErrorDetails, schema: dict[str, Any], path: Path, under: str
         keys = list(_node(schema, loc[:-1])[0].get("properties", {}))
         what, expected, got = f"unknown key{nearest(loc[-1], keys)}", one_of(keys), str(loc[-1])
     elif kind == "literal_error":
-        what = f"unknown choice{nearest(error['input'], node.get('enum', []))}"
+        what = f"unknown choice{nearest(error['input'], _choices(node))}"
     elif kind == "finite_number":
         what = "not a finite number"
     elif kind == "value_error":
         what, expected, got = str(error["ctx"]["error"]), "", ""
     elif kind.endswith("_type"):
         what = "wrong type: put it in quotes" if kind == "string_type" and got[0].isdigit() else "wrong type"
-    elif kind == "string_pattern_mismatch":
+    elif kind in ("string_pattern_mismatch", "string_unicode"):
         what = "wrong form"
     else:
         what = "out of range"
@@ -116,7 +117,7 @@ _KINDS = {
 def _described(node: dict[str, Any], schema: dict[str, Any]) -> str:
     """Say in words what a JSON Schema node asks for."""
     if "enum" in node or "const" in node:
-        return one_of(map(str, node.get("enum", [node.get("const")])))
+        return one_of(map(str, _choices(node)))
     words = [_KINDS.get(node.get("type"), "a mapping")]
     if "exclusiveMinimum" in node or "minimum" in node:
         low = f"{node['minimum']} <=" if "minimum" in node else f"{node['exclusiveMinimum']} <"
@@ -125,7 +126,8 @@ def _described(node: dict[str, Any], schema: dict[str, Any]) -> str:
     if "pattern" in node:
         words.append(f"like {node['pattern']}")
     if "maxItems" in node:
-        words.append(f"of {node['minItems']} to {node['maxItems']} items,")
+        least, most = node["minItems"], node["maxItems"]
+        words.append(f"of {most if least == most else f'{least} to {most}'} items,")
     if "maxLength" in node:
         words.append(f"of {node['minLength']} to {node['maxLength']} characters")
     if "items" in node:
@@ -133,10 +135,17 @@ def _described(node: dict[str, Any], schema: dict[str, Any]) -> str:
     return " ".join(words)
 
 
+def _choices(node: dict[str, Any]) -> list[str]:
+    return node.get("enum", [node.get("const")])
+
+
 def _shown(value: object) -> str:
-    """Return a value as one would write it in YAML, cut where it is long."""
+    """Return a value as one would write it in YAML, cut where it is long, without what an address says of its user."""
     if isinstance(value, bool) or value is None:
         text = {True: "true", False: "false", None: "nothing"}[value]
+    elif isinstance(value, float):
+        text = repr(value).replace("inf", ".inf").replace("nan", ".nan")
     else:
         text = f'"{value}"' if isinstance(value, str) else repr(value)
+    text = re.sub(r"//[^/]*@", "//***@", text)
     return text if len(text) <= 80 else text[:77] + "..."

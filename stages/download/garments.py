@@ -225,7 +225,7 @@ WARDROBE = (
         reach=(1, 4), cuff=(1.5, 3), neck=(1.5, 3.5), depth=(1, 5), collar=0.1, buttons=0.12, hood=0.01, motif=0.05)),
     Garment(_torso, 0.25, dict(  # Coat
         shoulder=(6, 8.5), chest=(5.5, 8), waist=(5.3, 8), hem=(5.7, 8.5), length=(23, 26.5), sleeve=(17, 25),
-        reach=(2, 4.5), cuff=(2, 3.5), neck=(2, 3.5), depth=(1.5, 5), collar=0.55, buttons=0.7, hood=0.3, motif=0.05)),
+        reach=(2, 4.5), cuff=(2, 3.5), neck=(2, 3.5), depth=(1.5, 5), collar=0.6, buttons=0.8, hood=0.35, motif=0.05)),
     Garment(_footwear, 0.2, dict(  # Sandal
         length=(24, 26.5), shaft=(2.5, 9), vamp=(2, 4.5), instep=(0.2, 0.4), throat=(0.5, 0.7),
         heel=(-6, 9), sole=(1, 2.2), straps=0.85, laces=0.05)),

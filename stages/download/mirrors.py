@@ -87,7 +87,7 @@ def shown(address: str) -> str:
 
 
 def fetch(archive: Archive, candidates: Iterable[str], target: Path, patience: Patience = PATIENCE) -> str:
-    """Bring `archive` to `target` from the first of the addresses that serves it, and return that address, fit to be printed.
+    """Bring `archive` to `target` from the first of `candidates` that serves it; return that one, fit to be printed.
 
     A file that is there already is replaced by the right one, or left alone. Raises NetworkError, with what went wrong
     at each address, if none of them serves it.
@@ -100,9 +100,6 @@ def fetch(archive: Archive, candidates: Iterable[str], target: Path, patience: P
             return shown(address)
         except Failed as failure:
             failures.append((shown(address), failure))
-        except OSError as error:
-            error.filename = error.filename or str(target)  # a full disk does not say which file it was
-            raise
     raise not_served(archive, failures)
 
 

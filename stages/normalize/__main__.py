@@ -5,6 +5,8 @@ Reads the four IDX archives of data/raw; writes images.npy and labels.npy of eac
 
 from pathlib import Path
 
+import numpy as np
+
 from stages import arrays, atomic, command, datasets, idx, params
 from stages.normalize import scaling
 
@@ -12,15 +14,22 @@ from stages.normalize import scaling
 def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     """Parse the archives strictly, and scale their pixels to float32 in [0, 1]."""
     entry = datasets.entry(params.section(params.Dataset).name)
+    # All is read before anything is written: one damaged archive leaves everything as it was.
+    pictures = {split: _read(raw, split, entry) for split in ("train", "test")}
     for split, folder in (("train", train), ("test", test)):
-        images_path = raw / entry.files()[f"{split}_images"]
-        labels_path = raw / entry.files()[f"{split}_labels"]
-        images, labels = idx.read(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
-        scaling.check_images(images, images_path, shape=tuple(entry.image_shape))
-        scaling.check_labels(labels, labels_path, images=len(images), classes=entry.classes)
+        images, labels = pictures[split]
         arrays.write_split(folder, arrays.Split(scaling.scale(images), labels))
         print(scaling.summary(split, arrays.read_split(folder), entry.classes))
     atomic.write_json(classes, entry.classes)
+
+
+def _read(raw: Path, split: str, entry: datasets.Entry) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images, uint8 (n, height, width), and the labels, uint8 (n,), of a split, checked."""
+    images_path, labels_path = (raw / entry.files()[f"{split}_{kind}"] for kind in ("images", "labels"))
+    images, labels = idx.read(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
+    scaling.check_images(images, images_path, shape=tuple(entry.image_shape))
+    scaling.check_labels(labels, labels_path, images=len(images), classes=entry.classes)
+    return images, labels
 
 
 if __name__ == "__main__":

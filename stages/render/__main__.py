@@ -44,7 +44,7 @@ def main(
     for illustration in document.illustrations:
         atomic.write_bytes(figures / illustration.file, png(illustration.draw, render.dpi))
     atomic.write_text(report, markdown(document, Path(os.path.relpath(figures, report.parent)).as_posix()))
-    print(f"{len(document.illustrations)} figures; {document.verdict}")
+    print(f"{len(document.illustrations)} figures; test accuracy {results.metrics['test']['accuracy']:.4f}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ LOOK = {
 
 WIDTH = 8  # inches; at 100 dpi as wide as a git host shows a picture
 
-# More class names than this along an axis, or in a cell of a grid, would overlap: then every second, third, ... is shown.
+# More class names than this along an axis, or in a cell of a grid, would overlap: then every second or third is shown.
 AXIS_NAMES, CELL_NAMES = 32, 10
 # A confusion matrix of more classes has cells too small for their values.
 VALUED_CLASSES = 20

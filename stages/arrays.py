@@ -63,7 +63,7 @@ def read_classes(path: Path) -> list[str]:
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "not JSON", "a list of names", str(error)) from error
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise _damaged(path, "not a list of class names", "a list of names", f"a {type(names).__name__}")
+        raise _damaged(path, "not a list of class names", "a list of names", f"{names!r:.40}")
     return names
 
 

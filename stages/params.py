@@ -36,12 +36,12 @@ class Train(Strict):
 
 class Evaluate(Strict):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    single_image: Index
 
 
 class Render(Strict):
     training_image: Index
     examples: Annotated[list[Index], Field(min_length=1, max_length=24)]
-    single_image: Index
     mistakes: Annotated[int, Field(ge=1, le=100)]
     dpi: Annotated[int, Field(ge=50, le=200)]
 

@@ -147,5 +147,5 @@ def _shown(value: object) -> str:
         text = repr(value).replace("inf", ".inf").replace("nan", ".nan")
     else:
         text = f'"{value}"' if isinstance(value, str) else repr(value)
-    text = re.sub(r"//[^/]*@", "//***@", text)
+    text = re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)
     return text if len(text) <= 80 else text[:77] + "..."

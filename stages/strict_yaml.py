@@ -121,7 +121,9 @@ def _error(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
 
 
 def _kind(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else "a single value"
 
 
 def _problem(path: Path, what: str, expected: str = "", got: str = "") -> Problem:

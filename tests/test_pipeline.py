@@ -49,7 +49,9 @@ class Project:
     def repro(self) -> tuple[list[str], list[str]]:
         """Return the stages that ran and those that were restored from the run-cache, by what DVC prints."""
         printed = self.dvc("repro")
-        return re.findall(r"^Running stage '(\w+)'", printed, re.M), re.findall(r"^Stage '(\w+)' is cached", printed, re.M)
+        return re.findall(r"^Running stage '(\w+)'", printed, re.M), re.findall(
+            r"^Stage '(\w+)' is cached", printed, re.M
+        )
 
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.folder / name

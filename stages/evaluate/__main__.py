@@ -1,11 +1,12 @@
 """Score the networks.
 
-Reads the networks and both splits; writes the probabilities of the test images, actual and predicted class of each, and
-metrics.json.
+Reads the networks and both splits; writes the probabilities of the test images and of one of them predicted alone,
+actual and predicted class of each, and metrics.json.
 """
 
 import csv
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,15 @@ def main(
     train: Path, test: Path, classes: Path, model: Path, probabilities: Path, predictions: Path, metrics: Path
 ) -> None:
     """Predict all images in batches, and score the predictions."""
-    batch_size = params.section(params.Evaluate).batch_size
+    settings = params.section(params.Evaluate)
     names, networks = arrays.read_classes(classes), models.read(model)
     splits = {"train": arrays.read_split(train), "test": arrays.read_split(test)}
-    predicted = {
-        name: prediction.predict(networks, split.images, len(names), batch_size) for name, split in splits.items()
-    }
+    single = prediction.batch_of_one(splits["test"].images, settings.single_image)
+    predict = partial(prediction.predict, networks, classes=len(names), batch_size=settings.batch_size)
+    predicted = {name: predict(split.images) for name, split in splits.items()}
     summary = scores.summarize(names, {name: (predicted[name], split.labels) for name, split in splits.items()})
     arrays.write(probabilities / "probabilities.npy", predicted["test"])
+    arrays.write(probabilities / "single_image.npy", predict(single)[:, 0])
     atomic.write_text(predictions, _table(predicted["test"][0], splits["test"].labels, names))
     atomic.write_json(metrics, summary)
     for name in splits:

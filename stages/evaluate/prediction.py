@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stages.command import DataError, Problem
+from stages.command import DataError, InputError, Problem
 from stages.runtime import keras
 
 
-def predict(networks: list[keras.Model], images: np.ndarray, classes: int, batch_size: int) -> np.ndarray:
+def predict(networks: list[keras.Model], images: np.ndarray, *, classes: int, batch_size: int) -> np.ndarray:
     """Return the probabilities of all images, float32 (replicates, n, classes), by each network in turn.
 
     Raises DataError where a network is not made for these images and classes, or gives something else than numbers.
@@ -21,6 +21,15 @@ def predict(networks: list[keras.Model], images: np.ndarray, classes: int, batch
         if not np.isfinite(each).all():
             raise _unusable(replicate, "gives no probabilities", "finite numbers", "NaN or infinity")
     return probabilities
+
+
+def batch_of_one(images: np.ndarray, index: int) -> np.ndarray:
+    """Return image `index` of float32 (n, height, width) as (1, height, width). Raises InputError if there is none."""
+    if index >= len(images):
+        fix = "edit params.yaml, then dvc repro"
+        place = "params.yaml: evaluate.single_image"
+        raise InputError(Problem(place, "no such test image", fix, f"0 to {len(images) - 1}", str(index)))
+    return images[index : index + 1]
 
 
 def _unusable(replicate: int, what: str, expected: str, got: str) -> DataError:

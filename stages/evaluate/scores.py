@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stages import confusion
+
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
 SMALLEST_PROBABILITY = 1e-7
 
@@ -19,11 +21,6 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean of -ln(probability of the label), in nats."""
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(of_label.clip(SMALLEST_PROBABILITY, 1)).mean())
-
-
-def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return counts int64 (classes, classes): row the label, column the prediction."""
-    return np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -52,7 +49,7 @@ def summarize(classes: Sequence[str], splits: dict[str, tuple[np.ndarray, np.nda
         "loss": metrics["test"]["loss"] - metrics["train"]["loss"],
     }
     probabilities, labels = splits["test"]
-    replicates = [by_class(confusion(each.argmax(axis=1), labels, len(classes))) for each in probabilities]
+    replicates = [by_class(confusion.counts(each.argmax(axis=1), labels, len(classes))) for each in probabilities]
     metrics["classes"] = {
         name: {score: float(np.mean([r[score][index] for r in replicates])) for score in replicates[0]}
         for index, name in enumerate(classes)

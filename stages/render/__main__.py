@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from stages import arrays, atomic, command, datasets, params
+from stages.render.document import markdown
 from stages.render.figures import png
-from stages.render.report import Results, build, markdown
+from stages.render.report import Results, build
 
 
 def main(
@@ -23,11 +24,11 @@ def main(
     history: Path,
     training: Path,
     metrics: Path,
-    figures: Path,
     report: Path,
+    figures: Path,
 ) -> None:
     """Draw the figures and write the report."""
-    dataset, render = params.section(params.Dataset), params.section(params.Render)
+    dataset, evaluate, render = map(params.section, (params.Dataset, params.Evaluate, params.Render))
     results = Results(
         settings={"dataset.name": dataset.name}
         | {f"train.{name}": value for name, value in params.section(params.Train)},
@@ -36,7 +37,8 @@ def main(
         train=arrays.read_split(train),
         test=arrays.read_split(test),
         probabilities=arrays.read(predictions / "probabilities.npy", np.float32, 3),
-        history=np.genfromtxt(history, delimiter=",", names=True, encoding="utf-8", ndmin=1),
+        single=(evaluate.single_image, arrays.read(predictions / "single_image.npy", np.float32, 2)),
+        history=np.genfromtxt(history.read_text(encoding="utf-8").splitlines(), delimiter=",", names=True, ndmin=1),
         training=json.loads(training.read_text(encoding="utf-8")),
         metrics=json.loads(metrics.read_text(encoding="utf-8")),
     )

@@ -1,26 +1,19 @@
-"""The report: what it says, and how that becomes a file.
+"""What the report says: from arrays and numbers to sections of plain text, tables and figures not yet drawn."""
 
-`build` makes a model of the report from arrays and numbers: sections of plain text, tables and figures, with nothing of
-a file format in it. A format is a function like `markdown` and a template beside this module.
-"""
-
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import log
-from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
+from stages import confusion
 from stages.arrays import Split
-from stages.command import DataError, InputError, Problem, printable
+from stages.command import DataError, InputError, Problem
 from stages.datasets import Downloaded, Generated
 from stages.params import Render
 from stages.render import figures
+from stages.render.document import Illustration, Report, Section, Table
 
 GRID_IMAGES = 25
 GRID_EXAMPLES = 15
@@ -30,6 +23,7 @@ class Results(NamedTuple):
     """What the other stages left.
 
     settings: values of params.yaml by their full names; probabilities: float32 (replicates, test images, classes);
+    single: the index of a test image and its probabilities when predicted alone, float32 (replicates, classes);
     history: a structured array with the columns of history.csv; training, metrics: what is in the JSON files.
     """
 
@@ -39,43 +33,10 @@ class Results(NamedTuple):
     train: Split
     test: Split
     probabilities: np.ndarray
+    single: tuple[int, np.ndarray]
     history: np.ndarray
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
-
-
-class Illustration(NamedTuple):
-    """A figure, drawn only when `draw` is called: its file name, what is to be seen on it, and how to read it."""
-
-    file: str
-    alternative: str
-    caption: str
-    draw: Callable[[], figures.Figure]
-
-
-class Table(NamedTuple):
-    columns: list[str]
-    rows: list[list[str]]
-
-
-class Section(NamedTuple):
-    title: str
-    text: str
-    table: Table | None = None
-    illustrations: Sequence[Illustration] = ()
-
-
-class Report(NamedTuple):
-    """The whole report; `warning` is empty where there is nothing to warn of."""
-
-    title: str
-    verdict: str
-    warning: str
-    sections: list[Section]
-
-    @property
-    def illustrations(self) -> list[Illustration]:
-        return [illustration for section in self.sections for illustration in section.illustrations]
 
 
 def build(results: Results, render: Render) -> Report:
@@ -104,50 +65,12 @@ def build(results: Results, render: Render) -> Report:
     )
 
 
-def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return counts int64 (classes, classes): row the label, column the prediction."""
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts
-
-
 def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
     """Return the indices of at most `most` wrongly classified rows, the most confident first, ties in their order."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     confidence = probabilities[wrong, predicted[wrong]]
     return wrong[np.argsort(-confidence, kind="stable")][:most]
-
-
-def markdown(report: Report, folder: str) -> str:
-    """Return the report as Markdown (CommonMark with GitHub's tables).
-
-    `folder` is where the figures are, relative to the report. Whatever is put into the template is escaped on its way,
-    so no name can add markup.
-    """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=_literal,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["address"] = lambda file: Markup(quote(f"{folder}/{file}"))
-    return environment.get_template("report.md.jinja").render(report=report)
-
-
-# What may be markup anywhere in a text (an underscore inside a word is none), and what may be at the start of a line.
-_MARKUP = re.compile(r"[#$&*<>\[\\\]^`{|}~]|(?<![^\W_])_|_(?![^\W_])|^[-+=](?!\d)|^\d+[.)](?!\S)")
-
-
-def _literal(value: object) -> Markup:
-    """Return a value as a line of Markdown that shows it as it is: a character reference is never taken for markup."""
-    if isinstance(value, Markup):
-        return value
-    line = printable(" ".join(str(value).split()))
-    return Markup(_MARKUP.sub(lambda match: "".join(f"&#{ord(c)};" for c in match[0]), line))
 
 
 def _check_sizes(results: Results) -> None:
@@ -160,8 +83,10 @@ def _check_sizes(results: Results) -> None:
 
 def _check_indices(results: Results, render: Render) -> None:
     fix, train, test = "edit params.yaml, then dvc repro", len(results.train.labels), len(results.test.labels)
-    asked = [("training_image", render.training_image, train), ("single_image", render.single_image, test)]
-    asked += [("examples", index, test) for index in render.examples]
+    asked = [
+        ("training_image", render.training_image, train),
+        *(("examples", index, test) for index in render.examples),
+    ]
     problems = [
         Problem(f"params.yaml: render.{key}", "no such image", fix, f"0 to {count - 1}", str(index))
         for key, index, count in asked
@@ -258,14 +183,15 @@ def _training(results: Results) -> Section:
 
 def _confusion(results: Results) -> Section:
     classes, labels, predicted = results.classes, results.test.labels, results.probabilities[0].argmax(axis=1)
-    counts = confusion(predicted, labels, len(classes))
+    counts = confusion.counts(predicted, labels, len(classes))
     wrong = counts - np.diag(counts.diagonal())
     true, named = np.unravel_index(wrong.argmax(), wrong.shape)
-    text = f"No test image is taken for another class.{_of_replicate(results)}"
+    network = _of_replicate(results)
+    text = f"No test image is taken for another class.{network}"
     if wrong.any():
         text = (
             f"The most common confusion: {_count(wrong[true, named])} of {_count(counts[true].sum())} images of class "
-            f"{classes[true]} are taken for {classes[named]}.{_of_replicate(results)}"
+            f"{classes[true]} are taken for {classes[named]}.{network}"
         )
     size = f"{len(classes)} by {len(classes)} confusion matrix of the test images"
     return Section(
@@ -275,13 +201,13 @@ def _confusion(results: Results) -> Section:
             Illustration(
                 "confusion_counts.png",
                 f"{size}, {_count(counts.trace())} of {_count(counts.sum())} on the diagonal",
-                "How many images of each class (row) were given each name (column). The diagonal is right.",
+                f"How many images of each class (row) were given each name (column). The diagonal is right.{network}",
                 partial(figures.confusion_counts, counts, classes),
             ),
             Illustration(
                 "confusion_shares.png",
                 f"{size}, each row as shares that add up to 1",
-                "The same as shares of each row: the diagonal is the recall of each class.",
+                f"The same as shares of each row: the diagonal is the recall of each class.{network}",
                 partial(figures.confusion_shares, counts, classes),
             ),
         ],
@@ -297,16 +223,17 @@ def _where_it_fails(results: Results, render: Render) -> Section:
         for index in shown
     ]
     text = f"{_count((predicted != labels).sum())} of {_count(len(labels))} test images are classified wrongly."
+    network = _of_replicate(results)
     if rows:
         text += f" The table and the figure show the {len(rows)} that the network was most sure of, the surest first."
     grid = Illustration(
         "mistakes.png",
         f"The {len(rows)} test images of the table, with their predictions" if rows else "No test image",
-        "Below each image the predicted class, its probability and, in brackets, the true class.",
+        f"Below each image the predicted class, its probability and, in brackets, the true class.{network}",
         partial(figures.mistakes, images[shown], probabilities[shown], labels[shown], classes, shown),
     )
     table = Table(["test image", "predicted", "true", "probability"], rows)
-    return Section("Where it fails", text + _of_replicate(results), table, [grid])
+    return Section("Where it fails", text + network, table, [grid])
 
 
 def _what_it_saw(results: Results, render: Render) -> Section:
@@ -338,36 +265,45 @@ def _what_it_saw(results: Results, render: Render) -> Section:
 
 
 def _examples(results: Results, render: Render) -> Section:
-    (images, labels), probabilities = results.test, results.probabilities[0]
+    (images, labels), probabilities, network = results.test, results.probabilities[0], _of_replicate(results)
     first = min(GRID_EXAMPLES, len(labels))
     right = (probabilities[:first].argmax(axis=1) == labels[:first]).sum()
     examples = [
-        _example(results, index, f"example_{index}.png", f"Test image {index}.", figures.example)
+        _example(
+            results,
+            index,
+            probabilities[index],
+            f"example_{index}.png",
+            f"Test image {index}.{network}",
+            figures.example,
+        )
         for index in dict.fromkeys(render.examples)
     ]
     grid = Illustration(
         "examples_grid.png",
         f"The first {first} test images with their probabilities, {right} of them classified correctly",
-        f"The first {first} test images; the names below each column of bars hold for all of that column.",
+        f"The first {first} test images; the names below each column of bars hold for all of that column.{network}",
         partial(figures.examples_grid, images[:first], probabilities[:first], labels[:first], results.classes),
     )
-    alone = (
-        f"Test image {render.single_image} alone. A network takes batches but predicts each image by itself: in a "
-        "batch of one this image has these probabilities, rounding apart."
-    )
+    index, alone = results.single
+    caption = f"Test image {index}, predicted alone, as a batch of one.{network}"
+    single = _example(results, index, alone[0], "single_image.png", caption, figures.single_image)
     text = (
         "Below each image the predicted class, its probability and, in brackets, the true class: blue when right, red "
         "when wrong. The bars are the probabilities of all classes: the true class blue, a wrong prediction red."
-        f"{_of_replicate(results)}"
     )
-    single = _example(results, render.single_image, "single_image.png", alone, figures.single_image)
     return Section("Examples", text, illustrations=[*examples, grid, single])
 
 
 def _example(
-    results: Results, index: int, file: str, caption: str, draw: Callable[..., figures.Figure]
+    results: Results,
+    index: int,
+    probabilities: np.ndarray,
+    file: str,
+    caption: str,
+    draw: Callable[..., figures.Figure],
 ) -> Illustration:
-    classes, label, probabilities = results.classes, results.test.labels[index], results.probabilities[0, index]
+    classes, label = results.classes, results.test.labels[index]
     predicted = probabilities.argmax()
     alternative = (
         f"Test image {index}, of class {classes[label]}: predicted {classes[predicted]} "
@@ -379,9 +315,9 @@ def _example(
 
 
 def _of_replicate(results: Results) -> str:
-    """Return which network predicted, where there are several."""
+    """Return which network's predictions are shown, where there are several networks."""
     replicates = len(results.probabilities)
-    return f" Predictions are those of replicate 0 of {replicates}." if replicates > 1 else ""
+    return f" Replicate 0 of {replicates}." if replicates > 1 else ""
 
 
 def _count(number: int) -> str:

@@ -109,7 +109,8 @@ def test_the_machine_has_no_say(tmp_path: Path):
     script = (
         "from stages.runtime import keras, tf\n"
         "threads = tf.config.threading\n"
-        "print(keras.backend.backend(), keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format(),"
+        "config = keras.config\n"
+        "print(config.backend(), config.floatx(), config.epsilon(), config.image_data_format(),"
         " threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads())\n"
     )
     environment = {"PATH": "", "HOME": str(tmp_path), "KERAS_BACKEND": "torch", "TF_NUM_INTRAOP_THREADS": "3"}

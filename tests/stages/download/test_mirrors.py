@@ -3,15 +3,19 @@
 import contextlib
 import gzip
 import hashlib
+import http.client
 import itertools
 import os
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
+import urllib3
 
 from stages import datasets
 from stages.command import NetworkError
@@ -276,6 +280,31 @@ def test_refusals_are_final_unless_the_server_is_busy_or_broken(status):
 
 
 @pytest.mark.parametrize(
+    ("cause", "reason", "passing"),
+    [
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "the connection was dropped", True),
+        (BrokenPipeError(32, "Broken pipe"), "the connection was dropped", True),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "certificate verify failed", False),
+        (OSError(101, "Network is unreachable"), "Network is unreachable", False),
+        (OSError("Tunnel connection failed: 407"), "Tunnel connection failed: 407", False),
+        (http.client.BadStatusLine("user:secret"), "BadStatusLine", False),
+        (None, "ConnectionError", False),
+    ],
+)
+def test_trouble_is_told_by_its_cause_and_not_by_the_text_of_a_library(cause, reason, passing):
+    """requests raises its exceptions while it handles those of urllib3, which are raised from the system's."""
+    middle = urllib3.exceptions.ProtocolError("http://user:secret@host/")
+    middle.__cause__ = cause
+    error = requests.ConnectionError("http://user:secret@host/")
+    error.__context__ = middle
+
+    failure = mirrors.trouble(error)
+
+    assert str(failure) == reason
+    assert isinstance(failure, mirrors.Passing) == passing
+
+
+@pytest.mark.parametrize(
     ("address", "location", "expected"),
     [
         ("https://a/x/y", "z", "https://a/x/z"),
@@ -327,6 +356,17 @@ def test_chunked_body_is_put_together(server, download):
     chunked = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (BODY[:1], BODY[1:70000], BODY[70000:], b""))
 
     download.succeeds(server.route("/a", reply(200, chunked, Transfer_Encoding="chunked")))
+
+
+def test_address_may_be_in_capitals(server, download):
+    download.succeeds(server.route("/a", reply(200, BODY)).replace("http", "HTTP"))
+
+
+def test_part_of_a_file_is_no_answer(server, download):
+    """Nobody asked for a range; whatever answers so is not to be relied upon, even if the bytes are right."""
+    address = server.route("/a", reply(206, BODY))
+
+    assert download.fails(address) == message(f"{address}: HTTP 206")
 
 
 def test_content_encoding_is_not_undone(server, download):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.command import DataError
+from stages.command import DataError, InputError
 from stages.evaluate import prediction
 from stages.runtime import keras
 
@@ -39,3 +39,9 @@ def test_a_network_for_other_images_or_classes_is_refused():
 def test_a_network_with_nan_weights_is_refused():
     with pytest.raises(DataError, match="network of replicate 1: gives no probabilities"):
         prediction.predict([network(KERNEL), network(KERNEL * np.nan)], IMAGES, classes=2, batch_size=4)
+
+
+def test_an_image_alone_is_a_batch_of_one():
+    np.testing.assert_array_equal(prediction.batch_of_one(IMAGES, 10), IMAGES[10].reshape(1, 2, 3))
+    with pytest.raises(InputError, match=r"params.yaml: evaluate.single_image: .* \(expected 0 to 10, got 11\)"):
+        prediction.batch_of_one(IMAGES, 11)

@@ -20,19 +20,6 @@ def test_the_loss_of_a_label_given_no_probability_is_finite():
     assert scores.cross_entropy(np.array([[1, 0]], np.float32), np.array([1])) == pytest.approx(-math.log(1e-7))
 
 
-def test_confusion_has_labels_in_rows_and_predictions_in_columns():
-    counts = scores.confusion(PROBABILITIES.argmax(axis=1), LABELS, 3)
-
-    assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
-
-
-def test_labels_of_256_classes_do_not_overflow():
-    """Labels are uint8: 255 * 256 must not be counted modulo 256."""
-    counts = scores.confusion(np.array([3]), np.array([255], np.uint8), 256)
-
-    assert counts[255, 3] == 1 and counts.sum() == 1
-
-
 def test_scores_by_class_worked_by_hand():
     """Class 0: right 1 of 1, predicted twice. Class 2: right 1 of 2, predicted once."""
     by_class = scores.by_class(np.array([[1, 0, 0], [0, 1, 0], [1, 0, 1]]))

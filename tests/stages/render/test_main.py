@@ -1,5 +1,4 @@
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -25,7 +24,7 @@ INPUTS = [
     "reports/training.json",
     "reports/metrics.json",
 ]
-OUTPUTS = ["reports/figures", "reports/report.md"]
+OUTPUTS = ["reports/report.md", "reports/figures"]
 
 PARAMS = """
 dataset: {name: tiny}
@@ -41,8 +40,8 @@ train:
   validation_fraction: 0.0
   seed: 0
   replicates: 2
-evaluate: {batch_size: 1000}
-render: {training_image: 3, examples: [0, 2], single_image: 1, mistakes: 2, dpi: 50}
+evaluate: {batch_size: 1000, single_image: 1}
+render: {training_image: 3, examples: [0, 2], mistakes: 2, dpi: 50}
 """
 
 DATASETS = """
@@ -81,6 +80,7 @@ def work(tmp_path, monkeypatch) -> Path:
         images = random.random((count, 3, 4), np.float32)
         arrays.write_split(Path("data/normalized", name), arrays.Split(images, np.arange(count, dtype=np.uint8) % 3))
     arrays.write(Path("data/predictions/probabilities.npy"), random.dirichlet([1, 1, 1], (2, 8)).astype(np.float32))
+    arrays.write(Path("data/predictions/single_image.npy"), random.dirichlet([1, 1, 1], 2).astype(np.float32))
     atomic.write_json(Path("data/normalized/classes.json"), classes)
     rows = ["replicate,epoch,train_loss,train_accuracy", "0,0,1.1,0.3", "0,1,0.5,0.8", "1,0,1.0,0.4", "1,1,0.4,0.9"]
     atomic.write_text(Path("reports/history.csv"), "\n".join(rows) + "\n")
@@ -116,7 +116,7 @@ def test_the_figures_are_written_and_the_report_shows_each_of_them(work, capsys)
 
 
 def test_the_links_lead_to_the_figures_wherever_both_are_written(work):
-    main(*map(Path, INPUTS), Path("drawn/here"), Path("told/there/report.md"))
+    main(*map(Path, INPUTS), Path("told/there/report.md"), Path("drawn/here"))
 
     assert "(../../drawn/here/curves.png)" in Path("told/there/report.md").read_text(encoding="utf-8")
 
@@ -162,15 +162,10 @@ def test_neither_the_users_matplotlib_nor_locale_changes_a_byte_and_no_heavy_pac
     assert digests(work) == expected
 
 
-def test_the_command_line_gives_the_paths_in_the_order_of_the_pipeline(work):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.render", *INPUTS, *OUTPUTS]
-    Path("reports/metrics.json").unlink()
+@pytest.mark.parametrize("missing", INPUTS[4:])
+def test_a_missing_file_is_named_in_one_line(work, missing, run_stage, assert_clean_failure):
+    Path(missing).unlink()
 
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    run = run_stage("stages.render", *INPUTS, *OUTPUTS)
 
-    assert process.returncode == 1
-    assert process.stderr == (
-        "error: reports/metrics.json: No such file or directory; fix: mend that, then dvc repro\n"
-    )
-    assert json.loads(Path("reports/training.json").read_text(encoding="utf-8"))["epochs"] == 1
+    assert_clean_failure(run, 1, f"error: {missing}: No such file or directory; fix: mend that, then dvc repro")

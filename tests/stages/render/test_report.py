@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -8,8 +8,8 @@ from stages.arrays import Split
 from stages.command import DataError, InputError
 from stages.datasets import Generated
 from stages.params import Render
-from stages.render import report
-from stages.render.report import Report, Section, Table
+from stages.render import document, report
+from stages.render.document import Report, Section, Table
 
 CLASSES = ["Coat", "Shirt", "Bag"]
 HOSTILE = [
@@ -37,7 +37,7 @@ HOSTILE = [
 
 
 def render(**changes) -> Render:
-    settings = {"training_image": 0, "examples": [0, 2], "single_image": 1, "mistakes": 15, "dpi": 50}
+    settings = {"training_image": 0, "examples": [0, 2], "mistakes": 15, "dpi": 50}
     return Render(**settings | changes)
 
 
@@ -61,6 +61,7 @@ def results(classes: list[str] = CLASSES, replicates: int = 1, **changes) -> rep
         train=Split(np.zeros((6, 3, 4), np.float32), np.uint8([2, 1, 0, 0, 1, 0])),
         test=Split(np.zeros((4, 3, 4), np.float32), labels),
         probabilities=probabilities,
+        single=(1, probabilities[:, 1]),
         history=np.array(
             [(0, 0, 1.0986, 0.3), (0, 1, 0.25, 0.9)],
             [(name, float) for name in ("replicate", "epoch", "train_loss", "train_accuracy")],
@@ -103,7 +104,7 @@ def table_below(title: str, text: str) -> list[list[str]]:
 
 
 def written(results: report.Results, **changes) -> str:
-    return report.markdown(report.build(results, render(**changes)), "figures")
+    return document.markdown(report.build(results, render(**changes)), "figures")
 
 
 def test_one_network_says_that_the_spread_over_seeds_is_unknown():
@@ -123,8 +124,10 @@ def test_several_networks_say_how_far_they_differ_and_whose_predictions_are_show
         "mean over the seeds, with a standard deviation of 0.0041.**\n"
     ) in text
     assert table_below("Metrics", text)[2] == ["standard deviation of test", "", "0.0041", "0.0066"]
-    assert text.count("Predictions are those of replicate 0 of 5.") == 3
-    assert "replicate 0" not in written(results())
+    assert "Replicate 0" not in written(results())
+    captions = {figure.file: figure.caption for figure in report.build(results(replicates=5), render()).illustrations}
+    of_all = {"curves.png", "training_image.png", "training_grid.png"}
+    assert {file for file, caption in captions.items() if not caption.endswith("Replicate 0 of 5.")} == of_all
 
 
 @pytest.mark.parametrize(("source", "warned"), [("generate", True), ("download", False)])
@@ -214,12 +217,6 @@ def test_mistakes_of_equal_confidence_keep_the_order_of_the_images():
     assert report.most_confident_mistakes(probabilities, labels, 2).tolist() == [1, 3]
 
 
-def test_the_confusion_has_a_row_a_label_and_a_column_a_prediction():
-    counts = report.confusion(np.array([0, 1, 1, 0, 1]), np.uint8([0, 0, 0, 1, 2]), classes=3)
-
-    assert counts.tolist() == [[1, 2, 0], [1, 0, 0], [0, 1, 0]]
-
-
 def test_each_example_is_drawn_once_and_an_image_that_is_not_there_is_refused_with_all_others():
     files = [figure.file for figure in report.build(results(), render(examples=[3, 0, 3])).illustrations]
     assert files == [
@@ -236,11 +233,10 @@ def test_each_example_is_drawn_once_and_an_image_that_is_not_there_is_refused_wi
     ]
 
     with pytest.raises(InputError) as caught:
-        report.build(results(), render(training_image=6, examples=[3, 4, 12], single_image=4))
+        report.build(results(), render(training_image=6, examples=[3, 4, 12]))
     fix = "fix: edit params.yaml, then dvc repro"
     assert str(caught.value).splitlines() == [
         f"params.yaml: render.training_image: no such image (expected 0 to 5, got 6); {fix}",
-        f"params.yaml: render.single_image: no such image (expected 0 to 3, got 4); {fix}",
         f"params.yaml: render.examples: no such image (expected 0 to 3, got 4); {fix}",
         f"params.yaml: render.examples: no such image (expected 0 to 3, got 12); {fix}",
     ]
@@ -279,20 +275,21 @@ def test_hostile_names_are_shown_as_they_are_and_add_no_markup():
 PUNCTUATION = st.text("ab 1.)-+=_*`#[](<>&!|~$^{}\\:;/\n\t")
 
 
+@example(HOSTILE)
 @given(st.lists((PUNCTUATION | st.text(st.characters(codec="utf-8"))).filter(str.strip), min_size=1, max_size=20))
 def test_any_text_is_read_back_from_the_markdown_wherever_it_stands(texts):
     """What can't be printed apart: that is shown as an escape. All stands on one line."""
     lines = [" ".join(text.split()) for text in texts]
     expected = ["".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line) for line in lines]
     sections = [Section(text, text, Table([text], [[text]])) for text in texts]
-    parsed = tokens(report.markdown(Report(texts[0], texts[0], texts[0], sections), "figures"))
+    parsed = tokens(document.markdown(Report(texts[0], texts[0], texts[0], sections), "figures"))
 
     read = [plain(token) for token in parsed if token.type == "inline"]
     assert read == [expected[0]] * 3 + [line for line in expected for _ in range(4)]
 
 
 def test_links_lead_from_the_report_to_the_figures_whatever_the_folder_is_called():
-    text = report.markdown(report.build(results(), render()), "../my (figures)_1")
+    text = document.markdown(report.build(results(), render()), "../my (figures)_1")
     sources = [child.attrs["src"] for token in tokens(text) for child in token.children or [] if child.type == "image"]
 
     assert sources[0] == "../my%20%28figures%29_1/curves.png"

@@ -1,0 +1,129 @@
+"""What tests of stages share: the project's YAML files in a folder of their own, a stage run there by its command line,
+and the whole contract of a failure in one place.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples in every run, however slow the machine is. A file that each example overwrites may be in tmp_path.
+hypothesis.settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("project")
+
+
+class Run(NamedTuple):
+    """A command that has ended, and the bytes of each file in its folder before and after."""
+
+    code: int
+    stdout: str
+    stderr: str
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+
+def snapshot(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with the committed params.yaml and datasets.yaml, and nothing else; the test works in it."""
+    for name in ("params.yaml", "datasets.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def edit(project):
+    """A function that replaces the one place in a file of `project` where `old` stands."""
+
+    def edit(name, old, new):
+        text = (project / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        (project / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    return edit
+
+
+@pytest.fixture
+def assign(project):
+    """A function that gives a key of a file of `project`, such as `train.epochs`, another value, whatever it has."""
+
+    def assign(name, key, value):
+        lines = (project / name).read_text(encoding="utf-8").splitlines()
+        place = -1
+        for depth, part in enumerate(key.split(".")):
+            start = "  " * depth + part + ":"
+            place = next(i for i in range(place + 1, len(lines)) if lines[i].startswith(start))
+        end = place + 1
+        while end < len(lines) and lines[end].startswith("  " * (depth + 1)):
+            end += 1
+        lines[place:end] = [f"{start} {value}"]
+        (project / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    return assign
+
+
+@pytest.fixture
+def run_stage(tmp_path):
+    """A function that runs a module by its command line in `tmp_path`, away from what the user's environment says."""
+
+    def run_stage(module, *arguments, **environment):
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "DATASET_MIRROR" and not name.upper().endswith("_PROXY")
+        }
+        before = snapshot(tmp_path)
+        ended = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=tmp_path,
+            env=inherited | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"} | environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        return Run(ended.returncode, ended.stdout, ended.stderr, before, snapshot(tmp_path))
+
+    return run_stage
+
+
+@pytest.fixture
+def run_main(tmp_path, run_stage):
+    """A function that runs lines of code as the `main` of a stage named stub, in a process of its own."""
+
+    def run_main(*lines, **environment):
+        code = ["import os, resource, signal", "from pathlib import Path", "from stages import atomic, command"]
+        code += ["def main():", *(f"    {line}" for line in lines), "command.run(main)", ""]
+        (tmp_path / "stub").mkdir()
+        (tmp_path / "stub" / "__main__.py").write_text("\n".join(code), encoding="utf-8")
+        return run_stage("stub", **environment)
+
+    return run_main
+
+
+@pytest.fixture
+def assert_clean_failure():
+    """A function that holds a run against the contract of a failure, given its exit code and every line of error."""
+
+    def assert_clean_failure(run, code, *lines):
+        assert run.stderr.splitlines()[-len(lines) :] == list(lines)
+        assert run.code == code
+        assert "Traceback" not in run.stderr
+        assert run.after == run.before
+
+    return assert_clean_failure

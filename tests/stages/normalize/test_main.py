@@ -1,0 +1,182 @@
+"""The stage normalize by its command line, on a data set of a few hand-made pictures."""
+
+import gzip
+import json
+import struct
+
+import numpy as np
+import pytest
+
+ENTRY = """
+tiny:
+  title: Tiny
+  description: three pictures of two by three pixels to learn from, and two to be tested on
+  licence: none
+  classes: [Ärmel, Hut]
+  image_shape: [2, 3]
+  source: generate
+  seed: 0
+  images: {train: 10, test: 10}
+"""
+TRAIN = [[[0, 51, 102], [153, 204, 255]], [[255, 0, 0], [0, 0, 0]], [[1, 2, 3], [4, 5, 6]]]
+TEST = [[[0, 0, 0], [0, 0, 85]], [[170, 0, 0], [0, 0, 0]]]
+OUTPUTS = ["data/train", "data/test", "data/classes.json"]
+TRAIN_IMAGES = "raw/train-images-idx3-ubyte.gz"
+TRAIN_LABELS = "raw/train-labels-idx1-ubyte.gz"
+TEST_IMAGES = "raw/t10k-images-idx3-ubyte.gz"
+TEST_LABELS = "raw/t10k-labels-idx1-ubyte.gz"
+FIX = "fix: bring other archives, or correct the entry in datasets.yaml, then dvc repro"
+FIX_ARCHIVE = "fix: delete it, then dvc repro --force download"
+
+
+def idx(*shape, values):
+    return gzip.compress(struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + bytes(values), mtime=0)
+
+
+def images(pictures):
+    return idx(len(pictures), 2, 3, values=[pixel for picture in pictures for row in picture for pixel in row])
+
+
+@pytest.fixture
+def normalize(project, run_stage, assign):
+    """A function that runs the stage on the four archives in `raw`."""
+    with open(project / "datasets.yaml", "a", encoding="utf-8") as file:
+        file.write(ENTRY)
+    assign("params.yaml", "dataset.name", "tiny")
+    (project / "raw").mkdir()
+    (project / TRAIN_IMAGES).write_bytes(images(TRAIN))
+    (project / TRAIN_LABELS).write_bytes(idx(3, values=[1, 0, 1]))
+    (project / TEST_IMAGES).write_bytes(images(TEST))
+    (project / TEST_LABELS).write_bytes(idx(2, values=[0, 1]))
+
+    def normalize(**environment):
+        return run_stage("stages.normalize", "raw", *OUTPUTS, **environment)
+
+    return normalize
+
+
+def test_pixels_are_255ths_and_labels_and_classes_are_as_they_were(project, normalize):
+    ended = normalize()
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert set(ended.after) - set(ended.before) == {
+        *("data/train/images.npy", "data/train/labels.npy", "data/test/images.npy", "data/test/labels.npy"),
+        "data/classes.json",
+    }
+    for split, pictures, classes in (("train", TRAIN, [1, 0, 1]), ("test", TEST, [0, 1])):
+        scaled = np.load(project / "data" / split / "images.npy")
+        labels = np.load(project / "data" / split / "labels.npy")
+        assert (scaled.dtype, labels.dtype) == (np.float32, np.uint8)
+        assert scaled.tolist() == (np.array(pictures, np.float64) / 255).astype(np.float32).tolist()
+        assert labels.tolist() == classes
+    assert scaled[0, 1, 2] == np.float32(1 / 3)
+    assert (project / "data" / "classes.json").read_bytes() == '[\n  "Ärmel",\n  "Hut"\n]\n'.encode()
+
+
+def test_each_split_is_summed_up(normalize):
+    assert normalize().stdout == (
+        "train: (3, 2, 3) float32 in [0, 1]; Ärmel 1, Hut 2\ntest: (2, 2, 3) float32 in [0, 0.666667]; Ärmel 1, Hut 1\n"
+    )
+
+
+def test_the_same_archives_give_the_same_bytes_whatever_the_locale(normalize):
+    first = normalize()
+    second = normalize(PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
+
+    assert (second.code, second.stderr) == (0, "")
+    assert second.before == second.after == first.after
+    assert "\\xc4rmel 1" in second.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        (
+            TRAIN_IMAGES,
+            b"<!DOCTYPE html>",
+            f"not a whole gzip file (expected gzip data, got Not a gzipped file (b'<!')); {FIX_ARCHIVE}",
+        ),
+        (
+            TEST_IMAGES,
+            b"",
+            f"not an IDX file of this kind (expected 00 00 08 03, got a file of 0 bytes); {FIX_ARCHIVE}",
+        ),
+        (
+            TEST_IMAGES,
+            idx(2, values=[0, 1]),
+            f"not an IDX file of this kind (expected 00 00 08 03, got 00 00 08 01); {FIX_ARCHIVE}",
+        ),
+        (
+            TEST_IMAGES,
+            idx(2, 2, 3, values=range(11)),
+            f"the values do not fill the shape (2, 2, 3) (expected 12 bytes, got 11 bytes); {FIX_ARCHIVE}",
+        ),
+        (
+            TRAIN_LABELS,
+            images(TRAIN),
+            f"not an IDX file of this kind (expected 00 00 08 01, got 00 00 08 03); {FIX_ARCHIVE}",
+        ),
+        (
+            TEST_IMAGES,
+            idx(2, 3, 2, values=range(12)),
+            f"not the images of datasets.yaml (expected (n, 2, 3), n >= 1, got (2, 3, 2)); {FIX}",
+        ),
+        (
+            TEST_IMAGES,
+            idx(0, 2, 3, values=[]),
+            f"not the images of datasets.yaml (expected (n, 2, 3), n >= 1, got (0, 2, 3)); {FIX}",
+        ),
+        (
+            TEST_IMAGES,
+            idx(2, 2, 3, values=bytes(12)),
+            f"every pixel of every image is the same (expected pictures, got only the value 0); {FIX}",
+        ),
+        (
+            TEST_LABELS,
+            idx(3, values=[0, 1, 0]),
+            f"images and labels differ in number (expected 2 labels, got 3); {FIX}",
+        ),
+        (TEST_LABELS, idx(2, values=[0, 2]), f"label 1 is out of range (expected 0 to 1, got 2); {FIX}"),
+        (
+            TRAIN_LABELS,
+            idx(3, values=[1, 1, 1]),
+            f"no image of class Ärmel (expected at least one of each class, got counts [0, 3]); {FIX}",
+        ),
+    ],
+)
+def test_a_damaged_archive_is_named_and_nothing_is_written(project, normalize, assert_clean_failure, name, data, line):
+    """Also what an earlier run wrote stays, and the other split's archives were sound."""
+    (project / "data").mkdir()
+    (project / "data" / "classes.json").write_bytes(b"of an earlier run")
+    (project / name).write_bytes(data)
+
+    assert_clean_failure(normalize(), 4, f"error: {name}: {line}")
+
+
+def test_a_cut_archive_is_noticed(project, normalize, assert_clean_failure):
+    data = (project / TEST_LABELS).read_bytes()
+    (project / TEST_LABELS).write_bytes(data[:-1])
+
+    ended = normalize()
+
+    assert ended.stderr.startswith(f"error: {TEST_LABELS}: not a whole gzip file (expected gzip data, got ")
+    assert_clean_failure(ended, 4, ended.stderr.strip())
+
+
+def test_a_missing_archive_is_named(project, normalize, assert_clean_failure):
+    (project / TEST_LABELS).unlink()
+
+    assert_clean_failure(
+        normalize(), 1, f"error: {TEST_LABELS}: No such file or directory; fix: mend that, then dvc repro"
+    )
+
+
+def test_only_the_chosen_data_set_matters(project, normalize, assign):
+    """As dvc.yaml says; the rest of either file is for validate to check."""
+    assign("params.yaml", "train", "half written")
+    assign("datasets.yaml", "mnist", "half written")
+
+    ended = normalize()
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert json.loads(ended.after["data/classes.json"]) == ["Ärmel", "Hut"]

@@ -1,0 +1,316 @@
+"""What datasets.yaml may say: the committed file, and what is said of it after an edit."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stages import datasets
+from stages.command import InputError
+
+HASH = "a text like ^[0-9a-f]{64}$"
+SIZE = "an integer 1 <= x <= 4294967296"
+FILE = "a text like ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
+CLASSES = "a list of 2 to 256 items, each a text of 1 to 64 characters"
+MIRRORS = "a list of 1 to 20 items, each a text of 1 to 2000 characters"
+SHAPE = "a list of 2 items, each an integer 1 <= x <= 4096"
+
+
+def lines(read=datasets.load, *arguments):
+    """Return the lines that refuse datasets.yaml, without its name and the remedy, which are always the same."""
+    with pytest.raises(InputError) as caught:
+        read(*arguments)
+    texts = [str(problem) for problem in caught.value.problems]
+    start, end = "datasets.yaml: ", "; fix: edit datasets.yaml, then dvc repro"
+    assert all(text.startswith(start) and text.endswith(end) for text in texts)
+    return [text.removeprefix(start).removesuffix(end) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "file", "size", "sha256"),
+    [
+        (
+            "fashion_mnist",
+            "train_images",
+            "train-images-idx3-ubyte.gz",
+            26421880,
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        ),
+        (
+            "fashion_mnist",
+            "test_labels",
+            "t10k-labels-idx1-ubyte.gz",
+            5148,
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+        (
+            "mnist",
+            "train_labels",
+            "train-labels-idx1-ubyte.gz",
+            28881,
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        (
+            "mnist",
+            "test_images",
+            "t10k-images-idx3-ubyte.gz",
+            1648877,
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+    ],
+)
+def test_archives_are_those_that_the_authors_publish(project, name, role, file, size, sha256):
+    """The values are those of the files themselves, taken apart from datasets.yaml."""
+    archive = getattr(datasets.entry(name).archives, role)
+
+    assert (archive.file, archive.size, archive.sha256) == (file, size, sha256)
+
+
+def test_classes_are_in_the_order_of_the_labels(project):
+    """Fashion-MNIST's is the table of its README; the digits name themselves."""
+    clothes = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+
+    assert datasets.entry("fashion_mnist").classes == clothes
+    assert datasets.entry("mnist").classes == list("0123456789")
+    assert datasets.entry("garments").classes == clothes
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "mnist", "garments"])
+def test_every_data_set_has_the_four_files_of_the_mnist_family(project, name):
+    assert datasets.load()[name] == datasets.entry(name)
+    assert datasets.entry(name).image_shape == [28, 28]
+    assert datasets.entry(name).files() == {
+        "train_images": "train-images-idx3-ubyte.gz",
+        "train_labels": "train-labels-idx1-ubyte.gz",
+        "test_images": "t10k-images-idx3-ubyte.gz",
+        "test_labels": "t10k-labels-idx1-ubyte.gz",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("sha256", "12345678", f"sha256: wrong type: put it in quotes (expected {HASH}, got 12345678)"),
+        ("sha256", "12e34", f"sha256: wrong type: put it in quotes (expected {HASH}, got 1.2e+35)"),
+        ("sha256", '"12e34"', f'sha256: wrong form (expected {HASH}, got "12e34")'),
+        ("sha256", f'"{"A" * 64}"', f'sha256: wrong form (expected {HASH}, got "{"A" * 64}")'),
+        ("sha256", f'"{"a" * 63}g"', f'sha256: wrong form (expected {HASH}, got "{"a" * 63}g")'),
+        ("sha256", f'"{"a" * 63}"', f'sha256: wrong form (expected {HASH}, got "{"a" * 63}")'),
+        ("sha256", f'"{"a" * 65}"', f'sha256: wrong form (expected {HASH}, got "{"a" * 65}")'),
+        ("sha256", f'"{"a" * 64}\\n"', f'sha256: wrong form (expected {HASH}, got "{"a" * 64}\\n")'),
+        ("sha256", "", f"sha256: wrong type (expected {HASH}, got nothing)"),
+        ("size", "0", f"size: out of range (expected {SIZE}, got 0)"),
+        ("size", "-1", f"size: out of range (expected {SIZE}, got -1)"),
+        ("size", "true", f"size: wrong type (expected {SIZE}, got true)"),
+        ("size", "5148.0", f"size: wrong type (expected {SIZE}, got 5148.0)"),
+        ("size", "4294967297", f"size: out of range (expected {SIZE}, got 4294967297)"),
+        ("file", "a/b.gz", f'file: wrong form (expected {FILE}, got "a/b.gz")'),
+        ("file", "..", f'file: wrong form (expected {FILE}, got "..")'),
+        ("file", ".hidden.gz", f'file: wrong form (expected {FILE}, got ".hidden.gz")'),
+        ("file", "-rf", f'file: wrong form (expected {FILE}, got "-rf")'),
+        ("file", '"a\\0b"', f'file: wrong form (expected {FILE}, got "a\\x00b")'),
+        ("file", "'a\\b'", f'file: wrong form (expected {FILE}, got "a\\b")'),
+        ("file", '""', f'file: wrong form (expected {FILE}, got "")'),
+    ],
+)
+def test_what_is_no_archive_gives_one_line(assign, key, value, line):
+    assign("datasets.yaml", f"fashion_mnist.archives.test_labels.{key}", value)
+
+    assert lines() == [f"fashion_mnist.archives.test_labels.{line}"]
+
+
+@pytest.mark.parametrize("file", ["train-labels-idx1-ubyte.gz", "Train-Labels-IDX1-ubyte.gz"])
+def test_two_archives_of_one_name_are_refused_also_where_only_case_differs(assign, file):
+    """They would overwrite each other, on some machines even if they differ in case."""
+    assign("datasets.yaml", "mnist.archives.test_labels.file", file)
+
+    assert lines() == ["mnist.archives: train_labels and test_labels have the same file"]
+
+
+def test_two_archives_with_one_hash_are_refused(assign, project):
+    assign(
+        "datasets.yaml",
+        "mnist.archives.test_labels.sha256",
+        f'"{datasets.entry("mnist").archives.train_images.sha256}"',
+    )
+
+    assert lines() == ["mnist.archives: train_images and test_labels have the same sha256"]
+
+
+@pytest.mark.parametrize("role", ["train_images", "train_labels", "test_images", "test_labels"])
+def test_every_role_is_needed(project, role):
+    path = project / "datasets.yaml"
+    path.write_text(
+        re.sub(rf"    {role}:\n(      .*\n)+", "", path.read_text(encoding="utf-8"), count=1), encoding="utf-8"
+    )
+
+    assert lines() == [f"fashion_mnist.archives.{role}: missing (expected a mapping, got nothing)"]
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "line"),
+    [
+        ("[http://a.org/]", "mirror 0 is not an https address with a host"),
+        ("[https://a.org/, ftp://b.org/]", "mirror 1 is not an https address with a host"),
+        ("[file:///etc/]", "mirror 0 is not an https address with a host"),
+        ("['https:///x']", "mirror 0 is not an https address with a host"),
+        ("['https://:443/x']", "mirror 0 is not an https address with a host"),
+        ("[a.org]", "mirror 0 is not an https address with a host"),
+        ("[https://a.org/x, https://a.org/x/]", "mirror 1 stands there twice"),
+        ("[https://me:secret@a.org/]", "mirror 0 has a user name or a password in it"),
+        ("[https://secret@a.org/]", "mirror 0 has a user name or a password in it"),
+        ("['https://:secret@a.org/']", "mirror 0 has a user name or a password in it"),
+        ("[]", f"out of range (expected {MIRRORS}, got [])"),
+        ("https://a.org/", f'wrong type (expected {MIRRORS}, got "https://a.org/")'),
+        ("https://me:secret@a.org/", f'wrong type (expected {MIRRORS}, got "https://***@a.org/")'),
+    ],
+)
+def test_what_is_no_list_of_mirrors_gives_one_line_without_passwords(assign, mirrors, line):
+    assign("datasets.yaml", "mnist.mirrors", mirrors)
+
+    assert lines() == [f"mnist.mirrors: {line}"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "line"),
+    [
+        ("[a]", f": out of range (expected {CLASSES}, got ['a'])"),
+        ("[]", f": out of range (expected {CLASSES}, got [])"),
+        ("a, b", f': wrong type (expected {CLASSES}, got "a, b")'),
+        ("[a, b, a]", ": classes 0 and 2 have the same name: a"),
+        ("[coat, Coat]", ": classes 0 and 1 have the same name: Coat"),
+        ("[Straße, STRASSE]", ": classes 0 and 1 have the same name: STRASSE"),
+        ('["\\u00c4rmel", "A\\u0308rmel"]', ": classes 0 and 1 have the same name: A\u0308rmel"),
+        ('[a, ""]', '.1: out of range (expected a text of 1 to 64 characters, got "")'),
+        (f"[a, {'b' * 65}]", f'.1: out of range (expected a text of 1 to 64 characters, got "{"b" * 65}")'),
+        ("[a, 1]", ".1: wrong type: put it in quotes (expected a text of 1 to 64 characters, got 1)"),
+        ("[a, null]", ".1: wrong type (expected a text of 1 to 64 characters, got nothing)"),
+        ('[a, "b\\0"]', ": class 1 has characters that can't be shown or blanks around it: 'b\\x00'"),
+        ('[a, "b\\nc"]', ": class 1 has characters that can't be shown or blanks around it: 'b\\nc'"),
+        ('["a\\u202eb", c]', ": class 0 has characters that can't be shown or blanks around it: 'a\\u202eb'"),
+        ('["a\\u2066b", c]', ": class 0 has characters that can't be shown or blanks around it: 'a\\u2066b'"),
+        ('[a, "b "]', ": class 1 has characters that can't be shown or blanks around it: 'b '"),
+        ('[a, "\\ud800"]', '.1: wrong form (expected a text of 1 to 64 characters, got "\\ud800")'),
+    ],
+)
+def test_what_are_no_class_names_gives_one_line(assign, classes, line):
+    assign("datasets.yaml", "mnist.classes", classes)
+
+    assert lines() == [f"mnist.classes{line}"]
+
+
+def test_up_to_256_classes_are_possible_and_no_more(assign):
+    """A label is a byte."""
+    names = [f"class {number}" for number in range(257)]
+    assign("datasets.yaml", "mnist.classes", f"[{', '.join(names[:256])}]")
+    assert datasets.entry("mnist").classes == names[:256]
+
+    assign("datasets.yaml", "mnist.classes", f"[{', '.join(names)}]")
+    assert lines() == [f"mnist.classes: out of range (expected {CLASSES}, got {str(names)[:77]}...)"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("title", '""', 'title: out of range (expected a text of 1 to 2000 characters, got "")'),
+        ("image_shape", "[28]", f"image_shape: out of range (expected {SHAPE}, got [28])"),
+        ("image_shape", "[28, 28, 1]", f"image_shape: out of range (expected {SHAPE}, got [28, 28, 1])"),
+        ("image_shape", "[0, 28]", "image_shape.0: out of range (expected an integer 1 <= x <= 4096, got 0)"),
+        ("source", "draw", 'source: unknown choice (expected download or generate, got "draw")'),
+        (
+            "source",
+            "generated",
+            'source: unknown choice: did you mean generate? (expected download or generate, got "generated")',
+        ),
+        ("seed", "-1", "seed: out of range (expected an integer 0 <= x <= 4294967295, got -1)"),
+        (
+            "images",
+            "{train: 9, test: 10}",
+            "images.train: out of range (expected an integer 10 <= x <= 10000000, got 9)",
+        ),
+        ("images", "{train: 10}", "images.test: missing (expected an integer 10 <= x <= 10000000, got nothing)"),
+    ],
+)
+def test_what_is_wrong_with_a_generated_data_set_gives_one_line(assign, key, value, line):
+    assign("datasets.yaml", f"garments.{key}", value)
+
+    assert lines() == [f"garments.{line}"]
+
+
+def test_the_source_decides_what_an_entry_has(edit):
+    edit("datasets.yaml", "\ngarments:\n", "\ngarments:\n  mirrors: [https://a.org/]\n")
+    keys = "title, description, licence, classes, image_shape, source, seed or images"
+
+    assert lines() == [f"garments.mirrors: unknown key (expected {keys}, got mirrors)"]
+
+
+@pytest.mark.parametrize("name", ["Mnist", "../mnist", "mnist-2", "m" * 65])
+def test_the_name_of_a_data_set_is_fit_for_a_file(edit, name):
+    edit("datasets.yaml", "\nmnist:\n", f"\n{name}:\n")
+
+    assert lines() == [f'{name}: wrong form (expected a text like ^[a-z][a-z0-9_]{{0,63}}$, got "{name}")']
+
+
+def test_an_entry_is_a_mapping(assign):
+    assign("datasets.yaml", "mnist", "3")
+
+    assert lines() == lines(datasets.entry, "mnist") == ["mnist: wrong type (expected a mapping, got 3)"]
+
+
+def test_all_problems_are_reported_together(assign):
+    assign("datasets.yaml", "garments.seed", "true")
+    assign("datasets.yaml", "fashion_mnist.mirrors", "[http://a.org/]")
+    assign("datasets.yaml", "fashion_mnist.archives.train_images.size", "0")
+
+    assert lines() == [
+        "fashion_mnist.mirrors: mirror 0 is not an https address with a host",
+        f"fashion_mnist.archives.train_images.size: out of range (expected {SIZE}, got 0)",
+        "garments.seed: wrong type (expected an integer 0 <= x <= 4294967295, got true)",
+    ]
+
+
+def test_an_entry_depends_on_no_other(assign):
+    """A stage depends on the chosen data set alone: another may even be half written."""
+    assign("datasets.yaml", "mnist", "half written")
+
+    assert datasets.entry("garments").title == "Garments"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("mnst", ": did you mean mnist?"), ("fashion-mnist", ": did you mean fashion_mnist?"), ("cifar10", "")],
+)
+def test_a_data_set_that_is_not_there_has_the_choices_listed(project, name, hint):
+    with pytest.raises(InputError) as caught:
+        datasets.entry(name)
+
+    assert str(caught.value) == (
+        f"params.yaml: dataset.name: no such data set{hint} (expected fashion_mnist, mnist or garments, got {name}); "
+        "fix: choose one of datasets.yaml in params.yaml, then dvc repro"
+    )
+
+
+def test_a_file_without_data_sets_has_no_choices(project):
+    Path("datasets.yaml").write_text("{}\n", encoding="utf-8")
+
+    with pytest.raises(InputError) as caught:
+        datasets.entry("mnist")
+
+    assert str(caught.value) == (
+        "params.yaml: dataset.name: no such data set; fix: choose one of datasets.yaml in params.yaml, then dvc repro"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "not a mapping of keys to values (expected a mapping, got nothing)"),
+        ("mnist: {}\nmnist: {}\n", "line 2: key 'mnist' stands twice, also on line 1"),
+        ("mnist: &m {}\n", "line 1: anchors and aliases are not used here"),
+        ("mnist:\n\ttitle: x\n", "line 2: found character '\\t' that cannot start any token"),
+    ],
+)
+def test_what_is_no_plain_yaml_is_refused_as_in_params(project, text, line):
+    Path("datasets.yaml").write_text(text, encoding="utf-8")
+
+    assert lines() == lines(datasets.entry, "mnist") == [line]

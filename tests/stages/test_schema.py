@@ -1,0 +1,173 @@
+"""Values held against a model, on a small model of the tests' own."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field, ValidationError
+
+from stages import schema
+from stages.command import InputError
+from stages.schema import Name, Strict
+
+PATH = Path("menu.yaml")
+
+
+class Soup(Strict):
+    kind: Literal["soup"]
+    litres: Annotated[float, Field(gt=0, le=5)]
+
+
+class Bread(Strict):
+    kind: Literal["bread"]
+    slices: Annotated[list[Annotated[int, Field(ge=1, lt=9)]], Field(min_length=1, max_length=3)]
+
+
+class Menu(Strict):
+    name: Name
+    warm: bool
+    dish: Annotated[Soup | Bread, Field(discriminator="kind")]
+
+
+SOUP = {"name": "lunch", "warm": True, "dish": {"kind": "soup", "litres": 0.5}}
+BREAD = {"name": "lunch", "warm": False, "dish": {"kind": "bread", "slices": [1, 2]}}
+
+
+def problems(value, model=Menu, under=""):
+    """Return the lines that refuse a value, without the remedy, which is always the same."""
+    with pytest.raises(InputError) as caught:
+        schema.check(value, model, PATH, under=under)
+    return [str(problem).removesuffix("; fix: edit menu.yaml, then dvc repro") for problem in caught.value.problems]
+
+
+def test_a_valid_value_becomes_the_model():
+    assert schema.check(SOUP, Menu, PATH) == Menu(name="lunch", warm=True, dish=Soup(kind="soup", litres=0.5))
+    assert schema.check(BREAD, Menu, PATH).dish.slices == [1, 2]
+
+
+def test_a_model_can_not_be_changed():
+    menu = schema.check(SOUP, Menu, PATH)
+
+    with pytest.raises(ValidationError):
+        menu.warm = False
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"warm": 1}, "menu.yaml: warm: wrong type (expected true or false, got 1)"),
+        ({"warm": "yes"}, 'menu.yaml: warm: wrong type (expected true or false, got "yes")'),
+        ({"warm": None}, "menu.yaml: warm: wrong type (expected true or false, got nothing)"),
+        (
+            {"name": 7},
+            "menu.yaml: name: wrong type: put it in quotes (expected a text like ^[a-z][a-z0-9_]{0,63}$, got 7)",
+        ),
+        ({"name": ["a"]}, "menu.yaml: name: wrong type (expected a text like ^[a-z][a-z0-9_]{0,63}$, got ['a'])"),
+        (
+            {"name": "lunch\n"},
+            'menu.yaml: name: wrong form (expected a text like ^[a-z][a-z0-9_]{0,63}$, got "lunch\\n")',
+        ),
+        ({"name": "../x"}, 'menu.yaml: name: wrong form (expected a text like ^[a-z][a-z0-9_]{0,63}$, got "../x")'),
+        ({"nam": "a"}, "menu.yaml: nam: unknown key: did you mean name? (expected name, warm or dish, got nam)"),
+        ({"xyz": "a"}, "menu.yaml: xyz: unknown key (expected name, warm or dish, got xyz)"),
+        ({"dish": 3}, "menu.yaml: dish: wrong type (expected a mapping, got 3)"),
+        ({"dish": {}}, "menu.yaml: dish.kind: missing (expected bread or soup, got nothing)"),
+        (
+            {"dish": {"kind": "bred"}},
+            'menu.yaml: dish.kind: unknown choice: did you mean bread? (expected bread or soup, got "bred")',
+        ),
+        ({"dish": {"kind": 3}}, "menu.yaml: dish.kind: unknown choice (expected bread or soup, got 3)"),
+        ({"dish": {"kind": "soup"}}, "menu.yaml: dish.litres: missing (expected a number 0 < x <= 5, got nothing)"),
+        (
+            {"dish": {"kind": "soup", "litres": 1.0, "litre": 1}},
+            "menu.yaml: dish.litre: unknown key: did you mean litres? (expected kind or litres, got litre)",
+        ),
+        (
+            {"dish": {"kind": "bread", "slices": [1, 9]}},
+            "menu.yaml: dish.slices.1: out of range (expected an integer 1 <= x < 9, got 9)",
+        ),
+        (
+            {"dish": {"kind": "bread", "slices": []}},
+            "menu.yaml: dish.slices: out of range "
+            "(expected a list of 1 to 3 items, each an integer 1 <= x < 9, got [])",
+        ),
+    ],
+)
+def test_each_problem_names_the_key_and_what_is_expected_there(change, line):
+    assert problems(SOUP | change) == [line]
+
+
+@pytest.mark.parametrize(
+    ("litres", "what", "got"),
+    [
+        (0.0, "out of range", "0.0"),
+        (-1, "out of range", "-1"),
+        (5.1, "out of range", "5.1"),
+        (True, "wrong type", "true"),
+        ("1", "wrong type", '"1"'),
+        (float("nan"), "not a finite number", ".nan"),
+        (float("inf"), "not a finite number", ".inf"),
+        (-float("inf"), "not a finite number", "-.inf"),
+    ],
+)
+def test_numbers_are_shown_as_yaml_writes_them(litres, what, got):
+    value = SOUP | {"dish": {"kind": "soup", "litres": litres}}
+
+    assert problems(value) == [f"menu.yaml: dish.litres: {what} (expected a number 0 < x <= 5, got {got})"]
+
+
+@pytest.mark.parametrize("litres", [5, 5.0, 1e-300])
+def test_an_integer_is_a_number_and_bounds_are_those_that_are_said(litres):
+    assert schema.check(SOUP | {"dish": {"kind": "soup", "litres": litres}}, Menu, PATH).dish.litres == litres
+
+
+def test_all_problems_are_reported_together():
+    assert problems({"naem": "lunch", "dish": {"kind": "soup", "litres": 9}}) == [
+        "menu.yaml: name: missing (expected a text like ^[a-z][a-z0-9_]{0,63}$, got nothing)",
+        "menu.yaml: warm: missing (expected true or false, got nothing)",
+        "menu.yaml: dish.litres: out of range (expected a number 0 < x <= 5, got 9)",
+        "menu.yaml: naem: unknown key: did you mean name? (expected name, warm or dish, got naem)",
+    ]
+
+
+def test_the_key_starts_where_the_value_stands_in_its_file():
+    assert problems({"kind": "soup", "litres": 9}, Soup, under="dish") == [
+        "menu.yaml: dish.litres: out of range (expected a number 0 < x <= 5, got 9)"
+    ]
+    assert problems(None, Soup, under="dish") == ["menu.yaml: dish: wrong type (expected a mapping, got nothing)"]
+    assert problems([], Soup) == ["menu.yaml: wrong type (expected a mapping, got [])"]
+
+
+def test_keys_may_be_what_is_wrong():
+    assert problems({"Noon": BREAD}, dict[Name, Menu]) == [
+        'menu.yaml: Noon: wrong form (expected a text like ^[a-z][a-z0-9_]{0,63}$, got "Noon")'
+    ]
+
+
+def test_a_long_value_is_cut():
+    [line] = problems(SOUP | {"name": "x" * 1000})
+
+    assert line.endswith(f'got "{"x" * 76}...)')
+
+
+@pytest.mark.parametrize("secret", ["https://me:secret@host/", ["https://host/", "https://me:secret@host/"]])
+def test_the_user_of_an_address_is_never_shown(secret):
+    [line] = problems(SOUP | {"warm": secret})
+
+    assert "me" not in line.removeprefix("menu.yaml")
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("names", "prose"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_choices_read_as_prose(names, prose):
+    assert schema.one_of(iter(names)) == prose
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("epcohs", ": did you mean epochs?"), ("epoch", ": did you mean epochs?"), ("batch", ""), (3, ""), (None, "")],
+)
+def test_the_nearest_name_is_proposed_only_when_it_is_near(name, hint):
+    assert schema.nearest(name, ["epochs", "seed"]) == hint

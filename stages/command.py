@@ -72,11 +72,9 @@ def run(main: Callable[..., None], argv: Sequence[str] | None = None) -> NoRetur
     """
     argv = sys.argv[1:] if argv is None else argv
     stage = main.__globals__["__package__"]
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a class name may not be in the locale's alphabet
+    # A line goes out when it is printed, so before that of an error; a class name may not be in the locale's alphabet.
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
-        # Each line goes out when it is printed, so before that of an error, and whatever the locale it can be printed.
-        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
         main(**_parse(main, argv, stage))
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in argv:

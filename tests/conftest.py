@@ -86,7 +86,7 @@ def run_stage(tmp_path):
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if name != "DATASET_MIRROR" and not name.upper().endswith("_PROXY")
+            if not name.startswith(("DATASET_MIRROR", "PYTHON")) and not name.upper().endswith("_PROXY")
         }
         before = snapshot(tmp_path)
         ended = subprocess.run(

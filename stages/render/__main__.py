@@ -28,10 +28,10 @@ def main(
     figures: Path,
 ) -> None:
     """Draw the figures and write the report."""
-    dataset, evaluate, render = map(params.section, (params.Dataset, params.Evaluate, params.Render))
+    dataset, training_params = params.section(params.Dataset), params.section(params.Train)
+    evaluate, render = params.section(params.Evaluate), params.section(params.Render)
     results = Results(
-        settings={"dataset.name": dataset.name}
-        | {f"train.{name}": value for name, value in params.section(params.Train)},
+        settings={"dataset.name": dataset.name} | {f"train.{name}": value for name, value in training_params},
         entry=datasets.entry(dataset.name),
         classes=arrays.read_classes(classes),
         train=arrays.read_split(train),

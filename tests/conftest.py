@@ -88,11 +88,12 @@ def run_stage(tmp_path):
             for name, value in os.environ.items()
             if not name.startswith(("DATASET_MIRROR", "PYTHON")) and not name.upper().endswith("_PROXY")
         }
+        own = {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         before = snapshot(tmp_path)
         ended = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=tmp_path,
-            env=inherited | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"} | environment,
+            env=inherited | own | environment,
             capture_output=True,
             encoding="utf-8",
             timeout=60,

@@ -165,13 +165,6 @@ def test_ctrl_c_ends_in_one_line(run_main, assert_clean_failure):
     assert_clean_failure(ended, 130, "error: stub: interrupted; fix: dvc repro starts this stage again")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
-def test_a_full_disk_under_stdout_ends_in_one_line(run_main, assert_clean_failure):
-    ended = run_main("os.dup2(os.open('/dev/full', os.O_WRONLY), 1)", "print('half way')")
-
-    assert_clean_failure(ended, 1, "error: stub: No space left on device; fix: mend that, then dvc repro")
-
-
 def test_what_the_locale_cannot_say_is_escaped(run_main):
     """An encoding error at the last print would fail a stage whose work is done."""
     ended = run_main(

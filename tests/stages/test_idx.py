@@ -178,6 +178,20 @@ def test_a_claim_beyond_the_file_is_refused_before_it_costs_memory(refusal, shap
     assert peak < MIB
 
 
+def test_a_claim_that_the_file_could_hold_but_does_not_costs_no_memory_either(refusal):
+    """64 KiB of noise that might, going by their number, be 64 MB of zeros."""
+    noise = np.random.default_rng(0).bytes(64 * 1024)
+    data = gzip.compress(claim(64, 1000, 1000) + noise)
+
+    tracemalloc.start()
+    problem = refusal(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (problem.expected, problem.got) == ("64000000 bytes", "65536 bytes")
+    assert peak < 4 * MIB
+
+
 def test_a_gzip_bomb_is_read_no_further_than_its_header_claims(refusal):
     """256 MiB behind a header for 12 bytes."""
     deflate = zlib.compressobj(level=1, wbits=31)

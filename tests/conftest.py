@@ -4,6 +4,8 @@ and the whole contract of a failure in one place.
 
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,23 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback():
+    """Where the network is cut by a namespace of its own, as `unshare -rn` does, this machine can't reach itself until
+    the loopback interface is up. Tests have their servers there.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    from fcntl import ioctl
+
+    get_flags, set_flags, up = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP of netdevice(7)
+    with socket.socket() as any_socket:
+        request = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack("16sh14x", ioctl(any_socket, get_flags, request))[1]
+        if not flags & up:
+            ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", flags | up))
 
 
 class Run(NamedTuple):

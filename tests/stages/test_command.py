@@ -160,7 +160,9 @@ def test_the_line_comes_after_all_that_was_printed(run_main):
 
 
 def test_ctrl_c_ends_in_one_line(run_main, assert_clean_failure):
-    ended = run_main("os.kill(os.getpid(), signal.SIGINT)", "signal.pause()")
+    """Whoever runs the tests in the background of a shell has them ignore the signal, so it is first heeded again."""
+    heed = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    ended = run_main(heed, "os.kill(os.getpid(), signal.SIGINT)", "signal.pause()")
 
     assert_clean_failure(ended, 130, "error: stub: interrupted; fix: dvc repro starts this stage again")
 

@@ -1,8 +1,10 @@
 """Files that appear whole or not at all: written beside their place, flushed to the disk, then moved into it."""
 
+import csv
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
@@ -36,6 +39,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 with newlines as they are in `text`, whatever the platform and the locale."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table as CSV, a header first."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    write_text(path, text.getvalue())
 
 
 def write_json(path: Path, value: object) -> None:

@@ -71,7 +71,7 @@ def run(main: Callable[..., None], argv: Sequence[str] | None = None) -> NoRetur
     The command line, its order and its help are read off the signature and the docstring of `main`.
     """
     argv = sys.argv[1:] if argv is None else argv
-    stage = main.__globals__["__package__"]
+    stage = main.__globals__["__spec__"].name.removesuffix(".__main__")
     # A line goes out when it is printed, so before that of an error; a class name may not be in the locale's alphabet.
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
@@ -109,7 +109,8 @@ def _failure(error: BaseException, stage: str) -> StageError:
     if isinstance(error, KeyboardInterrupt):
         return StageError(Problem(stage, "interrupted", fix="dvc repro starts this stage again"))
     if isinstance(error, MemoryError):
-        return StageError(Problem(stage, "out of memory", fix="lower the batch_size of this stage in params.yaml"))
+        fix = "end other programs or lower batch_size in params.yaml, then dvc repro"
+        return StageError(Problem(stage, "out of memory", fix))
     if isinstance(error, OSError):
         subject, what = error.filename or stage, error.strerror or " ".join(map(str, error.args))
         return StageError(Problem(str(subject), what, fix="mend that, then dvc repro"))

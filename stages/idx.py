@@ -85,4 +85,6 @@ def _read_at_most(stream: BinaryIO, limit: int) -> bytearray:
 
 
 def _damaged(path: Path, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(str(path), what, "delete it, then dvc repro --force download", expected, got))
+    return DataError(
+        Problem(str(path), what, "delete it, then dvc repro --single-item --force download", expected, got)
+    )

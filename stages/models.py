@@ -78,4 +78,6 @@ def _read(path: Path) -> keras.Model:
 
 
 def _damaged(path: Path, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(str(path), what, "dvc checkout --force, or dvc repro --force train", expected, got))
+    return DataError(
+        Problem(str(path), what, "dvc checkout --force, or dvc repro --single-item --force train", expected, got)
+    )

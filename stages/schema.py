@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from stages.command import InputError, Problem
 
@@ -46,7 +45,7 @@ def nearest(name: object, names: Iterable[str]) -> str:
     return f": did you mean {close[0]}?" if close else ""
 
 
-def _problem(error: ErrorDetails, schema: dict[str, Any], path: Path, under: str) -> Problem:
+def _problem(error: dict[str, Any], schema: dict[str, Any], path: Path, under: str) -> Problem:
     loc, kind = error["loc"], error["type"]
     if kind.startswith("union_tag"):  # the discriminator of a union is missing or unknown: that key is what is wrong
         tag = error["ctx"]["discriminator"].strip("'")

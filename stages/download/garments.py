@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from stages import datasets, idx
+from stages.command import InputError, Problem
 
 SIDE = 28
 OVERSAMPLING = 4  # drawn so many times larger, then averaged: that is what smooths the edges
@@ -24,7 +25,14 @@ Point = tuple[float, float]
 
 
 def write(entry: datasets.Generated, folder: Path) -> None:
-    """Draw both splits and write them to the four IDX files that the entry names, printing a line for each."""
+    """Draw both splits and write them to the four IDX files that the entry names, printing a line for each.
+
+    Raises InputError for an entry with another number of classes or size of images than are drawn here.
+    """
+    if (len(entry.classes), entry.image_shape) != (len(WARDROBE), [SIDE, SIDE]):
+        expected, got = f"{len(WARDROBE)}, {[SIDE, SIDE]}", f"{len(entry.classes)}, {entry.image_shape}"
+        what, fix = "classes and image_shape are not those of what is drawn", "edit datasets.yaml, then dvc repro"
+        raise InputError(Problem(f"datasets.yaml: {entry.title}", what, fix, expected, got))
     files = entry.files()
     for split in SPLITS:
         images, labels = draw(getattr(entry.images, split), seed=entry.seed, split=split)
@@ -73,9 +81,11 @@ class Pen:
         self._middle = OVERSAMPLING * (SIDE / 2 + random.uniform(-0.7, 0.7, 2))
 
     def fill(self, outline: list[Point], tone: float) -> None:
+        """Fill a polygon."""
         self._canvas.polygon(self._placed(outline), round(255 * tone))
 
     def line(self, points: list[Point], tone: float, width: float = 0.75) -> None:
+        """Draw lines from point to point, `width` pixels of the finished picture thick."""
         self._canvas.line(self._placed(points), round(255 * tone), round(OVERSAMPLING * width))
 
     def _placed(self, points: list[Point]) -> list[tuple[int, int]]:

@@ -4,12 +4,8 @@ Reads the networks and both splits; writes the probabilities of the test images 
 actual and predicted class of each, and metrics.json.
 """
 
-import csv
-import io
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from stages import arrays, atomic, command, models, params
 from stages.evaluate import prediction, scores
@@ -28,19 +24,12 @@ def main(
     summary = scores.summarize(names, {name: (predicted[name], split.labels) for name, split in splits.items()})
     arrays.write(probabilities / "probabilities.npy", predicted["test"])
     arrays.write(probabilities / "single_image.npy", predict(single)[:, 0])
-    atomic.write_text(predictions, _table(predicted["test"][0], splits["test"].labels, names))
+    of_first = predicted["test"][0].argmax(axis=1)
+    pairs = ((names[label], names[index]) for label, index in zip(splits["test"].labels, of_first, strict=True))
+    atomic.write_csv(predictions, ["actual", "predicted"], pairs)
     atomic.write_json(metrics, summary)
     for name in splits:
         print(f"{name}: accuracy {summary[name]['accuracy']:.4f}, loss {summary[name]['loss']:.4f}")
-
-
-def _table(probabilities: np.ndarray, labels: np.ndarray, names: list[str]) -> str:
-    """Return actual and predicted class of each image as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["actual", "predicted"])
-    writer.writerows(zip((names[i] for i in labels), (names[i] for i in probabilities.argmax(axis=1)), strict=True))
-    return text.getvalue()
 
 
 if __name__ == "__main__":

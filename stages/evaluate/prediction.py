@@ -33,4 +33,6 @@ def batch_of_one(images: np.ndarray, index: int) -> np.ndarray:
 
 
 def _unusable(replicate: int, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(f"network of replicate {replicate}", what, "dvc repro --force train", expected, got))
+    return DataError(
+        Problem(f"network of replicate {replicate}", what, "dvc repro --single-item --force train", expected, got)
+    )

@@ -1,5 +1,6 @@
 """Images and labels: what is wrong with them, and their pixels brought to [0, 1]."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def summary(name: str, split: Split, classes: Sequence[str]) -> str:
     """Return shape, type and range of a split, and its images per class, as lines to read."""
     images, labels = split
     counts = np.bincount(labels, minlength=len(classes))
-    per_class = ", ".join(f"{name} {count}" for name, count in zip(classes, counts, strict=True))
-    return f"{name}: {images.shape} {images.dtype} in [{images.min():g}, {images.max():g}]; {per_class}"
+    per_class = ", ".join(f"{count} {of}" for of, count in zip(classes, counts, strict=True))
+    first = f"{name}: {images.shape} {images.dtype} in [{images.min():g}, {images.max():g}]"
+    return "\n".join([first, *textwrap.wrap(per_class, 76, initial_indent="  ", subsequent_indent="  ")])
 
 
 def _wrong(path: Path, what: str, expected: str, got: str) -> DataError:

@@ -76,7 +76,7 @@ def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, most:
 def _check_sizes(results: Results) -> None:
     expected = len(results.test.labels), len(results.classes)
     if results.probabilities.shape[1:] != expected:
-        what, fix = "not of these test images and classes", "dvc repro --force evaluate"
+        what, fix = "not of these test images and classes", "dvc repro --single-item --force evaluate"
         got = str(results.probabilities.shape)
         raise DataError(Problem("probabilities.npy", what, fix, f"(replicates, {expected[0]}, {expected[1]})", got))
 
@@ -174,7 +174,7 @@ def _training(results: Results) -> Section:
     curves = Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {_decimal(first)} to {_decimal(last)}",
-        "A thin line for each replicate. Epoch 0 is the untrained network; the dotted line is the loss of guessing. "
+        "A line for each replicate. Epoch 0 is the untrained network; the dotted line is the loss of guessing. "
         "Training scores are means over the batches of an epoch, taken while the network was still learning.",
         partial(figures.curves, history, len(results.classes)),
     )

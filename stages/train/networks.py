@@ -2,7 +2,7 @@
 
 Each takes all that params.yaml says of networks, by keyword, and returns a model whose outputs are logits, float32
 (n, classes). Layers have names of their own, so that a saved model does not depend on what was built before it. To add
-a network, write its function here and its name into `stages.params.Train.network`.
+a network, write its function and its line in NETWORKS here, and its name into `stages.params.Train.network`.
 """
 
 from collections.abc import Callable

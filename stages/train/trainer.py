@@ -86,10 +86,10 @@ def _untrained(model: keras.Model, train: Split, validation: Split | None) -> Ro
 
 
 def _row(epoch: int, logs: dict[str, float]) -> Row:
-    row = {"epoch": epoch, "train_loss": logs["loss"], "train_accuracy": logs["accuracy"]}
-    if "val_loss" in logs:
-        row |= {"validation_loss": logs["val_loss"], "validation_accuracy": logs["val_accuracy"]}
-    return row
+    """Return what Keras logs under our names, to six decimals: the rest is noise of single precision."""
+    names = {"train_loss": "loss", "train_accuracy": "accuracy"}
+    names |= {"validation_loss": "val_loss", "validation_accuracy": "val_accuracy"} if "val_loss" in logs else {}
+    return {"epoch": epoch} | {ours: round(logs[its], 6) for ours, its in names.items()}
 
 
 class _Historian(keras.callbacks.Callback):
@@ -112,8 +112,10 @@ class _Historian(keras.callbacks.Callback):
                 )
             )
         self.history.append(row)
-        scores = "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "epoch")
-        print(f"replicate {self.replicate}  epoch {row['epoch']:>3}/{self.params['epochs']}  {scores}", flush=True)
+        scores = f"loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.4f}"
+        if "validation_loss" in row:
+            scores += f"  validation {row['validation_loss']:.4f} {row['validation_accuracy']:.4f}"
+        print(f"replicate {self.replicate}  epoch {row['epoch']:>2}/{self.params['epochs']}  {scores}")
 
 
 def _check_batch(settings: Train, images: int) -> None:

@@ -1,6 +1,7 @@
 """A stage's command line and its failures, on small functions that stand for a stage named stages.example."""
 
 import errno
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ PROBLEM = Problem("data/x", "too short", fix="make it longer", expected="5", got
 @pytest.fixture
 def run(monkeypatch, capsys):
     """A function that runs a stage's `main` and returns its exit code, stdout and stderr."""
-    monkeypatch.setitem(globals(), "__package__", "stages.example")
+    monkeypatch.setitem(globals(), "__spec__", ModuleSpec("stages.example.__main__", None))
 
     def run(main, *argv):
         with pytest.raises(SystemExit) as exit:
@@ -43,7 +44,7 @@ def raising(error):
         (
             MemoryError(),
             1,
-            "stages.example: out of memory; fix: lower the batch_size of this stage in params.yaml",
+            "stages.example: out of memory; fix: end other programs or lower batch_size in params.yaml, then dvc repro",
         ),
         (
             FileNotFoundError(errno.ENOENT, "No such file or directory", "data/raw/x.gz"),

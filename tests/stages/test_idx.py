@@ -41,7 +41,7 @@ def refusal(path):
             idx.read(path, 3)
         [problem] = caught.value.problems
         assert problem.subject == str(path)
-        assert problem.fix == "delete it, then dvc repro --force download"
+        assert problem.fix == "delete it, then dvc repro --single-item --force download"
         return problem
 
     return refusal

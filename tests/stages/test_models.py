@@ -84,7 +84,7 @@ def test_what_is_no_model_is_refused_by_name(content, tmp_path):
 
     assert str(caught.value) == (
         f"{tmp_path / '0.keras'}: not a .keras file (expected a zip archive, got something else); "
-        "fix: dvc checkout --force, or dvc repro --force train"
+        "fix: dvc checkout --force, or dvc repro --single-item --force train"
     )
 
 

@@ -105,4 +105,4 @@ def test_labels_that_do_not_fit_are_refused(labels, what):
 def test_a_summary_has_shape_type_range_and_images_per_class():
     split = Split(np.array([[[0.25, 0.5]], [[0, 0.75]], [[0, 0]]], np.float32), np.array([1, 1, 0], np.uint8))
 
-    assert scaling.summary("test", split, ["hat", "shoe"]) == "test: (3, 1, 2) float32 in [0, 0.75]; hat 1, shoe 2"
+    assert scaling.summary("test", split, ["hat", "shoe"]) == "test: (3, 1, 2) float32 in [0, 0.75]\n  1 hat, 2 shoe"

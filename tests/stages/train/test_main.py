@@ -1,0 +1,89 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import arrays, atomic, models
+from stages.train import trainer
+
+OUTPUTS = ("data/model", "reports/history.csv", "reports/training.json")
+
+
+@pytest.fixture
+def command_line(project, assign) -> list[str]:
+    """Thirty images of three classes, and two small networks to be fitted to them."""
+    labels = np.arange(30, dtype=np.uint8) % 3
+    images = np.random.RandomState(0).uniform(size=(30, 28, 28)).astype(np.float32)
+    arrays.write_split(Path("train"), arrays.Split(images, labels))
+    atomic.write_json(Path("classes.json"), ["a", "b", "c"])
+    values = {"hidden_units": "4", "epochs": "3", "batch_size": "8", "validation_fraction": "0.2", "replicates": "2"}
+    for name, value in values.items():
+        assign("params.yaml", f"train.{name}", value)
+    return ["stages.train", "train", "classes.json", *OUTPUTS]
+
+
+def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stage):
+    run = run_stage(*command_line)
+
+    assert run.code == 0, run.stderr
+    assert run.stderr == ""
+    with open("reports/history.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    scores = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
+    assert list(rows[0]) == ["replicate", "epoch", *scores]
+    assert [(row["replicate"], row["epoch"]) for row in rows] == [(r, e) for r in "01" for e in "0123"]
+    untrained = [float(row["train_loss"]) for row in rows if row["epoch"] == "0"]
+    summary = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))
+    assert summary == {
+        "epochs": 3,
+        "parameters": 28 * 28 * 4 + 4 + 4 * 3 + 3,
+        "untrained_loss": pytest.approx(sum(untrained) / 2, abs=1e-4),
+    }
+    split = arrays.read_split(Path("train"))
+    held_out, labels = split.images[24:], split.labels[24:]
+    for replicate, model in enumerate(models.read(Path("data/model"))):
+        probabilities = model.predict(held_out, verbose=0)
+        loss = -np.log(probabilities[np.arange(6), labels]).mean()
+        assert float(rows[4 * replicate + 3]["validation_loss"]) == pytest.approx(loss, abs=1e-5)
+    for line in run.stdout.splitlines():
+        assert len(line) <= 80
+
+
+def test_two_processes_write_the_same_bytes(command_line, run_stage):
+    first, second = run_stage(*command_line), run_stage(*command_line)
+
+    written = {path for path in first.after if path.startswith(("data/", "reports/"))}
+    assert written == {"data/model/0.keras", "data/model/1.keras", *OUTPUTS[1:]}
+    assert first.code == second.code == 0
+    assert {path: first.after[path] for path in written} == {path: second.after[path] for path in written}
+
+
+def test_a_diverging_training_leaves_nothing(command_line, run_stage, assign, assert_clean_failure):
+    split = arrays.read_split(Path("train"))
+    arrays.write_split(Path("train"), arrays.Split(split.images * np.float32(1e30), split.labels))
+    assign("params.yaml", "train.learning_rate", "1.0")
+    assign("params.yaml", "train.optimizer", "sgd")
+
+    run = run_stage(*command_line)
+
+    assert_clean_failure(run, 2, run.stderr.splitlines()[-1])
+    assert run.stderr.startswith(
+        "error: params.yaml: train.learning_rate: the loss is no longer a number after epoch 1 ("
+    )
+    assert run.stderr.endswith("; fix: lower train.learning_rate, then dvc repro\n")
+
+
+def test_a_damaged_array_is_named(command_line, run_stage, assert_clean_failure):
+    path = Path("train/images.npy")
+    path.write_bytes(path.read_bytes()[:-1])
+
+    run = run_stage(*command_line)
+
+    assert_clean_failure(run, 4, run.stderr.splitlines()[-1])
+    assert run.stderr.startswith(f"error: {path}: not a whole .npy file")
+
+
+def test_the_seed_of_each_replicate_is_in_the_range_of_keras_seeds():
+    assert all(0 <= trainer.seed_of(2**32 - 1, replicate) < 2**32 for replicate in range(100))

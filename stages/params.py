@@ -6,7 +6,7 @@ No value has a default here: params.yaml is the one home of values, this module 
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from stages import schema, strict_yaml
 from stages.schema import Name, Strict
@@ -20,18 +20,38 @@ class Dataset(Strict):
     name: Name
 
 
+Units = Annotated[int, Field(ge=1, le=8192)]
+
+
+def _as_list(value: object) -> object:
+    return [value] if type(value) is int else value
+
+
 class Train(Strict):
-    network: Literal["dense"]
-    hidden_units: Annotated[int, Field(ge=1, le=8192)]
+    network: Literal["dense", "cnn_small", "cnn"]
+    hidden_units: Annotated[list[Units], Field(min_length=1, max_length=8), BeforeValidator(_as_list)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     output: Literal["logits", "softmax"]
     optimizer: Literal["adam", "rmsprop", "sgd"]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
+    learning_rate_schedule: Literal["constant", "linear", "cosine", "one_cycle"]
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     validation_fraction: Annotated[float, Field(ge=0, lt=1)]
+    early_stopping_patience: Annotated[int, Field(ge=0, le=10_000)]
+    augmentation_shift: Annotated[int, Field(ge=0, le=8)]
+    augmentation_flip: bool
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     replicates: Annotated[int, Field(ge=1, le=1000)]
+
+    @model_validator(mode="after")
+    def stop_by_validation_images(self) -> "Train":
+        if self.early_stopping_patience and not self.validation_fraction:
+            raise ValueError(
+                "early_stopping_patience needs validation images: give validation_fraction a value above 0"
+            )
+        return self
 
 
 class Evaluate(Strict):

@@ -54,6 +54,6 @@ with _silence():
     tf.config.set_visible_devices([], "GPU")
 
 tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(4)
 
 __all__ = ["keras", "tf"]

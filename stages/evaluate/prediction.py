@@ -1,5 +1,7 @@
 """From networks and images to probabilities that can be trusted to be such."""
 
+from itertools import product
+
 import numpy as np
 
 from stages.command import DataError, InputError, Problem
@@ -16,7 +18,12 @@ def predict(networks: list[keras.Model], images: np.ndarray, *, classes: int, ba
         if (network.input_shape, network.output_shape) != expected:
             got = f"{network.input_shape} to {network.output_shape}"
             raise _unusable(replicate, "made for other data", f"{expected[0]} to {expected[1]}", got)
-    probabilities = np.stack([network.predict(images, batch_size=batch_size, verbose=0) for network in networks])
+    starts = range(0, len(images), batch_size)
+    probabilities = np.empty((len(networks), len(images), classes), np.float32)
+    for network, start in product(range(len(networks)), starts):
+        batch = slice(start, start + batch_size)
+        # Not `predict`, which compiles a function for each network: that takes longer than to use it here.
+        probabilities[network, batch] = networks[network](images[batch], training=False)
     for replicate, each in enumerate(probabilities):
         if not np.isfinite(each).all():
             raise _unusable(replicate, "gives no probabilities", "finite numbers", "NaN or infinity")

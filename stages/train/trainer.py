@@ -1,5 +1,15 @@
-"""Fitting: from images and labels to networks that give probabilities, and what they went through."""
+"""Fitting: from images and labels to networks that give probabilities, and what they went through.
 
+Replicates differ in seed alone. Each is trained on one thread, as many at once as there are processor cores; nothing of
+a replicate depends on which others are trained, or on how many at once.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from queue import SimpleQueue
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
@@ -7,13 +17,12 @@ import numpy as np
 from stages.arrays import Split
 from stages.command import InputError, Problem
 from stages.params import Train
-from stages.runtime import keras
+from stages.runtime import keras, tf
+from stages.train import loop
+from stages.train.augmentation import augment
+from stages.train.history import Historian, Row, row
 from stages.train.networks import NETWORKS
-
-# Images scored at once where nothing is learned; the largest that costs no time.
-SCORING_BATCH = 1000
-
-Row = dict[str, float]
+from stages.train.schedules import learning_rates
 
 
 class Run(NamedTuple):
@@ -29,18 +38,47 @@ class Run(NamedTuple):
     history: list[Row]
 
 
+class Tensors(NamedTuple):
+    """A split as the loop takes it: images float32 (n, height, width) in [0, 1]; labels int32 (n,)."""
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+
 def fit(split: Split, classes: int, settings: Train) -> list[Run]:
     """Return `settings.replicates` networks that differ in seed alone.
 
-    Raises InputError where a batch is larger than the images left to train on, or where the loss is no longer finite.
+    Raises InputError where a batch is larger than the images left to train on, where no image is left for validation
+    that was asked for, or where the loss is no longer finite.
     """
-    held_out = int(len(split.labels) * settings.validation_fraction)
-    kept = len(split.labels) - held_out
-    _check_batch(settings, kept)
-    train, validation = Split(split.images[:kept], split.labels[:kept]), None
-    if held_out:
-        validation = Split(split.images[kept:], split.labels[kept:])
-    return [_fit_replicate(replicate, train, validation, classes, settings) for replicate in range(settings.replicates)]
+    kept = len(split.labels) - int(len(split.labels) * settings.validation_fraction)
+    _check_division(settings, kept, len(split.labels) - kept)
+    train = _tensors(split.images[:kept], split.labels[:kept])
+    validation = _tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
+    build = partial(_build, split.images.shape[1:], classes, settings)
+    models = [build(seed_of(settings.seed, replicate)) for replicate in range(settings.replicates)]
+    workers = min(_cores(), len(models))
+    loops, stop = SimpleQueue(), Event()
+    for _ in range(workers):
+        loops.put(_compiled(build(0), train, settings))
+
+    def run(replicate: int) -> Run:
+        each = loops.get()
+        try:
+            return _fit_replicate(each, models[replicate], replicate, validation, settings, stop)
+        finally:
+            loops.put(each)
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(run, replicate) for replicate in range(len(models))]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:  # or else the other replicates would be trained to their end first
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
 
 
 def seed_of(seed: int, replicate: int) -> int:
@@ -48,80 +86,110 @@ def seed_of(seed: int, replicate: int) -> int:
     return int(np.random.SeedSequence([seed, replicate]).generate_state(1)[0])
 
 
-def _fit_replicate(replicate: int, train: Split, validation: Split | None, classes: int, settings: Train) -> Run:
-    keras.utils.set_random_seed(seed_of(settings.seed, replicate))
-    logits = NETWORKS[settings.network](
-        train.images.shape[1:], classes, hidden_units=settings.hidden_units, dropout=settings.dropout
+def blocks(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Yield int32 (n,) as blocks of batches, int32 (batches, size); what is left at the end is a batch of its own."""
+    whole = len(order) // size * size
+    batches = order[:whole].reshape(-1, size)
+    for start in range(0, len(batches), loop.BLOCK):
+        yield batches[start : start + loop.BLOCK]
+    if whole < len(order):
+        yield order[None, whole:]
+
+
+class _Stopped(Exception):
+    """Another replicate failed, or the user has had enough."""
+
+
+def _fit_replicate(
+    each: loop.Loop, model: keras.Model, replicate: int, validation: Tensors | None, settings: Train, stop: Event
+) -> Run:
+    seed, images = seed_of(settings.seed, replicate), len(each.labels)
+    # RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change (NEP 19).
+    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate])))
+    steps = -(-images // settings.batch_size)
+    rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, settings.epochs * steps)
+    each.load([variable.numpy() for variable in model.variables])
+    history = [row(0, _logs(each.score(each.images, each.labels), each, validation))]
+    callbacks = keras.callbacks.CallbackList(
+        _callbacks(history, replicate, settings), model=each.model, epochs=settings.epochs, steps=steps
     )
+    step, each.model.stop_training = 0, False
+    callbacks.on_train_begin()
+    for epoch in range(settings.epochs):
+        callbacks.on_epoch_begin(epoch)
+        sums = np.zeros(2)
+        for rows in blocks(random.permutation(images).astype(np.int32), settings.batch_size):
+            if stop.is_set():
+                raise _Stopped
+            callbacks.on_train_batch_begin(step % steps)
+            sums += each.run(rows, rates[step : step + len(rows)], np.array([seed, step], np.uint32).view(np.int32))
+            step += len(rows)
+            callbacks.on_train_batch_end((step - 1) % steps)
+        callbacks.on_epoch_end(epoch, _logs(sums / images, each, validation))
+        if each.model.stop_training:
+            break
+    callbacks.on_train_end()
+    for variable, fitted in zip(model.variables, each.model.variables, strict=True):
+        variable.assign(fitted)
     softmax = keras.layers.Softmax(name="probabilities")
-    probabilities = keras.Model(logits.inputs, softmax(logits.outputs[0]), name=logits.name)
-    fitted = logits if settings.output == "logits" else probabilities
-    fitted.compile(
-        optimizer=keras.optimizers.get(
-            {"class_name": settings.optimizer, "config": {"learning_rate": settings.learning_rate}}
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=settings.output == "logits"),
-        metrics=["accuracy"],
-    )
-    history = [_untrained(fitted, train, validation)]
-    fitted.fit(
-        train.images,
-        train.labels,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        validation_data=validation,
-        validation_batch_size=SCORING_BATCH,
-        callbacks=[_Historian(history, replicate)],
-        verbose=0,
-    )
-    return Run(probabilities, logits.count_params(), history)
+    probabilities = keras.Model(model.inputs[0], softmax(model.outputs[0]), name=model.name)
+    return Run(probabilities, model.count_params(), history)
 
 
-def _untrained(model: keras.Model, train: Split, validation: Split | None) -> Row:
-    logs = model.evaluate(*train, batch_size=SCORING_BATCH, verbose=0, return_dict=True)
+def _callbacks(history: list[Row], replicate: int, settings: Train) -> list[keras.callbacks.Callback]:
+    callbacks = [Historian(history, replicate, settings.epochs)]
+    if patience := settings.early_stopping_patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True))
+    return callbacks
+
+
+def _logs(means: np.ndarray, each: loop.Loop, validation: Tensors | None) -> dict[str, float]:
+    """Return scores under the names by which Keras' callbacks know them."""
+    logs = dict(zip(("loss", "accuracy"), means.tolist(), strict=True))
     if validation:
-        scores = model.evaluate(*validation, batch_size=SCORING_BATCH, verbose=0, return_dict=True)
-        logs |= {f"val_{name}": value for name, value in scores.items()}
-    return _row(0, logs)
+        logs |= zip(("val_loss", "val_accuracy"), each.score(*validation).tolist(), strict=True)
+    return logs
 
 
-def _row(epoch: int, logs: dict[str, float]) -> Row:
-    """Return what Keras logs under our names, to six decimals: the rest is noise of single precision."""
-    names = {"train_loss": "loss", "train_accuracy": "accuracy"}
-    names |= {"validation_loss": "val_loss", "validation_accuracy": "val_accuracy"} if "val_loss" in logs else {}
-    return {"epoch": epoch} | {ours: round(logs[its], 6) for ours, its in names.items()}
+def _build(shape: tuple[int, int], classes: int, settings: Train, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    build = NETWORKS[settings.network].build
+    return build(shape, classes, hidden_units=settings.hidden_units, dropout=settings.dropout)
 
 
-class _Historian(keras.callbacks.Callback):
-    """Adds a row an epoch, prints it, and stops a training that has come to nothing."""
-
-    def __init__(self, history: list[Row], replicate: int):
-        super().__init__()
-        self.history, self.replicate = history, replicate
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        row = _row(epoch + 1, logs)
-        if not all(np.isfinite(value) for value in row.values()):
-            raise InputError(
-                Problem(
-                    "params.yaml: train.learning_rate",
-                    f"the loss is no longer a number after epoch {row['epoch']}",
-                    "lower train.learning_rate, then dvc repro",
-                    "a finite loss",
-                    str(row["train_loss"]),
-                )
-            )
-        self.history.append(row)
-        scores = f"loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.4f}"
-        if "validation_loss" in row:
-            scores += f"  validation {row['validation_loss']:.4f} {row['validation_accuracy']:.4f}"
-        print(f"replicate {self.replicate}  epoch {row['epoch']:>2}/{self.params['epochs']}  {scores}")
+def _compiled(model: keras.Model, train: Tensors, settings: Train) -> loop.Loop:
+    decay = settings.weight_decay or None  # Keras tells none from 0
+    config = {"learning_rate": settings.learning_rate, "weight_decay": decay}
+    optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
+    moves = {"shift": settings.augmentation_shift, "flip": settings.augmentation_flip}
+    augmented = partial(augment, **moves) if any(moves.values()) else None
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=settings.output == "logits")
+    outputs = keras.activations.get("linear" if settings.output == "logits" else "softmax")
+    return loop.Loop(
+        model,
+        optimizer,
+        lambda labels, logits: cross_entropy(labels, outputs(logits)),
+        *train,
+        augment=augmented,
+        xla=NETWORKS[settings.network].xla,
+    )
 
 
-def _check_batch(settings: Train, images: int) -> None:
-    if settings.batch_size > images:
+def _tensors(images: np.ndarray, labels: np.ndarray) -> Tensors:
+    return Tensors(tf.constant(images), tf.constant(labels.astype(np.int32)))
+
+
+def _cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_division(settings: Train, kept: int, held_out: int) -> None:
+    if settings.batch_size > kept:
+        place, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
         fix = "lower train.batch_size or train.validation_fraction, then dvc repro"
-        what = "a batch larger than the images to train on"
-        raise InputError(
-            Problem("params.yaml: train.batch_size", what, fix, f"at most {images}", str(settings.batch_size))
-        )
+        raise InputError(Problem(place, what, fix, f"at most {kept}", str(settings.batch_size)))
+    if settings.validation_fraction and not held_out:
+        place, what = "params.yaml: train.validation_fraction", "a share that is no whole image"
+        fix, got = "raise it, or make it 0, then dvc repro", str(settings.validation_fraction)
+        raise InputError(Problem(place, what, fix, f"0, or at least 1/{kept}", got))

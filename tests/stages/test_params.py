@@ -11,12 +11,18 @@ SECTIONS = [params.Dataset, params.Train, params.Evaluate, params.Render]
 EXPECTED = {
     "dataset": "a mapping",
     "dataset.name": "a text like ^[a-z][a-z0-9_]{0,63}$",
-    "train.network": "dense",
-    "train.hidden_units": "an integer 1 <= x <= 8192",
+    "train.network": "dense, cnn_small or cnn",
+    "train.hidden_units": "a list of 1 to 8 items, each an integer 1 <= x <= 8192",
+    "train.hidden_units.0": "an integer 1 <= x <= 8192",
+    "train.hidden_units.1": "an integer 1 <= x <= 8192",
     "train.dropout": "a number 0 <= x < 1",
     "train.output": "logits or softmax",
     "train.optimizer": "adam, rmsprop or sgd",
     "train.learning_rate": "a number 0 < x <= 1",
+    "train.learning_rate_schedule": "constant, linear, cosine or one_cycle",
+    "train.weight_decay": "a number 0 <= x < 1",
+    "train.augmentation_shift": "an integer 0 <= x <= 8",
+    "train.augmentation_flip": "true or false",
     "train.batch_size": "an integer 1 <= x <= 65536",
     "train.epochs": "an integer 1 <= x <= 10000",
     "train.validation_fraction": "a number 0 <= x < 1",
@@ -44,6 +50,7 @@ def lines(read=params.load, *arguments):
 
 def test_the_committed_file_has_the_values_that_dvc_reads(project):
     as_dvc_reads = YAML(typ="safe", pure=True).load((project / "params.yaml").read_text(encoding="utf-8"))
+    as_dvc_reads["train"]["hidden_units"] = [as_dvc_reads["train"]["hidden_units"]]
 
     assert params.load().model_dump() == as_dvc_reads
 
@@ -69,9 +76,12 @@ def test_a_section_is_the_same_alone_as_in_the_whole(project, model):
         ("train.network", "dens", "unknown choice: did you mean dense?", '"dens"'),
         ("train.network", "[dense]", "unknown choice: did you mean dense?", "['dense']"),
         ("train.hidden_units", "128.0", "wrong type", "128.0"),
-        ("train.hidden_units", "0", "out of range", "0"),
-        ("train.hidden_units", "8193", "out of range", "8193"),
-        ("train.hidden_units", "1000000000", "out of range", "1000000000"),
+        ("train.hidden_units", "[]", "out of range", "[]"),
+        ("train.hidden_units", "true", "wrong type", "true"),
+        ("train.learning_rate_schedule", "cosin", "unknown choice: did you mean cosine?", '"cosin"'),
+        ("train.weight_decay", "1", "out of range", "1"),
+        ("train.augmentation_shift", "9", "out of range", "9"),
+        ("train.augmentation_flip", "1", "wrong type", "1"),
         ("train.dropout", "1", "out of range", "1"),
         ("train.dropout", "-0.1", "out of range", "-0.1"),
         ("train.dropout", "false", "wrong type", "false"),
@@ -126,6 +136,31 @@ def test_a_value_that_is_no_use_gives_one_line(assign, key, value, what, got):
     assert lines() == [f"{key}: {what} (expected {EXPECTED[key]}, got {got})"]
 
 
+@pytest.mark.parametrize(
+    ("units", "place", "what", "got"),
+    [
+        ("0", 0, "out of range", "0"),
+        ("8193", 0, "out of range", "8193"),
+        ("1000000000", 0, "out of range", "1000000000"),
+        ("[128, 0]", 1, "out of range", "0"),
+        ("[128, a]", 1, "wrong type", '"a"'),
+    ],
+)
+def test_hidden_units_alone_are_a_list_of_one(assign, units, place, what, got):
+    assign("params.yaml", "train.hidden_units", units)
+
+    key = f"train.hidden_units.{place}"
+    assert lines() == [f"{key}: {what} (expected {EXPECTED[key]}, got {got})"]
+
+
+def test_early_stopping_needs_validation_images(assign):
+    assign("params.yaml", "train.early_stopping_patience", "3")
+
+    assert lines() == [
+        "train: early_stopping_patience needs validation images: give validation_fraction a value above 0"
+    ]
+
+
 @pytest.mark.parametrize(("item", "what", "got"), [("-1", "out of range", "-1"), ("a", "wrong type", '"a"')])
 def test_an_item_of_a_list_is_named_by_its_place(assign, item, what, got):
     assign("params.yaml", "render.examples", f"[0, {item}]")
@@ -161,7 +196,8 @@ def test_a_key_that_stands_twice_gives_both_lines(project):
 def test_a_misspelt_key_is_found_under_both_its_names(edit):
     edit("params.yaml", "  epochs:", "  epcohs:")
     keys = (
-        "network, hidden_units, dropout, output, optimizer, learning_rate, batch_size, epochs, validation_fraction, "
+        "network, hidden_units, dropout, output, optimizer, learning_rate, learning_rate_schedule, weight_decay, "
+        "batch_size, epochs, validation_fraction, early_stopping_patience, augmentation_shift, augmentation_flip, "
         "seed or replicates"
     )
 
@@ -197,8 +233,8 @@ def test_all_problems_are_reported_together(assign):
     [
         ("learning_rate", "1", 1.0),
         ("learning_rate", "1e-300", 1e-300),
-        ("hidden_units", "1", 1),
-        ("hidden_units", "8192", 8192),
+        ("hidden_units", "1", [1]),
+        ("hidden_units", "[8192, 7]", [8192, 7]),
         ("dropout", "0", 0.0),
         ("dropout", "0.999", 0.999),
         ("seed", "4294967295", 4294967295),

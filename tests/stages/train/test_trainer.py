@@ -6,19 +6,24 @@ import pytest
 from stages.arrays import Split
 from stages.command import InputError
 from stages.params import Train
-from stages.train import networks, trainer
+from stages.train import loop, networks, trainer
 
 CLASSES = 3
 SETTINGS = {
     "network": "dense",
-    "hidden_units": 5,
+    "hidden_units": [5],
     "dropout": 0.0,
     "output": "logits",
     "optimizer": "sgd",
     "learning_rate": 0.1,
+    "learning_rate_schedule": "constant",
+    "weight_decay": 0.0,
     "batch_size": 24,
     "epochs": 1,
     "validation_fraction": 0.0,
+    "early_stopping_patience": 0,
+    "augmentation_shift": 0,
+    "augmentation_flip": False,
     "seed": 7,
     "replicates": 1,
 }
@@ -155,7 +160,74 @@ def test_dropout_acts_in_training_alone(split):
 
 def test_parameters_are_counted():
     """784 * 128 weights and 128 biases, then 128 * 10 and 10: the published 101,770."""
-    assert networks.dense((28, 28), 10, hidden_units=128, dropout=0.2).count_params() == 101_770
+    assert networks.dense((28, 28), 10, hidden_units=[128], dropout=0.2).count_params() == 101_770
+
+
+def test_parameters_of_the_small_convolutional_network():
+    """3 * 3 * 32 + 32, then 3 * 3 * 32 * 64 + 64, then 5 * 5 * 64 * 10 + 10."""
+    assert networks.cnn_small((28, 28), 10, hidden_units=[], dropout=0.0).count_params() == 320 + 18_496 + 16_010
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_every_network_takes_any_image_and_gives_logits(name):
+    model = networks.NETWORKS[name].build((10, 12), 7, hidden_units=[6, 5], dropout=0.1)
+
+    outputs = model.predict(np.linspace(-1, 1, 3 * 10 * 12, dtype=np.float32).reshape(3, 10, 12), verbose=0)
+    assert outputs.shape == (3, 7)
+    assert (outputs < 0).any(), "probabilities would not be negative"
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_every_network_learns_with_augmentation_and_a_schedule(split, name):
+    """Loss goes down, statistics of batch normalization included; early stopping and decay do their part."""
+    images = np.pad(split.images, ((0, 0), (4, 4), (4, 4)))
+    changes = {"learning_rate_schedule": "one_cycle", "augmentation_shift": 1, "augmentation_flip": True}
+    changes |= {"network": name, "optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "weight_decay": 0.001}
+
+    (run,) = trainer.fit(Split(images, split.labels), CLASSES, settings(batch_size=8, **changes))
+
+    assert len(run.history) == 13
+    assert run.history[-1]["train_loss"] < run.history[1]["train_loss"] - 0.05
+
+
+def test_training_stops_early_at_its_best(split):
+    """With a rate this large the validation loss is at its best at once, and never again."""
+    changes = {"validation_fraction": 0.25, "early_stopping_patience": 2, "learning_rate": 0.9, "epochs": 40}
+    random = Split(split.images, np.random.RandomState(1).randint(0, CLASSES, 24).astype(np.uint8))
+
+    (run,) = trainer.fit(random, CLASSES, settings(batch_size=6, **changes))
+
+    losses = [row["validation_loss"] for row in run.history[1:]]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 2 < 40
+    _, _, probabilities = forward(random.images[18:], weights(run))
+    assert loss(probabilities, random.labels[18:]) == pytest.approx(losses[best], abs=1e-5)
+
+
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_results_do_not_depend_on_how_many_batches_a_call_runs(split, monkeypatch, block):
+    options = settings(batch_size=5, dropout=0.5, augmentation_shift=1, optimizer="adam", epochs=2)
+    (whole,) = trainer.fit(split, CLASSES, options)
+    monkeypatch.setattr(loop, "BLOCK", block)
+
+    (parts,) = trainer.fit(split, CLASSES, options)
+
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_results_do_not_depend_on_how_many_replicates_are_trained_at_once(split, monkeypatch):
+    options = settings(batch_size=5, dropout=0.5, replicates=3, optimizer="adam")
+    monkeypatch.setattr(trainer, "_cores", lambda: 1)
+    alone = trainer.fit(split, CLASSES, options)
+    monkeypatch.setattr(trainer, "_cores", lambda: 3)
+
+    together = trainer.fit(split, CLASSES, options)
+
+    for run, other in zip(alone, together, strict=True):
+        assert run.history == other.history
+        for one, another in zip(weights(run), weights(other), strict=True):
+            np.testing.assert_array_equal(one, another)
 
 
 def test_the_schema_and_the_networks_name_the_same():
@@ -170,6 +242,11 @@ def test_a_batch_larger_than_the_training_images_is_refused(split):
         "params.yaml: train.batch_size: a batch larger than the images to train on (expected at most 18, got 19); "
         "fix: lower train.batch_size or train.validation_fraction, then dvc repro"
     )
+
+
+def test_a_validation_fraction_of_no_whole_image_is_refused(split):
+    with pytest.raises(InputError, match=r"train.validation_fraction: .* \(expected 0, or at least 1/24, got 0.04\)"):
+        trainer.fit(split, CLASSES, settings(validation_fraction=0.04))
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_names_the_param_to_lower(split):

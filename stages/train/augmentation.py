@@ -1,0 +1,24 @@
+"""Random shifts and mirror images: what a network is trained on in place of the images themselves."""
+
+from stages.runtime import tf
+
+
+def augment(images: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf.Tensor:
+    """Return images float32 (n, height, width), each moved by up to `shift` pixels either way along both axes, black
+    filling what it leaves, and with `flip` mirrored left to right half the time.
+
+    seed: int32 (2,); equal seeds move equal images alike.
+    """
+    seeds = tf.random.split(seed, 2)
+    count, height, width = images.shape
+    if flip:
+        mirrored = tf.random.stateless_uniform([count, 1, 1], seeds[0]) < 0.5
+        images = tf.where(mirrored, tf.reverse(images, [2]), images)
+    if shift:
+        moves = tf.random.stateless_uniform([count, 2], seeds[1], 0, 2 * shift + 1, tf.int32)
+        padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift]])
+        rows = moves[:, :1] + tf.range(height)
+        columns = moves[:, 1:] + tf.range(width)
+        images = tf.gather(padded, rows, axis=1, batch_dims=1)
+        images = tf.gather(images, columns, axis=2, batch_dims=1)
+    return images

@@ -1,0 +1,81 @@
+"""The compiled epoch: all mini-batches of a block run in one call, with the training images held in memory as tensors.
+
+Keras' own `fit` spends most of an epoch of a small network between batches. Here a step is Keras' model, loss and
+optimizer as in `fit`, but the loop over the steps is inside the compiled function.
+"""
+
+import numpy as np
+
+from stages.runtime import tf
+
+# Batches a call: enough that what happens between two calls costs nothing, few enough to stop in good time.
+BLOCK = 375
+# Images scored at once where nothing is learned.
+SCORING_BATCH = 1000
+
+
+class Loop:
+    """A network and its optimizer with their steps compiled. `load` makes it ready for another replicate.
+
+    images: float32 (n, height, width); labels: int32 (n,); both shared by all loops. loss: from labels and the model's
+    outputs to a mean. augment: from a batch and a seed int32 (2,) to a batch, or None. xla: whether XLA compiles it.
+    """
+
+    def __init__(self, model, optimizer, loss, images, labels, *, augment, xla):
+        self.model, self.optimizer, self.loss = model, optimizer, loss
+        self.images, self.labels, self.augment = images, labels, augment
+        optimizer.build(model.trainable_variables)
+        self._fresh = [variable.numpy() for variable in optimizer.variables]
+        self._run = tf.function(self._steps, jit_compile=xla)
+        self._score = tf.function(self._sums)
+
+    def load(self, values: list[np.ndarray]) -> None:
+        """Start anew: give the model these variables and the optimizer those it was built with."""
+        for variable, value in zip(self.model.variables, values, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+
+    def run(self, rows: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        """Train on a block of batches and return the sums over its images of loss and of right answers, float64 (2,).
+
+        rows: int32 (batches, size), indices of images; rates: float32 (batches,); seed: int32 (2,), of augmentation.
+        """
+        batches = len(rows)
+        padding = max(0, BLOCK - batches) if batches > 1 else 0
+        rows, rates = np.pad(rows, ((0, padding), (0, 0))), np.pad(rates, (0, padding))
+        return np.array(
+            self._run(tf.constant(rows), tf.constant(rates), tf.constant(seed), tf.constant(batches)), float
+        )
+
+    def score(self, images: tf.Tensor, labels: tf.Tensor) -> np.ndarray:
+        """Return the means over images of loss and of right answers, float64 (2,), as the network is now."""
+        sums = np.zeros(2)
+        for start in range(0, len(labels), SCORING_BATCH):
+            batch = slice(start, start + SCORING_BATCH)
+            sums += np.array(self._score(images[batch], labels[batch]), float)
+        return sums / len(labels)
+
+    def _steps(self, rows, rates, seed, batches):
+        def step(index, loss_sum, right_sum):
+            images, labels = tf.gather(self.images, rows[index]), tf.gather(self.labels, rows[index])
+            if self.augment:
+                images = self.augment(images, seed + tf.stack([0, index]))
+            self.optimizer.learning_rate = rates[index]
+            with tf.GradientTape() as tape:
+                outputs = self.model(images, training=True)
+                loss = self.loss(labels, outputs)
+            self.optimizer.apply(tape.gradient(loss, self.model.trainable_weights))
+            size = tf.cast(rows.shape[1], tf.float32)
+            return index + 1, loss_sum + loss * size, right_sum + _right(labels, outputs)
+
+        start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
+        return tf.while_loop(lambda index, *_: index < batches, step, start)[1:]
+
+    def _sums(self, images, labels):
+        outputs = self.model(images, training=False)
+        return self.loss(labels, outputs) * tf.cast(len(labels), tf.float32), _right(labels, outputs)
+
+
+def _right(labels, outputs):
+    return tf.reduce_sum(tf.cast(tf.argmax(outputs, axis=1, output_type=tf.int32) == labels, tf.float32))

@@ -1,0 +1,54 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from stages.runtime import tf
+from stages.train.augmentation import augment
+
+IMAGE = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+COPIES = np.repeat(IMAGE[None], 400, axis=0)
+
+
+def augmented(seed: int, **options) -> np.ndarray:
+    return augment(tf.constant(COPIES), tf.constant([seed, 0]), **options).numpy()
+
+
+def moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """Move by slicing a picture with a wide black frame."""
+    framed = np.pad(image, 5)
+    return framed[5 - down : 5 - down + image.shape[0], 5 - right : 5 - right + image.shape[1]]
+
+
+def test_shifts_are_all_of_the_moves_and_nothing_else_and_about_equally_often():
+    moves = {moved(IMAGE, down, right).tobytes(): 0 for down, right in product(range(-1, 2), repeat=2)}
+
+    for image in augmented(1, shift=1, flip=False):
+        moves[image.tobytes()] += 1
+
+    assert min(moves.values()) > 20 and sum(moves.values()) == 400  # 44 of each expected, deviation 6
+
+
+def test_flips_mirror_left_to_right_half_the_time():
+    images = augmented(2, shift=0, flip=True)
+
+    mirrored = (images == IMAGE[:, ::-1]).all(axis=(1, 2))
+    assert (mirrored | (images == IMAGE).all(axis=(1, 2))).all()
+    assert 150 < mirrored.sum() < 250
+
+
+def test_equal_seeds_move_alike_and_others_do_not():
+    options = {"shift": 2, "flip": True}
+
+    np.testing.assert_array_equal(augmented(3, **options), augmented(3, **options))
+    assert not np.array_equal(augmented(3, **options), augmented(4, **options))
+
+
+@pytest.mark.parametrize("xla", [True, False])
+def test_it_runs_inside_a_compiled_function(xla):
+    function = tf.function(lambda images, seed: augment(images, seed, shift=1, flip=True), jit_compile=xla)
+
+    compiled = function(tf.constant(COPIES), tf.constant([5, 0])).numpy()
+
+    assert compiled.shape == COPIES.shape
+    assert {image.tobytes() for image in compiled} == {image.tobytes() for image in augmented(6, shift=1, flip=True)}

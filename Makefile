@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo test check lock
+.PHONY: help setup repro demo test check bench recipes lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -31,6 +31,12 @@ test: setup  ## run the tests
 check: setup  ## lint, and check the format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+bench: setup  ## time it all beside the plain Keras script, and write benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+recipes: setup  ## train every recipe five times, and write benchmarks/recipes.md
+	$(BIN)/python -m benchmarks.recipes
 
 lock: setup  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -90,6 +90,7 @@ def baseline(tmp_path_factory) -> Project:
     project.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
     project.edit("params.yaml", "name: fashion_mnist", "name: garments")
     project.edit("params.yaml", "epochs: 10", "epochs: 2")
+    project.edit("params.yaml", "replicates: 5", "replicates: 2")
     project.git("init", "--quiet")
     project.commit("pipeline")
     assert project.repro() == (ALL, [])
@@ -135,7 +136,7 @@ def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_train
     project.edit("params.yaml", "epochs: 3", "epochs: 2")
     assert project.repro() == (["render"], ["validate", "train", "evaluate"])  # why render: see dvc.yaml
 
-    assert len(changed["reports/history.csv"].splitlines()) == 1 + 4
+    assert len(changed["reports/history.csv"].splitlines()) == 1 + 2 * 4
     assert changed["dvc.lock"] != before["dvc.lock"]
     assert project.results() == before
 
@@ -148,6 +149,24 @@ def test_a_comment_reruns_nothing_after_validate(project):
 
     after = project.lock()
     assert {stage for stage in ALL if after[stage] != before[stage]} == {"validate"}
+
+
+def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(project):
+    """Equal bytes of the models, written by another process at another time, are what stops it there."""
+    with open(project.folder / "stages/train/networks.py", "a", encoding="utf-8") as file:
+        file.write("# a comment\n")
+
+    assert project.repro() == (["train"], [])
+
+
+def test_all_stages_forced_to_run_again_make_the_same_bytes(project):
+    before = project.results()
+
+    printed = project.dvc("repro", "--force")
+
+    assert re.findall(r"^Running stage '(\w+)'", printed, re.M) == ALL
+    assert project.results() == before
+    assert project.git("status", "--porcelain") == ""
 
 
 def test_a_typo_costs_no_result(project):

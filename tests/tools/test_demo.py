@@ -1,7 +1,6 @@
 """The scratch copy and its params. `.ci/run` runs the demo itself."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,69 +8,46 @@ from pathlib import Path
 import pytest
 
 from stages import params
-from stages.command import InputError
-from tools import demo
+from stages.command import InputError, StageError
+from tools import demo, scratch
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def scratch(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "SCRATCH", tmp_path / "demo")
-    monkeypatch.setattr(demo, "CHECKOUT", tmp_path)
-    for name in (*demo.PIPELINE, "params.yaml"):
-        demo._copy(ROOT / name, tmp_path / name)
-    return tmp_path
+def test_the_copy_has_all_of_the_pipeline_and_the_params_but_for_the_changes(tmp_path):
+    scratch.copy(tmp_path / "copy", {"dataset.name": "garments", "train.epochs": 3})
+
+    ours, theirs = params.load(tmp_path / "copy/params.yaml"), params.load(ROOT / "params.yaml")
+    assert (ours.dataset.name, ours.train.epochs) == ("garments", 3)
+    assert ours.train.model_copy(update={"epochs": theirs.train.epochs}) == theirs.train
+    assert (ours.evaluate, ours.render) == (theirs.evaluate, theirs.render)
+    copied = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")}
+    listed = subprocess.run(
+        ["git", "ls-files", *scratch.PIPELINE], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert len(listed) > 30 and copied >= set(listed)
 
 
-def test_the_copy_has_all_of_the_pipeline_and_the_params_but_for_the_data_set(scratch, monkeypatch, capsys):
-    called = []
-
-    def dvc(*arguments):
-        called.append(arguments)
-        if arguments == ("repro",):
-            (scratch / "demo/reports").mkdir()
-            (scratch / "demo/reports/metrics.json").write_text('{"test": {"accuracy": 0.875}}', encoding="utf-8")
-
-    monkeypatch.setattr(demo, "_dvc", dvc)
-
-    demo.main()
-
-    assert called == [("config", "--local", "core.no_scm", "true"), ("repro",)]
-    ours, theirs = params.load(scratch / "demo/params.yaml"), params.load(ROOT / "params.yaml")
-    assert ours.dataset.name == "garments"
-    assert ours.model_copy(update={"dataset": theirs.dataset}) == theirs
-    copied = {path.relative_to(scratch / "demo") for path in (scratch / "demo/stages").rglob("*") if path.is_file()}
-    listed = subprocess.run(["git", "ls-files", "stages"], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert {path.as_posix() for path in copied} >= set(listed.stdout.splitlines())
-    assert capsys.readouterr().out.splitlines()[-1] == (
-        "test accuracy 0.8750 on garments, synthetic pictures; report: demo/reports/report.md"
-    )
-
-
-def test_bad_params_are_refused_before_an_earlier_demo_is_removed(scratch):
-    (scratch / "demo").mkdir()
+def test_bad_params_are_refused_before_an_earlier_demo_is_removed(tmp_path, monkeypatch):
     settings = json.dumps(params.load(ROOT / "params.yaml").model_dump()).replace("epochs", "epcohs")
-    (scratch / "params.yaml").write_text(settings, encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(settings, encoding="utf-8")
+    monkeypatch.setattr(scratch, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "build/demo")
+    (tmp_path / "build/demo").mkdir(parents=True)
 
     with pytest.raises(InputError, match="did you mean epochs"):
         demo.main()
 
-    assert (scratch / "demo").exists()
+    assert (tmp_path / "build/demo").exists()
 
 
-def test_a_failing_dvc_ends_the_demo_in_one_line(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    script = "from tools import demo; from pathlib import Path; from stages import command\n"
-    script += f"demo.SCRATCH = Path({str(tmp_path)!r})\ndef main():\n    demo._dvc('repro')\n"
-    script += "from importlib.machinery import ModuleSpec; __spec__ = ModuleSpec('tools.demo', None)\ncommand.run(main)"
+def test_a_failing_dvc_ends_the_demo_with_an_error(tmp_path, monkeypatch):
+    """There is no such data set."""
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
+    monkeypatch.setattr(demo, "DATASET", "nothing")
 
-    completed = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert completed.returncode == 1
-    assert completed.stderr.splitlines()[-1].startswith("error: dvc repro: failed (expected exit code 0, got ")
+    with pytest.raises(StageError, match=r"^dvc repro: failed \(expected exit code 0, got 255\)"):
+        demo.main()
 
 
 def test_a_python_without_the_packages_is_told_so_in_one_line():

@@ -1,0 +1,203 @@
+"""How fast this is, beside Keras' own way and other libraries, on this machine and in this one run.
+
+    python -m benchmarks [RUNS]        or: make bench
+
+Every run goes once through all that is compared, so that a machine whose speed drifts does so for all alike. Writes
+results.md and results.json beside this module. Nothing passes or fails by the clock.
+"""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measure
+from benchmarks.measure import Process, summary, table
+from stages import arrays, atomic, idx
+from tools import scratch
+
+FOLDER = scratch.CHECKOUT / "build" / "bench"
+RESULTS = Path(__file__).parent
+PYTHON = sys.executable
+DVC = [PYTHON, "-m", "dvc"]
+PUBLISHED = 0.8848
+# The published accuracy in the fewest seconds: the network of R1, its rate decayed, in fewer and larger batches.
+QUICK = {"train.learning_rate": 4e-3, "train.learning_rate_schedule": "linear", "train.batch_size": 128}
+QUICK |= {"train.epochs": 9}
+RIVALS = {"jax": "benchmarks.rivals.jax_scan", "torch": "benchmarks.rivals.torch_loop"}
+SIZES = (1, 2, 4, 8)
+
+TRAIN = [PYTHON, "-m", "stages.train", "data/normalized/train", "data/normalized/classes.json"]
+TRAIN += ["data/model", "reports/history.csv", "reports/training.json"]
+EVALUATE = [PYTHON, "-m", "stages.evaluate", "data/normalized/train", "data/normalized/test"]
+EVALUATE += ["data/normalized/classes.json", "data/model"]
+EVALUATE += ["data/predictions", "reports/predictions.csv", "reports/metrics.json"]
+NORMALIZE = [PYTHON, "-m", "stages.normalize", "data/raw", "data/normalized/train", "data/normalized/test"]
+NORMALIZE += ["data/normalized/classes.json"]
+
+Runs = dict[str, list[Process]]
+
+
+def main(runs: int) -> None:
+    """Time everything `runs` times and write the results."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    work = FOLDER / "work"
+    scratch.copy(work, {"train.replicates": 1})
+    measure.run([*DVC, "repro", "normalize"], work)
+    taken: Runs = {}
+    accuracies = []
+    for number in range(runs):
+        for name, process in _round(work, number, accuracies):
+            taken.setdefault(name, []).append(process)
+            print(f"run {number + 1}/{runs}  {name}: {process.seconds:.2f} s, {process.peak_mb:.0f} MB", flush=True)
+    floor = measure.run([PYTHON, "-m", "benchmarks.floor"], scratch.CHECKOUT)
+    growth = [_growth(work, times) for times in SIZES]
+    results = _results(taken, accuracies, floor, growth)
+    atomic.write_json(RESULTS / "results.json", results)
+    atomic.write_text(RESULTS / "results.md", _page(results))
+    print((RESULTS / "results.md").read_text(encoding="utf-8"))
+
+
+def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[str, Process]]:
+    """Yield each command's name and its process, one after the other."""
+    raw = str(work / "data/raw")
+    one = {"train.replicates": 1, "train.seed": number}
+    yield "plain", measure.run([PYTHON, "-m", "benchmarks.plain", raw], scratch.CHECKOUT, {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    scratch.write_params(work, one)
+    yield "train 1", measure.run(TRAIN, work)
+    scratch.write_params(work, {"train.replicates": 5, "train.seed": number})
+    yield "train 5", measure.run(TRAIN, work)
+    yield "evaluate 5", measure.run(EVALUATE, work)
+    scratch.write_params(work, one | QUICK)
+    yield "quick", measure.run(TRAIN, work)
+    measure.run(EVALUATE, work)
+    accuracies.append(_read_accuracy(work))
+    for replicates in (1, 5):
+        cold = FOLDER / "cold"
+        shutil.rmtree(cold, ignore_errors=True)
+        scratch.copy(cold, {"train.replicates": replicates})
+        environment = {"DATASET_MIRROR": str(_mirror(work))}
+        yield f"repro {replicates}", measure.run([*DVC, "repro"], cold, environment)
+    yield "status", measure.run([*DVC, "status"], cold)
+    yield "repro again", measure.run([*DVC, "repro"], cold)
+    scratch.write_params(cold, {"train.replicates": 5, "render.mistakes": 10 + number % 5})
+    yield "render", measure.run([*DVC, "repro"], cold)
+    for library, module in RIVALS.items():
+        if find_spec(library):
+            command = [PYTHON, "-m", module, str(work / "data/normalized/train")]
+            yield library, measure.run(command, scratch.CHECKOUT)
+
+
+def _mirror(work: Path) -> Path:
+    """Return a folder laid out as DATASET_MIRROR wants it, with the archives that are already here."""
+    mirror = FOLDER / "mirror"
+    if not mirror.exists():
+        shutil.copytree(work / "data/raw", mirror / "fashion_mnist")
+    return mirror
+
+
+def _growth(work: Path, times: int) -> dict[str, Any]:
+    """Return seconds and peak MB of three stages on `times` as many images: those there are, repeated."""
+    folder = FOLDER / f"times-{times}"
+    scratch.copy(folder, {"train.replicates": 1, "train.epochs": 2})
+    for archive in (work / "data/raw").iterdir():
+        array = idx.read(archive, 3 if "images" in archive.name else 1)
+        idx.write(folder / "data/raw" / archive.name, np.concatenate([array] * times))
+    commands = {"normalize": NORMALIZE, "train": TRAIN, "evaluate": EVALUATE}
+    taken = {name: measure.run(command, folder) for name, command in commands.items()}
+    images = len(arrays.read_split(folder / "data/normalized/train").labels)
+    shutil.rmtree(folder)
+    return {"images": images} | {
+        name: {"seconds": round(process.seconds, 2), "peak_mb": round(process.peak_mb)}
+        for name, process in taken.items()
+    }
+
+
+def _read_accuracy(work: Path) -> float:
+    return json.loads((work / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
+
+
+def _epochs(process: Process, beginning: str) -> list[float]:
+    """Return the seconds of each epoch but the first, which compiles."""
+    return np.diff(process.at(beginning)).tolist()
+
+
+def _results(taken: Runs, accuracies: list[float], floor: Process, growth: list[dict[str, Any]]) -> dict[str, Any]:
+    plain, rivals = taken["plain"], [name for name in RIVALS if name in taken]
+    fitted = [process.at("fitted")[0] for process in plain]
+    epochs = {"plain": "epoch", "train 1": "replicate 0  epoch"} | dict.fromkeys(rivals, "epoch")
+    epoch = {name: [median(_epochs(p, start)) for p in taken[name]] for name, start in epochs.items()}
+    whole = {name: [process.seconds for process in processes] for name, processes in taken.items()}
+    peak = max(process.peak_mb for name in ("train 5", "evaluate 5") for process in taken[name])
+    lowest = sum(float(line.split()[1]) for _, line in floor.lines)
+
+    def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+        return [round(our / their, 3) for our, their in zip(ours, theirs, strict=True)]
+
+    return {
+        "machine": _machine(),
+        "seconds": {name: [round(second, 3) for second in seconds] for name, seconds in whole.items()},
+        "epoch_seconds": {name: [round(second, 4) for second in seconds] for name, seconds in epoch.items()},
+        "plain_import_and_fit_seconds": [round(second, 3) for second in fitted],
+        "peak_mb": {name: [round(process.peak_mb) for process in processes] for name, processes in taken.items()},
+        "quick_accuracies": accuracies,
+        "floor_epoch_seconds": round(lowest, 4),
+        "growth": growth,
+        "ratios": {
+            "epoch, plain / ours": ratios(epoch["plain"], epoch["train 1"]),
+            "import and fit, plain / train stage, 1 replicate": ratios(fitted, whole["train 1"]),
+            "train stage, 5 replicates / plain import and fit of 1": ratios(whole["train 5"], fitted),
+            f"to {PUBLISHED:.2%}, plain's 10 epochs / quickest recipe": ratios(fitted, whole["quick"]),
+            "cold repro, 1 replicate / plain": ratios(whole["repro 1"], whole["plain"]),
+            "cold repro, 5 replicates / plain": ratios(whole["repro 5"], whole["plain"]),
+            "repro with nothing to do / status": ratios(whole["repro again"], whole["status"]),
+            "repro after a change in render / plain": ratios(whole["render"], whole["plain"]),
+            "peak memory, 5 replicates / plain": [round(peak / median(p.peak_mb for p in plain), 3)],
+            "our epoch / the floor": [round(second / lowest, 2) for second in epoch["train 1"]],
+        }
+        | {f"epoch, {name} / ours": ratios(epoch[name], epoch["train 1"]) for name in rivals},
+    }
+
+
+def _machine() -> str:
+    """Return processor, cores and versions, in words."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
+    return f"{model}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {packages}"
+
+
+def _page(results: dict[str, Any]) -> str:
+    """Return the results as Markdown."""
+    ratios = [[name, summary(values)] for name, values in results["ratios"].items()]
+    peaks = results["peak_mb"]
+    seconds = [[name, summary(values), f"{max(peaks[name])}"] for name, values in results["seconds"].items()]
+    stages = ("normalize", "train", "evaluate")
+    growth = [
+        [f"{row['images']:,}", *(f"{row[stage]['seconds']:.1f} s, {row[stage]['peak_mb']} MB" for stage in stages)]
+        for row in results["growth"]
+    ]
+    accuracies = summary(results["quick_accuracies"], 4)
+    return (
+        "# Benchmarks\n\nMade by `make bench`. Medians, with the smallest and the largest in brackets.\n\n"
+        f"{results['machine']}.\n\n## Ratios\n\n{table(['what', 'ratio'], ratios)}\n"
+        f"The quickest recipe's test accuracy: {accuracies}; the published one is {PUBLISHED}.\n\n"
+        f"## Whole processes\n\n{table(['command', 'seconds', 'peak MB of the process'], seconds)}\n"
+        f"## Growth\n\nTraining images, and what each stage takes; training is two epochs.\n\n"
+        f"{table(['training images', *stages], growth)}"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

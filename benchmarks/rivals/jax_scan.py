@@ -1,0 +1,53 @@
+"""Recipe R1 in JAX: an epoch is one compiled `lax.scan` over its batches.
+
+python -m benchmarks.rivals.jax_scan FOLDER        FOLDER: images.npy and labels.npy of the training images
+"""
+
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+RATE, BETA_1, BETA_2, EPSILON, BATCH, EPOCHS = 1e-3, 0.9, 0.999, 1e-7, 32, 10
+
+
+def main(folder: str) -> None:
+    images = jnp.asarray(np.load(f"{folder}/images.npy").reshape(-1, 784))
+    labels = jnp.asarray(np.load(f"{folder}/labels.npy").astype(np.int32))
+    keys = jax.random.split(jax.random.key(0), 2)
+    glorot = jax.nn.initializers.glorot_uniform()
+    weights = [glorot(keys[0], (784, 128)), jnp.zeros(128), glorot(keys[1], (128, 10)), jnp.zeros(10)]
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+    state = (weights, zeros, zeros, jnp.zeros((), jnp.int32))
+    random = np.random.RandomState(0)
+    for number in range(EPOCHS):
+        order = random.permutation(len(labels)).astype(np.int32).reshape(-1, BATCH)
+        state, losses = epoch(state, images, labels, order)
+        print(f"epoch {number + 1} loss {losses.mean():.4f}", flush=True)
+
+
+def loss(weights, images, labels):
+    hidden = jax.nn.relu(images @ weights[0] + weights[1])
+    logits = jax.nn.log_softmax(hidden @ weights[2] + weights[3])
+    return -jnp.take_along_axis(logits, labels[:, None], axis=1).mean()
+
+
+@partial(jax.jit, donate_argnums=0)
+def epoch(state, images, labels, order):
+    def step(state, rows):
+        weights, first, second, count = state
+        value, gradients = jax.value_and_grad(loss)(weights, images[rows], labels[rows])
+        count += 1
+        rate = RATE * jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
+        first = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, first, gradients)
+        second = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, second, gradients)
+        weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + EPSILON), weights, first, second)
+        return (weights, first, second, count), value
+
+    return jax.lax.scan(step, state, order)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

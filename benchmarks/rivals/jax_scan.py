@@ -19,8 +19,8 @@ def main(folder: str) -> None:
     keys = jax.random.split(jax.random.key(0), 2)
     glorot = jax.nn.initializers.glorot_uniform()
     weights = [glorot(keys[0], (784, 128)), jnp.zeros(128), glorot(keys[1], (128, 10)), jnp.zeros(10)]
-    zeros = jax.tree.map(jnp.zeros_like, weights)
-    state = (weights, zeros, zeros, jnp.zeros((), jnp.int32))
+    moments = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
+    state = (weights, *moments, jnp.zeros((), jnp.int32))
     random = np.random.RandomState(0)
     for number in range(EPOCHS):
         order = random.permutation(len(labels)).astype(np.int32).reshape(-1, BATCH)

@@ -4,18 +4,39 @@ Keras' own `fit` spends most of an epoch of a small network between batches. Her
 optimizer as in `fit`, but the loop over the steps is inside the compiled function.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 
-from stages.runtime import tf
+from stages.runtime import keras, tf
 
 # Batches a call: enough that what happens between two calls costs nothing, few enough to stop in good time.
 BLOCK = 375
 # Images scored at once where nothing is learned.
-SCORING_BATCH = 1000
+SCORING_BATCH = 5000
+
+
+def values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Return the values of variables, in their order."""
+    return [variable.numpy() for variable in variables]
+
+
+def assign(variables: Iterable[keras.Variable], new: Iterable[np.ndarray]) -> None:
+    """Give variables new values, in their order."""
+    for variable, value in zip(variables, new, strict=True):
+        variable.assign(value)
+
+
+class State(NamedTuple):
+    """All that a replicate has become so far: the variables of its model and of its optimizer."""
+
+    model: list[np.ndarray]
+    optimizer: list[np.ndarray]
 
 
 class Loop:
-    """A network and its optimizer with their steps compiled. `load` makes it ready for another replicate.
+    """A network and its optimizer with their steps compiled; replicates take turns in it by `load` and `state`.
 
     images: float32 (n, height, width); labels: int32 (n,); both shared by all loops. loss: from labels and the model's
     outputs to a mean. augment: from a batch and a seed int32 (2,) to a batch, or None. xla: whether XLA compiles it.
@@ -25,16 +46,18 @@ class Loop:
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.images, self.labels, self.augment = images, labels, augment
         optimizer.build(model.trainable_variables)
-        self._fresh = [variable.numpy() for variable in optimizer.variables]
+        self.fresh = values(optimizer.variables)  # those of an optimizer that has not yet made a step
         self._run = tf.function(self._steps, jit_compile=xla)
         self._score = tf.function(self._sums)
 
-    def load(self, values: list[np.ndarray]) -> None:
-        """Start anew: give the model these variables and the optimizer those it was built with."""
-        for variable, value in zip(self.model.variables, values, strict=True):
-            variable.assign(value)
-        for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
-            variable.assign(value)
+    def load(self, state: State) -> None:
+        """Go on from a state."""
+        assign(self.model.variables, state.model)
+        assign(self.optimizer.variables, state.optimizer)
+
+    def state(self) -> State:
+        """Return the state as it is now."""
+        return State(values(self.model.variables), values(self.optimizer.variables))
 
     def run(self, rows: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
         """Train on a block of batches and return the sums over its images of loss and of right answers, float64 (2,).

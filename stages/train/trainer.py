@@ -7,6 +7,7 @@ a replicate depends on which others are trained, or on how many at once.
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
@@ -57,20 +58,12 @@ def fit(split: Split, classes: int, settings: Train) -> list[Run]:
     validation = _tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
     build = partial(_build, split.images.shape[1:], classes, settings)
     models = [build(seed_of(settings.seed, replicate)) for replicate in range(settings.replicates)]
-    workers = min(_cores(), len(models))
     loops, stop = SimpleQueue(), Event()
-    for _ in range(workers):
+    for _ in range(min(_cores(), len(models))):
         loops.put(_compiled(build(0), train, settings))
-
-    def run(replicate: int) -> Run:
-        each = loops.get()
-        try:
-            return _fit_replicate(each, models[replicate], replicate, validation, settings, stop)
-        finally:
-            loops.put(each)
-
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(run, replicate) for replicate in range(len(models))]
+    fit_one = partial(_fit_replicate, loops, stop, validation, settings)
+    with ThreadPoolExecutor(len(models)) as pool:
+        futures = [pool.submit(fit_one, replicate, model) for replicate, model in enumerate(models)]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -100,37 +93,54 @@ class _Stopped(Exception):
     """Another replicate failed, or the user has had enough."""
 
 
+@contextmanager
+def _turn(loops: SimpleQueue) -> Iterator[loop.Loop]:
+    """Wait for a loop, of which there is one for each core, and put it back for the next replicate.
+
+    Turns are short, an epoch at most, so that all replicates come to their end together and no core is idle before.
+    """
+    each = loops.get()
+    try:
+        yield each
+    finally:
+        loops.put(each)
+
+
 def _fit_replicate(
-    each: loop.Loop, model: keras.Model, replicate: int, validation: Tensors | None, settings: Train, stop: Event
+    loops: SimpleQueue, stop: Event, validation: Tensors | None, settings: Train, replicate: int, model: keras.Model
 ) -> Run:
-    seed, images = seed_of(settings.seed, replicate), len(each.labels)
+    seed = seed_of(settings.seed, replicate)
     # RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change (NEP 19).
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate])))
+    with _turn(loops) as each:
+        images, fresh = len(each.labels), each.fresh
+        each.load(loop.State(loop.values(model.variables), fresh))
+        history = [row(0, _logs(each.score(each.images, each.labels), each, validation))]
     steps = -(-images // settings.batch_size)
     rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, settings.epochs * steps)
-    each.load([variable.numpy() for variable in model.variables])
-    history = [row(0, _logs(each.score(each.images, each.labels), each, validation))]
     callbacks = keras.callbacks.CallbackList(
-        _callbacks(history, replicate, settings), model=each.model, epochs=settings.epochs, steps=steps
+        _callbacks(history, replicate, settings), model=model, epochs=settings.epochs, steps=steps
     )
-    step, each.model.stop_training = 0, False
+    step, moments, model.stop_training = 0, fresh, False
     callbacks.on_train_begin()
     for epoch in range(settings.epochs):
         callbacks.on_epoch_begin(epoch)
         sums = np.zeros(2)
-        for rows in blocks(random.permutation(images).astype(np.int32), settings.batch_size):
-            if stop.is_set():
-                raise _Stopped
-            callbacks.on_train_batch_begin(step % steps)
-            sums += each.run(rows, rates[step : step + len(rows)], np.array([seed, step], np.uint32).view(np.int32))
-            step += len(rows)
-            callbacks.on_train_batch_end((step - 1) % steps)
-        callbacks.on_epoch_end(epoch, _logs(sums / images, each, validation))
-        if each.model.stop_training:
+        with _turn(loops) as each:
+            each.load(loop.State(loop.values(model.variables), moments))
+            for rows in blocks(random.permutation(images).astype(np.int32), settings.batch_size):
+                if stop.is_set():
+                    raise _Stopped
+                callbacks.on_train_batch_begin(step % steps)
+                sums += each.run(rows, rates[step : step + len(rows)], np.array([seed, step], np.uint32).view(np.int32))
+                step += len(rows)
+                callbacks.on_train_batch_end((step - 1) % steps)
+            logs, (variables, moments) = _logs(sums / images, each, validation), each.state()
+        loop.assign(model.variables, variables)
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
             break
     callbacks.on_train_end()
-    for variable, fitted in zip(model.variables, each.model.variables, strict=True):
-        variable.assign(fitted)
     softmax = keras.layers.Softmax(name="probabilities")
     probabilities = keras.Model(model.inputs[0], softmax(model.outputs[0]), name=model.name)
     return Run(probabilities, model.count_params(), history)

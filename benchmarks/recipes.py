@@ -28,7 +28,7 @@ CONVOLUTIONS = {
     "train.batch_size": 64,
     "train.augmentation_flip": True,
 }
-BEST = {"train.hidden_units": [512], "train.dropout": 0.3, "train.epochs": 20, "train.augmentation_flip": True}
+BEST = {"train.hidden_units": [512], "train.epochs": 20}
 
 # What differs from the committed params, and what was published: test accuracy.
 RECIPES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -37,7 +37,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any], str]] = {
     "R2": ("softmax, 10 epochs", {"train.output": "softmax"}, ""),
     "R3": ("MNIST, softmax", {"dataset.name": "mnist", "train.output": "softmax", "train.dropout": 0.2}, ""),
     "decayed": ("R1, the rate falling to 0, batches of 64", DECAYED, ""),
-    "best": ("512 units, dropout, flips, 20 epochs, decayed", DECAYED | BEST, ""),
+    "best": ("512 units, 20 epochs, decayed", DECAYED | BEST, ""),
     "cnn_small": ("two convolutions, 10 epochs", CONVOLUTIONS | {"train.network": "cnn_small"}, ""),
     "cnn": (
         "six convolutions, 6 epochs",
@@ -70,7 +70,9 @@ def _run(name: str) -> dict[str, Any]:
     changes = {"train.replicates": REPLICATES} | RECIPES[name][1]
     scratch.write_params(FOLDER, changes)
     process = measure.run([sys.executable, "-m", "dvc", "repro", "evaluate"], FOLDER)
-    (start,), (end,) = process.at("Running stage 'train'"), process.at("Running stage 'evaluate'")
+    (start,) = process.at("Running stage 'train'")
+    # Where the networks are those of another recipe, to the byte, evaluate does not run.
+    (end,) = process.at("Running stage 'evaluate'") + process.at("Stage 'evaluate'")
     metrics = json.loads((FOLDER / "reports/metrics.json").read_text(encoding="utf-8"))["test"]
     training = json.loads((FOLDER / "reports/training.json").read_text(encoding="utf-8"))
     print(f"{name}: {metrics['accuracy']:.4f} ± {metrics['accuracy_std']:.4f}, trained in {end - start:.0f} s")

@@ -1,6 +1,7 @@
 """Random shifts and mirror images: what a network is trained on in place of the images themselves."""
 
 from stages.runtime import tf
+from stages.train.loop import RANDOM
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf.Tensor:
@@ -9,13 +10,13 @@ def augment(images: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf
 
     seed: int32 (2,); equal seeds move equal images alike.
     """
-    seeds = tf.random.split(seed, 2)
+    seeds = tf.random.split(seed, 2, alg=RANDOM)
     count, height, width = images.shape
     if flip:
-        mirrored = tf.random.stateless_uniform([count, 1, 1], seeds[0]) < 0.5
+        mirrored = tf.random.stateless_uniform([count, 1, 1], seeds[0], alg=RANDOM) < 0.5
         images = tf.where(mirrored, tf.reverse(images, [2]), images)
     if shift:
-        moves = tf.random.stateless_uniform([count, 2], seeds[1], 0, 2 * shift + 1, tf.int32)
+        moves = tf.random.stateless_uniform([count, 2], seeds[1], 0, 2 * shift + 1, tf.int32, alg=RANDOM)
         padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift]])
         rows = moves[:, :1] + tf.range(height)
         columns = moves[:, 1:] + tf.range(width)

@@ -60,7 +60,7 @@ def fit(split: Split, classes: int, settings: Train) -> list[Run]:
     models = [build(seed_of(settings.seed, replicate)) for replicate in range(settings.replicates)]
     loops, stop = SimpleQueue(), Event()
     for _ in range(min(_cores(), len(models))):
-        loops.put(_compiled(build(0), train, settings))
+        loops.put(_compiled(loop.fast(models[0]), train, settings))
     fit_one = partial(_fit_replicate, loops, stop, validation, settings)
     with ThreadPoolExecutor(len(models)) as pool:
         futures = [pool.submit(fit_one, replicate, model) for replicate, model in enumerate(models)]

@@ -123,6 +123,6 @@ def test_the_machine_has_no_say(tmp_path: Path):
         check=True,
     )
 
-    assert completed.stdout == "tensorflow float32 1e-07 channels_last 1 1\n"
+    assert completed.stdout == "tensorflow float32 1e-07 channels_last 1 4\n"
     assert completed.stderr == ""
     assert [path.name for path in (tmp_path / ".keras").iterdir()] == ["keras.json"]

@@ -35,9 +35,14 @@ train:
   output: logits
   optimizer: adam
   learning_rate: 1e-3
+  learning_rate_schedule: constant
+  weight_decay: 0.0
   batch_size: 32
   epochs: 2
   validation_fraction: 0.0
+  early_stopping_patience: 0
+  augmentation_shift: 0
+  augmentation_flip: false
   seed: 0
   replicates: 2
 evaluate: {batch_size: 1000, single_image: 1}

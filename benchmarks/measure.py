@@ -38,7 +38,8 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    lines = [(perf_counter() - start, line.rstrip()) for line in process.stdout]
+    with process.stdout:
+        lines = [(perf_counter() - start, line.rstrip()) for line in process.stdout]
     _, status, usage = os.wait4(process.pid, 0)
     seconds = perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)

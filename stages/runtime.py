@@ -4,7 +4,7 @@ What the user's machine would say about backend, float type, image format or num
 changes the result (TensorFlow sums in another order on another number of threads). A GPU is left alone for that reason.
 """
 
-import atexit
+import gc
 import os
 import shutil
 import sys
@@ -35,25 +35,60 @@ def _silence() -> Iterator[None]:
             os.close(stderr)
 
 
-# Keras reads (and otherwise creates) keras.json in this folder when it is imported.
-_home = tempfile.mkdtemp(prefix="keras-")
-atexit.register(shutil.rmtree, _home, ignore_errors=True)
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Hide modules that are not imported yet, as if they were not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Collect no garbage meanwhile, and leave what is there now alone for good.
+
+    An import makes a million objects and hardly any garbage: to look for it among them, here and when the process ends,
+    takes a third of the time of TensorFlow's import.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 for _name in [name for name in os.environ if name.startswith(("TF_", "KERAS_", "XLA_", "OMP_", "MKL_"))]:
     del os.environ[_name]
 os.environ |= {
-    "KERAS_HOME": _home,
+    "KERAS_HOME": tempfile.mkdtemp(prefix="keras-"),  # where Keras reads, and otherwise makes, its keras.json
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
 }
 
-with _silence():
+# Where they are installed, Keras imports these too, for what nobody here needs of it: a second, and their settings.
+with _silence(), _without("matplotlib", "pandas", "scipy", "sklearn"), _no_garbage():
     import keras
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")
+shutil.rmtree(os.environ["KERAS_HOME"], ignore_errors=True)
 
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+tf.get_logger().setLevel("ERROR")  # it takes the loops of several replicates for one function, compiled ever anew
+# An operation runs on the thread that calls it: the sums' order, and so the bytes, are those of any machine, and as
+# many replicates run side by side as there are cores. What is not compiled by XLA has operations that wait for none of
+# the others, so that a replicate uses about two threads of this second pool; with fewer they stand in each other's way.
 tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(4)
+tf.config.threading.set_inter_op_parallelism_threads(2 * cores())
 
-__all__ = ["keras", "tf"]
+__all__ = ["cores", "keras", "tf"]

@@ -4,7 +4,6 @@ Replicates differ in seed alone. Each is trained on one thread, as many at once 
 a replicate depends on which others are trained, or on how many at once.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import numpy as np
 from stages.arrays import Split
 from stages.command import InputError, Problem
 from stages.params import Train
-from stages.runtime import keras, tf
+from stages.runtime import cores, keras, tf
 from stages.train import loop
 from stages.train.augmentation import augment
 from stages.train.history import Historian, Row, row
@@ -30,8 +29,9 @@ class Run(NamedTuple):
     """One replicate: a model that gives probabilities (n, classes), its number of parameters, and a row for each epoch.
 
     A row has epoch, train_loss and train_accuracy, and with validation images also validation_loss and
-    validation_accuracy. Row 0 is the untrained network. In the others, as in Keras' own history, the figures on
-    training images are the mean over the epoch's batches, each taken before the step that learned from it.
+    validation_accuracy. Row 0 is the untrained network, its figures on training images those of the first
+    `loop.SCORING_BATCH`. In the others, as in Keras' own history, they are the mean over the epoch's batches, each
+    taken before the step that learned from it.
     """
 
     model: keras.Model
@@ -59,7 +59,7 @@ def fit(split: Split, classes: int, settings: Train) -> list[Run]:
     build = partial(_build, split.images.shape[1:], classes, settings)
     models = [build(seed_of(settings.seed, replicate)) for replicate in range(settings.replicates)]
     loops, stop = SimpleQueue(), Event()
-    for _ in range(min(_cores(), len(models))):
+    for _ in range(min(cores(), len(models))):
         loops.put(_compiled(loop.fast(models[0]), train, settings))
     fit_one = partial(_fit_replicate, loops, stop, validation, settings)
     with ThreadPoolExecutor(len(models)) as pool:
@@ -115,7 +115,8 @@ def _fit_replicate(
     with _turn(loops) as each:
         images, fresh = len(each.labels), each.fresh
         each.load(loop.State(loop.values(model.variables), fresh))
-        history = [row(0, _logs(each.score(each.images, each.labels), each, validation))]
+        some = slice(loop.SCORING_BATCH)  # enough to tell guessing from knowing
+        history = [row(0, _logs(each.score(each.images[some], each.labels[some]), each, validation))]
     steps = -(-images // settings.batch_size)
     rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, settings.epochs * steps)
     callbacks = keras.callbacks.CallbackList(
@@ -187,11 +188,6 @@ def _compiled(model: keras.Model, train: Tensors, settings: Train) -> loop.Loop:
 
 def _tensors(images: np.ndarray, labels: np.ndarray) -> Tensors:
     return Tensors(tf.constant(images), tf.constant(labels.astype(np.int32)))
-
-
-def _cores() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_division(settings: Train, kept: int, held_out: int) -> None:

@@ -91,6 +91,15 @@ def test_row_0_is_the_untrained_network_and_row_1_scores_before_it_learns(split,
         assert row["train_accuracy"] == pytest.approx(expected_accuracy)
 
 
+def test_row_0_scores_the_first_training_images_alone(split, initial, monkeypatch):
+    monkeypatch.setattr(loop, "SCORING_BATCH", 10)
+    _, _, probabilities = forward(split.images[:10], initial)
+
+    (run,) = trainer.fit(split, CLASSES, settings())
+
+    assert run.history[0]["train_loss"] == pytest.approx(loss(probabilities, split.labels[:10]), abs=1e-5)
+
+
 def test_validation_images_are_the_last_and_are_not_trained_on(split, initial):
     kept = Split(split.images[:18], split.labels[:18])
     _, _, probabilities = forward(split.images[18:], initial)
@@ -218,9 +227,9 @@ def test_results_do_not_depend_on_how_many_batches_a_call_runs(split, monkeypatc
 
 def test_results_do_not_depend_on_how_many_replicates_are_trained_at_once(split, monkeypatch):
     options = settings(batch_size=5, dropout=0.5, replicates=3, optimizer="adam")
-    monkeypatch.setattr(trainer, "_cores", lambda: 1)
+    monkeypatch.setattr(trainer, "cores", lambda: 1)
     alone = trainer.fit(split, CLASSES, options)
-    monkeypatch.setattr(trainer, "_cores", lambda: 3)
+    monkeypatch.setattr(trainer, "cores", lambda: 3)
 
     together = trainer.fit(split, CLASSES, options)
 

@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo test check bench recipes lock
+.PHONY: help setup repro demo test check bench recipes processors lock
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
 setup: .venv/installed  ## make .venv from requirements.lock; nothing to do when it is current
 
@@ -32,11 +32,14 @@ check: setup  ## lint, and check the format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-bench: setup  ## time it all beside the plain Keras script, and write benchmarks/results.md
+bench: setup  ## time it all beside the plain Keras script
 	$(BIN)/python -m benchmarks
 
-recipes: setup  ## train every recipe five times, and write benchmarks/recipes.md
+recipes: setup  ## train every recipe five times, and make their table
 	$(BIN)/python -m benchmarks.recipes
+
+processors: setup  ## compare bytes with fewer of the processor's instructions
+	$(BIN)/python -m benchmarks.processors
 
 lock: setup  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

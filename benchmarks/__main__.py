@@ -7,12 +7,9 @@ results.md and results.json beside this module. Nothing passes or fails by the c
 """
 
 import json
-import os
-import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -149,7 +146,7 @@ def _results(taken: Runs, accuracies: list[float], floor: Process, growth: list[
         return [round(our / their, 3) for our, their in zip(ours, theirs, strict=True)]
 
     return {
-        "machine": _machine(),
+        "machine": measure.machine(),
         "seconds": {name: [round(second, 3) for second in seconds] for name, seconds in whole.items()},
         "epoch_seconds": {name: [round(second, 4) for second in seconds] for name, seconds in epoch.items()},
         "plain_import_and_fit_seconds": [round(second, 3) for second in fitted],
@@ -171,16 +168,6 @@ def _results(taken: Runs, accuracies: list[float], floor: Process, growth: list[
         }
         | {f"epoch, {name} / ours": ratios(epoch[name], epoch["train 1"]) for name in rivals},
     }
-
-
-def _machine() -> str:
-    """Return processor, cores and versions, in words."""
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
-    return f"{model}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {packages}"
 
 
 def _page(results: dict[str, Any]) -> str:

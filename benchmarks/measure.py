@@ -1,9 +1,11 @@
 """A command timed from outside: how long it took, the most memory it had, and when it printed what."""
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -47,6 +49,16 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         printed = " | ".join(line for _, line in lines[-5:])
         raise StageError(Problem(" ".join(command), "failed", printed, "exit code 0", str(process.returncode)))
     return Process(seconds, usage.ru_maxrss * PEAK_UNIT / 1e6, lines)
+
+
+def machine() -> str:
+    """Return this machine's processor, its cores and the versions of what matters, in words."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
+    return f"{model}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {packages}"
 
 
 def summary(values: Sequence[float], digits: int = 2) -> str:

@@ -62,7 +62,8 @@ def _no_garbage() -> Iterator[None]:
         gc.enable()
 
 
-for _name in [name for name in os.environ if name.startswith(("TF_", "KERAS_", "XLA_", "OMP_", "MKL_"))]:
+_PREFIXES = ("TF_", "KERAS_", "XLA_", "DNNL_", "ONEDNN_", "OMP_", "MKL_")
+for _name in [name for name in os.environ if name.startswith(_PREFIXES)]:
     del os.environ[_name]
 os.environ |= {
     "KERAS_HOME": tempfile.mkdtemp(prefix="keras-"),  # where Keras reads, and otherwise makes, its keras.json

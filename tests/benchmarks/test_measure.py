@@ -1,4 +1,6 @@
+import os
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -31,3 +33,10 @@ def test_a_summary_is_the_median_and_the_ends():
 
 def test_a_table_is_markdown():
     assert measure.table(["a", "b"], [[1, "x"], [2, "y"]]) == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |\n"
+
+
+def test_the_machine_is_named_by_its_cores_and_versions():
+    described = measure.machine()
+
+    assert f"{len(os.sched_getaffinity(0))} cores" in described
+    assert f"tensorflow {version('tensorflow')}" in described

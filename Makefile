@@ -1,9 +1,11 @@
 # Each target sets up what it needs; the plain commands behind them are in README.md.
 PYTHON ?= python3
 BIN := .venv/bin
+BASE ?= HEAD
+NEW ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro demo test check bench recipes processors lock
+.PHONY: help setup repro compare demo test check bench recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -21,6 +23,9 @@ setup: .venv/installed  ## make .venv from requirements.lock; nothing to do when
 
 repro: setup  ## run what changed of the pipeline, on what params.yaml names
 	$(BIN)/dvc repro
+
+compare: setup  ## say what is known to differ between two revisions, as in make compare BASE=main
+	$(BIN)/python -m tools.compare '$(BASE)' '$(NEW)'
 
 demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
 	$(BIN)/python -m tools.demo

@@ -21,6 +21,7 @@ COPIED = (
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvc/plots/curves.json",
+    ".dvc/plots/reliability.json",
 )
 ALL = ["validate", "download", "normalize", "train", "evaluate", "render"]
 
@@ -203,5 +204,12 @@ def test_dvc_shows_and_compares_with_no_further_flags(project):
         printed = project.dvc("plots", *command)
         assert "index.html" in printed and "failed" not in printed and "WARNING" not in printed
         page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
-        for wanted in ("train_accuracy", "train_loss", "curves.png", "actual"):
+        for wanted in (
+            "train_accuracy",
+            "train_loss",
+            "curves.png",
+            "actual",
+            "mean confidence of a bin",
+            "reliability.png",
+        ):
             assert wanted in page

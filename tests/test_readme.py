@@ -97,3 +97,8 @@ def test_links_and_the_tree_lead_to_files():
 
     assert len(links) >= 3 and len(shown) >= 14
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_rates_of_false_alarms_are_those_that_were_measured():
+    """tests/benchmarks/test_calibration.py holds the table to the numbers in calibration.json."""
+    assert (ROOT / "benchmarks/calibration.md").read_text(encoding="utf-8") in README

@@ -1,18 +1,25 @@
 """Score the networks.
 
 Reads the networks and both splits; writes the probabilities of the test images and of one of them predicted alone,
-actual and predicted class of each, and metrics.json.
+tables of them for `dvc plots`, and metrics.json.
 """
 
 from functools import partial
 from pathlib import Path
 
 from stages import arrays, atomic, command, models, params
-from stages.evaluate import prediction, scores
+from stages.evaluate import prediction, scores, tables
 
 
 def main(
-    train: Path, test: Path, classes: Path, model: Path, probabilities: Path, predictions: Path, metrics: Path
+    train: Path,
+    test: Path,
+    classes: Path,
+    model: Path,
+    probabilities: Path,
+    predictions: Path,
+    reliability: Path,
+    metrics: Path,
 ) -> None:
     """Predict all images in batches, and score the predictions."""
     settings = params.section(params.Evaluate)
@@ -24,9 +31,9 @@ def main(
     summary = scores.summarize(names, {name: (predicted[name], split.labels) for name, split in splits.items()})
     arrays.write(probabilities / "probabilities.npy", predicted["test"])
     arrays.write(probabilities / "single_image.npy", predict(single)[:, 0])
-    of_first = predicted["test"][0].argmax(axis=1)
-    pairs = ((names[label], names[index]) for label, index in zip(splits["test"].labels, of_first, strict=True))
-    atomic.write_csv(predictions, ["actual", "predicted"], pairs)
+    labels = splits["test"].labels
+    atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(predicted["test"][0], labels, names))
+    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(predicted["test"], labels))
     atomic.write_json(metrics, summary)
     for name in splits:
         print(f"{name}: accuracy {summary[name]['accuracy']:.4f}, loss {summary[name]['loss']:.4f}")

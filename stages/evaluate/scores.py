@@ -1,10 +1,13 @@
-"""Scores of predicted probabilities against labels. Nothing here knows how the probabilities came about."""
+"""Scores of predicted probabilities against labels. Nothing here knows how the probabilities came about.
 
-from collections.abc import Sequence
+Throughout, probabilities are float (n, classes) and labels integer (n,).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from stages import confusion
+from stages import calibration, confusion, intervals
 
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
 SMALLEST_PROBABILITY = 1e-7
@@ -13,14 +16,37 @@ DECIMALS = 6
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share, in [0, 1], of rows of float (n, classes) whose largest entry is at the label."""
+    """Return the share, in [0, 1], of rows whose largest entry is at the label."""
     return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def top2_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of rows that have the label among their two largest entries; of equal ones, the first count."""
+    second = np.array(probabilities)
+    first = second.argmax(axis=1)
+    second[np.arange(len(labels)), first] = -1
+    return float(np.mean((first == labels) | (second.argmax(axis=1) == labels)))
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean of -ln(probability of the label), in nats."""
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(of_label.clip(SMALLEST_PROBABILITY, 1)).mean())
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean over the rows of the squared distance to the truth, summed over all classes: from 0 to 2.
+
+    (Brier, "Verification of forecasts expressed in terms of probability", 1950.)
+    """
+    distance = probabilities.astype(np.float64)
+    distance[np.arange(len(labels)), labels] -= 1
+    return float((distance**2).sum(axis=1).mean())
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the expected calibration error, in [0, 1]."""
+    return calibration.reliability(probabilities, labels).expected_error
 
 
 def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -36,34 +62,47 @@ def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def summarize(classes: Sequence[str], splits: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, dict]:
+Score = Callable[[np.ndarray, np.ndarray], float]
+
+OF_A_SPLIT: Mapping[str, Score] = {"accuracy": accuracy, "loss": cross_entropy}
+OF_TEST: Mapping[str, Score] = {
+    **OF_A_SPLIT,
+    "top2_accuracy": top2_accuracy,
+    "expected_calibration_error": calibration_error,
+    "brier": brier,
+}
+
+
+def summarize(classes: Sequence[str], splits: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, dict]:
     """Return the metrics of the splits train and test: probabilities float (replicates, n, classes), labels (n,).
 
-    Every score is the mean over the replicates. `accuracy_std` and `loss_std` are the sample standard deviations over
-    them, 0 where there is but one replicate and so nothing is known of it. `gap` is by how much the networks do better
+    Every score is the mean over the replicates; beside it, `<score>_std` is the sample standard deviation over them, 0
+    where there is but one replicate and so nothing is known of it. `accuracy_low` and `accuracy_high` are the ends of
+    the test accuracy's 95 % interval for the choice of test images alone. `gap` is by how much the networks do better
     on what they were trained on: accuracy train - test, loss test - train.
     """
-    metrics = {name: _means(*split) for name, split in splits.items()}
-    metrics["gap"] = {
-        "accuracy": metrics["train"]["accuracy"] - metrics["test"]["accuracy"],
-        "loss": metrics["test"]["loss"] - metrics["train"]["loss"],
-    }
+    train, test = _of_replicates(OF_A_SPLIT, *splits["train"]), _of_replicates(OF_TEST, *splits["test"])
+    gap = {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]}
+    metrics = {"train": _summary(train), "test": _summary(test), "gap": _summary(gap)}
     probabilities, labels = splits["test"]
-    replicates = [by_class(confusion.counts(each.argmax(axis=1), labels, len(classes))) for each in probabilities]
+    low, high = intervals.wilson(metrics["test"]["accuracy"], len(labels))
+    metrics["test"] |= {"accuracy_low": float(low), "accuracy_high": float(high)}
+    scores = [by_class(confusion.counts(each.argmax(axis=1), labels, len(classes))) for each in probabilities]
     metrics["classes"] = {
-        name: {score: float(np.mean([r[score][index] for r in replicates])) for score in replicates[0]}
+        name: _summary({score: np.array([each[score][index] for each in scores]) for score in scores[0]})
         for index, name in enumerate(classes)
     }
     return _rounded(metrics)
 
 
-def _means(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    scores = {
-        "accuracy": [accuracy(each, labels) for each in probabilities],
-        "loss": [cross_entropy(each, labels) for each in probabilities],
-    }
-    means = {name: float(np.mean(values)) for name, values in scores.items()}
-    spreads = {f"{name}_std": float(np.std(values, ddof=len(values) > 1)) for name, values in scores.items()}
+def _of_replicates(scores: Mapping[str, Score], probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: np.array([score(each, labels) for each in probabilities]) for name, score in scores.items()}
+
+
+def _summary(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return mean and standard deviation of each score, given its value for each replicate."""
+    means = {name: float(np.mean(of_replicates)) for name, of_replicates in values.items()}
+    spreads = {f"{name}_std": float(np.std(v, ddof=len(v) > 1)) for name, v in values.items()}
     return means | spreads
 
 

@@ -1,19 +1,22 @@
-"""Draw the figures and write the report that a reviewer reads on the git host.
+"""Draw the figures and write the report that a reviewer reads, on the git host and in a browser.
 
 Reads both splits, the class names, the probabilities of the test images and what training and evaluation recorded;
-writes the figures as PNG, and report.md, which links to them. Equal inputs give equal bytes.
+writes the figures as PNG, report.md, which links to them, and report.html, which contains them. Equal inputs give equal
+bytes.
 """
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from stages import arrays, atomic, command, datasets, params
-from stages.render.document import markdown
-from stages.render.figures import png
-from stages.render.report import Results, build
+from stages.render.document import html, markdown
+from stages.render.look import png
+from stages.render.report import build
+from stages.render.results import PACKAGES, Results
 
 
 def main(
@@ -25,6 +28,7 @@ def main(
     training: Path,
     metrics: Path,
     report: Path,
+    page: Path,
     figures: Path,
 ) -> None:
     """Draw the figures and write the report."""
@@ -41,12 +45,15 @@ def main(
         history=np.genfromtxt(history.read_text(encoding="utf-8").splitlines(), delimiter=",", names=True, ndmin=1),
         training=json.loads(training.read_text(encoding="utf-8")),
         metrics=json.loads(metrics.read_text(encoding="utf-8")),
+        versions={name: version(name) for name in PACKAGES},
     )
     document = build(results, render)
-    for illustration in document.illustrations:
-        atomic.write_bytes(figures / illustration.file, png(illustration.draw, render.dpi))
+    drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}
+    for file, data in drawn.items():
+        atomic.write_bytes(figures / file, data)
     atomic.write_text(report, markdown(document, Path(os.path.relpath(figures, report.parent)).as_posix()))
-    print(f"{len(document.illustrations)} figures; test accuracy {results.metrics['test']['accuracy']:.4f}")
+    atomic.write_text(page, html(document, drawn))
+    print(f"{len(drawn)} figures; test accuracy {results.metrics['test']['accuracy']:.4f}")
 
 
 if __name__ == "__main__":

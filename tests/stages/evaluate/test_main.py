@@ -11,7 +11,7 @@ from stages.runtime import keras
 COMMAND_LINE = (
     "stages.evaluate",
     *("train", "test", "classes.json", "model"),
-    *("predictions", "reports/predictions.csv", "reports/metrics.json"),
+    *("predictions", "reports/predictions.csv", "reports/reliability.csv", "reports/metrics.json"),
 )
 
 
@@ -49,13 +49,22 @@ def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
         header, *rows = csv.reader(file)
     assert header == ["actual", "predicted"]
     assert rows == [["Bag", "Bag"], ["Dress", "Dress"], ["Coat", "Coat"]]
+    with open("reports/reliability.csv", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["replicate", "confidence", "accuracy", "images"]
+    assert [[replicate, accuracy, images] for replicate, _, accuracy, images in rows] == [
+        ["0", "1.0", "3"],
+        ["1", "0.333333", "3"],
+    ]
+    assert [float(row[1]) for row in rows] == pytest.approx([right] * 2, abs=1e-6)
     metrics = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))
     assert metrics["test"]["accuracy"] == pytest.approx((1 + 1 / 3) / 2, abs=1e-6)
     assert metrics["train"]["accuracy"] == pytest.approx((1 + 2 / 4) / 2, abs=1e-6)
     expected = (-np.log(right) - (np.log(right) + 2 * np.log(wrong)) / 3) / 2
     assert metrics["test"]["loss"] == pytest.approx(expected, abs=1e-5)
-    assert metrics["classes"]["Coat"] == {"recall": 0.5, "precision": 0.5, "f1": 0.5}
-    assert metrics["classes"]["Dress"] == {"recall": 1, "precision": 1, "f1": 1}
+    coat, dress = metrics["classes"]["Coat"], metrics["classes"]["Dress"]
+    assert [coat[score] for score in ("recall", "precision", "f1")] == [0.5, 0.5, 0.5]
+    assert [dress[score] for score in ("recall", "precision", "f1")] == [1, 1, 1]
 
 
 def test_a_single_image_that_is_not_there_is_refused(prepared, assign, run_stage, assert_clean_failure):

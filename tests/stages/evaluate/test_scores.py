@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from sklearn import metrics as sklearn_metrics
+from statsmodels.stats.proportion import proportion_confint
 
 from stages.evaluate import scores
 
@@ -18,6 +20,34 @@ def test_accuracy_and_loss_worked_by_hand():
 
 def test_the_loss_of_a_label_given_no_probability_is_finite():
     assert scores.cross_entropy(np.array([[1, 0]], np.float32), np.array([1])) == pytest.approx(-math.log(1e-7))
+
+
+def test_scores_are_those_of_scikit_learn():
+    random = np.random.default_rng(0)
+    labels = np.arange(500) % 5
+    probabilities = random.dirichlet([0.5] * 5, 500).astype(np.float32)
+    truth = np.eye(5)[labels]
+
+    assert scores.top2_accuracy(probabilities, labels) == sklearn_metrics.top_k_accuracy_score(
+        labels, probabilities, k=2
+    )
+    assert scores.brier(probabilities, labels) == pytest.approx(
+        sklearn_metrics.brier_score_loss(truth, probabilities, scale_by_half=False), abs=1e-6
+    )
+    assert scores.cross_entropy(probabilities, labels) == pytest.approx(
+        -np.log((probabilities * truth).sum(axis=1).clip(1e-7)).mean(), abs=1e-6
+    )
+
+
+def test_top_2_and_brier_worked_by_hand():
+    """The third label is the second of its row; the fourth row is a tie of three, of which the first two count."""
+    assert scores.top2_accuracy(PROBABILITIES, LABELS) == 1
+    thirds = np.full((3, 3), 1 / 3)
+    assert scores.top2_accuracy(thirds, np.array([0, 1, 2])) == pytest.approx(2 / 3)
+    assert scores.top2_accuracy(np.array([[1.0, 0, 0]]), np.array([1])) == 1
+    rows = [0.3**2 + 0.2**2 + 0.1**2, 0.1**2 + 0.2**2 + 0.1**2, 0.6**2 + 0.1**2 + 0.7**2, 0.3**2 + 0.3**2 + 0.6**2]
+    assert scores.brier(PROBABILITIES, LABELS) == pytest.approx(sum(rows) / 4, abs=1e-6)
+    assert scores.brier(np.array([[1.0, 0]]), np.array([1])) == 2
 
 
 def test_scores_by_class_worked_by_hand():
@@ -49,8 +79,35 @@ def test_metrics_are_means_over_replicates_with_their_spread():
     assert metrics["test"]["accuracy_std"] == round(0.25 / math.sqrt(2), 6)
     assert metrics["test"]["loss"] == round(first_loss / 2, 6)
     assert metrics["train"] == {"accuracy": 1, "accuracy_std": 0, "loss": 0, "loss_std": 0}
-    assert metrics["gap"] == {"accuracy": 0.125, "loss": round(first_loss / 2, 6)}
-    assert metrics["classes"]["c/d"] == {"recall": 0.75, "precision": 1, "f1": round((2 / 3 + 1) / 2, 6)}
+    assert metrics["gap"] == {
+        "accuracy": 0.125,
+        "accuracy_std": round(0.25 / math.sqrt(2), 6),
+        "loss": round(first_loss / 2, 6),
+        "loss_std": round(first_loss / math.sqrt(2), 6),
+    }
+    assert metrics["classes"]["c/d"] == {
+        "recall": 0.75,
+        "recall_std": round(0.5 / math.sqrt(2), 6),
+        "precision": 1,
+        "precision_std": 0,
+        "f1": round((2 / 3 + 1) / 2, 6),
+        "f1_std": round(1 / 3 / math.sqrt(2), 6),
+    }
+
+
+def test_the_interval_of_the_accuracy_is_wilsons_of_its_mean():
+    """Not of all replicates' images together: these are the same images."""
+    sure = np.eye(3, dtype=np.float32)[LABELS]
+    test = np.stack([PROBABILITIES, sure]), LABELS
+
+    metrics = scores.summarize(["a", "b", "c"], {"train": test, "test": test})["test"]
+
+    expected = proportion_confint(0.875 * 4, 4, method="wilson")
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx(expected, abs=1e-6)
+    names = {"accuracy", "loss", "top2_accuracy", "expected_calibration_error", "brier"}
+    assert set(metrics) == names | {f"{name}_std" for name in names} | {"accuracy_low", "accuracy_high"}
+    assert metrics["brier"] == round(scores.brier(PROBABILITIES, LABELS) / 2, 6)
+    assert metrics["expected_calibration_error"] == round(scores.calibration_error(PROBABILITIES, LABELS) / 2, 6)
 
 
 def test_the_spread_of_one_replicate_is_0_and_no_nan():

@@ -1,4 +1,7 @@
+import base64
 import hashlib
+import io
+import json
 import os
 import re
 import subprocess
@@ -9,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import arrays, atomic
+from stages.arrays import Split
 from stages.command import InputError
+from stages.render import look
 from stages.render.__main__ import main
 
 ROOT = Path(__file__).parents[3]
@@ -24,121 +28,73 @@ INPUTS = [
     "reports/training.json",
     "reports/metrics.json",
 ]
-OUTPUTS = ["reports/report.md", "reports/figures"]
-
-PARAMS = """
-dataset: {name: tiny}
-train:
-  network: dense
-  hidden_units: 128
-  dropout: 0.0
-  output: logits
-  optimizer: adam
-  learning_rate: 1e-3
-  learning_rate_schedule: constant
-  weight_decay: 0.0
-  batch_size: 32
-  epochs: 2
-  validation_fraction: 0.0
-  early_stopping_patience: 0
-  augmentation_shift: 0
-  augmentation_flip: false
-  seed: 0
-  replicates: 2
-evaluate: {batch_size: 1000, single_image: 1}
-render: {training_image: 3, examples: [0, 2], mistakes: 2, dpi: 50}
-"""
-
-DATASETS = """
-tiny:
-  title: Kleidungsstücke
-  description: few pictures
-  licence: free
-  classes: [Coat, Trägerkleid, Bag]
-  image_shape: [3, 4]
-  source: generate
-  seed: 0
-  images: {train: 10, test: 10}
-"""
-
-FILES = {
-    "confusion_counts.png",
-    "confusion_shares.png",
-    "curves.png",
-    "example_0.png",
-    "example_2.png",
-    "examples_grid.png",
-    "mistakes.png",
-    "single_image.png",
-    "training_grid.png",
-    "training_image.png",
-}
+OUTPUTS = ["reports/report.md", "reports/report.html", "reports/figures"]
 
 
 @pytest.fixture
-def work(tmp_path, monkeypatch) -> Path:
+def work(tmp_path, monkeypatch, write_inputs) -> Path:
     """A project folder with what the stages before this one leave, three classes and two replicates."""
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
-    classes = ["Coat", "Trägerkleid", "Bag"]
-    for name, count in (("train", 12), ("test", 8)):
-        images = random.random((count, 3, 4), np.float32)
-        arrays.write_split(Path("data/normalized", name), arrays.Split(images, np.arange(count, dtype=np.uint8) % 3))
-    arrays.write(Path("data/predictions/probabilities.npy"), random.dirichlet([1, 1, 1], (2, 8)).astype(np.float32))
-    arrays.write(Path("data/predictions/single_image.npy"), random.dirichlet([1, 1, 1], 2).astype(np.float32))
-    atomic.write_json(Path("data/normalized/classes.json"), classes)
-    rows = ["replicate,epoch,train_loss,train_accuracy", "0,0,1.1,0.3", "0,1,0.5,0.8", "1,0,1.0,0.4", "1,1,0.4,0.9"]
-    atomic.write_text(Path("reports/history.csv"), "\n".join(rows) + "\n")
-    atomic.write_json(Path("reports/training.json"), {"epochs": 1, "parameters": 101770, "untrained_loss": 1.05})
-    scores = {"accuracy": 0.375, "loss": 1.25}
-    test = scores | {"accuracy_std": 0.125, "loss_std": 0.0625}
-    each = {name: {"recall": 0.5, "precision": 0.25, "f1": 1 / 3} for name in classes}
-    metrics = {"test": test, "train": scores, "gap": scores, "classes": each}
-    atomic.write_json(Path("reports/metrics.json"), metrics)
-    Path("params.yaml").write_text(PARAMS, encoding="utf-8")
-    Path("datasets.yaml").write_text(DATASETS, encoding="utf-8")
+    train, test = (
+        Split(random.random((count, 3, 4), np.float32), np.arange(count, dtype=np.uint8) % 3) for count in (12, 8)
+    )
+    probabilities = random.dirichlet([1, 1, 1], (2, 8)).astype(np.float32)
+    write_inputs(tmp_path, ["Coat", "Trägerkleid", "Bag"], train, test, probabilities)
     return tmp_path
 
 
 def digests(folder: Path) -> dict[str, str]:
-    files = [*folder.glob("reports/figures/*"), folder / "reports/report.md"]
+    files = [*folder.glob("reports/figures/*"), *folder.glob("reports/report.*")]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def test_the_figures_are_written_and_the_report_shows_each_of_them(work, capsys):
+def test_the_figures_are_drawn_once_and_both_reports_show_each_of_them(work, capsys, monkeypatch):
+    drawn = []
+    png = look.png
+    monkeypatch.setattr("stages.render.__main__.png", lambda draw, dpi: drawn.append(draw) or png(draw, dpi))
+
     main(*map(Path, INPUTS + OUTPUTS))
 
-    text = Path("reports/report.md").read_text(encoding="utf-8")
+    text, page = (Path("reports", name).read_text(encoding="utf-8") for name in ("report.md", "report.html"))
+    figures = {path.name: path.read_bytes() for path in Path("reports/figures").iterdir()}
+    assert len(drawn) == len(figures) > 10
     links = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert set(digests(work)) == FILES | {"report.md"}
-    assert sorted(links) == sorted(f"figures/{name}" for name in FILES)
-    for link in links:
-        Image.open(Path("reports", link)).verify()
-    assert "| Trägerkleid | 3 | 0.5000 | 0.2500 | 0.3333 |" in text
-    assert "| train.learning_rate | 0.001 |" in text
-    assert str(work) not in text
-    assert capsys.readouterr().out == "10 figures; test accuracy 0.3750\n"
+    assert sorted(links) == sorted(f"figures/{name}" for name in figures)
+    embedded = re.findall(r'<img src="data:image/png;base64,([^"]+)" width', page)
+    assert sorted(map(base64.b64decode, embedded)) == sorted(figures.values())
+    for data in figures.values():
+        Image.open(io.BytesIO(data)).verify()
+    for form in (text, page):
+        assert "Trägerkleid" in form
+        assert "train.learning_rate" in form
+        assert str(work) not in form
+    metrics = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))
+    accuracy = f"{metrics['test']['accuracy']:.4f}"
+    assert accuracy in text and accuracy in page
+    assert capsys.readouterr().out == f"{len(figures)} figures; test accuracy {accuracy}\n"
 
 
 def test_the_links_lead_to_the_figures_wherever_both_are_written(work):
-    main(*map(Path, INPUTS), Path("told/there/report.md"), Path("drawn/here"))
+    main(*map(Path, INPUTS), Path("told/there/report.md"), Path("told/report.html"), Path("drawn/here"))
 
     assert "(../../drawn/here/curves.png)" in Path("told/there/report.md").read_text(encoding="utf-8")
 
 
 def test_an_image_that_is_not_there_is_refused_before_anything_is_written(work):
-    Path("params.yaml").write_text(PARAMS.replace("[0, 2]", "[0, 8]"), encoding="utf-8")
+    params = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(params.replace("[0, 2]", "[0, 8]"), encoding="utf-8")
 
     with pytest.raises(InputError, match=r"params\.yaml: render\.examples: .* \(expected 0 to 7, got 8\)"):
         main(*map(Path, INPUTS + OUTPUTS))
-    assert not Path("reports/figures").exists() and not Path("reports/report.md").exists()
+    assert not Path("reports/figures").exists() and not list(Path("reports").glob("report.*"))
 
 
 def test_neither_the_users_matplotlib_nor_locale_changes_a_byte_and_no_heavy_package_is_loaded(work):
     """The other process has a backend that does not exist, other colours and sizes, no home and an ASCII locale."""
     main(*map(Path, INPUTS + OUTPUTS))
     expected = digests(work)
-    for file in (*Path("reports/figures").iterdir(), Path("reports/report.md")):
+    for file in (*Path("reports/figures").iterdir(), *Path("reports").glob("report.*")):
         file.unlink()
     settings = work / "matplotlib"
     settings.mkdir()

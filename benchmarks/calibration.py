@@ -1,0 +1,76 @@
+"""How often tools.compare calls two sides different that are not: networks that differ in seed alone, split at random.
+
+    python -m benchmarks.calibration
+
+Trains 20 replicates of the committed params on the real data in build/calibration, splits them at random into two sides
+many times, and writes calibration.md and calibration.json beside this module. The splits are of the same 20 networks,
+so they are not independent: the rates are of these networks, and less certain than their number suggests.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import measure
+from stages import arrays, atomic
+from tools import scratch
+from tools.compare import comparison
+from tools.compare.comparison import NO_EVIDENCE, Comparison, Context, Values
+
+FOLDER = scratch.CHECKOUT / "build" / "calibration"
+RESULTS = Path(__file__).parent
+REPLICATES, SPLITS, SEED = 20, 2000, 0
+SIDES = (3, 5, 10)
+COLUMNS = ["replicates a side", "accuracy", "loss", "any class"]
+
+
+def main() -> None:
+    """Train the networks, split them, and write the rates of false alarms."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    scratch.copy(FOLDER, {"train.replicates": REPLICATES})
+    measure.run([sys.executable, "-m", "dvc", "repro", "evaluate"], FOLDER)
+    probabilities = arrays.read(FOLDER / "data/predictions/probabilities.npy", np.float32, 3)
+    labels = arrays.read_split(FOLDER / "data/normalized/test").labels
+    accuracies = (probabilities.argmax(axis=2) == labels).mean(axis=1)
+    rates = {str(size): false_alarms(probabilities, labels, size) for size in SIDES}
+    results = {
+        "replicates": REPLICATES,
+        "splits": SPLITS,
+        "accuracies": [round(float(accuracy), 4) for accuracy in accuracies],
+        "false_alarms": rates,
+    }
+    atomic.write_json(RESULTS / "calibration.json", results)
+    atomic.write_text(RESULTS / "calibration.md", page(results))
+
+
+def false_alarms(probabilities: np.ndarray, labels: np.ndarray, size: int) -> dict[str, float]:
+    """Return in which share of random splits, `size` of float (replicates, n, classes) a side, each verdict was one."""
+    generator = np.random.default_rng(SEED)
+    found = {"accuracy": 0, "loss": 0, "any class": 0}
+    for _ in range(SPLITS):
+        base, new = generator.choice(len(probabilities), (2, size), replace=False)
+        compared = _compare(probabilities[base], probabilities[new], labels)
+        found["accuracy"] += compared.accuracy.verdict != NO_EVIDENCE
+        found["loss"] += compared.loss.verdict != NO_EVIDENCE
+        found["any class"] += any(score.verdict != NO_EVIDENCE for score in compared.recalls.values())
+    return {name: count / SPLITS for name, count in found.items()}
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the results as Markdown, a row for each number of replicates."""
+    found = [(size, results["false_alarms"][str(size)]) for size in SIDES]
+    rows = [[size, *(f"{rates[name]:.1%}" for name in COLUMNS[1:])] for size, rates in found]
+    return measure.table(COLUMNS, rows)
+
+
+def _compare(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> Comparison:
+    classes = [str(label) for label in range(base.shape[2])]
+    context = Context(Values("base", "new"), params={}, files={}, notes=[])
+    return comparison.of_predictions(base, new, labels, classes, context)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Calibration: whether a network that says 90 % is right nine times in ten.
+
+The confidence of a prediction is the largest of its probabilities.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# As in Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017.
+BINS = 15
+
+
+class Reliability(NamedTuple):
+    """Predictions by their confidence, in bins of equal width from 0 to 1; NaN for the means of an empty bin.
+
+    images: int64 (BINS,); confidence, accuracy: float64 (BINS,), the means of each bin.
+    """
+
+    images: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+    @property
+    def expected_error(self) -> float:
+        """The expected calibration error: the mean over all images of |accuracy - confidence| of their bin."""
+        filled = self.images > 0
+        distance = np.abs(self.accuracy - self.confidence)[filled]
+        return float((distance * self.images[filled]).sum() / self.images.sum())
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Reliability:
+    """Return the bins of the predictions of one network: probabilities float (n, classes), labels integer (n,).
+
+    A confidence on the edge of two bins is in the lower one.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    edges = np.linspace(0, 1, BINS + 1)
+    of_bin = np.searchsorted(edges[1:-1], confidence)
+    images = np.bincount(of_bin, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        means = [np.bincount(of_bin, weights, BINS) / images for weights in (confidence, right)]
+    return Reliability(images, *means)
+
+
+def accuracy_by_coverage(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return, float64 (n,), the accuracy on the 1, 2, ... n images of which a network is most certain.
+
+    Images of equal confidence are taken in their order.
+    """
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    right = probabilities.argmax(axis=1) == labels
+    return np.cumsum(right[order]) / np.arange(1, len(labels) + 1)

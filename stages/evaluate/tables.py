@@ -1,0 +1,36 @@
+"""The predictions as tables for `dvc plots`."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from stages import calibration
+
+CONFUSION = ["actual", "predicted"]
+RELIABILITY = ["replicate", "confidence", "accuracy", "images"]
+
+DECIMALS = 6
+
+
+def confusion(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Iterator[list[str]]:
+    """Yield actual and predicted class of each image: probabilities float (n, classes), labels integer (n,)."""
+    names = [inert(name) for name in classes]
+    for label, predicted in zip(labels, probabilities.argmax(axis=1), strict=True):
+        yield [names[label], names[predicted]]
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Iterator[list[int | float]]:
+    """Yield the bins of confidence that are not empty: probabilities float (replicates, n, classes), labels (n,)."""
+    for replicate, each in enumerate(probabilities):
+        for images, confidence, accuracy in zip(*calibration.reliability(each, labels), strict=True):
+            if images:
+                yield [replicate, round(float(confidence), DECIMALS), round(float(accuracy), DECIMALS), int(images)]
+
+
+def inert(name: str) -> str:
+    """Return a name that no spreadsheet takes for a formula.
+
+    Excel and LibreOffice run a cell that begins with one of these signs; after an apostrophe they show it as text. To
+    `dvc plots` it is a name like any other, the same wherever the class stands.
+    """
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name

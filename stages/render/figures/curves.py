@@ -1,0 +1,85 @@
+"""Figures with a line for each replicate: training by epoch, trust by confidence."""
+
+from math import log
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from stages import calibration
+from stages.render import look
+
+COLOURS = {"train": look.FIRST, "validation": look.SECOND}
+LABELS = {"loss": "loss (cross-entropy), nats", "accuracy": "accuracy, share of images"}
+
+# Below this share of the images their accuracy is that of a handful.
+LEAST_COVERAGE = 0.01
+# Points of a curve that has one for each image: more would not be seen.
+POINTS = 400
+
+
+def training(history: np.ndarray, classes: int) -> Figure:
+    """Draw loss and accuracy by epoch, a thin line for each replicate.
+
+    `history` is a structured array with the columns of history.csv. Epoch 0, the untrained network, is drawn in the
+    loss alone: its accuracy is that of guessing and would squeeze the rest. Guessing among c classes has the loss ln c.
+    """
+    figure = look.empty(height=3.5)
+    loss, accuracy = figure.subplots(1, 2)
+    draw_history(loss, history, "loss")
+    draw_history(accuracy, history[history["epoch"] > 0], "accuracy")
+    guessing = f"guessing: ln {classes} = {log(classes):.4f}"
+    loss.axhline(log(classes), color=look.GUIDE, linestyle=":", label=guessing)
+    for ax in (loss, accuracy):
+        ax.legend()
+    return figure
+
+
+def draw_history(ax: Axes, history: np.ndarray, measure: str) -> None:
+    """Draw `measure` (loss or accuracy) of train, and of validation where there is one, by epoch."""
+    for split, colour in COLOURS.items():
+        if f"{split}_{measure}" not in history.dtype.names:
+            continue
+        for number, replicate in enumerate(np.unique(history["replicate"])):
+            rows = history[history["replicate"] == replicate]
+            label = split if number == 0 else None
+            ax.plot(rows["epoch"], rows[f"{split}_{measure}"], ".-", color=colour, linewidth=0.8, label=label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="epoch", ylabel=LABELS[measure])
+
+
+def reliability(bins: list[calibration.Reliability]) -> Figure:
+    """Draw accuracy by confidence, a thin line for each replicate, over how many images have which confidence."""
+    figure = look.empty(height=5.5, width=6)
+    ax, images = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
+    ax.plot([0, 1], [0, 1], ":", color=look.GUIDE, label="calibrated: as often right as it says")
+    for number, each in enumerate(bins):
+        filled = each.images > 0
+        label = "network" if number == 0 else None
+        ax.plot(each.confidence[filled], each.accuracy[filled], ".-", color=look.FIRST, linewidth=0.8, label=label)
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy, share of images")
+    ax.legend(loc="upper left")
+    shares = np.mean([each.images / each.images.sum() for each in bins], axis=0)
+    width = 1 / len(shares)
+    images.bar(np.arange(len(shares)) * width, shares, width, align="edge", color=look.FIRST, edgecolor="white")
+    images.set(xlabel="confidence: the largest probability", ylabel="share of images")
+    return figure
+
+
+def coverage(accuracies: list[np.ndarray]) -> Figure:
+    """Draw the accuracy on the most certain images by their share, a thin line for each replicate."""
+    figure = look.empty(height=3.5)
+    ax = figure.subplots()
+    for accuracy in accuracies:
+        count = len(accuracy)
+        least = min(int(np.ceil(LEAST_COVERAGE * count)), count)
+        shown = np.unique(np.linspace(least, count, POINTS).astype(int))
+        ax.plot(shown / count, accuracy[shown - 1], color=look.FIRST, linewidth=0.8, marker="." * (count < POINTS))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set(
+        xlim=(0, 1.01),
+        xlabel="coverage: share of the images, the most certain first",
+        ylabel="accuracy on these, share of images",
+    )
+    return figure

@@ -1,0 +1,109 @@
+"""Section 2: what was trained, on which bytes, by which packages, how it went, and whether it overfits."""
+
+from functools import partial
+from math import log
+
+import numpy as np
+
+from stages.params import Render
+from stages.render import duplicates
+from stages.render.document import Illustration, Section, Table
+from stages.render.figures import curves
+from stages.render.results import Results
+from stages.render.wording import count, decimal, interval, listed
+
+# A validation loss this much above its lowest has risen by more than it usually goes up and down between epochs.
+RISE = 0.05
+
+
+def section(results: Results, render: Render) -> Section:
+    entry, versions = results.entry, [f"{name} {version}" for name, version in results.versions.items()]
+    return Section(
+        "What was run",
+        [
+            f"{entry.title}: {entry.description}. The settings are those of params.yaml. A network that knows nothing "
+            "yet should have about the loss of guessing.",
+            _settings(results),
+            "The data, as the networks saw them; sha256sum data/normalized/t*/*.npy prints the same digests:",
+            _digests(results),
+            f"Packages with which this report was written: {listed(versions)}.",
+            _curves(results),
+            _gap(results),
+            overfitting(results),
+        ],
+    )
+
+
+def overfitting(results: Results) -> str:
+    """Say in words whether the networks overfit, and by which rule."""
+    train, test = results.metrics["train"], results.metrics["test"]
+    ends = interval(test["accuracy_low"], test["accuracy_high"])
+    accuracy = f"the training accuracy, {decimal(train['accuracy'])}, is"
+    if train["accuracy"] > test["accuracy_high"]:
+        text = (
+            f"It overfits: {accuracy} above the 95 % interval of the test accuracy, {ends}, so that the networks are "
+            "better on images they were trained on than chance explains."
+        )
+    else:
+        text = (
+            f"No sign that it overfits: {accuracy} not above the 95 % interval of the test accuracy, {ends}, so that "
+            "chance alone could explain the gap."
+        )
+    return f"{text} {_harm(results.history, bool(results.settings['train.early_stopping_patience']))}"
+
+
+def _harm(history: np.ndarray, stopped_early: bool) -> str:
+    """Say whether training went on for too long, which only images held out of it can tell."""
+    if "validation_loss" not in history.dtype.names:
+        return (
+            "Whether fewer epochs would do better can't be told, since no images were held out of training: "
+            "train.validation_fraction does so."
+        )
+    losses = [history["validation_loss"][history["replicate"] == each] for each in np.unique(history["replicate"])]
+    rise = float(np.mean([loss[-1] / loss.min() - 1 for loss in losses]))
+    lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
+    text = f"The validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
+    if rise > RISE:
+        text += f": more than {RISE:.0%}, so the last epochs did harm"
+        return f"{text}; the networks are those of their best epochs." if stopped_early else f"{text}."
+    return f"{text}: not more than {RISE:.0%}, so the last epochs did no harm."
+
+
+def _settings(results: Results) -> Table:
+    classes = len(results.classes)
+    rows = [[name, str(value)] for name, value in results.settings.items()]
+    rows += [
+        ["parameters of the network", count(results.training["parameters"])],
+        ["loss before training, nats", decimal(results.training["untrained_loss"])],
+        [f"loss of guessing, ln {classes}", decimal(log(classes))],
+    ]
+    return Table(["setting", "value"], rows)
+
+
+def _digests(results: Results) -> Table:
+    rows = [
+        [f"{name}/{kind}.npy", count(len(array)), duplicates.sha256(array)]
+        for name, split in (("train", results.train), ("test", results.test))
+        for kind, array in split._asdict().items()
+    ]
+    return Table(["file", "images", "SHA-256"], rows)
+
+
+def _curves(results: Results) -> Illustration:
+    history = results.history
+    first, last = (history["train_loss"][history["epoch"] == epoch].mean() for epoch in (0, history["epoch"].max()))
+    return Illustration(
+        "curves.png",
+        f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",
+        "A line for each replicate. Epoch 0 is the untrained network; the dotted line is the loss of guessing. "
+        "Training scores are means over the batches of an epoch, taken while the network was still learning.",
+        partial(curves.training, history, len(results.classes)),
+    )
+
+
+def _gap(results: Results) -> Table:
+    test, train, gap = (results.metrics[name] for name in ("test", "train", "gap"))
+    sizes = [count(len(split.labels)) for split in (results.train, results.test)]
+    columns = ["", f"{sizes[0]} training images", f"{sizes[1]} test images", "generalisation gap"]
+    rows = [[score, *(decimal(each[score]) for each in (train, test, gap))] for score in ("accuracy", "loss")]
+    return Table(columns, rows)

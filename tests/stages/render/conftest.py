@@ -1,0 +1,199 @@
+"""What tests of the report share: results of few images, in memory and as the files of the stages before, and a reader
+of Markdown that is not ours.
+"""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from stages import arrays, atomic
+from stages.arrays import Split
+from stages.datasets import Generated
+from stages.evaluate import scores
+from stages.params import Render
+from stages.render.document import Table
+from stages.render.results import PACKAGES, Results
+
+SETTINGS = {
+    "dataset.name": "small",
+    "train.network": "dense",
+    "train.learning_rate": 0.001,
+    "train.early_stopping_patience": 0,
+}
+HISTORY = np.array(
+    [(0, 0, 1.0986, 0.3), (0, 1, 0.25, 0.9)],
+    [(name, float) for name in ("replicate", "epoch", "train_loss", "train_accuracy")],
+)
+
+
+def _entry(classes, title, source):
+    facts = {"title": title, "description": "few pictures", "licence": "free", "classes": classes}
+    made = Generated(**facts, image_shape=[3, 4], source="generate", seed=0, images={"train": 10, "test": 10})
+    return made.model_copy(update={"source": source})
+
+
+@pytest.fixture
+def render():
+    """A function that makes the section `render` of params.yaml."""
+
+    def render(**changes) -> Render:
+        settings = {"training_image": 0, "examples": [0], "mistakes": 15, "dpi": 50}
+        return Render(**settings | changes)
+
+    return render
+
+
+@pytest.fixture
+def results():
+    """A function that makes results of probabilities, float (replicates, n, classes), and labels, (n,).
+
+    No image is there twice. The metrics are those that `evaluate` computes.
+    """
+
+    def results(probabilities, labels, classes=None, *, title="Small set", source="generate", **changes) -> Results:
+        probabilities, labels = np.asarray(probabilities, np.float32), np.asarray(labels, np.uint8)
+        classes = classes or [f"class-{index}" for index in range(probabilities.shape[2])]
+        images = np.linspace(0, 1, 2 * len(labels) * 12, dtype=np.float32).reshape(2, len(labels), 3, 4)
+        split = probabilities, labels
+        made = Results(
+            settings=SETTINGS,
+            entry=_entry(classes, title, source),
+            classes=classes,
+            train=Split(images[0], labels),
+            test=Split(images[1], labels),
+            probabilities=probabilities,
+            single=(0, probabilities[:, 0]),
+            history=HISTORY,
+            training={"epochs": 1, "parameters": 101770, "untrained_loss": 2.3189},
+            metrics=scores.summarize(classes, {"train": split, "test": split}),
+            versions=dict.fromkeys(PACKAGES, "1.2.3"),
+        )
+        return made._replace(**changes)
+
+    return results
+
+
+@pytest.fixture
+def some(results):
+    """A function that makes results of `images` images by networks that are right more often than not."""
+
+    def some(classes=3, replicates=2, images=60, **changes) -> Results:
+        random = np.random.default_rng(0)
+        labels = np.arange(images) % classes
+        logits = random.normal(size=(replicates, images, classes)) + 2 * np.eye(classes)[labels]
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+        return results(probabilities, labels, **changes)
+
+    return some
+
+
+@pytest.fixture
+def written_tables(render):
+    """A function that returns the tables of a section, given what makes the section and the results."""
+
+    def written_tables(section, results) -> list[Table]:
+        return [block for block in section(results, render()).blocks if isinstance(block, Table)]
+
+    return written_tables
+
+
+class Page(NamedTuple):
+    """Markdown as a reader sees it: for each heading its tables, rows of cells, and its paragraphs."""
+
+    tokens: list
+    tables: dict[str, list[list[list[str]]]]
+    texts: dict[str, list[str]]
+
+
+@pytest.fixture
+def read():
+    """A function that reads Markdown by somebody else's parser, raw HTML and tables included."""
+
+    def read(text: str) -> Page:
+        tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+        page, heading = Page(tokens, {}, {}), ""
+        for before, token in pairwise(tokens):
+            if token.type == "inline":
+                shown = "".join(child.content for child in token.children if child.type == "text")
+                if before.type == "heading_open":
+                    heading = shown
+                elif before.type in ("th_open", "td_open"):
+                    page.tables[heading][-1][-1].append(shown)
+                else:
+                    page.texts.setdefault(heading, []).append(shown)
+            elif token.type == "table_open":
+                page.tables.setdefault(heading, []).append([])
+            elif token.type == "tr_open":
+                page.tables[heading][-1].append([])
+        return page
+
+    return read
+
+
+# The files that `render` reads, for `write_inputs`.
+PARAMS_YAML = """
+dataset: {name: tiny}
+train:
+  network: dense
+  hidden_units: 128
+  dropout: 0.0
+  output: logits
+  optimizer: adam
+  learning_rate: 1e-3
+  learning_rate_schedule: constant
+  weight_decay: 0.0
+  batch_size: 32
+  epochs: 2
+  validation_fraction: 0.0
+  early_stopping_patience: 0
+  augmentation_shift: 0
+  augmentation_flip: false
+  seed: 0
+  replicates: 2
+evaluate: {batch_size: 1000, single_image: 1}
+render: {training_image: 3, examples: [0, 2], mistakes: 2, dpi: 50}
+"""
+DATASETS_YAML = """
+tiny:
+  title: Kleidungsstücke
+  description: few pictures
+  licence: free
+  classes: %s
+  image_shape: [%d, %d]
+  source: generate
+  seed: 0
+  images: {train: 10, test: 10}
+"""
+HISTORY_CSV = """replicate,epoch,train_loss,train_accuracy
+0,0,1.1,0.3
+0,1,0.5,0.8
+1,0,1.0,0.4
+1,1,0.4,0.9
+"""
+
+
+@pytest.fixture(scope="session")
+def write_inputs():
+    """A function that writes to a folder all that render reads; the networks do on train as they do on test."""
+
+    def write_inputs(folder: Path, classes: list[str], train: Split, test: Split, probabilities: np.ndarray) -> None:
+        data, reports = folder / "data", folder / "reports"
+        arrays.write_split(data / "normalized/train", train)
+        arrays.write_split(data / "normalized/test", test)
+        arrays.write(data / "predictions/probabilities.npy", probabilities)
+        arrays.write(data / "predictions/single_image.npy", probabilities[:, 1])
+        atomic.write_json(data / "normalized/classes.json", classes)
+        atomic.write_text(reports / "history.csv", HISTORY_CSV)
+        atomic.write_json(reports / "training.json", {"epochs": 1, "parameters": 101770, "untrained_loss": 1.05})
+        split = probabilities, test.labels
+        atomic.write_json(reports / "metrics.json", scores.summarize(classes, {"train": split, "test": split}))
+        names = json.dumps(classes, ensure_ascii=False)
+        atomic.write_text(folder / "params.yaml", PARAMS_YAML)
+        atomic.write_text(folder / "datasets.yaml", DATASETS_YAML % (names, *test.images.shape[1:]))
+
+    return write_inputs

@@ -1,0 +1,47 @@
+import hashlib
+import io
+
+import numpy as np
+
+from stages.render import duplicates
+
+IMAGES = np.random.default_rng(0).integers(0, 3, (200, 2, 2)).astype(np.float32) / 2  # of 81 possible images
+
+
+def test_every_repeated_image_is_found_and_no_other():
+    """Against a comparison of all pairs."""
+    labels = np.random.default_rng(1).integers(0, 2, 200)
+    equal = (IMAGES[:, None] == IMAGES[None]).all(axis=(2, 3))
+    earlier = np.tril(equal, -1)
+    differ = earlier & (labels[:, None] != labels[None])
+
+    copies = duplicates.within(duplicates.digests(IMAGES), labels)
+
+    assert copies.indices.tolist() == np.flatnonzero(earlier.any(axis=1)).tolist()
+    assert copies.same_label.tolist() == (~differ.any(axis=1))[copies.indices].tolist()
+    assert 0 < copies.same_label.sum() < len(copies.same_label)
+
+
+def test_every_shared_image_is_found_and_no_other():
+    first, others = IMAGES[:40], IMAGES[40:80]
+    labels, their_labels = np.zeros(40, int), np.arange(40) % 2
+    equal = (first[:, None] == others[None]).all(axis=(2, 3))
+
+    copies = duplicates.shared(duplicates.digests(first), labels, duplicates.digests(others), their_labels)
+
+    assert copies.indices.tolist() == np.flatnonzero(equal.any(axis=1)).tolist()
+    differ = (equal & (their_labels == 1)[None]).any(axis=1)
+    assert copies.same_label.tolist() == (~differ)[copies.indices].tolist()
+
+
+def test_an_image_that_differs_in_one_bit_is_another():
+    almost = np.array([[[0.5]], [[np.nextafter(np.float32(0.5), np.float32(1))]]], np.float32)
+
+    assert duplicates.within(duplicates.digests(almost), np.zeros(2, int)).indices.size == 0
+
+
+def test_the_digest_of_a_large_array_is_that_of_its_file():
+    array, file = np.arange(3_000_000, dtype=np.float32).reshape(3000, 10, 100), io.BytesIO()
+    np.save(file, array)
+
+    assert duplicates.sha256(array) == hashlib.sha256(file.getvalue()).hexdigest()

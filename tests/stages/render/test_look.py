@@ -1,0 +1,75 @@
+import io
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.render import look
+from stages.render.figures import pictures
+
+IMAGE = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+
+
+def example():
+    return pictures.example(IMAGE, np.array([0.7, 0.3]), 0, ["Coat", "Bag"])
+
+
+def test_a_figure_has_the_same_bytes_whatever_the_settings_of_the_user():
+    theirs = {
+        "font.size": 30,
+        "font.family": "serif",
+        "axes.facecolor": "red",
+        "text.parse_math": True,
+        "image.cmap": "jet",
+    }
+    first = look.png(example, 50)
+    with matplotlib.rc_context(theirs):
+        second = look.png(example, 50)
+        assert matplotlib.rcParams["font.size"] == 30
+
+    assert first == second
+
+
+def test_the_dots_an_inch_set_the_size_and_the_file_says_nothing_of_who_wrote_it():
+    image = Image.open(io.BytesIO(look.png(example, 50)))
+
+    assert image.size == (8 * 50, 4 * 50)
+    assert set(image.info) == {"dpi"}
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0%"),
+        (0.004, "<1%"),
+        (0.0051, "1%"),
+        (0.7049, "70%"),
+        (0.9949, "99%"),
+        (0.995, "99.5%"),
+        (0.9986, "99.9%"),
+        (0.9998, ">99.9%"),
+        (1, "100%"),
+    ],
+)
+def test_a_share_is_said_to_be_certain_only_where_it_is(share, text):
+    assert look.percent(share) == look.percent(np.float32(share)) == text
+
+
+def test_a_name_with_letters_that_the_font_lacks_goes_by_its_number():
+    names = ["Trägerkleid", "衬衫", "Рубашка", "👟", "a 靴"]
+
+    drawable = look.drawable(names)
+
+    assert drawable == ["Trägerkleid", "class 1", "Рубашка", "class 3", "class 4"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in drawable:
+            look.png(lambda name=name: pictures.training_image(IMAGE, name), 50)
+
+
+def test_a_wide_name_is_cut_to_its_room():
+    assert look.cut("Ankle boot", look.TICK_NAME) == "Ankle boot"
+    narrow, wide = look.cut("l" * 64, 5), look.cut("W" * 64, 5)
+    assert narrow.endswith("l…") and wide.endswith("W…") and len(narrow) > 2 * len(wide)

@@ -1,0 +1,20 @@
+import numpy as np
+
+from stages.render import saw
+
+
+def test_the_mean_image_of_each_class_is_the_mean_of_its_images_alone():
+    images = np.float32([[[0, 1]], [[1, 1]], [[0.5, 0.25]]])
+
+    means = saw.class_means(images, np.uint8([0, 0, 2]), 3)
+
+    assert means.tolist() == [[[0.5, 1]], [[0, 0]], [[0.5, 0.25]]]
+
+
+def test_images_are_counted_by_class_and_split(results, render):
+    made = results([np.eye(3)[[0, 1, 1, 0]]], [0, 1, 1, 0])
+
+    text, table, *_ = saw.section(made, render()).blocks
+
+    assert text.startswith("Images of 4x3 pixels, of each class 0 to 2 to train on and 0 to 2 to test on.")
+    assert table.rows == [["class-0", "2", "2"], ["class-1", "2", "2"], ["class-2", "0", "0"]]

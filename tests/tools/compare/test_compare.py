@@ -1,0 +1,383 @@
+"""The tool by its command line, on a small project under real git and DVC."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages import command
+from tools.compare import sides
+from tools.compare.__main__ import main
+
+ROOT = Path(__file__).parents[3]
+CLASSES = ["Shirt", "Coat", "<img src=x onerror=alert(1)>"]
+LABELS = np.arange(300, dtype=np.uint8) % 3
+STAGES = {
+    "download": {"cmd": "true", "deps": ["stages/code.py"], "outs": ["data/raw"]},
+    "normalize": {
+        "cmd": "true",
+        "deps": ["data/raw"],
+        "outs": ["data/normalized/test", "data/normalized/classes.json"],
+    },
+    "train": {"cmd": "true", "deps": ["stages/code.py"], "params": ["train"], "outs": ["data/model"]},
+    "evaluate": {
+        "cmd": "true",
+        "deps": ["data/normalized/test", "data/normalized/classes.json", "data/model"],
+        "outs": ["data/predictions"],
+        "metrics": [{"reports/metrics.json": {"cache": False}}],
+    },
+}
+
+
+def predictions(accuracies, seed):
+    """Return probabilities float32 (replicates, 300, 3) that are right on about these shares of the images."""
+    generator = np.random.default_rng(seed)
+    right = generator.random((len(accuracies), len(LABELS))) < np.reshape(accuracies, (-1, 1))
+    answers = np.where(right, LABELS, (LABELS + 1) % 3)
+    return np.where(np.arange(3) == answers[..., None], 0.8, 0.1).astype(np.float32)
+
+
+class Project:
+    """A git repository with the stages and outputs that the tool reads, each output written by the test."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
+        self.environment |= {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUTF8": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
+            "DVC_NO_ANALYTICS": "1",
+        }
+        (folder / "stages").mkdir(parents=True)
+        (folder / "stages/code.py").write_text("1\n", encoding="utf-8")
+        (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}), encoding="utf-8")
+        self.git("init", "--quiet", "--initial-branch", "main")
+        self.run(sys.executable, "-m", "dvc", "init", "--quiet")
+        self.run(sys.executable, "-m", "dvc", "remote", "add", "-d", "storage", str(folder.parent / "remote"))
+        self.write("data/raw/archive", b"raw")
+        self.write("data/model/0.keras", b"model")
+
+    def run(self, *command, cwd=None):
+        completed = subprocess.run(
+            command, cwd=cwd or self.folder, env=self.environment, capture_output=True, encoding="utf-8", timeout=60
+        )
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed.stdout
+
+    def git(self, *arguments):
+        identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+        return self.run("git", *identity, *arguments)
+
+    def dvc(self, *arguments):
+        return self.run(sys.executable, "-m", "dvc", *arguments)
+
+    def write(self, path, data):
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).unlink(missing_ok=True)
+        (self.folder / path).write_bytes(data)
+
+    def write_array(self, path, array):
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).unlink(missing_ok=True)
+        np.save(self.folder / path, array)
+
+    def make(self, probabilities, *, epochs, labels=LABELS):
+        """Write what a run would leave, and have dvc.lock record it."""
+        accuracy = float((probabilities.argmax(2) == labels).mean())
+        scores = {"accuracy": accuracy, "accuracy_std": 0.01, "loss": 0.5, "loss_std": 0.02}
+        metrics = {"test": scores, "classes": {name: {"recall": accuracy} for name in CLASSES}}
+        train = {"epochs": epochs, "replicates": len(probabilities)}
+        self.write("params.yaml", json.dumps({"train": train}).encode())
+        self.write("reports/metrics.json", json.dumps(metrics).encode())
+        self.write("data/normalized/classes.json", json.dumps(CLASSES).encode())
+        self.write_array("data/normalized/test/images.npy", np.zeros((300, 2, 2), np.float32))
+        self.write_array("data/normalized/test/labels.npy", labels)
+        self.write_array("data/predictions/probabilities.npy", probabilities)
+        self.dvc("commit", "--quiet", "--force")
+
+    def commit(self, tag):
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", tag)
+        self.git("tag", tag)
+
+
+@pytest.fixture
+def compare(monkeypatch, capsys):
+    """A function that runs the tool in a folder and returns exit code, stdout and the last line of stderr."""
+
+    def compare(folder, *arguments):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            command.run(main, [])
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, (printed.err.splitlines() or [""])[-1]
+
+    return compare
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Commits: before (accuracy 0.7), single (one replicate), other-test-set, after (0.95); experiment: worse (0.5).
+    The workspace is that of after.
+    """
+    folder = tmp_path_factory.mktemp("compare")
+    project = Project(folder / "project")
+    project.make(predictions([0.69, 0.7, 0.71], 0), epochs=1)
+    project.commit("before")
+    project.make(predictions([0.9], 1), epochs=2)
+    project.commit("single")
+    project.make(predictions([0.7, 0.7], 2), epochs=1, labels=np.roll(LABELS, 1))
+    project.commit("other-test-set")
+    project.make(predictions([0.94, 0.95, 0.96], 3), epochs=2)
+    project.commit("after")
+    project.make(predictions([0.49, 0.5, 0.51], 4), epochs=3)
+    project.dvc("exp", "save", "--quiet", "--name", "poor")
+    project.git("restore", ".")
+    project.dvc("checkout", "--quiet", "--force")
+    project.dvc("push", "--quiet", "--all-commits")
+    return project
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    """A copy of `made`, with the remote beside it."""
+    shutil.copytree(made.folder, tmp_path / "project")
+    copy = object.__new__(Project)
+    copy.folder, copy.environment = tmp_path / "project", made.environment
+    return copy
+
+
+def test_base_is_head_and_new_the_workspace_as_in_dvc_metrics_diff(compare, project):
+    code, printed, _ = compare(project.folder)
+
+    assert code == 0
+    assert "base: HEAD (" in printed and "new: workspace, 3 replicates" in printed
+    assert "No evidence of a change in accuracy: +0.00 points" in printed
+    assert "The predictions of both sides are the same" in printed
+    assert "params, code and data that differ: none" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_revisions_and_experiments_are_compared_from_a_subfolder(compare, project):
+    code, printed, _ = compare(project.folder / "reports", "before", "poor", "--format", "json")
+
+    found = json.loads(printed)
+    assert code == 0
+    assert found["sides"]["base"].startswith("before (") and found["sides"]["new"].startswith("poor (")
+    assert found["accuracy"]["base"] == pytest.approx(0.7, abs=0.05)
+    assert found["accuracy"]["new"] == pytest.approx(0.5, abs=0.05)
+    assert found["accuracy"]["verdict"] == "worse"
+    assert found["params"] == {"train.epochs": {"base": 1, "new": 3}}
+    assert found["replicates"] == {"base": 3, "new": 3}
+    assert set(found["recalls"]) == set(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["before", "--fail-on", "worse"], 0),
+        (["workspace", "before", "--fail-on", "worse"], 1),
+        (["workspace", "before", "--fail-on", "worse", "--tolerance", "10"], 1),
+        (["workspace", "before", "--fail-on", "worse", "--tolerance", "30"], 0),
+        (["workspace", "before"], 0),
+    ],
+)
+def test_only_an_accuracy_worse_by_more_than_the_tolerance_fails(compare, made, arguments, code):
+    ended, printed, error = compare(made.folder, *arguments)
+
+    assert ended == code
+    assert printed.count("verdict") == 2
+    assert error.startswith("error: accuracy of before (") == (code == 1)
+
+
+def test_another_test_set_is_refused(compare, made):
+    code, printed, error = compare(made.folder, "before", "other-test-set")
+
+    assert (code, printed) == (2, "")
+    assert error.startswith("error: data/normalized/test: before and other-test-set were scored on different test sets")
+
+
+def test_one_replicate_on_a_side_gives_no_verdict_on_recipes(compare, made):
+    code, printed, _ = compare(made.folder, "before", "single")
+    failing, _, error = compare(made.folder, "before", "single", "--fail-on", "worse")
+
+    assert code == 0 and failing == 2
+    assert "One network against one; of their recipes nothing is known:" in printed
+    assert "training noise is unknown" in " ".join(printed.split()) and "McNemar's exact test" in printed
+    assert error.startswith("error: --fail-on: no verdict on the recipes with one replicate on a side; fix: ")
+
+
+def test_predictions_come_from_the_remote_when_workspace_and_cache_have_none(compare, project):
+    expected = compare(project.folder, "before", "workspace")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    shutil.rmtree(project.folder / "data/predictions")
+
+    assert compare(project.folder, "before", "workspace") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("before", "dvc fetch --all-commits data/predictions data/normalized/test data/normalized/classes.json"),
+        ("workspace", "dvc fetch data/predictions data/normalized/test data/normalized/classes.json"),
+        ("poor", "dvc exp pull origin poor"),
+    ],
+)
+def test_predictions_that_are_nowhere_are_an_error_that_names_the_command_which_brings_them(
+    compare, project, name, command
+):
+    """It is run, too, once the remote is there."""
+    remote = project.folder.parent / "away"
+    project.dvc("config", "--local", "core.remote", "elsewhere")
+    project.dvc("remote", "add", "--local", "elsewhere", str(remote))
+    if name == "poor":
+        project.git("clone", "--quiet", "--bare", ".", str(project.folder.parent / "origin"))
+        project.git("remote", "add", "origin", str(project.folder.parent / "origin"))
+        project.dvc("exp", "push", "--quiet", "origin", name)
+    else:
+        project.dvc("push", "--quiet", "--all-commits")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    shutil.rmtree(project.folder / "data/predictions")
+    remote.rename(remote.with_name("hidden"))
+
+    code, _, error = compare(project.folder, name, "after")
+    metrics_code, _, _ = compare(project.folder, name, "after", "--metrics-only")
+
+    assert code == 1
+    what = "neither in the workspace nor in DVC's cache nor in its remote"
+    assert error.startswith(f"error: {name}: data/predictions/probabilities.npy: {what}")
+    assert f"; fix: {command}, or " in error
+    assert metrics_code == 0
+    remote.with_name("hidden").rename(remote)
+    project.dvc(*command.split()[1:])
+    remote.rename(remote.with_name("hidden"))
+    assert compare(project.folder, name, name)[0] == 0
+
+
+def test_metrics_alone_give_no_verdict(compare, made):
+    code, printed, _ = compare(made.folder, "before", "after", "--metrics-only")
+    failing, _, error = compare(made.folder, "before", "after", "--metrics-only", "--fail-on", "worse")
+
+    assert code == 0 and failing == 2
+    assert "Accuracy +2" in printed and "chance or not is unknown" in printed and "no evidence" not in printed
+    assert "spread over the replicates by 1.00 (base) and 1.00 points (new)" in printed
+    assert error.startswith("error: python -m tools.compare: --fail-on needs a verdict")
+
+
+def test_a_workspace_edited_since_its_run_is_told_of(compare, project):
+    project.write("params.yaml", json.dumps({"train": {"epochs": 9, "replicates": 3}}).encode())
+    project.write("stages/code.py", b"2\n")
+
+    code, printed, _ = compare(project.folder)
+
+    assert code == 0
+    assert "predictions are older than its params.yaml (train), stages/code.py: dvc repro." in " ".join(printed.split())
+
+
+def test_predictions_that_are_not_those_of_dvc_lock_are_refused(compare, project):
+    project.write_array("data/predictions/probabilities.npy", predictions([0.9, 0.9], 9))
+
+    code, printed, error = compare(project.folder)
+
+    assert (code, printed) == (4, "")
+    assert error.startswith("error: data/predictions: not what dvc.lock tells of; fix: dvc repro, or dvc checkout")
+
+
+def test_a_new_test_set_under_old_predictions_is_refused(compare, project):
+    """As after a `dvc repro` that was interrupted between normalize and evaluate."""
+    project.write_array("data/normalized/test/labels.npy", np.roll(LABELS, 1))
+    project.dvc("commit", "--quiet", "--force", "normalize")
+
+    code, _, error = compare(project.folder)
+
+    assert code == 4
+    assert error.startswith("error: workspace: dvc.lock: the predictions are for another test set than data/normalized")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["nowhere"], 2, "error: revision nowhere: unknown Git revision 'nowhere'; fix: name a branch"),
+        ([""], 2, "error: revision : unknown Git revision ''''; fix: name a branch"),
+        (["--help-me"], 2, "error: python -m tools.compare: unrecognized arguments: --help-me; fix: "),
+        (["--tolerance", "0.5"], 2, "error: python -m tools.compare: --tolerance needs --fail-on; fix: "),
+        (["--tolerance", "nan", "--fail-on", "worse"], 2, "error: python -m tools.compare: argument --tolerance: "),
+        (["--tolerance", "x", "--fail-on", "worse"], 2, "error: python -m tools.compare: argument --tolerance: exp"),
+        (["--metrics-only", "--format", "html"], 2, "error: python -m tools.compare: argument --format: invalid "),
+    ],
+)
+def test_what_the_command_line_can_not_mean_is_one_line_of_error(compare, made, arguments, code, error):
+    ended, printed, last = compare(made.folder, *arguments)
+
+    assert (ended, printed) == (code, "")
+    assert last.startswith(error)
+
+
+def test_outside_a_git_repository_is_one_line_of_error(compare, made, tmp_path):
+    code, _, error = compare(tmp_path)
+
+    assert code == 2
+    assert error.startswith("error: revision HEAD: ") and "is not a git repository; fix: " in error
+
+
+def test_a_revision_without_a_run_is_one_line_of_error(compare, project):
+    project.git("rm", "--quiet", "--cached", "dvc.lock")
+    project.git("commit", "--quiet", "--message", "no run")
+
+    code, _, error = compare(project.folder)
+
+    assert code == 2
+    assert error.startswith("error: HEAD: dvc.lock: no such file there; fix: ")
+
+
+@pytest.mark.parametrize("lock", ["", "stages: {}", "<<<<<<< HEAD\n", "- 1"])
+def test_a_damaged_record_is_one_line_of_error(compare, project, lock):
+    project.write("dvc.lock", lock.encode())
+
+    code, _, error = compare(project.folder, "HEAD")
+
+    assert code == 4
+    assert error.startswith("error: workspace: dvc.lock: not whole (expected a record of download, normalize, train")
+
+
+@pytest.mark.parametrize(
+    ("path", "array"),
+    [
+        ("data/predictions/probabilities.npy", np.full((2, 300, 3), np.nan, np.float32)),
+        ("data/predictions/probabilities.npy", np.zeros((2, 300, 3))),
+        ("data/predictions/probabilities.npy", np.zeros((2, 299, 3), np.float32)),
+        ("data/predictions/probabilities.npy", np.array([None])),
+    ],
+)
+def test_damaged_predictions_are_one_line_of_error(compare, project, path, array):
+    project.write_array(path, array)
+    project.dvc("commit", "--quiet", "--force", "evaluate")
+
+    code, _, error = compare(project.folder, "before")
+
+    assert code == 4
+    assert error.startswith("error: workspace: data/predictions")
+
+
+def test_the_stages_and_paths_are_those_of_the_pipeline():
+    """From evaluate up along dependencies, without validate, which only stamps."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    outs = {out: name for name, stage in stages.items() for out in stage["outs"] if isinstance(out, str)}
+    found, pending = set(), ["evaluate"]
+    while pending:
+        found.add(name := pending.pop())
+        pending += [outs[dep] for dep in stages[name]["deps"] if dep in outs]
+
+    assert found - {"validate"} == set(sides.MADE_BY)
+    assert outs[sides.PREDICTIONS] == "evaluate" and sides.METRICS in str(stages["evaluate"]["metrics"])
+    assert outs[sides.TEST] == outs[sides.CLASSES] == "normalize"
+    assert {sides.TEST, sides.CLASSES} <= set(stages["evaluate"]["deps"])

@@ -1,0 +1,210 @@
+"""From probabilities to scores, verdicts and images, by hand; and each format, read back."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from stages.command import InputError
+from stages.evaluate import scores
+from tools.compare import comparison, formats
+from tools.compare.comparison import Context, Values
+
+CLASSES = ["Shirt", "Coat"]
+HOSTILE = ["<img src=x onerror=alert(1)>", "a | b [c](javascript:alert(1)) `d`"]
+CONTEXT = Context(
+    sides=Values("HEAD (1234567)", "workspace"),
+    params={"train.epochs": Values(10, 5), "train.hidden_units": Values([128], None)},
+    files={"stages/train": Values("0123456789abcdef", "fedcba9876543210")},
+    notes=[],
+)
+
+
+def probabilities(right, labels):
+    """Return probabilities of two classes, 0.75 for the label where `right` (replicates, n) says so, else 0.25."""
+    chance = np.where(right, 0.75, 0.25)
+    return np.stack([np.where(labels == label, chance, 1 - chance) for label in (0, 1)], axis=2).astype(np.float32)
+
+
+def compare(right_base, right_new, labels, classes=CLASSES, **context):
+    sides = (probabilities(np.array(right, bool), labels) for right in (right_base, right_new))
+    return comparison.of_predictions(*sides, labels, classes, CONTEXT._replace(**context))
+
+
+LABELS = np.array([0, 0, 1, 1, 0, 1] * 20, np.uint8)
+
+
+def made(classes=CLASSES, *, replicates=(3, 3), gain=0.3, **context):
+    generator = np.random.default_rng(0)
+    base, new = (
+        generator.random((number, len(LABELS))) < share
+        for number, share in zip(replicates, (0.6, 0.6 + gain), strict=True)
+    )
+    return compare(base, new, LABELS, classes, **context)
+
+
+def test_the_scores_are_those_of_metrics_json():
+    """Held against the scores of evaluate, which have tests of their own."""
+    generator = np.random.default_rng(0)
+    base, new = generator.dirichlet(np.ones(2), (2, 3, len(LABELS))).astype(np.float32)
+
+    found = comparison.of_predictions(base, new, LABELS, CLASSES, CONTEXT)
+
+    for side, array in (("base", base), ("new", new)):
+        accuracies = [scores.accuracy(each, LABELS) for each in array]
+        losses = [scores.cross_entropy(each, LABELS) for each in array]
+        recall = (array.argmax(2)[:, LABELS == 1] == 1).mean()
+        assert getattr(found.accuracy.change, side) == pytest.approx(np.mean(accuracies))
+        assert getattr(found.loss.change, side) == pytest.approx(np.mean(losses))
+        assert getattr(found.recalls["Coat"].change, side) == pytest.approx(recall)
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.3, "better"), (-0.3, "worse"), (0.0, "no evidence")])
+def test_a_lower_loss_is_better_as_a_higher_accuracy_is(gain, verdict):
+    found = made(gain=gain)
+
+    assert found.accuracy.verdict == found.loss.verdict == verdict
+    assert found.covers == "recipes"
+    assert np.sign(found.accuracy.change.difference) == -np.sign(found.loss.change.difference)
+
+
+def test_classes_without_test_images_are_left_out_and_p_values_adjusted_for_the_others():
+    found = made(["Shirt", "Coat", "none"], gain=0.05)
+
+    changes = {name: score.change.p_value for name, score in found.recalls.items()}
+    assert list(changes) == ["Shirt", "Coat"]
+    assert min(score.p_value for score in found.recalls.values()) == pytest.approx(2 * min(changes.values()))
+
+
+def test_fixed_and_broken_are_by_majority_and_the_largest_change_comes_first():
+    """Of three networks a side; half of four is no majority."""
+    base = [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0], [0, 1, 1, 0, 1, 0]]
+    new = [[1, 1, 0, 1, 0, 1], [1, 1, 0, 1, 0, 0], [0, 1, 0, 1, 1, 0]]
+    labels = LABELS[:6]
+
+    found = compare(base, new, labels)
+    even = compare(
+        [[0, 1, 0], [1, 1, 1], [0, 1, 0], [1, 1, 1]], [[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0]], labels[:3]
+    )
+
+    assert (found.fixed, found.broken) == ([0, 1], [2, 4])
+    assert (even.fixed, even.broken) == ([0], [1])
+
+
+def test_with_one_replicate_on_a_side_one_network_is_held_against_one():
+    found = made(replicates=(3, 1))
+    first = made(replicates=(3, 1)).accuracy.change
+
+    assert found.covers == "networks" and found.replicates == (3, 1)
+    generator = np.random.default_rng(0)
+    assert first.base == (generator.random((3, len(LABELS))) < 0.6)[0].mean()
+    right = np.array([[0, 1, 1], [1, 1, 0], [1, 1, 0]])
+    of_firsts = compare(right, [[1, 0, 1]], LABELS[:3])
+    assert (of_firsts.fixed, of_firsts.broken) == ([0], [1])
+    with pytest.raises(InputError, match="no verdict on the recipes"):
+        comparison.shown_worse(found, 0)
+
+
+def test_shown_worse_is_that_even_the_best_end_of_the_interval_is_below_the_tolerance():
+    found = made(gain=-0.3)
+    high = found.accuracy.change.interval[1]
+
+    assert high < 0 and comparison.shown_worse(found, 0) and comparison.shown_worse(found, -high - 1e-9)
+    assert not comparison.shown_worse(found, -high + 1e-9)
+    assert not comparison.shown_worse(made(gain=0.0), 0)
+
+
+def test_params_and_files_are_those_of_dvc_lock_that_differ():
+    def record(epochs, digest, **more):
+        train = {"deps": [{"path": "data/x", "md5": "1"}, {"path": "stages/train", "md5": digest}]}
+        params = {"params.yaml": {"train": {"epochs": epochs, "units": [1], **more}}, "datasets.yaml": {"m": {"n": 1}}}
+        return {
+            "download": {"outs": [{"path": "data/raw", "md5": "r"}], "deps": []},
+            "train": train | {"params": params},
+        }
+
+    base, new = record(1, "a"), record(2, "b", shift=True)
+
+    assert comparison.different_params(base, new) == {"train.epochs": (1, 2), "train.shift": (None, True)}
+    assert comparison.different_files(base, new) == {"stages/train": ("a", "b")}
+    assert comparison.different_params(base, base) == comparison.different_files(new, new) == {}
+
+
+def test_one_and_true_are_different_params():
+    """In Python they are equal."""
+    one, true = ({"train": {"params": {"params.yaml": {"x": value}}, "deps": []}} for value in (1, True))
+
+    assert comparison.different_params(one, true) == {"x": (1, True)}
+
+
+def test_the_text_has_at_most_80_columns_and_tells_all():
+    printed = formats.text(made(["A class with a name that is longer than the column", "Coat"]))
+
+    assert max(map(len, printed.splitlines())) <= 80
+    assert re.search(
+        r"^accuracy +\d\d\.\d\d +\d\d\.\d\d +\+\d\d\.\d\d +\+\d+\.\d\d to \+\d\d\.\d\d  better$", printed, re.M
+    )
+    assert printed.startswith("Accuracy is better: +")
+    assert "\n  train.epochs: 10 -> 5\n  train.hidden_units: [128] -> none\n" in printed
+    assert "\n  stages/train: 01234567 -> fedcba98\n" in printed
+    assert re.search(r"^fixed \d\d: (\d+, ){10}\.\.\.$", printed, re.M)
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    printed = formats.text(made(["\x1b[31mred", "Coat"], sides=Values("a\x07b", "c")))
+
+    assert "\x1b" not in printed and "\x07" not in printed
+
+
+def test_json_has_all_of_it_and_null_where_nothing_is_known():
+    found = made()
+    metrics = {"test": {"accuracy": 0.5, "loss": 1.0}, "classes": {"Coat": {"recall": 0.5}}}
+    bare = comparison.of_metrics(metrics, metrics, Values(1, 1), CONTEXT)
+
+    value, unknown = json.loads(formats.as_json(found)), json.loads(formats.as_json(bare))
+
+    assert value["fixed"] == found.fixed and len(found.fixed) > formats.SHOWN
+    change = found.accuracy.change
+    assert value["accuracy"]["difference"] == pytest.approx(change.difference, abs=1e-6)
+    assert [value["accuracy"]["low"], value["accuracy"]["high"]] == pytest.approx(change.interval, abs=1e-6)
+    assert value["sides"] == {"base": "HEAD (1234567)", "new": "workspace"}
+    assert unknown["accuracy"] == {
+        "base": 0.5,
+        "new": 0.5,
+        "difference": 0.0,
+        "low": None,
+        "high": None,
+        "p_value": None,
+        "verdict": "unknown",
+    }
+
+
+@pytest.mark.parametrize("replicates", [(3, 3), (1, 3)])
+def test_hostile_names_stay_text_in_markdown(replicates):
+    sides = Values("<script>x</script>", "**bold** | [x](https://example.org)")
+    params = {"x.<b>y</b>": Values("<i>z</i>", "`w`")}
+    found = made(HOSTILE, replicates=replicates, sides=sides, params=params, notes=["<u>note</u>"])
+
+    tokens = MarkdownIt("commonmark").enable("table").parse(formats.markdown(found))
+
+    inline = [token for token in tokens if token.type == "inline"]
+    kinds = {child.type for token in inline for child in token.children}
+    assert kinds <= {"text", "text_special", "strong_open", "strong_close"}
+    assert not any(token.type in ("html_block", "heading_open", "code_block", "bullet_list_open") for token in tokens)
+    cells = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "td_open"]
+    shown = ["".join(child.content for child in token.children) for token in inline]
+    assert len(cells) == 6 * 4 + 3 * 2
+    assert set(HOSTILE) <= set(shown) and "<u>note</u>" in shown and "x.<b>y</b>" in shown
+    assert any(text.startswith("base: <script>x</script>, ") for text in shown)
+
+
+def test_markdown_and_text_say_the_same_numbers():
+    found = made()
+    tokens = MarkdownIt("commonmark").enable("table").parse(formats.markdown(found))
+    cells = [tokens[i + 1].children[0].content for i, token in enumerate(tokens) if token.type == "td_open"]
+
+    printed = " ".join(formats.text(found).split())
+
+    assert " ".join(cells[:6]) in printed and cells[0] == "accuracy"

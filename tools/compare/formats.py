@@ -1,0 +1,197 @@
+"""A comparison as text for a terminal of 80 columns, as Markdown for a pull request, as JSON for programs."""
+
+import json
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+from stages import markdown as md
+from stages.command import printable
+from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
+
+COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
+DECIMALS = 6  # as in metrics.json
+SHOWN = 10  # images of a kind; JSON has them all
+WIDTH, NAME_WIDTH = 80, 22
+UNITS = "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images); the loss is in nats."
+MEANING = {
+    "recipes": (
+        "Each interval covers what other seeds and other test images might have given. Verdicts on classes are by "
+        "Holm's correction, as there are several: an interval without 0 may go with no evidence."
+    ),
+    "networks": (
+        "There is but one replicate on a side, so training noise is unknown: network 0 of each side is compared. "
+        "Intervals and verdicts (McNemar's exact test, Holm's correction over the classes; for the loss the paired "
+        "t-test) cover the choice of test images alone. They say nothing of the recipes: another seed may turn them "
+        "round."
+    ),
+    "nothing": (
+        "From the metrics alone. What of this is chance can't be known without the predictions: no interval, no "
+        "verdict, no images that changed side."
+    ),
+}
+
+Rows = Iterable[Sequence[str]]
+
+
+def text(comparison: Comparison) -> str:
+    """Return lines of at most 80 columns, but where the name of a param or of a file is long by itself."""
+    blocks = [
+        _wrapped(_headlines(comparison)),
+        _wrapped(_sides(comparison)),
+        *(_aligned([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
+        _wrapped([f"{UNITS} {MEANING[comparison.covers]}"]),
+        _wrapped([*_images(comparison), *comparison.context.notes]),
+    ]
+    for title, rows in _differences(comparison):
+        blocks.append("\n".join([title, *(printable(f"  {name}: {base} -> {new}") for name, base, new in rows)]))
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return Markdown (CommonMark with GitHub's tables); no name in it can add markup."""
+    blocks = [
+        *(f"**{md.escape(line)}**" for line in _headlines(comparison)),
+        *map(md.escape, _sides(comparison)),
+        *(_table([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
+        md.escape(f"{UNITS} {MEANING[comparison.covers]}"),
+        *map(md.escape, [*_images(comparison), *comparison.context.notes]),
+        *(_table([title, "base", "new"], rows) for title, rows in _differences(comparison)),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def as_json(comparison: Comparison) -> str:
+    """Return JSON: shares in [0, 1], all images that changed side, digests in full; null where nothing is known."""
+    context = comparison.context
+    value = comparison._asdict() | {
+        "notes": context.notes,
+        "sides": context.sides._asdict(),
+        "replicates": comparison.replicates._asdict(),
+        "accuracy": _numbers(comparison.accuracy),
+        "loss": _numbers(comparison.loss),
+        "recalls": {name: _numbers(score) for name, score in comparison.recalls.items()},
+        "params": {name: values._asdict() for name, values in context.params.items()},
+        "files": {name: values._asdict() for name, values in context.files.items()},
+    }
+    del value["context"]
+    return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {"text": text, "md": markdown, "json": as_json}
+
+
+def _headlines(comparison: Comparison) -> list[str]:
+    """Return what a reviewer reads first."""
+    lines = [_sentence("accuracy", comparison.accuracy), _sentence("loss", comparison.loss)]
+    found = {v: [n for n, score in comparison.recalls.items() if score.verdict == v] for v in (BETTER, WORSE)}
+    classes = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
+    if classes:
+        lines.append(f"Recall is {'; '.join(classes)}.")
+    elif comparison.covers != "nothing":
+        lines.append(f"{NO_EVIDENCE.capitalize()} of a change in the recall of any class.")
+    if comparison.covers == "networks":
+        lines.insert(0, "One network against one; of their recipes nothing is known:")
+    return lines
+
+
+def _sentence(name: str, score: Score) -> str:
+    _, _, change, interval, verdict = _cells(name, score)
+    unit = "" if name == "loss" else " points"
+    if verdict == UNKNOWN:
+        return f"{name.capitalize()} {change}{unit}: chance or not is {UNKNOWN}."
+    if verdict == NO_EVIDENCE:
+        return f"{NO_EVIDENCE.capitalize()} of a change in {name}: {change}{unit} (95 %: {interval})."
+    return f"{name.capitalize()} is {verdict}: {change}{unit} (95 %: {interval})."
+
+
+def _sides(comparison: Comparison) -> list[str]:
+    counts = [f"{count} replicate{'s' if count != 1 else ''}" for count in comparison.replicates]
+    images = f"Both scored on the same {comparison.images:,} test images." if comparison.images else ""
+    names = comparison.context.sides
+    sides = [f"base: {names.base}, {counts[0]}", f"new: {names.new}, {counts[1]}", images]
+    return list(filter(None, sides))
+
+
+def _tables(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+    scores = {"accuracy": comparison.accuracy, "loss": comparison.loss}
+    return [
+        ("score", [[name, *_cells(name, score)] for name, score in scores.items()]),
+        ("recall", [[name, *_cells("recall", score)] for name, score in comparison.recalls.items()]),
+    ]
+
+
+def _cells(kind: str, score: Score) -> list[str]:
+    """Return a row below COLUMNS: a loss as it is, a share in percent."""
+    factor, digits = (1, 4) if kind == "loss" else (100, 2)
+    change = score.change
+    low, high = (f"{factor * bound:+.{digits}f}" if isfinite(bound) else "?" for bound in change.interval)
+    values = [f"{factor * value:.{digits}f}" for value in (change.base, change.new)]
+    interval = UNKNOWN if low == "?" else f"{low} to {high}"
+    return [*values, f"{factor * change.difference:+.{digits}f}", interval, score.verdict]
+
+
+def _images(comparison: Comparison) -> list[str]:
+    if comparison.covers == "nothing":
+        return []
+    lines = [
+        "Test images that most networks get right on one side alone, some of them by chance; largest change first:"
+    ]
+    for name, images in {"fixed": comparison.fixed, "broken": comparison.broken}.items():
+        shown = ", ".join(map(str, images[:SHOWN])) + ", ..." * (len(images) > SHOWN)
+        lines.append(f"{name} {len(images)}" + f": {shown}" * bool(images))
+    return lines
+
+
+def _differences(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+    """Return titles and rows: name, base, new."""
+    params = [[name, *map(_value, values)] for name, values in comparison.context.params.items()]
+    files = [
+        [name, *(f"{value or 'none':.8}" for value in values)] for name, values in comparison.context.files.items()
+    ]
+    titled = [("params that differ", params), ("code and data that differ, by digest", files)]
+    if not params and not files:
+        return [("params, code and data that differ: none", [])]
+    return [(title, rows) for title, rows in titled if rows]
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _numbers(score: Score) -> dict[str, float | str | None]:
+    change = score.change
+    low, high = change.interval
+    values = {"base": change.base, "new": change.new, "difference": change.difference, "low": low, "high": high}
+    values["p_value"] = score.p_value if isfinite(low) else None
+    return {"verdict": score.verdict} | {
+        name: round(float(value), DECIMALS) if value is not None and isfinite(value) else None
+        for name, value in values.items()
+    }
+
+
+def _wrapped(lines: Iterable[str]) -> str:
+    return "\n".join(textwrap.fill(printable(line), WIDTH) for line in lines)
+
+
+def _aligned(columns: Sequence[str], rows: Rows) -> str:
+    """Return a table whose first column is cut to its width; the others are aligned right, the verdict left."""
+    lines = [[_cut(printable(first)), *rest] for first, *rest in [columns, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place in (0, len(widths) - 1) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+
+
+def _table(columns: Sequence[str], rows: Rows) -> str:
+    lines = [map(md.escape, columns), ["---"] * len(columns), *(map(md.escape, row) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 BASE ?= HEAD
 NEW ?= workspace
+export BASE NEW  # as they are: the shell would run what a name may hold
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --generate-hashes \
+	--no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro compare demo test check bench recipes processors lock
@@ -10,14 +13,14 @@ NEW ?= workspace
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
-setup: .venv/installed  ## make .venv from requirements.lock; nothing to do when it is current
+setup: .venv/installed  ## make .venv from requirements-dev.lock; nothing to do when it is current
 
-.venv/installed: requirements.lock tools/path.pth
+.venv/installed: requirements-dev.lock tools/path.pth
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info[:2] < (3, 14) else "error: PYTHON: \
 	unsupported version (expected 3.10 to 3.13, got %d.%d); fix: make setup PYTHON=python3.12" % sys.version_info[:2])'
 	@echo "Installing TensorFlow, DVC and the rest into .venv: about 2 GB, a minute or two"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
 	cp tools/path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	touch $@
 
@@ -25,7 +28,7 @@ repro: setup  ## run what changed of the pipeline, on what params.yaml names
 	$(BIN)/dvc repro
 
 compare: setup  ## say what is known to differ between two revisions, as in make compare BASE=main
-	$(BIN)/python -m tools.compare '$(BASE)' '$(NEW)'
+	$(BIN)/python -m tools.compare "$$BASE" "$$NEW"
 
 demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
 	$(BIN)/python -m tools.demo
@@ -46,7 +49,6 @@ recipes: setup  ## train every recipe five times, and make their table
 processors: setup  ## compare bytes with fewer of the processor's instructions
 	$(BIN)/python -m benchmarks.processors
 
-lock: setup  ## renew requirements.lock from pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.10 --generate-hashes \
-		--no-python-downloads --no-annotate --upgrade --custom-compile-command 'make lock' --output-file requirements.lock
+lock: setup  ## renew both locks from pyproject.toml
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock

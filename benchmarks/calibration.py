@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks import measure
 from stages import arrays, atomic
+from stages.evaluate import scores
 from tools import scratch
 from tools.compare import comparison
 from tools.compare.comparison import NO_EVIDENCE, Comparison, Context, Values
@@ -33,17 +34,19 @@ def main() -> None:
     scratch.copy(FOLDER, {"train.replicates": REPLICATES})
     measure.run([sys.executable, "-m", "dvc", "repro", "evaluate"], FOLDER)
     probabilities = arrays.read(FOLDER / "data/predictions/probabilities.npy", np.float32, 3)
-    labels = arrays.read_split(FOLDER / "data/normalized/test").labels
-    accuracies = (probabilities.argmax(axis=2) == labels).mean(axis=1)
-    rates = {str(size): false_alarms(probabilities, labels, size) for size in SIDES}
-    results = {
-        "replicates": REPLICATES,
-        "splits": SPLITS,
-        "accuracies": [round(float(accuracy), 4) for accuracy in accuracies],
-        "false_alarms": rates,
-    }
+    results = measured(probabilities, arrays.read_split(FOLDER / "data/normalized/test").labels)
     atomic.write_json(RESULTS / "calibration.json", results)
     atomic.write_text(RESULTS / "calibration.md", page(results))
+
+
+def measured(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Return each network's accuracy and the rates of false alarms: float (replicates, n, classes), labels (n,)."""
+    return {
+        "replicates": len(probabilities),
+        "splits": SPLITS,
+        "accuracies": [round(scores.accuracy(each, labels), 4) for each in probabilities],
+        "false_alarms": {str(size): false_alarms(probabilities, labels, size) for size in SIDES},
+    }
 
 
 def false_alarms(probabilities: np.ndarray, labels: np.ndarray, size: int) -> dict[str, float]:
@@ -68,7 +71,7 @@ def page(results: dict[str, Any]) -> str:
 
 def _compare(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> Comparison:
     classes = [str(label) for label in range(base.shape[2])]
-    context = Context(Values("base", "new"), params={}, files={}, notes=[])
+    context = Context(Values("base", "new"), params={}, files={}, packages=None, notes=[])
     return comparison.of_predictions(base, new, labels, classes, context)
 
 

@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 
 # How many standard deviations to either side hold 95 % of a normal distribution.
-WIDTH = NormalDist().inv_cdf(0.975)
+DEVIATIONS = NormalDist().inv_cdf(0.975)
 
 
 def wilson(share: np.ndarray | float, count: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -16,9 +16,9 @@ def wilson(share: np.ndarray | float, count: np.ndarray | float) -> tuple[np.nda
     (Wilson, Journal of the American Statistical Association 22, 1927.)
     """
     share, count = np.asarray(share, np.float64), np.maximum(count, 1e-9)
-    weight = WIDTH**2 / count
+    weight = DEVIATIONS**2 / count
     centre = (share + weight / 2) / (1 + weight)
-    reach = WIDTH * np.sqrt(share * (1 - share) / count + weight / count / 4) / (1 + weight)
+    reach = DEVIATIONS * np.sqrt(share * (1 - share) / count + weight / count / 4) / (1 + weight)
     return np.clip(centre - reach, 0, share), np.clip(centre + reach, share, 1)
 
 

@@ -44,6 +44,7 @@ class Train(Strict):
     augmentation_flip: bool
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     replicates: Annotated[int, Field(ge=1, le=1000)]
+    threads: Annotated[int, Field(ge=1, le=64)]
 
     @model_validator(mode="after")
     def stop_by_validation_images(self) -> "Train":
@@ -63,7 +64,7 @@ class Render(Strict):
     training_image: Index
     examples: Annotated[list[Index], Field(min_length=1, max_length=24)]
     mistakes: Annotated[int, Field(ge=1, le=100)]
-    dpi: Annotated[int, Field(ge=50, le=200)]
+    dpi: Annotated[int, Field(ge=50, le=150)]
 
 
 class Params(Strict):

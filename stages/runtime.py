@@ -85,11 +85,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def share_operations(threads: int) -> None:
+    """Let that many threads share each operation; to be called before the first one runs.
+
+    By how many the sums are divided shows in their last digits, so it is never left to the machine. One, and an
+    operation runs on the thread that calls it: then as many replicates run side by side as there are cores.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
 tf.get_logger().setLevel("ERROR")  # it takes the loops of several replicates for one function, compiled ever anew
-# An operation runs on the thread that calls it: the sums' order, and so the bytes, are those of any machine, and as
-# many replicates run side by side as there are cores. What is not compiled by XLA has operations that wait for none of
-# the others, so that a replicate uses about two threads of this second pool; with fewer they stand in each other's way.
-tf.config.threading.set_intra_op_parallelism_threads(1)
+share_operations(1)
+# What XLA does not compile has operations that wait for none of the others, so that a replicate has two of these
+# threads at work; with fewer, replicates stand in each other's way. Their number changes no result.
 tf.config.threading.set_inter_op_parallelism_threads(2 * cores())
 
-__all__ = ["cores", "keras", "tf"]
+__all__ = ["cores", "keras", "share_operations", "tf"]

@@ -16,7 +16,7 @@ STAGES = PIPELINE["stages"]
 NAMES = list(STAGES)
 
 # The files that a stage reads under a name that is the same everywhere, and the stamp that only orders two stages.
-NOT_ON_THE_COMMAND_LINE = {"params.yaml", "datasets.yaml", "data/validated"}
+NOT_ON_THE_COMMAND_LINE = {"params.yaml", "datasets.yaml", "data/validated", "requirements.lock"}
 
 
 def paths(stage: str, *kinds: str) -> list[str]:
@@ -121,6 +121,10 @@ def test_params_are_the_sections_that_the_code_asks_for(stage):
     assert {name for name in declared if isinstance(name, str)} == sections
     assert [name for name in declared if not isinstance(name, str)] == entry
     assert whole == {path for path in paths(stage, "deps") if path in ("params.yaml", "datasets.yaml")}
+
+
+def test_what_is_calculated_or_drawn_by_packages_depends_on_their_versions():
+    assert [stage for stage in NAMES if "requirements.lock" in paths(stage, "deps")] == ["train", "evaluate", "render"]
 
 
 @pytest.mark.parametrize("stage", NAMES)

@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
+    "requirements.lock",
     "dvc.yaml",
     "params.yaml",
     "datasets.yaml",

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -101,4 +102,30 @@ def test_links_and_the_tree_lead_to_files():
 
 def test_the_rates_of_false_alarms_are_those_that_were_measured():
     """tests/benchmarks/test_calibration.py holds the table to the numbers in calibration.json."""
+    measured = json.loads((ROOT / "benchmarks/calibration.json").read_text(encoding="utf-8"))
+    lowest, highest = min(measured["accuracies"]), max(measured["accuracies"])
+    ended = f"ended anywhere between {lowest:.4f} and {highest:.4f} in {measured['replicates']} runs"
+
     assert (ROOT / "benchmarks/calibration.md").read_text(encoding="utf-8") in README
+    assert ended in " ".join(README.split())
+
+
+def test_the_ratios_are_those_that_were_measured():
+    page = (ROOT / "benchmarks/results.md").read_text(encoding="utf-8")
+    table = page.split("## Ratios\n\n")[1].split("\n\n")[0].split("\nThe quickest")[0]
+    measured = json.loads((ROOT / "benchmarks/results.json").read_text(encoding="utf-8"))["ratios"]
+
+    assert table in README
+    for name, ratios in measured.items():
+        assert f"| {name} | {median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |" in table
+
+
+def test_what_narrower_instructions_do_is_what_was_measured():
+    table = (ROOT / "benchmarks/processors.md").read_text(encoding="utf-8").split("\n\n")[1]
+    measured = json.loads((ROOT / "benchmarks/processors.json").read_text(encoding="utf-8"))["networks"]
+
+    assert table in README
+    for network, runs in measured.items():
+        for held, run in runs.items():
+            same = "yes" if run["same"] else "no"
+            assert f"| {network} | {held} | {same} | {run['train_loss']:.6f} |" in table

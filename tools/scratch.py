@@ -7,7 +7,7 @@ from pathlib import Path
 from stages import atomic, params
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PIPELINE = ("dvc.yaml", "datasets.yaml", ".dvcignore", ".dvc/config", ".dvc/plots", "stages")
+PIPELINE = ("dvc.yaml", "datasets.yaml", "requirements.lock", ".dvcignore", ".dvc/config", ".dvc/plots", "stages")
 
 
 def copy(folder: Path, changes: Mapping[str, object]) -> None:

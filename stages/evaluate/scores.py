@@ -4,20 +4,32 @@ Throughout, probabilities are float (n, classes) and labels integer (n,).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from stages import calibration, confusion, intervals
 
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
-SMALLEST_PROBABILITY = 1e-7
+_SMALLEST_PROBABILITY = 1e-7
 
-DECIMALS = 6
+DECIMALS = 6  # of every score in a file
+
+
+def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return, bool (n,), whether a row's largest entry is at the label; of equal ones, the first counts."""
+    return probabilities.argmax(axis=1) == labels
+
+
+def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return -ln(probability of the label) of each row, float64 (n,), in nats."""
+    of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return -np.log(of_label.clip(_SMALLEST_PROBABILITY, 1))
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share, in [0, 1], of rows whose largest entry is at the label."""
-    return float(np.mean(probabilities.argmax(axis=1) == labels))
+    """Return the share, in [0, 1], of rows that are right."""
+    return float(right(probabilities, labels).mean())
 
 
 def top2_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -29,9 +41,8 @@ def top2_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean of -ln(probability of the label), in nats."""
-    of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(of_label.clip(SMALLEST_PROBABILITY, 1)).mean())
+    """Return the mean of the losses, in nats."""
+    return float(losses(probabilities, labels).mean())
 
 
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -83,7 +94,7 @@ def summarize(classes: Sequence[str], splits: Mapping[str, tuple[np.ndarray, np.
     """
     train, test = _of_replicates(OF_A_SPLIT, *splits["train"]), _of_replicates(OF_TEST, *splits["test"])
     gap = {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]}
-    metrics = {"train": _summary(train), "test": _summary(test), "gap": _summary(gap)}
+    metrics: dict[str, Any] = {"train": _summary(train), "test": _summary(test), "gap": _summary(gap)}
     probabilities, labels = splits["test"]
     low, high = intervals.wilson(metrics["test"]["accuracy"], len(labels))
     metrics["test"] |= {"accuracy_low": float(low), "accuracy_high": float(high)}

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from stages import calibration
+from stages.evaluate.scores import DECIMALS
 
 CONFUSION = ["actual", "predicted"]
 RELIABILITY = ["replicate", "confidence", "accuracy", "images"]
 
-DECIMALS = 6
+# What a cell of a spreadsheet may begin with and not be shown as it is: signs of a formula, wide ones too, apostrophe.
+NOT_TEXT = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 
 
 def confusion(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Iterator[list[str]]:
@@ -30,7 +32,8 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Iterator[list[
 def inert(name: str) -> str:
     """Return a name that no spreadsheet takes for a formula.
 
-    Excel and LibreOffice run a cell that begins with one of these signs; after an apostrophe they show it as text. To
-    `dvc plots` it is a name like any other, the same wherever the class stands.
+    Excel and LibreOffice run a cell that begins with one of these signs, in some languages a full-width one too; after
+    an apostrophe they show it as text. An apostrophe of the name's own gets another, so that no two names become one.
+    To `dvc plots` it is a name like any other, the same wherever the class stands.
     """
-    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+    return f"'{name}" if name.startswith(NOT_TEXT) else name

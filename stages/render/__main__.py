@@ -7,7 +7,6 @@ bytes.
 
 import json
 import os
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,10 @@ from stages import arrays, atomic, command, datasets, params
 from stages.render.document import html, markdown
 from stages.render.look import png
 from stages.render.report import build
-from stages.render.results import PACKAGES, Results
+from stages.render.results import Results
+
+# A page of more bytes than this opens slowly.
+MOST_BYTES = 3_000_000
 
 
 def main(
@@ -45,14 +47,16 @@ def main(
         history=np.genfromtxt(history.read_text(encoding="utf-8").splitlines(), delimiter=",", names=True, ndmin=1),
         training=json.loads(training.read_text(encoding="utf-8")),
         metrics=json.loads(metrics.read_text(encoding="utf-8")),
-        versions={name: version(name) for name in PACKAGES},
     )
     document = build(results, render)
     drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}
     for file, data in drawn.items():
         atomic.write_bytes(figures / file, data)
     atomic.write_text(report, markdown(document, Path(os.path.relpath(figures, report.parent)).as_posix()))
-    atomic.write_text(page, html(document, drawn))
+    text = html(document, drawn)
+    atomic.write_text(page, text)
+    if (size := len(text.encode())) > MOST_BYTES:
+        print(f"{page.name} has {size / 1e6:.1f} MB and opens slowly: lower render.dpi or render.mistakes")
     print(f"{len(drawn)} figures; test accuracy {results.metrics['test']['accuracy']:.4f}")
 
 

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.command import printable
-from stages.markdown import escape
+from stages.markdown import escape, line
 from stages.render.look import Figure
 
 FOLDER = Path(__file__).parent
@@ -43,13 +42,15 @@ class Table(NamedTuple):
 
 
 class Explorer(NamedTuple):
-    """A confusion matrix whose cells open their test images. Only HTML can show it.
+    """A confusion matrix whose cells open their test images. Where nothing can be opened, `figure` stands for it.
 
-    text: how to read it; classes: all names; shown: the labels that have a row and a column; counts, levels: a list of
-    lists each, how many images were given each name, and how strongly the cell is coloured, 0 to 10; data: what a
-    script needs to know of the images, for JSON; sprite: their pictures side by side, a PNG.
+    figure: the matrix of all classes; text: how to read it; classes: all names; shown: the labels that have a row and a
+    column; counts, levels: a list of lists each, how many images were given each name, and how strongly the cell is
+    coloured, 0 to 10; data: what a script needs to know of the images, for JSON; sprite: their pictures side by side, a
+    PNG.
     """
 
+    figure: Illustration
     text: str
     classes: list[str]
     shown: list[int]
@@ -59,11 +60,20 @@ class Explorer(NamedTuple):
     sprite: bytes
 
 
+class Heading(NamedTuple):
+    """What the blocks after it are about, within a section."""
+
+    title: str
+
+
+Block = str | Heading | Table | Illustration | Explorer
+
+
 class Section(NamedTuple):
     """Titles are distinct; a text among the blocks is a paragraph."""
 
     title: str
-    blocks: Sequence[str | Table | Illustration | Explorer] = ()
+    blocks: Sequence[Block] = ()
 
 
 class Report(NamedTuple):
@@ -76,7 +86,9 @@ class Report(NamedTuple):
 
     @property
     def illustrations(self) -> list[Illustration]:
-        return [block for section in self.sections for block in section.blocks if isinstance(block, Illustration)]
+        blocks = [block for section in self.sections for block in section.blocks]
+        shown = [block.figure if isinstance(block, Explorer) else block for block in blocks]
+        return [block for block in shown if isinstance(block, Illustration)]
 
 
 def markdown(report: Report, folder: str) -> str:
@@ -122,8 +134,8 @@ def _environment(finalize: Callable[[object], object]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for kind in (Table, Illustration, Explorer):
-        environment.tests[kind.__name__.lower()] = partial(_is, kind)
+    kinds = (Heading, Table, Illustration, Explorer)
+    environment.tests.update(cast(Any, {kind.__name__.lower(): partial(_is, kind) for kind in kinds}))
     return environment
 
 
@@ -133,7 +145,7 @@ def _is(kind: type, block: object) -> bool:
 
 def _line(value: object) -> str:
     """Return a value as one line of text that can be printed; what is markup already stays as it is."""
-    return value if isinstance(value, Markup) else printable(" ".join(str(value).split()))
+    return value if isinstance(value, Markup) else line(value)
 
 
 def _digest(text: str) -> str:

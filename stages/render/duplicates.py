@@ -42,7 +42,7 @@ def shared(digests: Sequence[bytes], labels: np.ndarray, others: Sequence[bytes]
 def digests(images: np.ndarray) -> list[bytes]:
     """Return a digest of each image; equal ones are taken for equal images, since by chance they are never equal."""
     rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    return [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]
 
 
 def sha256(array: np.ndarray) -> str:

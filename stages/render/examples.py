@@ -135,8 +135,8 @@ def _disagreements(results: Results, most: int) -> list[str | Illustration]:
     open_, agreed = disputed(probabilities), agreed_mistakes(probabilities, labels)
     text = (
         f"On {count(len(open_))} of {count(len(labels))} test images the {replicates} networks disagree, so that a "
-        f"seed decides. On {count(len(agreed))} all of them name one same class, which is not the label: where they "
-        "are sure of it, the label itself may be wrong, or the image can't be told by anybody."
+        f"seed decides. On {count(len(agreed))} others they agree with one another but not with the label: where they "
+        "are sure, the label itself may be wrong, or the image can't be told by anybody."
     )
     blocks: list[str | Illustration] = [text]
     if len(shown := open_[:most]):

@@ -5,6 +5,7 @@ at once has no room for more than so many pictures, bars and cells: where these 
 """
 
 import io
+import json
 from math import ceil, isqrt
 from typing import Any
 
@@ -13,26 +14,45 @@ from PIL import Image
 
 from stages import confusion
 from stages.command import printable
-from stages.render.document import Explorer
+from stages.render.document import Explorer, Illustration
 from stages.render.results import Results
 
 RIGHT_ONES = 20  # of each class
-MOST_PIXELS = 1_500_000  # of all pictures together: 1,900 of 28x28, in a PNG of less than a megabyte
+MOST_PIXELS = 1_500_000  # of all pictures together: 1,900 of 28x28
+MOST_BYTES = 1_500_000  # of their PNG and the data, as they stand in the page: half of what the whole page may have
 MOST_CLASSES = 40  # along a side of the matrix
 MOST_BARS = 10  # of an image; that of its true class is never left out
 
 
-def explorer(results: Results) -> Explorer:
-    """Return the matrix of replicate 0, with its images by falling confidence, ties in their order."""
+def explorer(results: Results, figure: Illustration) -> Explorer:
+    """Return the matrix of replicate 0, with its images by falling confidence, ties in their order.
+
+    `figure` is the same matrix without its images.
+    """
+    asked = of_cells(results.probabilities[0], results.test.labels)
+    height, width = results.test.images.shape[1:]
+    made = _explorer(results, figure, asked, MOST_PIXELS // (height * width))
+    while (excess := size(made) / MOST_BYTES) > 1 and (kept := len(made.data["images"])) > 1:
+        made = _explorer(results, figure, asked, int(0.98 * kept / excess))
+    return made
+
+
+def size(made: Explorer) -> int:
+    """Return about how many bytes of the page the pictures, in Base64, and the data have."""
+    return len(made.sprite) * 4 // 3 + len(json.dumps(made.data))
+
+
+def _explorer(results: Results, figure: Illustration, asked: np.ndarray, most: int) -> Explorer:
+    """Return the matrix with at most `most` of the images `asked` for, the first ones, and with one at least."""
     probabilities, (images, labels) = results.probabilities[0], results.test
     counts = confusion.counts(probabilities.argmax(axis=1), labels, len(results.classes))
-    asked = of_cells(probabilities, labels)
-    height, width = images.shape[1:]
-    kept = np.sort(asked[: max(1, MOST_PIXELS // (height * width))])
+    kept = np.sort(asked[: max(1, most)])
     kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
+    height, width = images.shape[1:]
     columns = isqrt(len(kept) - 1) + 1
-    shown = most_confused(counts, MOST_CLASSES)
+    shown = most_mistaken(counts, MOST_CLASSES)
     return Explorer(
+        figure=figure,
         text=_text(results, len(shown), len(asked), len(kept)),
         classes=results.classes,
         shown=shown,
@@ -43,6 +63,7 @@ def explorer(results: Results) -> Explorer:
             "replicates": len(results.probabilities),
             "size": [width, height],
             "columns": columns,
+            "tested": len(labels),
             "images": [_entry(results, index) for index in kept],
         },
         sprite=sprite(images[kept], columns),
@@ -65,7 +86,7 @@ def of_cells(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return listed[np.argsort(rank[listed], kind="stable")]
 
 
-def most_confused(counts: np.ndarray, most: int) -> list[int]:
+def most_mistaken(counts: np.ndarray, most: int) -> list[int]:
     """Return at most `most` labels in ascending order, those of the classes with most mistakes from or to them."""
     wrong = counts - np.diag(counts.diagonal())
     mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
@@ -95,7 +116,7 @@ def sprite(images: np.ndarray, columns: int) -> bytes:
     tiles[:count] = np.rint((1 - images) * 255)
     sheet = tiles.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
     file = io.BytesIO()
-    Image.fromarray(sheet).save(file, format="PNG", optimize=True)
+    Image.fromarray(sheet).save(file, format="PNG")
     return file.getvalue()
 
 

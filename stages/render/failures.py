@@ -7,7 +7,7 @@ import numpy as np
 from stages import confusion, intervals
 from stages.params import Render
 from stages.render import look
-from stages.render.document import Illustration, Section, Table
+from stages.render.document import Block, Heading, Illustration, Section, Table
 from stages.render.explorer import explorer
 from stages.render.figures import matrices
 from stages.render.results import Results
@@ -26,9 +26,10 @@ def section(results: Results, render: Render) -> Section:
         "Where it fails",
         [
             *_confusion(results, counts),
+            Heading("Most confused pairs"),
             *_pairs(results, counts),
+            Heading("Each class"),
             *_classes(results, counts),
-            explorer(results),
         ],
     )
 
@@ -50,31 +51,38 @@ def most_confused(counts: np.ndarray, most: int) -> list[tuple[int, int]]:
     return [(t, n) for t, n in zip(true.tolist(), named.tolist(), strict=True) if wrong[t, n] > 0]
 
 
-def _confusion(results: Results, counts: np.ndarray) -> list[str | Illustration]:
+def _confusion(results: Results, counts: np.ndarray) -> list[Block]:
     classes, first = results.classes, counts[0]
     names, network = look.drawable(classes), of_replicate(results)
     size = f"{len(classes)} by {len(classes)} confusion matrix of the test images"
     wrong, images = first.sum() - first.trace(), first.sum()
-    over = f" Means over {len(counts)} replicates." if len(counts) > 1 else ""
+    text, over = f"{count(wrong)} of {count(images)} test images are classified wrongly.", ""
+    if len(counts) > 1:
+        mean = counts.sum(axis=(1, 2)).mean() - counts.trace(axis1=1, axis2=2).mean()
+        text = (
+            f"Of {count(images)} test images, {mean:,.1f} are classified wrongly on average over {len(counts)} "
+            f"replicates, and {count(wrong)} by replicate 0, whose images are shown here."
+        )
+        over = f" Means over {len(counts)} replicates."
     shares = counts.mean(axis=0) / np.maximum(counts[0].sum(axis=1, keepdims=True), 1)
-    return [
-        f"{count(wrong)} of {count(images)} test images are classified wrongly.{network}",
-        Illustration(
-            "confusion_counts.png",
-            f"{size}, {count(first.trace())} of {count(images)} on the diagonal",
-            f"How many images of each class (row) were given each name (column). The diagonal is right.{network}",
-            partial(matrices.counts, first, names),
-        ),
-        Illustration(
-            "confusion_shares.png",
-            f"{size}, each row as shares that add up to 1",
-            f"The same as shares of each row: the diagonal is the recall of each class.{over}",
-            partial(matrices.shares, shares, names),
-        ),
-    ]
+    of_counts = Illustration(
+        "confusion_counts.png",
+        f"{size}, {count(first.trace())} of {count(images)} on the diagonal",
+        "How many images of each class (row) were given each name (column). The diagonal is right and blue; mistakes "
+        f"are orange, on a scale of their own. An empty cell has no image.{network}",
+        partial(matrices.counts, first, names),
+    )
+    of_shares = Illustration(
+        "confusion_shares.png",
+        f"{size}, each row as shares that add up to 1",
+        "The same as shares of each row, in colours of the same meaning: the diagonal is the recall of each "
+        f"class.{over}",
+        partial(matrices.shares, shares, names),
+    )
+    return [text, Heading("Confusion matrix"), explorer(results, of_counts), of_shares]
 
 
-def _pairs(results: Results, counts: np.ndarray) -> list[str | Table]:
+def _pairs(results: Results, counts: np.ndarray) -> list[Block]:
     classes, mean, spread = results.classes, counts.mean(axis=0), counts.std(axis=0, ddof=len(counts) > 1)
     pairs, several = most_confused(mean, PAIRS), len(counts) > 1
     if not pairs:
@@ -95,7 +103,7 @@ def _pairs(results: Results, counts: np.ndarray) -> list[str | Table]:
     return [f"{text}{f', means over {len(counts)} replicates' if several else ''}:", Table(columns, rows)]
 
 
-def _classes(results: Results, counts: np.ndarray) -> list[str | Table]:
+def _classes(results: Results, counts: np.ndarray) -> list[Block]:
     """Every class up to MOST_ROWS of them, in their order; of more, those found least often, in that order."""
     classes, scores, several = results.classes, results.metrics["classes"], len(counts) > 1
     actual = counts[0].sum(axis=1)

@@ -6,10 +6,11 @@ Neither a window system nor the user's settings of matplotlib have a say, so equ
 import io
 import os
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from math import ceil
+from typing import Any, Literal
 
 # Where this names a backend that matplotlib does not know, importing matplotlib fails; nothing here needs a backend.
 os.environ.pop("MPLBACKEND", None)
@@ -26,10 +27,11 @@ from matplotlib.textpath import text_to_path
 # Blue and red are told apart by all common kinds of colour vision, and so are blue and orange; red and green are not.
 RIGHT, WRONG, OTHER = "tab:blue", "tab:red", "lightgrey"
 FIRST, SECOND, GUIDE = "tab:blue", "tab:orange", "grey"
+RIGHT_SCALE, WRONG_SCALE = "Blues", "Oranges"
 
 FONT = "DejaVu Sans"  # matplotlib brings it along, so it is the same everywhere
 
-LOOK = {
+LOOK: dict[Any, Any] = {
     "font.family": FONT,
     "font.size": 10,
     "axes.spines.top": False,
@@ -63,23 +65,49 @@ def png(draw: Callable[[], Figure], dpi: int) -> bytes:
     with look():
         figure = draw()
         figure.set_dpi(dpi)
-        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
     return file.getvalue()
 
 
-def empty(height: float, width: float = WIDTH) -> Figure:
-    """Return an empty figure, its size in inches, whose contents make room for each other."""
-    return Figure(figsize=(width, height), layout="constrained")
+def empty(height: float, width: float = WIDTH, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
+    """Return an empty figure, its size in inches, whose contents make room for each other.
+
+    "compressed" is for axes of a fixed ratio: what stands beside them, such as a colour bar, is as high as they are.
+    """
+    return Figure(figsize=(width, height), layout=layout)
 
 
-def grid(figure: Figure, count: int, columns: int) -> Iterator[Axes]:
-    """Yield `count` axes, row by row; what is left of the last row stays empty."""
-    axes = figure.subplots(ceil(count / columns), columns, squeeze=False).flat
+def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | None = None) -> Iterator[Axes]:
+    """Yield `count` axes, row by row; what is left of the last row stays empty. `ratios` are the columns' widths."""
+    axes = figure.subplots(ceil(count / columns), columns, squeeze=False, width_ratios=ratios).flat
     for index, ax in enumerate(axes):
         if index < count:
             yield ax
         else:
             ax.set_axis_off()
+
+
+def gallery(count: int, columns: int, below: float, above: float = 0.1) -> tuple[Figure, list[Axes]]:
+    """Return a figure of square axes in rows, with room for text above and below each, in inches.
+
+    What is written there is known beforehand to fit, so that nothing has to be drawn only to be measured.
+    """
+    side = 0.88 / columns  # as a share of the width; the rest is between them
+    row = above + side * WIDTH + below
+    figure = Figure(figsize=(WIDTH, row * ceil(count / columns)))
+    height = figure.get_figheight()
+    places = [divmod(index, columns) for index in range(count)]
+    return figure, [
+        figure.add_axes(
+            (
+                (column + 0.06) / columns,
+                1 - (row * (number + 1) - below) / height,
+                side,
+                side * WIDTH / height,
+            )
+        )
+        for number, column in places
+    ]
 
 
 def name_ticks(
@@ -112,6 +140,16 @@ def percent(share: float) -> str:
     if 0.995 <= share < 1:
         return f"{share:.1%}" if share < 0.9995 else ">99.9%"
     return f"{share:.0%}"
+
+
+def ink(ground: Iterable[float]) -> str:
+    """Return the colour, black or white, that stands out more from one of red, green and blue in [0, 1].
+
+    The contrast of two colours is the ratio of their relative luminances, 0.05 added to each (WCAG 2.2).
+    """
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in ground]
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
 @cache

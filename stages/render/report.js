@@ -90,14 +90,15 @@ async function explore() {
     images.sort(orders[asked.sort]);
     list.replaceChildren(...images.map(item));
     list.scrollTop = 0;
-    let of = data.images.length.toLocaleString("en");
+    const number = (count) => count.toLocaleString("en");
+    let of = `${number(data.images.length)} images listed here (${number(data.tested)} tested)`;
     for (const link of matrix.querySelectorAll("a")) {
       const cell = new URLSearchParams(link.hash.slice(1));
       const open = cell.get("true") === asked.true && cell.get("predicted") === asked.predicted;
       link.ariaCurrent = open ? "true" : null;
-      if (open) of = link.textContent;
+      if (open) of = `${link.textContent} images of this cell`;
     }
-    status.textContent = `${images.length.toLocaleString("en")} of ${of} images`;
+    status.textContent = `${number(images.length)} of ${of}`;
   }
 
   // Beside the matrix the list is in sight; below it, a chosen cell would seem to do nothing.

@@ -8,17 +8,13 @@ import numpy as np
 from stages.arrays import Split
 from stages.datasets import Downloaded, Generated
 
-# The packages on which the numbers and the figures depend.
-PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")
-
 
 class Results(NamedTuple):
     """Everything that the report can say.
 
     settings: values of params.yaml by their full names; probabilities: float32 (replicates, test images, classes);
     single: the index of a test image and its probabilities when predicted alone, float32 (replicates, classes);
-    history: a structured array with the columns of history.csv; training, metrics: what is in the JSON files;
-    versions: the version of each of PACKAGES.
+    history: a structured array with the columns of history.csv; training, metrics: what is in the JSON files.
     """
 
     settings: Mapping[str, object]
@@ -31,4 +27,3 @@ class Results(NamedTuple):
     history: np.ndarray
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    versions: Mapping[str, str]

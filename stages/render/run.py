@@ -17,7 +17,7 @@ RISE = 0.05
 
 
 def section(results: Results, render: Render) -> Section:
-    entry, versions = results.entry, [f"{name} {version}" for name, version in results.versions.items()]
+    entry, versions = results.entry, [" ".join(package) for package in results.training["versions"].items()]
     return Section(
         "What was run",
         [
@@ -26,7 +26,7 @@ def section(results: Results, render: Render) -> Section:
             _settings(results),
             "The data, as the networks saw them; sha256sum data/normalized/t*/*.npy prints the same digests:",
             _digests(results),
-            f"Packages with which this report was written: {listed(versions)}.",
+            f"Packages that trained the networks: {listed(versions)}.",
             _curves(results),
             _gap(results),
             overfitting(results),
@@ -35,34 +35,35 @@ def section(results: Results, render: Render) -> Section:
 
 
 def overfitting(results: Results) -> str:
-    """Say in words whether the networks overfit, and by which rule."""
+    """Say in words whether the networks overfit, and by which rule: first by the gap, then by the harm done."""
     train, test = results.metrics["train"], results.metrics["test"]
     ends = interval(test["accuracy_low"], test["accuracy_high"])
     accuracy = f"the training accuracy, {decimal(train['accuracy'])}, is"
     if train["accuracy"] > test["accuracy_high"]:
         text = (
-            f"It overfits: {accuracy} above the 95 % interval of the test accuracy, {ends}, so that the networks are "
-            "better on images they were trained on than chance explains."
+            f"By the gap it overfits: {accuracy} above the 95 % interval of the test accuracy, {ends}, so that the "
+            "networks are better on images they were trained on than chance explains."
         )
     else:
         text = (
-            f"No sign that it overfits: {accuracy} not above the 95 % interval of the test accuracy, {ends}, so that "
-            "chance alone could explain the gap."
+            f"By the gap there is no sign that it overfits: {accuracy} not above the 95 % interval of the test "
+            f"accuracy, {ends}, so that chance alone could explain it."
         )
-    return f"{text} {_harm(results.history, bool(results.settings['train.early_stopping_patience']))}"
+    harm = _harm(results.history, bool(results.settings["train.early_stopping_patience"]))
+    return f"{text} Whether training for so long did harm is another question: {harm}"
 
 
 def _harm(history: np.ndarray, stopped_early: bool) -> str:
     """Say whether training went on for too long, which only images held out of it can tell."""
-    if "validation_loss" not in history.dtype.names:
+    if "validation_loss" not in (history.dtype.names or ()):
         return (
-            "Whether fewer epochs would do better can't be told, since no images were held out of training: "
-            "train.validation_fraction does so."
+            "it can't be told, since no images were held out of training; set train.validation_fraction to hold some "
+            "out."
         )
     losses = [history["validation_loss"][history["replicate"] == each] for each in np.unique(history["replicate"])]
     rise = float(np.mean([loss[-1] / loss.min() - 1 for loss in losses]))
     lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
-    text = f"The validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
+    text = f"the validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
     if rise > RISE:
         text += f": more than {RISE:.0%}, so the last epochs did harm"
         return f"{text}; the networks are those of their best epochs." if stopped_early else f"{text}."

@@ -37,7 +37,7 @@ def _counts(results: Results) -> list[str | Table]:
         f"Images of {width}x{height} pixels, of each class {_range(train)} to train on and {_range(test)} to test on. "
         "The networks learn from the training images alone."
     )
-    shown = range(len(classes))
+    shown = np.arange(len(classes))
     if len(classes) > MOST_ROWS:
         shown = np.argsort(train, kind="stable")[:MOST_ROWS]
         text += f" Of {len(classes)} classes, these are the {MOST_ROWS} with the fewest."

@@ -45,7 +45,8 @@ def _calibration(results: Results, bins: list[calibration.Reliability]) -> list[
             "Reliability diagram: accuracy by confidence beside the diagonal, and the share of images in each of "
             f"{calibration.BINS} bins; expected calibration error {decimal(test['expected_calibration_error'])}",
             "A line for each replicate, below the dotted diagonal where it is surer than it is right. "
-            "The bars tell how many images a bin has: where there are few, the line is mostly chance.",
+            "The bars tell how many images a bin has; the lines leave out bins of fewer than "
+            f"{curves.LEAST_IMAGES}, whose accuracy is mostly chance.",
             partial(curves.reliability, bins),
         ),
     ]
@@ -54,7 +55,7 @@ def _calibration(results: Results, bins: list[calibration.Reliability]) -> list[
 def _coverage(accuracies: list[np.ndarray]) -> list[str | Table | Illustration]:
     images = len(accuracies[0])
     rows = [
-        [f"{share:.0%}", decimal(float(np.mean([each[ceil(share * images) - 1] for each in accuracies])))]
+        [f"{share:.2f}", decimal(float(np.mean([each[ceil(share * images) - 1] for each in accuracies])))]
         for share in COVERAGES
     ]
     return [

@@ -24,8 +24,8 @@ def line(results: Results) -> str:
     if replicates > 1:
         spread = f"standard deviation over the replicates {decimal(test['accuracy_std'])}"
     known = f"; published for this recipe ({run.recipe}): {decimal(run.accuracy)}" if run else ""
-    replicates = f"{replicates} replicate{'s' * (replicates > 1)}"
-    return f"{results.entry.title}, {network} network, {replicates}: {accuracy}, {spread}{known}."
+    number = f"{replicates} replicate{'s' * (replicates > 1)}"
+    return f"{results.entry.title}, {network} network, {number}: {accuracy}, {spread}{known}."
 
 
 def warning(results: Results) -> str:
@@ -76,4 +76,4 @@ def _published(results: Results) -> str:
     )
     if not test["accuracy_std"]:
         return f"{text}."
-    return f"{text}, which is {abs(difference) / test['accuracy_std']:.1f} standard deviations of the replicates."
+    return f"{text}, {abs(difference) / test['accuracy_std']:.1f} times the standard deviation over the replicates."

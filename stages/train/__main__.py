@@ -1,25 +1,31 @@
 """Fit the networks.
 
 Reads the training images alone, and the number of classes; writes a model a replicate, history.csv with a row an epoch,
-and training.json with what is known before and after.
+and training.json with what is known before and after, and by which packages.
 """
 
+from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
-from stages import arrays, atomic, command, models, params
+from stages import arrays, atomic, command, models, params, runtime
 from stages.train import trainer
+
+# Whose versions may show in the networks.
+PACKAGES = ("keras", "numpy", "tensorflow")
 
 
 def main(train: Path, classes: Path, model: Path, history: Path, training: Path) -> None:
     """Fit networks that differ in seed alone to the training images."""
     settings = params.section(params.Train)
+    runtime.share_operations(settings.threads)
     runs = trainer.fit(arrays.read_split(train), len(arrays.read_classes(classes)), settings)
     models.write(model, [run.model for run in runs])
     columns = list(runs[0].history[0])
     rows = ([number, *map(row.get, columns)] for number, run in enumerate(runs) for row in run.history)
     atomic.write_csv(history, ["replicate", *columns], rows)
     summary = {
+        "versions": {name: version(name) for name in PACKAGES},
         "epochs": len(runs[0].history) - 1,
         "parameters": runs[0].parameters,
         "untrained_loss": round(fmean(run.history[0]["train_loss"] for run in runs), 4),

@@ -1,7 +1,7 @@
 """Fitting: from images and labels to networks that give probabilities, and what they went through.
 
-Replicates differ in seed alone. Each is trained on one thread, as many at once as there are processor cores; nothing of
-a replicate depends on which others are trained, or on how many at once.
+Replicates differ in seed alone. Each is trained on `train.threads` threads, as many at once as the processor has cores
+for; nothing of a replicate depends on which others are trained, or on how many at once.
 """
 
 from collections.abc import Iterator
@@ -58,8 +58,9 @@ def fit(split: Split, classes: int, settings: Train) -> list[Run]:
     validation = _tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
     build = partial(_build, split.images.shape[1:], classes, settings)
     models = [build(seed_of(settings.seed, replicate)) for replicate in range(settings.replicates)]
-    loops, stop = SimpleQueue(), Event()
-    for _ in range(min(cores(), len(models))):
+    loops: SimpleQueue[loop.Loop] = SimpleQueue()
+    stop = Event()
+    for _ in range(min(max(1, cores() // settings.threads), len(models))):
         loops.put(_compiled(loop.fast(models[0]), train, settings))
     fit_one = partial(_fit_replicate, loops, stop, validation, settings)
     with ThreadPoolExecutor(len(models)) as pool:
@@ -172,8 +173,8 @@ def _compiled(model: keras.Model, train: Tensors, settings: Train) -> loop.Loop:
     decay = settings.weight_decay or None  # Keras tells none from 0
     config = {"learning_rate": settings.learning_rate, "weight_decay": decay}
     optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
-    moves = {"shift": settings.augmentation_shift, "flip": settings.augmentation_flip}
-    augmented = partial(augment, **moves) if any(moves.values()) else None
+    shift, flip = settings.augmentation_shift, settings.augmentation_flip
+    augmented = partial(augment, shift=shift, flip=flip) if shift or flip else None
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=settings.output == "logits")
     outputs = keras.activations.get("linear" if settings.output == "logits" else "softmax")
     return loop.Loop(

@@ -1,5 +1,7 @@
 """Text that must stay text, read back by a parser of Markdown that is not ours."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,13 +26,20 @@ HOSTILE = [
     "https://[x]",
 ]
 
+# What a host links in the text that is shown, by what it goes: GitHub Flavored Markdown 6.9, and GitHub's manual on
+# mentions and references.
+LINKED = re.compile(r"(https?|ftp)://[^\s<]|www\.[^\s<]|[\w.+-]@[\w-]|(?<!\w)@[\w-]|#\d", re.IGNORECASE)
+BREAK = "\N{ZERO WIDTH SPACE}"
+
 
 def shown(text: str) -> str:
-    """Return what a reader sees of one paragraph, and assert that there is nothing in it but text."""
+    """Return what a reader sees of one paragraph, and assert that there is nothing in it but text, and none to link."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
     assert {child.type for child in tokens[1].children} <= {"text", "text_special"}
-    return "".join(child.content for child in tokens[1].children)
+    text = "".join(child.content for child in tokens[1].children)
+    assert not LINKED.search(text)
+    return text.replace(BREAK, "")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -50,14 +59,35 @@ def test_a_cell_of_a_table_stays_one_cell(text):
     )
 
     cells = [tokens[i + 1].children for i, token in enumerate(tokens) if token.type == "td_open"]
-    assert ["".join(child.content for child in cell) for cell in cells] == [text, "1"]
+    assert ["".join(child.content for child in cell).replace(BREAK, "") for cell in cells] == [text, "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@octocat", "@&#8203;octocat"),
+        ("hello (@org/team)", "hello (@&#8203;org/team)"),
+        ("http://evil.example", "http:&#8203;//evil.example"),
+        ("HTTPS://evil.example/x", "HTTPS:&#8203;//evil.example/x"),
+        ("www.evil.example", "www&#8203;.evil.example"),
+        ("WWW.evil.example", "WWW&#8203;.evil.example"),
+        ("a@b.example", "a@&#8203;b.example"),
+        ("mailto:a@b.example", "mailto:a@&#8203;b.example"),
+        ("someone/something#12", "someone/something&#35;&#8203;12"),
+    ],
+)
+def test_what_a_host_would_link_or_notify_is_broken_where_none_sees_it(text, expected):
+    assert LINKED.search(text) and markdown.escape(text) == expected
+    assert shown(markdown.escape(text)) == text
 
 
 def test_a_text_becomes_one_line_without_control_characters():
     assert markdown.escape("two\nlines \x1b[31m") == "two lines &#92;x1b&#91;31m"
 
 
-@pytest.mark.parametrize("text", ["learning_rate", "-0.5", "0.8795 ± 0.0053", "T-shirt/top", "+1.08"])
+@pytest.mark.parametrize(
+    "text", ["learning_rate", "-0.5", "0.8795 ± 0.0053", "T-shirt/top", "+1.08", "a: b", "e.g. a @ b", "c//d", "www"]
+)
 def test_what_needs_no_escaping_is_left_legible(text):
     assert markdown.escape(text) == text
 

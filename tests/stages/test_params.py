@@ -28,13 +28,14 @@ EXPECTED = {
     "train.validation_fraction": "a number 0 <= x < 1",
     "train.seed": "an integer 0 <= x <= 4294967295",
     "train.replicates": "an integer 1 <= x <= 1000",
+    "train.threads": "an integer 1 <= x <= 64",
     "evaluate": "a mapping",
     "evaluate.batch_size": "an integer 1 <= x <= 1000000",
     "render.training_image": "an integer 0 <= x <= 1000000",
     "render.examples": "a list of 1 to 24 items, each an integer 0 <= x <= 1000000",
     "render.examples.1": "an integer 0 <= x <= 1000000",
     "render.mistakes": "an integer 1 <= x <= 100",
-    "render.dpi": "an integer 50 <= x <= 200",
+    "render.dpi": "an integer 50 <= x <= 150",
 }
 
 
@@ -127,7 +128,7 @@ def test_a_section_is_the_same_alone_as_in_the_whole(project, model):
         ("render.examples", "12", "wrong type", "12"),
         ("render.mistakes", "101", "out of range", "101"),
         ("render.dpi", "49", "out of range", "49"),
-        ("render.dpi", "201", "out of range", "201"),
+        ("render.dpi", "151", "out of range", "151"),
     ],
 )
 def test_a_value_that_is_no_use_gives_one_line(assign, key, value, what, got):
@@ -198,7 +199,7 @@ def test_a_misspelt_key_is_found_under_both_its_names(edit):
     keys = (
         "network, hidden_units, dropout, output, optimizer, learning_rate, learning_rate_schedule, weight_decay, "
         "batch_size, epochs, validation_fraction, early_stopping_patience, augmentation_shift, augmentation_flip, "
-        "seed or replicates"
+        "seed, replicates or threads"
     )
 
     assert lines() == [
@@ -224,7 +225,7 @@ def test_all_problems_are_reported_together(assign):
     assert lines() == [
         "train.learning_rate: not a finite number (expected a number 0 < x <= 1, got .nan)",
         "train.epochs: out of range (expected an integer 1 <= x <= 10000, got 0)",
-        "render.dpi: wrong type (expected an integer 50 <= x <= 200, got true)",
+        "render.dpi: wrong type (expected an integer 50 <= x <= 150, got true)",
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from stages.command import InputError, Problem
-from tools.compare.sides import WORKSPACE
+from tools.compare import WORKSPACE
 
 
 class _Parser(argparse.ArgumentParser):
@@ -14,7 +14,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
-    """Return base, new, format, metrics_only, fail_on and tolerance, the last in points, percent of the images.
+    """Return base, new, format, metrics_only, fail_on and tolerance: points, percent of the images, or None.
 
     Raises InputError for what can't be meant.
     """
@@ -24,26 +24,31 @@ def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     side = f'a git revision, a DVC experiment or "{WORKSPACE}"; if not given: %(default)s'
-    parser.add_argument("base", nargs="?", default="HEAD", help=side)
-    parser.add_argument("new", nargs="?", default=WORKSPACE, help=side)
+    parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
+    parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=formats, default="text", help="if not given: %(default)s")
     parser.add_argument("--metrics-only", action="store_true", help="compare reports/metrics.json, without verdicts")
     parser.add_argument("--fail-on", choices=["worse"], help="end with 1 if the accuracy is known to be worse")
     parser.add_argument(
         "--tolerance",
         type=_points,
-        default=0.0,
         metavar="POINTS",
         help="with --fail-on: by how many points, percent of the images, it may be worse; the whole 95 %% interval of "
         "the change has to be below that",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     options = parser.parse_args(given)
-    if options.tolerance and not options.fail_on:
+    if options.tolerance is not None and not options.fail_on:
         parser.error("--tolerance needs --fail-on")
     if options.metrics_only and options.fail_on:
         parser.error("--fail-on needs a verdict, and --metrics-only has none")
     return options
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a revision, got none")
+    return text
 
 
 def _points(text: str) -> float:

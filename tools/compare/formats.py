@@ -2,16 +2,16 @@
 
 import json
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf, isfinite
 from typing import Any
 
 from stages import markdown as md
 from stages.command import printable
-from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
+from stages.evaluate.scores import DECIMALS
+from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score, Values
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
-DECIMALS = 6  # as in metrics.json
 SHOWN = 10  # images of a kind; JSON has them all
 WIDTH, NAME_WIDTH = 80, 22
 UNITS = "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images); the loss is in nats."
@@ -24,7 +24,7 @@ MEANING = {
         "There is but one replicate on a side, so training noise is unknown: network 0 of each side is compared. "
         "Intervals and verdicts (McNemar's exact test, Holm's correction over the classes; for the loss the paired "
         "t-test) cover the choice of test images alone. They say nothing of the recipes: another seed may turn them "
-        "round."
+        "round. An interval without 0 may go with no evidence, as the verdict is the exact test's."
     ),
     "nothing": (
         "From the metrics alone. What of this is chance can't be known without the predictions: no interval, no "
@@ -51,13 +51,14 @@ def text(comparison: Comparison) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """Return Markdown (CommonMark with GitHub's tables); no name in it can add markup."""
+    differences = _differences(comparison)
     blocks = [
         *(f"**{md.escape(line)}**" for line in _headlines(comparison)),
         *map(md.escape, _sides(comparison)),
         *(_table([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
         md.escape(f"{UNITS} {MEANING[comparison.covers]}"),
         *map(md.escape, [*_images(comparison), *comparison.context.notes]),
-        *(_table([title, "base", "new"], rows) for title, rows in _differences(comparison)),
+        *(_table([title, "base", "new"], rows) if rows else md.escape(title) for title, rows in differences),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -72,8 +73,9 @@ def as_json(comparison: Comparison) -> str:
         "accuracy": _numbers(comparison.accuracy),
         "loss": _numbers(comparison.loss),
         "recalls": {name: _numbers(score) for name, score in comparison.recalls.items()},
-        "params": {name: values._asdict() for name, values in context.params.items()},
-        "files": {name: values._asdict() for name, values in context.files.items()},
+        "params": _pairs(context.params),
+        "files": _pairs(context.files),
+        "packages": None if context.packages is None else _pairs(context.packages),
     }
     del value["context"]
     return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
@@ -108,6 +110,8 @@ def _sentence(name: str, score: Score) -> str:
 
 def _sides(comparison: Comparison) -> list[str]:
     counts = [f"{count} replicate{'s' if count != 1 else ''}" for count in comparison.replicates]
+    if comparison.covers == "networks":
+        counts = [f"network 0 of {count}" for count in counts]
     images = f"Both scored on the same {comparison.images:,} test images." if comparison.images else ""
     names = comparison.context.sides
     sides = [f"base: {names.base}, {counts[0]}", f"new: {names.new}, {counts[1]}", images]
@@ -136,7 +140,9 @@ def _images(comparison: Comparison) -> list[str]:
     if comparison.covers == "nothing":
         return []
     lines = [
-        "Test images that most networks get right on one side alone, some of them by chance; largest change first:"
+        "Test images that one of the two networks alone gets right, some of them by chance:"
+        if comparison.covers == "networks"
+        else "Test images that most networks get right on one side alone, some of them by chance; largest change first:"
     ]
     for name, images in {"fixed": comparison.fixed, "broken": comparison.broken}.items():
         shown = ", ".join(map(str, images[:SHOWN])) + ", ..." * (len(images) > SHOWN)
@@ -146,29 +152,37 @@ def _images(comparison: Comparison) -> list[str]:
 
 def _differences(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
     """Return titles and rows: name, base, new."""
-    params = [[name, *map(_value, values)] for name, values in comparison.context.params.items()]
-    files = [
-        [name, *(f"{value or 'none':.8}" for value in values)] for name, values in comparison.context.files.items()
-    ]
-    titled = [("params that differ", params), ("code and data that differ, by digest", files)]
-    if not params and not files:
-        return [("params, code and data that differ: none", [])]
-    return [(title, rows) for title, rows in titled if rows]
+    context = comparison.context
+    titled = {
+        "params that differ": [[name, *map(_value, values)] for name, values in context.params.items()],
+        "code and data that differ, by digest": [
+            [name, *(f"{value or 'none':.8}" for value in values)] for name, values in context.files.items()
+        ],
+        "packages that differ": [
+            [name, *(value or "none" for value in values)] for name, values in (context.packages or {}).items()
+        ],
+    }
+    if not any(titled.values()):
+        kinds = "params, code and data" if context.packages is None else "params, code, data and packages"
+        return [(f"{kinds} that differ: none", [])]
+    return [(title, rows) for title, rows in titled.items() if rows]
 
 
 def _value(value: Any) -> str:
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
+def _pairs(different: Mapping[str, Values]) -> dict[str, dict[str, Any]]:
+    return {name: values._asdict() for name, values in different.items()}
+
+
 def _numbers(score: Score) -> dict[str, float | str | None]:
     change = score.change
     low, high = change.interval
     values = {"base": change.base, "new": change.new, "difference": change.difference, "low": low, "high": high}
-    values["p_value"] = score.p_value if isfinite(low) else None
-    return {"verdict": score.verdict} | {
-        name: round(float(value), DECIMALS) if value is not None and isfinite(value) else None
-        for name, value in values.items()
-    }
+    values["p_value"] = inf if score.verdict == UNKNOWN else score.p_value
+    known = {name: round(float(value), DECIMALS) if isfinite(value) else None for name, value in values.items()}
+    return {"verdict": score.verdict, **known}
 
 
 def _wrapped(lines: Iterable[str]) -> str:
@@ -176,20 +190,24 @@ def _wrapped(lines: Iterable[str]) -> str:
 
 
 def _aligned(columns: Sequence[str], rows: Rows) -> str:
-    """Return a table whose first column is cut to its width; the others are aligned right, the verdict left."""
-    lines = [[_cut(printable(first)), *rest] for first, *rest in [columns, *rows]]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    """Return a table whose first and last column are aligned left. A name too long for its column has lines of its own:
+    cut, two of them might look the same.
+    """
+    lines = []
+    for first, *rest in [columns, *rows]:
+        name = printable(first)
+        if len(name) > NAME_WIDTH:
+            lines += [[part] for part in textwrap.wrap(name, WIDTH)]
+            name = ""
+        lines.append([name, *rest])
+    widths = [max(map(len, column)) for column in zip(*(line for line in lines if len(line) > 1), strict=True)]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if place in (0, len(widths) - 1) else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            for place, (cell, width) in enumerate(zip(line, widths, strict=False))
         ).rstrip()
         for line in lines
     )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
 
 
 def _table(columns: Sequence[str], rows: Rows) -> str:

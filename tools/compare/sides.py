@@ -1,114 +1,78 @@
 """A side of a comparison, the workspace or a revision, read through DVC: from the workspace, the cache or the remote.
 
-dvc.lock says what made the predictions of a side, and for which test images they are. A revision is taken at its word;
-of the workspace, DVC says whether its files are still those of dvc.lock.
+dvc.lock says what made the predictions of a side, and for which test images they are; what is read has to be what it
+tells of.
 """
 
+import hashlib
 import io
 import json
+import math
+import re
+import shlex
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 import numpy as np
-import yaml
 from dvc.api import DVCFileSystem
+from dvc.config import ConfigError
 from dvc.exceptions import DvcException
 
-from stages.command import DataError, InputError, Problem, StageError
+from stages.command import DataError, InputError, NetworkError, Problem
+from tools.compare import WORKSPACE, lock
+from tools.compare.lock import CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
 
-WORKSPACE = "workspace"
-# The stages that predictions come from, and what is read of them; dvc.yaml is where these names are from.
-MADE_BY = ("download", "normalize", "train", "evaluate")
-RAW = "data/raw"
-TEST = "data/normalized/test"
-CLASSES = "data/normalized/classes.json"
-PREDICTIONS = "data/predictions"
-METRICS = "reports/metrics.json"
+IN_GIT = {METRICS: "evaluate", TRAINING: "train"}  # not in DVC's cache; and the stages they are of
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Side:
     """What a revision or the workspace holds; only what is asked for is read, and brought from a remote if need be."""
 
     def __init__(self, name: str):
-        """Open a git revision, an experiment or "workspace". Raises InputError where there is none of that name."""
+        """Open a git revision, an experiment or "workspace", a name that is not empty.
+
+        Raises InputError where there is none of that name.
+        """
         self.name = name
+        subject = f"revision {name}"
+        fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
         try:
-            # To DVC no name is the workspace, too.
-            self._files = DVCFileSystem(rev=None if name == WORKSPACE else name or "''")
-            commit = "" if name == WORKSPACE else self._files.repo.get_rev()[:7]
+            self.files = DVCFileSystem(rev=None if name == WORKSPACE else name)
+            self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
+        except ConfigError as error:
+            raise InputError(Problem(".dvc/config", said(error), "git checkout -- .dvc/config")) from error
         except (DvcException, OSError) as error:
-            fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
-            raise InputError(Problem(f"revision {name}", str(error), fix)) from error
-        self.title = f"{name} ({commit})" if commit and not name.startswith(commit) else name
+            raise InputError(Problem(subject, said(error), fix)) from error
+        except (AttributeError, UnicodeError) as error:  # DVC takes whatever git knows by that name for a commit
+            raise InputError(Problem(subject, "not a commit", fix)) from error
+        self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The stages that made the predictions, as dvc.lock has them.
+        """The stages that made the predictions, as `lock.parse` returns and raises it.
 
-        Raises InputError where there is no such record, DataError where it is damaged or tells of two test sets.
+        Raises InputError where there is no such record.
         """
+        subject, fix = f"{self.name}: {lock.PATH}", "name one where dvc repro was run and dvc.lock committed"
         try:
-            stages = yaml.safe_load(self._files.read_text("/dvc.lock", encoding="utf-8"))["stages"]
-            record = {name: stages[name] for name in MADE_BY}
-            made, scored = _digests(record["normalize"]["outs"]), _digests(record["evaluate"]["deps"])
-            same = all(made[path] == scored[path] for path in (TEST, CLASSES))
+            text = self.files.read_text(f"/{lock.PATH}", encoding="utf-8")
         except FileNotFoundError as error:
-            fix = "name one where dvc repro was run and dvc.lock committed"
-            raise InputError(Problem(f"{self.name}: dvc.lock", "no such file there", fix)) from error
-        except (yaml.YAMLError, UnicodeDecodeError, LookupError, TypeError) as error:
-            fix = "dvc repro there, and commit dvc.lock"
-            expected = f"a record of {', '.join(MADE_BY)}"
-            raise DataError(Problem(f"{self.name}: dvc.lock", "not whole", fix, expected, "less")) from error
-        if not same:
-            what = f"the predictions are for another test set than {TEST}"
-            raise DataError(Problem(f"{self.name}: dvc.lock", what, "dvc repro there, and commit dvc.lock"))
-        return record
+            raise InputError(Problem(subject, "no such file there", fix)) from error
+        except (OSError, UnicodeError) as error:
+            raise DataError(Problem(subject, "not a text", "dvc repro there, and commit dvc.lock")) from error
+        return lock.parse(text, self.name)
 
     @property
     def test_set(self) -> dict[str, str]:
         """The digests of the test images with their labels, and of the class names, for which the predictions are."""
-        digests = _digests(self.record["evaluate"]["deps"])
+        digests = lock.digests(self.record["evaluate"]["deps"])
         return {path: digests[path] for path in (TEST, CLASSES)}
-
-    @property
-    def replicates(self) -> int:
-        """How many networks were trained."""
-        return self.record["train"]["params"]["params.yaml"]["train"]["replicates"]
-
-    def warnings(self) -> list[str]:
-        """Return, in a line, which params and code of the workspace changed after its predictions were made.
-
-        Raises DataError where the predictions or the test set are not those of dvc.lock, which then tells nothing of
-        them.
-        """
-        if self.name != WORKSPACE:
-            return []
-        try:
-            status = self._files.repo.status()
-        except DvcException as error:  # another DVC at work, a dvc.yaml that is none
-            raise StageError(Problem("dvc status", str(error), "mend that, or name a revision")) from error
-        entries = [
-            entry
-            for stage, changes in status.items()
-            if stage.rpartition(":")[2] in MADE_BY
-            for entry in changes
-            if isinstance(entry, dict)
-        ]
-        outs = dict(chain.from_iterable(entry.get("changed outs", {}).items() for entry in entries))
-        for path in (TEST, CLASSES, PREDICTIONS):
-            if outs.get(path) == "modified":
-                fix = f"dvc repro, or dvc checkout --force {path}"
-                raise DataError(Problem(path, "not what dvc.lock tells of", fix))
-        deps = dict(chain.from_iterable(entry.get("changed deps", {}).items() for entry in entries))
-        # Of params DVC names the sections, of code the files and folders.
-        names = [f"{path} ({', '.join(it)})" if isinstance(it, dict) else path for path, it in sorted(deps.items())]
-        return [f"The workspace's predictions are older than its {', '.join(names)}: dvc repro."] if names else []
 
     def probabilities(self) -> np.ndarray:
         """Return what the networks gave, float32 (replicates, test images, classes).
 
-        Raises StageError where they are nowhere, DataError where they are damaged.
+        Raises NetworkError where they are nowhere, DataError where they are damaged.
         """
         return self._array(f"{PREDICTIONS}/probabilities.npy", np.float32, 3)
 
@@ -118,17 +82,48 @@ class Side:
 
     def classes(self) -> list[str]:
         """Return the class names, in the order of the labels. Raises as `probabilities` does."""
-        return json.loads(self._read(CLASSES))
+        names = self._json(CLASSES)
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise self._damaged(CLASSES, "a list of names", f"{names!r:.40}")
+        return names
 
     def metrics(self) -> dict[str, Any]:
-        """Return the committed metrics. Raises as `probabilities` does."""
-        return json.loads(self._read(METRICS))
+        """Return the committed metrics, of the test images and of each class. Raises as `probabilities` does."""
+        metrics = self._json(METRICS)
+        try:
+            test, recalls = metrics["test"], [each["recall"] for each in metrics["classes"].values()]
+            scores = [test["accuracy"], test["loss"], test.get("accuracy_std", 0.0), *recalls]
+            whole = all(isinstance(score, int | float) and math.isfinite(score) for score in scores)
+        except (LookupError, TypeError, AttributeError, OverflowError):
+            whole = False
+        if not whole:
+            raise self._damaged(METRICS, "test accuracy and loss, and the recall of each class", "less")
+        return metrics
+
+    def versions(self) -> dict[str, str] | None:
+        """Return the version of each package that had a part in training, None where the run did not record them.
+
+        Raises DataError where the record is damaged.
+        """
+        if not self.files.exists(f"/{TRAINING}"):
+            return None
+        training = self._json(TRAINING)
+        versions = training.get("versions", {}) if isinstance(training, dict) else None
+        if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+            raise self._damaged(TRAINING, "a version for each package", f"{versions!r:.40}")
+        return versions or None
+
+    def _json(self, path: str) -> Any:
+        try:
+            return json.loads(self._read(path))
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(path, "JSON", str(error)) from error
 
     def _array(self, path: str, dtype: type[np.generic], dimensions: int) -> np.ndarray:
         data = self._read(path)
         try:
-            array = np.load(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+            array = _array_of(data)
+        except Exception as error:  # numpy evaluates the header as Python text: a damaged one may raise about anything
             raise self._damaged(path, "an array", "something else") from error
         if array.dtype != dtype or array.ndim != dimensions or array.size == 0 or not np.isfinite(array).all():
             expected = f"finite {np.dtype(dtype)} of {dimensions} dimensions, not empty"
@@ -137,22 +132,46 @@ class Side:
 
     def _read(self, path: str) -> bytes:
         try:
-            return self._files.read_bytes(f"/{path}")
+            data = self.files.read_bytes(f"/{path}")
+            expected = self._digest(path)
         except Exception as error:  # the indexes and storages below DVC have classes of errors of their own
-            what = f"neither in the workspace nor in DVC's cache nor in its remote: {error}"
-            raise StageError(Problem(f"{self.name}: {path}", what, self._fetch())) from error
+            if path in IN_GIT:
+                raise self._damaged(path, "a file", said(error)) from error
+            what = f"neither in the workspace nor in DVC's cache nor in its remote: {said(error)}"
+            raise NetworkError(Problem(f"{self.name}: {path}", what, self._fetch())) from error
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if expected and digest != expected:
+            if path in IN_GIT:
+                raise self._damaged(path, f"MD5 {expected}", digest)
+            fix = f"delete files/md5/{expected[:2]}/{expected[2:]} in DVC's cache, then {self._fetch()}"
+            raise DataError(Problem(f"{self.name}: {path}", "damaged", fix, f"MD5 {expected}", digest))
+        return data
+
+    def _digest(self, path: str) -> str | None:
+        """Return the MD5 that a file should have, None of a file in the workspace, which DVC's status has looked at."""
+        if path in IN_GIT:
+            return lock.digests(self.record[IN_GIT[path]]["outs"]).get(path)
+        return self.files.info(f"/{path}").get("md5")
 
     def _fetch(self) -> str:
         """Return the command that brings a side's data into the cache."""
         targets = f"{PREDICTIONS} {TEST} {CLASSES}"
+        # Of a clone DVC takes the cache of its origin, if that is on this machine, for a remote; `dvc fetch` doesn't.
+        remote = self.files.repo.config["core"].get("remote") not in (None, "auto-generated-upstream")
         if self.name == WORKSPACE:
-            return f"dvc fetch {targets}, or dvc repro"
-        if self._files.repo.scm.has_rev(self.name):
+            return f"dvc fetch {targets}, or dvc repro" if remote else "dvc repro"
+        if not remote:
+            cache = 'dvc cache dir --local "$OLDPWD/.dvc/cache"'
+            folder = f"../{self._commit}"
+            made = f"git worktree add --detach {folder} {self._commit} && (cd {folder} && {cache} && dvc repro)"
+            return f"{made}, or --metrics-only"
+        if self.files.repo.scm.has_rev(self.name):
             return f"dvc fetch --all-commits {targets}, or --metrics-only"
-        return f"dvc exp pull origin {self.name}, or --metrics-only"
+        return f"dvc exp pull origin {shlex.quote(self.name)}, or --metrics-only"
 
     def _damaged(self, path: str, expected: str, got: str) -> DataError:
-        return DataError(Problem(f"{self.name}: {path}", "damaged", "dvc repro there", expected, got))
+        fix = f"git checkout -- {path}, or dvc repro there" if path in IN_GIT else "dvc repro there"
+        return DataError(Problem(f"{self.name}: {path}", "damaged", fix, expected, got))
 
 
 def require_same_test_set(base: Side, new: Side) -> None:
@@ -166,20 +185,39 @@ def require_same_test_set(base: Side, new: Side) -> None:
 def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     """Return the probabilities of both sides, and labels and class names of the test set that they have in common.
 
-    Raises StageError where any of it is nowhere, DataError where it is damaged.
+    Raises NetworkError where any of it is nowhere, DataError where it is damaged.
     """
     probabilities = base.probabilities(), new.probabilities()
     try:
         labels, classes = new.labels(), new.classes()
-    except StageError:
+    except NetworkError:
         labels, classes = base.labels(), base.classes()
     for side, array in zip((base, new), probabilities, strict=True):
         if array.shape[1:] != (len(labels), len(classes)):
             what, expected = "not of this test set", f"{len(labels)} images and {len(classes)} classes"
             got = f"{array.shape[1]} and {array.shape[2]}"
             raise DataError(Problem(f"{side.name}: {PREDICTIONS}", what, "dvc repro there", expected, got))
+    if labels.max() >= len(classes):
+        expected, got = f"0 to {len(classes) - 1}", str(labels.max())
+        raise DataError(Problem(TEST, "a label without a class name", "dvc repro there", expected, got))
     return *probabilities, labels, classes
 
 
-def _digests(items: list[dict[str, Any]]) -> dict[str, str]:
-    return {item["path"]: item["md5"] for item in items}
+def _array_of(data: bytes) -> np.ndarray:
+    """Return the array of a .npy file as `np.save` writes it; raises ValueError and more unless it is whole.
+
+    Nothing is allocated, whatever size the header claims.
+    """
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("not of version 1.0")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
+    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError(f"{len(data)} bytes are not {shape} of {dtype}")
+    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if by_column else "C")
+
+
+def said(error: BaseException) -> str:
+    """Return what DVC says of an error and of its cause, in a line, without colours."""
+    parts = [str(each) for each in (error, error.__cause__) if each]
+    return " ".join(COLOUR.sub("", ": ".join(filter(None, parts))).split())

@@ -1,23 +1,23 @@
 """How much of the difference between two runs is chance: of the training, and of which images are in the test set.
 
-A run has a score for each of its replicates and each test image, float (replicates, images): 1 or 0 for right or wrong,
-or a loss. The test images are the same on both sides, in the same order. `python -m benchmarks.calibration` holds what
-is here against networks that differ in seed alone.
+A run has a score for each of its replicates and each test image (replicates, images): bool for right or wrong, whose
+means are shares, or float for a loss. The test images are the same on both sides, in the same order. `python -m
+benchmarks.calibration` holds what is here against networks that differ in seed alone.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 from math import exp, inf, lgamma, log, log1p, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
+MOST_TERMS = 100_000  # far more pairs of a continued fraction than any numbers need; NaN would never have enough
 SIGNIFICANCE = 0.05  # the share of equal pairs that may be called different; intervals are of 1 less it: 95 %
 
 
 class Change(NamedTuple):
     """A score on both sides, means over replicates and images; the standard error of new - base; and how surprising
-    that difference would be, in [0, 1], if there were none.
+    that difference would be, in [0, 1], if there were none. No difference can be larger than `largest`.
     """
 
     base: float
@@ -25,6 +25,7 @@ class Change(NamedTuple):
     error: float
     degrees_of_freedom: float
     p_value: float
+    largest: float = inf
 
     @property
     def difference(self) -> float:
@@ -36,7 +37,7 @@ class Change(NamedTuple):
         if self.error == inf:
             return -inf, inf
         half = t_quantile(SIGNIFICANCE, self.degrees_of_freedom) * self.error
-        return self.difference - half, self.difference + half
+        return max(self.difference - half, -self.largest), min(self.difference + half, self.largest)
 
 
 class Part(NamedTuple):
@@ -46,10 +47,13 @@ class Part(NamedTuple):
     freedom: float
 
 
+NOTHING = Part(0, 1)  # where no noise shows, nothing is known of it
+
+
 def of_recipes(base: np.ndarray, new: np.ndarray) -> Change:
     """Return the change between two recipes: what other seeds and other test images of the kind might have given.
 
-    base, new: float (replicates, images), two replicates at least; the numbers of replicates may differ.
+    base, new: bool or float (replicates, images), two replicates at least; the numbers of replicates may differ.
 
     A score is modelled as recipe + replicate + image + the two's interaction (two-way random effects; Searle, Casella
     and McCulloch, Variance Components, 1992, chapter 4), an image having an effect of its own on each side. The error
@@ -59,35 +63,42 @@ def of_recipes(base: np.ndarray, new: np.ndarray) -> Change:
       interaction, which would otherwise count twice.
     Neither is taken for less than the interaction alone makes it. Replicates of one seed are not paired: whatever
     differs between the recipes soon sets their networks apart.
+
+    The replicates' part is Welch's (Biometrika 29, 1938), with no more degrees of freedom than if both sides had as few
+    replicates as the smaller one: where that side happens to spread little, Satterthwaite's formula trusts the larger
+    one too far, and of 2 against 10 equal recipes calls 10 % different.
     """
     images = base.shape[1]
     if images < 2:
-        return Change(base.mean(), new.mean(), inf, 1, 1)
+        return _student(base, new, NOTHING)
     of_training, interaction = [], 0.0
     for side in (base, new):
         replicates = len(side)
         by_replicate = side.mean(axis=1)
         residual = side - by_replicate[:, None] - side.mean(axis=0) + by_replicate.mean()
-        share = np.vdot(residual, residual) / ((replicates - 1) * (images - 1)) / images / replicates
+        share = np.square(residual).sum() / ((replicates - 1) * (images - 1)) / images / replicates
         of_training.append(Part(max(by_replicate.var(ddof=1) / replicates, share), replicates - 1))
         interaction += share
+    training = _sum(of_training)
+    training = training._replace(freedom=min(training.freedom, 2 * min(part.freedom for part in of_training)))
     paired = (new.mean(axis=0) - base.mean(axis=0)).var(ddof=1) / images
     of_images = Part(max(paired - interaction, 0.0), images - 1)
-    return _student(base.mean(), new.mean(), _sum(of_training), of_images)
+    return _student(base, new, _sum([training, of_images]))
 
 
 def of_networks(base: np.ndarray, new: np.ndarray) -> Change:
-    """Return the change between two networks, float (images,) each: what other test images might have given.
+    """Return the change between two networks, bool or float (images,): what other test images might have given.
 
-    Nothing is said of the recipes, which other seeds would let look otherwise. The p-value of right or wrong is that of
-    McNemar's exact test, of a loss that of the paired t-test.
+    Nothing is said of the recipes, which other seeds would let look otherwise. Interval and p-value are those of the
+    paired t-test; but the p-value of right or wrong is that of McNemar's exact test.
     """
     images = len(base)
     if images < 2:
-        return Change(base.mean(), new.mean(), inf, 1, 1)
-    change = _student(base.mean(), new.mean(), Part(0, 1), Part((new - base).var(ddof=1) / images, images - 1))
-    if np.isin(base, (0, 1)).all() and np.isin(new, (0, 1)).all():
-        change = change._replace(p_value=mcnemar(int((new > base).sum()), int((new < base).sum())))
+        return _student(base, new, NOTHING)
+    paired = np.subtract(new, base, dtype=np.float64).var(ddof=1) / images
+    change = _student(base, new, Part(paired, images - 1))
+    if base.dtype == bool:
+        change = change._replace(p_value=mcnemar(int((new & ~base).sum()), int((base & ~new).sum())))
     return change
 
 
@@ -135,7 +146,7 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
 
     By its continued fraction (DLMF 8.17.22), from whichever side it converges fast, worked out forwards as in Lentz'
     algorithm (Thompson and Barnett, Journal of Computational Physics 64, 1986). Good to ten decimals for a and b up to
-    10,000.
+    10,000. NaN where one of them is NaN.
     """
     if x <= 0 or x >= 1:
         return float(x >= 1)
@@ -151,30 +162,26 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
 
 
 def _beta_terms(x: float, a: float, b: float) -> Iterator[float]:
-    for m in count():
+    for m in range(MOST_TERMS):
         yield -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         yield (m + 1) * (b - m - 1) * x / ((a + 2 * m + 1) * (a + 2 * m + 2))
 
 
-def _student(base: float, new: float, training: Part, images: Part) -> Change:
-    variance = training.variance + images.variance
-    if variance == 0:  # no noise in any of them: what differs does so for certain
-        return Change(base, new, 0, images.freedom, float(base == new))
-    # Of a sum of estimated variances, by Satterthwaite (Biometrics Bulletin 2, 1946).
-    freedom = variance**2 / sum(part.variance**2 / part.freedom for part in (training, images))
-    error = sqrt(variance)
-    return Change(base, new, error, freedom, t_p_value((new - base) / error, freedom))
+def _student(base: np.ndarray, new: np.ndarray, noise: Part) -> Change:
+    """Return the change of the means, by Student's t; without noise to hold it against, as one of which nothing is
+    known.
+    """
+    before, after = float(base.mean()), float(new.mean())
+    largest = 1 if base.dtype == bool else inf
+    if noise.variance == 0:
+        return Change(before, after, inf, 1, 1, largest)
+    error = sqrt(noise.variance)
+    return Change(before, after, error, noise.freedom, t_p_value((after - before) / error, noise.freedom), largest)
 
 
 def _sum(parts: Sequence[Part]) -> Part:
-    """Return the sum of the replicates' parts: its degrees of freedom by Welch (Biometrika 34, 1947), as in Stata, but
-    not above those of equal variances.
-
-    Satterthwaite's formula, without the twos, has too few: of three against three replicates of one recipe it calls
-    3.5 % different, not 5 %. Without the bound there are too many, and false alarms in classes.
-    """
-    variance, most = sum(part.variance for part in parts), sum(part.freedom for part in parts)
+    """Return the sum of estimated variances, its degrees of freedom by Satterthwaite (Biometrics Bulletin 2, 1946)."""
+    variance = sum(part.variance for part in parts)
     if variance == 0:
-        return Part(0, most)
-    freedom = variance**2 / sum(part.variance**2 / (part.freedom + 2) for part in parts) - 2
-    return Part(variance, min(freedom, most))
+        return NOTHING
+    return Part(variance, variance**2 / sum(part.variance**2 / part.freedom for part in parts))

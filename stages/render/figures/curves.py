@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from stages import calibration
 from stages.render import look
@@ -13,8 +13,9 @@ from stages.render import look
 COLOURS = {"train": look.FIRST, "validation": look.SECOND}
 LABELS = {"loss": "loss (cross-entropy), nats", "accuracy": "accuracy, share of images"}
 
-# Below this share of the images their accuracy is that of a handful.
+# Below this share of the images, and below this number of them in a bin, their accuracy is that of a handful.
 LEAST_COVERAGE = 0.01
+LEAST_IMAGES = 10
 # Points of a curve that has one for each image: more would not be seen.
 POINTS = 400
 
@@ -39,7 +40,7 @@ def training(history: np.ndarray, classes: int) -> Figure:
 def draw_history(ax: Axes, history: np.ndarray, measure: str) -> None:
     """Draw `measure` (loss or accuracy) of train, and of validation where there is one, by epoch."""
     for split, colour in COLOURS.items():
-        if f"{split}_{measure}" not in history.dtype.names:
+        if f"{split}_{measure}" not in (history.dtype.names or ()):
             continue
         for number, replicate in enumerate(np.unique(history["replicate"])):
             rows = history[history["replicate"] == replicate]
@@ -50,20 +51,23 @@ def draw_history(ax: Axes, history: np.ndarray, measure: str) -> None:
 
 
 def reliability(bins: list[calibration.Reliability]) -> Figure:
-    """Draw accuracy by confidence, a thin line for each replicate, over how many images have which confidence."""
+    """Draw accuracy by confidence, a thin line for each replicate, over how many images have which confidence.
+
+    Bins of fewer than LEAST_IMAGES are left out of a line.
+    """
     figure = look.empty(height=5.5, width=6)
     ax, images = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
     ax.plot([0, 1], [0, 1], ":", color=look.GUIDE, label="calibrated: as often right as it says")
     for number, each in enumerate(bins):
-        filled = each.images > 0
+        enough = each.images >= LEAST_IMAGES
         label = "network" if number == 0 else None
-        ax.plot(each.confidence[filled], each.accuracy[filled], ".-", color=look.FIRST, linewidth=0.8, label=label)
+        ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=look.FIRST, linewidth=0.8, label=label)
     ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy, share of images")
     ax.legend(loc="upper left")
     shares = np.mean([each.images / each.images.sum() for each in bins], axis=0)
     width = 1 / len(shares)
     images.bar(np.arange(len(shares)) * width, shares, width, align="edge", color=look.FIRST, edgecolor="white")
-    images.set(xlabel="confidence: the largest probability", ylabel="share of images")
+    images.set(xlabel="confidence: the largest probability", ylabel="images in\nthe bin, share")
     return figure
 
 
@@ -71,12 +75,13 @@ def coverage(accuracies: list[np.ndarray]) -> Figure:
     """Draw the accuracy on the most certain images by their share, a thin line for each replicate."""
     figure = look.empty(height=3.5)
     ax = figure.subplots()
-    for accuracy in accuracies:
+    for number, accuracy in enumerate(accuracies):
         count = len(accuracy)
         least = min(int(np.ceil(LEAST_COVERAGE * count)), count)
         shown = np.unique(np.linspace(least, count, POINTS).astype(int))
-        ax.plot(shown / count, accuracy[shown - 1], color=look.FIRST, linewidth=0.8, marker="." * (count < POINTS))
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+        marker, label = "." * (count < POINTS), "network" if number == 0 else None
+        ax.plot(shown / count, accuracy[shown - 1], color=look.FIRST, linewidth=0.8, marker=marker, label=label)
+    ax.legend(loc="lower left")
     ax.set(
         xlim=(0, 1.01),
         xlabel="coverage: share of the images, the most certain first",

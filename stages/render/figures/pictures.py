@@ -31,8 +31,8 @@ def training_image(image: np.ndarray, name: str) -> Figure:
 
 def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw images in rows of five, the class name under each."""
-    figure = look.empty(height=1.75 * ceil(len(images) / 5))
-    for ax, image, label in zip(look.grid(figure, len(images), columns=5), images, labels, strict=True):
+    figure, axes = look.gallery(len(images), columns=5, below=0.25)
+    for ax, image, label in zip(axes, images, labels, strict=True):
         draw_picture(ax, image)
         ax.set_xlabel(look.cut(classes[label], look.PICTURE_NAME), fontsize=9)
     return figure
@@ -41,20 +41,19 @@ def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> 
 def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the mean image of each class over its name."""
     columns, size = (5, 9) if len(classes) <= LARGE_PICTURES else (10, 7)
-    rows = ceil(len(classes) / columns)
-    figure = look.empty(height=(look.WIDTH / columns + 0.15) * rows)
-    for ax, image, name in zip(look.grid(figure, len(classes), columns), images, classes, strict=True):
+    figure, axes = look.gallery(len(classes), columns, below=0.25)
+    for ax, image, name in zip(axes, images, classes, strict=True):
         draw_picture(ax, image)
         ax.set_xlabel(look.cut(name, look.PICTURE_NAME), fontsize=size)
     return figure
 
 
 def predicted(
-    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Sequence[int]
+    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: np.ndarray
 ) -> Figure:
     """Draw images in rows of five, the number of each above it and the prediction below."""
-    figure = look.empty(height=2.25 * ceil(len(images) / 5))
-    for index, ax in enumerate(look.grid(figure, len(images), columns=5)):
+    figure, axes = look.gallery(len(images), columns=5, below=0.45, above=0.25)
+    for index, ax in enumerate(axes):
         draw_picture(ax, images[index])
         draw_prediction(ax, probabilities[index], labels[index], classes)
         draw_number(ax, numbers[index])
@@ -62,14 +61,14 @@ def predicted(
 
 
 def voted(
-    images: np.ndarray, votes: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Sequence[int]
+    images: np.ndarray, votes: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: np.ndarray
 ) -> Figure:
     """Draw images in rows of five, the number of each above it, below it how many networks name which class.
 
     votes: integer (n, classes). The two classes named most often are written out, and the true one in brackets.
     """
-    figure = look.empty(height=2.4 * ceil(len(images) / 5))
-    for index, ax in enumerate(look.grid(figure, len(images), columns=5)):
+    figure, axes = look.gallery(len(images), columns=5, below=0.6, above=0.25)
+    for index, ax in enumerate(axes):
         draw_picture(ax, images[index])
         first, second = np.argsort(-votes[index], kind="stable")[:2]
         others = votes[index].sum() - votes[index, [first, second]].sum()
@@ -95,12 +94,12 @@ def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndar
     """Draw images with predictions and probabilities in rows of three; names of bars stand below each column."""
     rows = ceil(len(images) / 3)
     figure = look.empty(height=1.75 * rows + 1)
-    axes = list(look.grid(figure, 2 * len(images), columns=6))
+    axes = list(look.grid(figure, 2 * len(images), columns=6, ratios=[5, 6] * 3))
     for index, (picture, bars) in enumerate(zip(axes[::2], axes[1::2], strict=True)):
         draw_picture(picture, images[index])
         draw_prediction(picture, probabilities[index], labels[index], classes, size=8)
         draw_probabilities(bars, probabilities[index], labels[index])
-        bars.tick_params(axis="y", labelsize=8)
+        bars.tick_params(axis="y", labelsize=8, labelleft=index % 3 == 0)
         bars.set_ylabel("probability" if index % 3 == 0 else "", fontsize=8)
         if index + 3 < len(images):
             bars.set_xticks([])
@@ -111,7 +110,7 @@ def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndar
 
 def draw_picture(ax: Axes, image: np.ndarray) -> None:
     """Draw one image, the higher a pixel the darker."""
-    ax.imshow(image, cmap="binary", vmin=0, vmax=1)
+    ax.imshow(image, cmap="binary", vmin=0, vmax=1, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
 
@@ -123,7 +122,7 @@ def draw_number(ax: Axes, number: int) -> None:
 
 def draw_prediction(ax: Axes, probabilities: np.ndarray, label: int, classes: Sequence[str], size: float = 9) -> None:
     """Write `<predicted> NN% (<true>)` below, blue when right and red when wrong."""
-    named = probabilities.argmax()
+    named = int(probabilities.argmax())
     names = [look.cut(classes[index], look.PICTURE_NAME) for index in (named, label)]
     ax.set_xlabel(f"{names[0]} {look.percent(probabilities[named])}\n({names[1]})", fontsize=size)
     ax.xaxis.label.set_color(look.RIGHT if named == label else look.WRONG)

@@ -18,6 +18,14 @@ def test_accuracy_and_loss_worked_by_hand():
     assert scores.cross_entropy(PROBABILITIES, LABELS) == pytest.approx(expected, abs=1e-7)
 
 
+def test_right_and_losses_are_those_of_each_image():
+    assert scores.right(PROBABILITIES, LABELS).tolist() == [True, True, False, True]
+    assert scores.right(np.array([[0.5, 0.5]]), np.array([1])).tolist() == [False]
+    losses = scores.losses(PROBABILITIES, LABELS)
+    assert losses.dtype == np.float64
+    assert losses == pytest.approx([-math.log(each) for each in (0.7, 0.8, 0.3, 0.4)], abs=1e-7)
+
+
 def test_the_loss_of_a_label_given_no_probability_is_finite():
     assert scores.cross_entropy(np.array([[1, 0]], np.float32), np.array([1])) == pytest.approx(-math.log(1e-7))
 

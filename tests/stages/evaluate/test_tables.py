@@ -31,7 +31,9 @@ def test_a_row_is_a_bin_with_images():
     assert [row[1] for row in rows] == pytest.approx([0.8, 0.9, 0.6, 0.7, 1], abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://example.org")'])
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", *(f"{sign}1" for sign in "\uff1d\uff0b\uff0d\uff20"), "'=1"]
+)
 def test_no_class_name_is_a_formula_to_a_spreadsheet(name, tmp_path):
     """Read back by another reader, no cell begins with a sign that a spreadsheet takes for a formula."""
     path = Path(tmp_path / "pairs.csv")
@@ -41,3 +43,9 @@ def test_no_class_name_is_a_formula_to_a_spreadsheet(name, tmp_path):
         cells = {cell for row in csv.reader(file) for cell in row}
 
     assert cells == {"actual", "predicted", f"'{name}", "T-shirt/top"}
+
+
+def test_names_that_differ_stay_different():
+    names = ["=1", "'=1", "''=1", "1"]
+
+    assert len({tables.inert(name) for name in names}) == len(names)

@@ -3,6 +3,7 @@ of Markdown that is not ours.
 """
 
 import json
+from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from stages.datasets import Generated
 from stages.evaluate import scores
 from stages.params import Render
 from stages.render.document import Table
-from stages.render.results import PACKAGES, Results
+from stages.render.results import Results
 
 SETTINGS = {
     "dataset.name": "small",
@@ -25,6 +26,7 @@ SETTINGS = {
     "train.learning_rate": 0.001,
     "train.early_stopping_patience": 0,
 }
+VERSIONS = {"keras": "3.2.1", "tensorflow": "2.1.0"}
 HISTORY = np.array(
     [(0, 0, 1.0986, 0.3), (0, 1, 0.25, 0.9)],
     [(name, float) for name in ("replicate", "epoch", "train_loss", "train_accuracy")],
@@ -69,9 +71,8 @@ def results():
             probabilities=probabilities,
             single=(0, probabilities[:, 0]),
             history=HISTORY,
-            training={"epochs": 1, "parameters": 101770, "untrained_loss": 2.3189},
+            training={"epochs": 1, "parameters": 101770, "untrained_loss": 2.3189, "versions": VERSIONS},
             metrics=scores.summarize(classes, {"train": split, "test": split}),
-            versions=dict.fromkeys(PACKAGES, "1.2.3"),
         )
         return made._replace(**changes)
 
@@ -119,7 +120,8 @@ def read():
         page, heading = Page(tokens, {}, {}), ""
         for before, token in pairwise(tokens):
             if token.type == "inline":
-                shown = "".join(child.content for child in token.children if child.type == "text")
+                # A space of no width, which escape puts where a host would make a link, is not seen.
+                shown = "".join(child.content for child in token.children if child.type == "text").replace("\u200b", "")
                 if before.type == "heading_open":
                     heading = shown
                 elif before.type in ("th_open", "td_open"):
@@ -133,6 +135,78 @@ def read():
         return page
 
     return read
+
+
+class HtmlPage(HTMLParser):
+    """The elements of a page, each a tag, its attributes and its text, and what a reader sees: `rows` are those of all
+    tables, `sections` the tables, rows of cells, and the paragraphs under each heading.
+    """
+
+    VOID = ("meta", "img", "input")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
+        self.open: list[list[str]] = []
+        self.rows: list[list[list[str]]] = []
+        self.sections: list[tuple[list[str], list[list[list[list[str]]]], list[list[str]]]] = []
+        self.declarations: list[str] = []
+        self.feed(text)
+        assert not self.open, "each element is closed"
+
+    def handle_decl(self, decl):
+        self.declarations.append(decl)
+
+    def handle_starttag(self, tag, attributes):
+        text: list[str] = []
+        self.elements.append((tag, dict(attributes), text))
+        if tag not in self.VOID:
+            self.open.append(text)
+        if tag in ("h1", "h2", "h3"):
+            self.sections.append((text, [], []))
+        if tag == "table":
+            self.sections[-1][1].append([])
+        if tag == "tr":
+            self.rows.append([])
+            self.sections[-1][1][-1].append(self.rows[-1])
+        if tag == "p" and self.sections:
+            self.sections[-1][2].append(text)
+        if tag in ("td", "th"):
+            self.rows[-1].append(text)
+
+    def handle_endtag(self, tag):
+        self.open.pop()
+
+    def handle_data(self, data):
+        for text in self.open:
+            text.append(data)
+
+    def texts(self, tag: str) -> list[str]:
+        return ["".join(text) for name, _, text in self.elements if name == tag]
+
+    def attributes(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes, _ in self.elements if name in attributes]
+
+
+@pytest.fixture(scope="session")
+def parse():
+    """What reads HTML by Python's own parser."""
+    return HtmlPage
+
+
+@pytest.fixture
+def read_html():
+    """A function that reads HTML as `read` reads Markdown."""
+
+    def read_html(text: str) -> Page:
+        page = Page([], {}, {})
+        for heading, tables, texts in HtmlPage(text).sections:
+            title = "".join(heading)
+            page.tables[title] = [[["".join(cell) for cell in row] for row in table] for table in tables]
+            page.texts[title] = ["".join(paragraph) for paragraph in texts]
+        return page
+
+    return read_html
 
 
 # The files that `render` reads, for `write_inputs`.
@@ -155,6 +229,7 @@ train:
   augmentation_flip: false
   seed: 0
   replicates: 2
+  threads: 1
 evaluate: {batch_size: 1000, single_image: 1}
 render: {training_image: 3, examples: [0, 2], mistakes: 2, dpi: 50}
 """
@@ -189,7 +264,8 @@ def write_inputs():
         arrays.write(data / "predictions/single_image.npy", probabilities[:, 1])
         atomic.write_json(data / "normalized/classes.json", classes)
         atomic.write_text(reports / "history.csv", HISTORY_CSV)
-        atomic.write_json(reports / "training.json", {"epochs": 1, "parameters": 101770, "untrained_loss": 1.05})
+        training = {"epochs": 1, "parameters": 101770, "untrained_loss": 1.05, "versions": VERSIONS}
+        atomic.write_json(reports / "training.json", training)
         split = probabilities, test.labels
         atomic.write_json(reports / "metrics.json", scores.summarize(classes, {"train": split, "test": split}))
         names = json.dumps(classes, ensure_ascii=False)

@@ -198,7 +198,7 @@ def test_a_cell_off_the_diagonal_opens_all_its_images(report):
     assert link(report, *MOST).text == str(len(expected))
 
     link(report, *MOST).click()
-    wait(report, lambda: status(report) == f"{len(expected)} of {len(expected)} images")
+    wait(report, lambda: status(report) == f"{len(expected)} of {len(expected)} images of this cell")
 
     assert listed(report) == expected
     assert link(report, *MOST).get_attribute("aria-current") == "true"
@@ -210,7 +210,7 @@ def test_a_cell_on_the_diagonal_opens_its_twenty_least_certain_images(report):
     assert right > 20
 
     link(report, BAG, BAG).click()
-    wait(report, lambda: status(report) == f"20 of {right} images")
+    wait(report, lambda: status(report) == f"20 of {right} images of this cell")
 
     assert listed(report) == expected
 
@@ -270,7 +270,7 @@ def test_filters_narrow_the_list_to_the_images_they_name(report):
     enter(report, "from", "")
     enter(report, "to", str(middle))
     wait(report, lambda: listed(report) == [i for i in wrong if CONFIDENCE[i] <= middle])
-    assert status(report) == f"{len(listed(report))} of {len(everything)} images"
+    assert status(report) == f"{len(listed(report))} of {len(everything)} images listed here (400 tested)"
 
     report.find_element(By.LINK_TEXT, "Show all").click()
     wait(report, lambda: listed(report) == everything)

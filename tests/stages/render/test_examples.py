@@ -55,7 +55,7 @@ def test_counts_of_disputes_and_agreed_mistakes_are_told(results, render):
     texts = [block for block in examples.section(results(BOTH, LABELS), render()).blocks if isinstance(block, str)]
 
     (text,) = [text for text in texts if "disagree" in text]
-    assert text.startswith("On 3 of 6 test images the 2 networks disagree, so that a seed decides. On 2 all of them")
+    assert text.startswith("On 3 of 6 test images the 2 networks disagree, so that a seed decides. On 2 others they")
 
 
 def test_each_example_is_drawn_once_in_the_order_asked_for(some, render):

@@ -6,8 +6,10 @@ from PIL import Image
 
 from stages.arrays import Split
 from stages.render import explorer
+from stages.render.document import Explorer, Illustration
 from stages.render.results import Results
 
+FIGURE = Illustration("matrix.png", "what is seen", "how to read it", lambda: None)
 NAMES = ["Coat", "Shirt", "Bag"]
 
 
@@ -18,6 +20,10 @@ def results(probabilities: np.ndarray, labels: np.ndarray, images: np.ndarray | 
     classes = [*NAMES, *(f"class {index}" for index in range(3, probabilities.shape[2]))][: probabilities.shape[2]]
     nothing = Results._make([None] * len(Results._fields))
     return nothing._replace(classes=classes, test=Split(images, labels), probabilities=probabilities)
+
+
+def made_of(made: Results) -> Explorer:
+    return explorer.explorer(made, FIGURE)
 
 
 def drawn(count: int, classes: int, replicates: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -50,11 +56,11 @@ def test_the_most_telling_image_of_every_cell_comes_before_the_second_of_any():
 
 def test_where_the_pictures_need_too_much_room_each_cell_keeps_its_first_and_the_text_says_how_many_are_left_out():
     probabilities, labels = drawn(400, 3)
-    whole = explorer.explorer(results(probabilities, labels))
+    whole = made_of(results(probabilities, labels))
     size = (400, 300)
     large = np.zeros((len(labels), *size), np.float32)
 
-    cut = explorer.explorer(results(probabilities, labels, large))
+    cut = made_of(results(probabilities, labels, large))
 
     room = explorer.MOST_PIXELS // (size[0] * size[1])
     assert [len(cut.data["images"]), 9 < room < 20] == [room, True]
@@ -65,11 +71,21 @@ def test_where_the_pictures_need_too_much_room_each_cell_keeps_its_first_and_the
     assert "left out" not in whole.text
 
 
+def test_of_pictures_that_can_not_be_packed_there_are_as_many_as_the_page_has_room_for():
+    probabilities, labels = drawn(2400, 3)
+    noise = np.random.default_rng(0).random((2400, 28, 28), np.float32)
+
+    made = made_of(results(probabilities, labels, noise))
+
+    assert 0.9 * explorer.MOST_BYTES < explorer.size(made) <= explorer.MOST_BYTES
+    assert made.text.endswith("images are left out, the last of each cell.")
+
+
 def test_an_image_larger_than_all_the_room_is_shown_alone():
     probabilities, labels = drawn(3, 3)
     huge = np.zeros((3, 1000, 1501), np.float32)
 
-    assert len(explorer.explorer(results(probabilities, labels, huge)).data["images"]) == 1
+    assert len(made_of(results(probabilities, labels, huge)).data["images"]) == 1
 
 
 def test_of_each_image_its_index_classes_and_probabilities_are_told_and_how_many_networks_agree():
@@ -81,13 +97,14 @@ def test_of_each_image_its_index_classes_and_probabilities_are_told_and_how_many
         ]
     )
 
-    made = explorer.explorer(results(probabilities, np.uint8([2, 0])))
+    made = made_of(results(probabilities, np.uint8([2, 0])))
 
     assert made.data == {
         "classes": NAMES,
         "replicates": 3,
         "size": [3, 2],
         "columns": 2,
+        "tested": 2,
         "images": [
             {"index": 1, "true": 0, "agree": 2, "classes": [0, 1, 2], "probabilities": [1.0, 0.0, 0.0]},
             {"index": 0, "true": 2, "agree": 2, "classes": [1, 0, 2], "probabilities": [0.5, 0.25, 0.25]},
@@ -95,13 +112,13 @@ def test_of_each_image_its_index_classes_and_probabilities_are_told_and_how_many
     }
     assert made.counts == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
     assert "here of replicate 0 of 3" in made.text
-    assert "replicate" not in explorer.explorer(results(probabilities[:1], np.uint8([2, 0]))).text
+    assert "replicate" not in made_of(results(probabilities[:1], np.uint8([2, 0]))).text
 
 
 def test_of_many_classes_the_likeliest_are_told_and_the_true_one():
     probabilities = np.float32(np.arange(200, 0, -1) / 20100)[np.newaxis, np.newaxis]
 
-    (image,) = explorer.explorer(results(probabilities, np.uint8([150]))).data["images"]
+    (image,) = made_of(results(probabilities, np.uint8([150]))).data["images"]
 
     assert image["classes"] == [*range(10), 150]
     assert image["probabilities"][-1] == pytest.approx(50 / 20100, abs=5e-5)
@@ -112,10 +129,10 @@ def test_of_many_classes_the_matrix_has_those_with_most_mistakes():
     counts[3, 50] = counts[7, 3] = 4
     counts[50, 59] = 1
 
-    assert explorer.most_confused(counts, 3) == [3, 7, 50]
-    assert explorer.most_confused(counts, 60) == list(range(60))
+    assert explorer.most_mistaken(counts, 3) == [3, 7, 50]
+    assert explorer.most_mistaken(counts, 60) == list(range(60))
 
-    many = explorer.explorer(results(*drawn(300, 60)))
+    many = made_of(results(*drawn(300, 60)))
     assert len(many.shown) == explorer.MOST_CLASSES
     assert "The matrix has the 40 of 60 classes with most mistakes; the filters have all." in many.text
 
@@ -138,6 +155,6 @@ def test_the_pictures_lie_side_by_side_in_the_order_of_the_data_dark_where_a_pix
 
 
 def test_equal_arrays_give_equal_bytes():
-    first, second = (explorer.explorer(results(*drawn(50, 3, replicates=2))) for _ in range(2))
+    first, second = (made_of(results(*drawn(50, 3, replicates=2))) for _ in range(2))
 
     assert first == second

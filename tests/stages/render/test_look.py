@@ -69,6 +69,22 @@ def test_a_name_with_letters_that_the_font_lacks_goes_by_its_number():
             look.png(lambda name=name: pictures.training_image(IMAGE, name), 50)
 
 
+@pytest.mark.parametrize("scale", [look.RIGHT_SCALE, look.WRONG_SCALE])
+def test_what_is_written_on_a_colour_stands_out(scale):
+    """By at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+    colours = matplotlib.colormaps[scale](np.linspace(0, 1, 50))[:, :3]
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    luminances = linear @ [0.2126, 0.7152, 0.0722]
+
+    inks = [look.ink(colour) for colour in colours]
+
+    contrasts = [
+        (luminance + 0.05) / 0.05 if ink == "black" else 1.05 / (luminance + 0.05)
+        for ink, luminance in zip(inks, luminances, strict=True)
+    ]
+    assert min(contrasts) >= 4.5 and {"black", "white"} == set(inks)
+
+
 def test_a_wide_name_is_cut_to_its_room():
     assert look.cut("Ankle boot", look.TICK_NAME) == "Ankle boot"
     narrow, wide = look.cut("l" * 64, 5), look.cut("W" * 64, 5)

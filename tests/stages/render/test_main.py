@@ -62,7 +62,8 @@ def test_the_figures_are_drawn_once_and_both_reports_show_each_of_them(work, cap
     links = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     assert sorted(links) == sorted(f"figures/{name}" for name in figures)
     embedded = re.findall(r'<img src="data:image/png;base64,([^"]+)" width', page)
-    assert sorted(map(base64.b64decode, embedded)) == sorted(figures.values())
+    opened = figures["confusion_counts.png"]  # the page has the matrix itself
+    assert sorted(map(base64.b64decode, embedded)) == sorted(data for data in figures.values() if data != opened)
     for data in figures.values():
         Image.open(io.BytesIO(data)).verify()
     for form in (text, page):
@@ -73,6 +74,16 @@ def test_the_figures_are_drawn_once_and_both_reports_show_each_of_them(work, cap
     accuracy = f"{metrics['test']['accuracy']:.4f}"
     assert accuracy in text and accuracy in page
     assert capsys.readouterr().out == f"{len(figures)} figures; test accuracy {accuracy}\n"
+
+
+def test_a_page_that_opens_slowly_is_said_to(work, capsys, monkeypatch):
+    monkeypatch.setattr("stages.render.__main__.MOST_BYTES", 100_000)
+
+    main(*map(Path, INPUTS + OUTPUTS))
+
+    size = Path("reports/report.html").stat().st_size / 1e6
+    expected = f"report.html has {size:.1f} MB and opens slowly: lower render.dpi or render.mistakes\n"
+    assert capsys.readouterr().out.startswith(expected)
 
 
 def test_the_links_lead_to_the_figures_wherever_both_are_written(work):

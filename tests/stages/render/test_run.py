@@ -20,13 +20,19 @@ def with_accuracies(made, *, train, low, high):
     return made._replace(metrics=made.metrics | {"test": test, "train": {"accuracy": train, "loss": 1}})
 
 
-@pytest.mark.parametrize(("train", "beginning"), [(0.91, "It overfits: "), (0.88, "No sign that it overfits: ")])
+@pytest.mark.parametrize(
+    ("train", "beginning"),
+    [(0.91, "By the gap it overfits: "), (0.88, "By the gap there is no sign that it overfits: ")],
+)
 def test_it_overfits_where_training_images_fare_better_than_chance_explains(some, train, beginning):
     text = run.overfitting(with_accuracies(some(), train=train, low=0.87, high=0.89))
 
     assert text.startswith(f"{beginning}the training accuracy, {train:.4f}, is ")
     assert "the 95 % interval of the test accuracy, 0.8700 to 0.8900," in text
-    assert text.endswith("no images were held out of training: train.validation_fraction does so.")
+    assert text.endswith(
+        "is another question: it can't be told, since no images were held out of training; set "
+        "train.validation_fraction to hold some out."
+    )
 
 
 def test_a_validation_loss_that_has_risen_tells_that_training_went_on_for_too_long(some):
@@ -34,8 +40,8 @@ def test_a_validation_loss_that_has_risen_tells_that_training_went_on_for_too_lo
     made = some(history=history([2, 1, 1.2, 1.1], [2, 1.5, 1, 1.05]))
 
     expected = (
-        "The validation loss was lowest after epoch 1 and 2 and ended 7.5% above that: more than 5%, so the last "
-        "epochs did harm"
+        "another question: the validation loss was lowest after epoch 1 and 2 and ended 7.5% above that: more than 5%, "
+        "so the last epochs did harm"
     )
     assert run.overfitting(made).endswith(f"{expected}.")
     stopped = made._replace(settings=made.settings | {"train.early_stopping_patience": 2})
@@ -64,6 +70,12 @@ def test_the_digests_are_those_of_the_files(some, written_tables, tmp_path):
     ]
     for file, _, digest in digests.rows:
         assert digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
+
+
+def test_the_packages_are_those_that_trained_the_networks(some, render):
+    assert (
+        "Packages that trained the networks: keras 3.2.1 and tensorflow 2.1.0." in run.section(some(), render()).blocks
+    )
 
 
 def test_settings_and_sizes_are_told(some, written_tables):

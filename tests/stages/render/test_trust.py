@@ -26,9 +26,9 @@ def test_accuracy_by_coverage_is_a_mean_over_the_replicates(results, written_tab
     _, coverage = written_tables(trust.section, results(probabilities, [0] * 10))
 
     assert coverage.rows == [
-        ["100%", f"{(9 / 10 + 7 / 10) / 2:.4f}"],
-        ["95%", f"{(9 / 10 + 7 / 10) / 2:.4f}"],
-        ["90%", f"{(1 + 7 / 9) / 2:.4f}"],
-        ["80%", f"{(1 + 7 / 8) / 2:.4f}"],
-        ["50%", "1.0000"],
+        ["1.00", f"{(9 / 10 + 7 / 10) / 2:.4f}"],
+        ["0.95", f"{(9 / 10 + 7 / 10) / 2:.4f}"],
+        ["0.90", f"{(1 + 7 / 9) / 2:.4f}"],
+        ["0.80", f"{(1 + 7 / 8) / 2:.4f}"],
+        ["0.50", "1.0000"],
     ]

@@ -11,7 +11,7 @@ def test_the_published_number_stands_beside_ours_with_its_distance(some, render)
     assert verdict.line(made).endswith("0.0053; published for this recipe (R1): 0.8848.")
     assert verdict.section(made, render()).blocks[-1] == (
         "The tutorial published 0.8848 for these settings (R1), from one network: 0.0053 above the accuracy here, "
-        "which is 1.0 standard deviations of the replicates."
+        "1.0 times the standard deviation over the replicates."
     )
     test["accuracy"] = 0.89
     assert "0.0052 below the accuracy here" in verdict.section(made, render()).blocks[-1]

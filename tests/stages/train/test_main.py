@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stages import arrays, atomic, models
+from stages.runtime import keras, tf
 from stages.train import trainer
 
 OUTPUTS = ("data/model", "reports/history.csv", "reports/training.json")
@@ -38,6 +39,7 @@ def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stag
     untrained = [float(row["train_loss"]) for row in rows if row["epoch"] == "0"]
     summary = json.loads(Path("reports/training.json").read_text(encoding="utf-8"))
     assert summary == {
+        "versions": {"keras": keras.__version__, "numpy": np.__version__, "tensorflow": tf.__version__},
         "epochs": 3,
         "parameters": 28 * 28 * 4 + 4 + 4 * 3 + 3,
         "untrained_loss": pytest.approx(sum(untrained) / 2, abs=1e-4),
@@ -52,7 +54,10 @@ def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stag
         assert len(line) <= 80
 
 
-def test_two_processes_write_the_same_bytes_on_one_core_as_on_all(command_line, run_stage):
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_two_processes_write_the_same_bytes_on_one_core_as_on_all(command_line, run_stage, assign, threads):
+    assign("params.yaml", "train.threads", threads)
+    assign("params.yaml", "train.hidden_units", "128")  # enough for XLA to share a product among threads
     first = run_stage(*command_line)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})  # which a process passes on to those it starts

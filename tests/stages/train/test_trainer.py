@@ -26,6 +26,7 @@ SETTINGS = {
     "augmentation_flip": False,
     "seed": 7,
     "replicates": 1,
+    "threads": 1,
 }
 
 
@@ -237,6 +238,19 @@ def test_results_do_not_depend_on_how_many_replicates_are_trained_at_once(split,
         assert run.history == other.history
         for one, another in zip(weights(run), weights(other), strict=True):
             np.testing.assert_array_equal(one, another)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 3), (2, 2), (3, 1), (9, 1)])
+def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, monkeypatch, threads, expected):
+    monkeypatch.setattr(trainer, "cores", lambda: 5)
+    built = []
+    monkeypatch.setattr(
+        loop, "Loop", lambda *args, compiled=loop.Loop, **options: built.append(1) or compiled(*args, **options)
+    )
+
+    trainer.fit(split, CLASSES, settings(replicates=3, threads=threads))
+
+    assert len(built) == expected
 
 
 def test_the_schema_and_the_networks_name_the_same():

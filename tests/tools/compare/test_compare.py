@@ -1,5 +1,7 @@
 """The tool by its command line, on a small project under real git and DVC."""
 
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -12,7 +14,7 @@ import pytest
 import yaml
 
 from stages import command
-from tools.compare import sides
+from tools.compare import lock, sides
 from tools.compare.__main__ import main
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +27,12 @@ STAGES = {
         "deps": ["data/raw"],
         "outs": ["data/normalized/test", "data/normalized/classes.json"],
     },
-    "train": {"cmd": "true", "deps": ["stages/code.py"], "params": ["train"], "outs": ["data/model"]},
+    "train": {
+        "cmd": "true",
+        "deps": ["stages/code.py"],
+        "params": ["train"],
+        "outs": ["data/model", {"reports/training.json": {"cache": False}}],
+    },
     "evaluate": {
         "cmd": "true",
         "deps": ["data/normalized/test", "data/normalized/classes.json", "data/model"],
@@ -96,6 +103,7 @@ class Project:
         metrics = {"test": scores, "classes": {name: {"recall": accuracy} for name in CLASSES}}
         train = {"epochs": epochs, "replicates": len(probabilities)}
         self.write("params.yaml", json.dumps({"train": train}).encode())
+        self.write("reports/training.json", json.dumps({"versions": {"keras": f"3.{epochs}"}}).encode())
         self.write("reports/metrics.json", json.dumps(metrics).encode())
         self.write("data/normalized/classes.json", json.dumps(CLASSES).encode())
         self.write_array("data/normalized/test/images.npy", np.zeros((300, 2, 2), np.float32))
@@ -163,7 +171,7 @@ def test_base_is_head_and_new_the_workspace_as_in_dvc_metrics_diff(compare, proj
     assert "base: HEAD (" in printed and "new: workspace, 3 replicates" in printed
     assert "No evidence of a change in accuracy: +0.00 points" in printed
     assert "The predictions of both sides are the same" in printed
-    assert "params, code and data that differ: none" in printed
+    assert "params, code, data and packages that differ: none" in printed
     assert max(map(len, printed.splitlines())) <= 80
 
 
@@ -177,6 +185,7 @@ def test_revisions_and_experiments_are_compared_from_a_subfolder(compare, projec
     assert found["accuracy"]["new"] == pytest.approx(0.5, abs=0.05)
     assert found["accuracy"]["verdict"] == "worse"
     assert found["params"] == {"train.epochs": {"base": 1, "new": 3}}
+    assert found["packages"] == {"keras": {"base": "3.1", "new": "3.3"}}
     assert found["replicates"] == {"base": 3, "new": 3}
     assert set(found["recalls"]) == set(CLASSES)
 
@@ -252,7 +261,7 @@ def test_predictions_that_are_nowhere_are_an_error_that_names_the_command_which_
     code, _, error = compare(project.folder, name, "after")
     metrics_code, _, _ = compare(project.folder, name, "after", "--metrics-only")
 
-    assert code == 1
+    assert code == 3
     what = "neither in the workspace nor in DVC's cache nor in its remote"
     assert error.startswith(f"error: {name}: data/predictions/probabilities.npy: {what}")
     assert f"; fix: {command}, or " in error
@@ -269,7 +278,7 @@ def test_metrics_alone_give_no_verdict(compare, made):
 
     assert code == 0 and failing == 2
     assert "Accuracy +2" in printed and "chance or not is unknown" in printed and "no evidence" not in printed
-    assert "spread over the replicates by 1.00 (base) and 1.00 points (new)" in printed
+    assert "spread over the replicates by 1.00 points (base) and 1.00 points (new)" in " ".join(printed.split())
     assert error.startswith("error: python -m tools.compare: --fail-on needs a verdict")
 
 
@@ -283,13 +292,170 @@ def test_a_workspace_edited_since_its_run_is_told_of(compare, project):
     assert "predictions are older than its params.yaml (train), stages/code.py: dvc repro." in " ".join(printed.split())
 
 
+def test_what_was_edited_since_its_run_gets_no_verdict(compare, project):
+    project.write("params.yaml", json.dumps({"train": {"epochs": 9, "replicates": 3}}).encode())
+    changed = yaml.safe_load((project.folder / "dvc.yaml").read_text(encoding="utf-8"))
+    changed["stages"]["evaluate"]["cmd"] = "false"
+    project.write("dvc.yaml", yaml.safe_dump(changed).encode())
+
+    code, printed, error = compare(project.folder, "before", "--fail-on", "worse")
+
+    assert (code, printed) == (2, "")
+    names = "dvc.yaml (cmd of evaluate), params.yaml (train)"
+    what = f"The workspace's predictions are older than its {names}: dvc repro."
+    assert error == f"error: --fail-on: no verdict on what is edited: {what}; fix: dvc repro"
+
+
+def test_data_that_are_not_checked_out_make_nothing_older(compare, project):
+    """As in a clone that has fetched no more than it needs; code that is gone is told of."""
+    shutil.rmtree(project.folder / "data")
+    _, without_data, _ = compare(project.folder)
+    (project.folder / "stages/code.py").unlink()
+    _, without_code, _ = compare(project.folder)
+
+    assert "older" not in without_data
+    assert "older than its stages/code.py: dvc repro." in " ".join(without_code.split())
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("dvc.yaml", "error: dvc.yaml: not YAML; fix: mend it"),
+        ("params.yaml", "error: params.yaml: not YAML; fix: mend it"),
+        (".dvc/config", "error: .dvc/config: config file error: "),
+    ],
+)
+def test_a_file_with_an_unfinished_merge_is_named(compare, project, path, error):
+    project.write(path, b"<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n")
+
+    ended, printed, last = compare(project.folder)
+
+    assert (ended, printed) == (2, "")
+    assert last.startswith(error)
+
+
+def test_a_workspace_without_a_pipeline_is_refused(compare, project):
+    (project.folder / "dvc.yaml").unlink()
+
+    code, _, error = compare(project.folder)
+
+    assert code == 2 and error.startswith("error: workspace: dvc.yaml: no such file there; fix: ")
+
+
+def test_a_damaged_cache_decides_nothing(compare, project):
+    """Bytes changed, though the file is still an array of the shape; the fix is followed, too."""
+    digest = hashlib.md5((project.folder / "data/predictions/probabilities.npy").read_bytes()).hexdigest()
+    cached = project.folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    content = bytearray(cached.read_bytes())
+    content[-1] ^= 1
+    cached.chmod(0o644)
+    cached.write_bytes(content)
+    cached.chmod(0o444)
+
+    code, printed, error = compare(project.folder, "before", "after")
+
+    assert (code, printed) == (4, "")
+    assert error.startswith(f"error: after: data/predictions/probabilities.npy: damaged (expected MD5 {digest}, got ")
+    assert f"; fix: delete files/md5/{digest[:2]}/{digest[2:]} in DVC's cache, then dvc fetch --all-commits " in error
+    cached.unlink()
+    project.dvc("fetch", "--quiet", "--all-commits", "data/predictions")
+    assert compare(project.folder, "before", "after")[0] == 0
+
+
+def test_without_a_remote_no_fetch_is_advised(compare, project):
+    project.dvc("remote", "remove", "storage")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    shutil.rmtree(project.folder / "data/predictions")
+    commit = project.git("rev-parse", "before")[:7]
+
+    code, _, error = compare(project.folder, "before")
+    of_workspace, _, last = compare(project.folder, "workspace", "workspace")
+
+    assert code == of_workspace == 3
+    assert f"; fix: git worktree add --detach ../{commit} {commit} && (cd ../{commit} && dvc cache dir " in error
+    assert last.endswith("; fix: dvc repro")
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"test": null}', "\xff", None])
+@pytest.mark.parametrize("committed", [False, True])
+def test_damaged_metrics_are_named(compare, project, damage, committed):
+    """None: a folder in its place."""
+    path = project.folder / "reports/metrics.json"
+    path.unlink()
+    if damage is None:
+        path.mkdir()
+        (path / "file").touch()
+    else:
+        path.write_bytes(damage.encode("latin-1"))
+    if committed:
+        project.git("commit", "--quiet", "--all", "--message", "damaged")
+
+    code, printed, error = compare(project.folder, "before", "HEAD" if committed else "workspace", "--metrics-only")
+
+    assert (code, printed) == (4, "")
+    assert "reports/metrics.json: " in error and "; fix: git checkout -- reports/metrics.json, or dvc repro" in error
+
+
 def test_predictions_that_are_not_those_of_dvc_lock_are_refused(compare, project):
     project.write_array("data/predictions/probabilities.npy", predictions([0.9, 0.9], 9))
 
     code, printed, error = compare(project.folder)
 
     assert (code, printed) == (4, "")
-    assert error.startswith("error: data/predictions: not what dvc.lock tells of; fix: dvc repro, or dvc checkout")
+    assert error.startswith("error: data/predictions: not what dvc.lock tells of; fix: dvc checkout --force data/pred")
+
+
+@pytest.mark.parametrize(
+    ("path", "options"), [("reports/metrics.json", ["--metrics-only"]), ("reports/training.json", [])]
+)
+def test_metrics_that_are_not_those_of_dvc_lock_are_refused(compare, project, path, options):
+    project.write(path, b"{}")
+
+    code, printed, error = compare(project.folder, *options)
+
+    assert (code, printed) == (4, "")
+    assert error == f"error: {path}: not what dvc.lock tells of; fix: git checkout -- {path}, or dvc repro"
+
+
+@pytest.mark.parametrize(
+    ("read", "content"),
+    [
+        (sides.Side.metrics, "{"),
+        (sides.Side.metrics, "[]"),
+        (sides.Side.metrics, "{}"),
+        (sides.Side.metrics, ""),
+        (sides.Side.metrics, "\x89PNG\r\n"),
+        (sides.Side.metrics, '{"test": null, "classes": {}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": 1' + 400 * "0" + ', "loss": 1}, "classes": {}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": NaN, "loss": 1}, "classes": {}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": 1, "loss": "1"}, "classes": {}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": 1, "loss": 1}, "classes": {"Shirt": {}}}'),
+        (sides.Side.versions, "\xff"),
+        (sides.Side.versions, "[]"),
+        (sides.Side.versions, '{"versions": {"keras": 3}}'),
+        (sides.Side.classes, "{"),
+        (sides.Side.classes, "[]"),
+        (sides.Side.classes, '"Shirt"'),
+        (sides.Side.classes, "[1, 2, 3]"),
+    ],
+)
+def test_damaged_json_is_a_data_error(made, monkeypatch, read, content):
+    """Though it be what dvc.lock tells of."""
+    monkeypatch.chdir(made.folder)
+    monkeypatch.setattr(sides.DVCFileSystem, "read_bytes", lambda self, path: content.encode("latin-1"))
+    monkeypatch.setattr(sides.Side, "_digest", lambda self, path: hashlib.md5(content.encode("latin-1")).hexdigest())
+
+    with pytest.raises(command.DataError, match=r"^before: .*\.json: damaged \(expected "):
+        read(sides.Side("before"))
+
+
+def test_packages_are_not_told_of_where_a_run_did_not_record_them(compare, project):
+    project.write("reports/training.json", b"{}")
+    project.dvc("commit", "--quiet", "--force", "train")
+
+    code, printed, _ = compare(project.folder)
+
+    assert code == 0 and "packages" not in printed
 
 
 def test_a_new_test_set_under_old_predictions_is_refused(compare, project):
@@ -303,12 +469,24 @@ def test_a_new_test_set_under_old_predictions_is_refused(compare, project):
     assert error.startswith("error: workspace: dvc.lock: the predictions are for another test set than data/normalized")
 
 
+def test_what_takes_long_to_import_is_imported_under_the_failure_contract():
+    """An interrupt in that half second is a line of error like any other."""
+    program = "import sys, tools.compare.__main__; sys.exit(any(name in sys.modules for name in ('numpy', 'dvc')))"
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=60).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
         (["nowhere"], 2, "error: revision nowhere: unknown Git revision 'nowhere'; fix: name a branch"),
-        ([""], 2, "error: revision : unknown Git revision ''''; fix: name a branch"),
+        (["HEAD:dvc.lock"], 2, "error: revision HEAD:dvc.lock: not a commit; fix: name a branch"),
+        (["HEAD^{tree}"], 2, "error: revision HEAD^{tree}: not a commit; fix: name a branch"),
+        (["\udcff"], 2, "error: revision \\udcff: not a commit; fix: name a branch"),
+        ([""], 2, "error: python -m tools.compare: argument base: expected the name of a revision, got none; fix: "),
+        (["main", ""], 2, "error: python -m tools.compare: argument new: expected the name of a revision, got none"),
         (["--help-me"], 2, "error: python -m tools.compare: unrecognized arguments: --help-me; fix: "),
+        (["--tolerance", "0"], 2, "error: python -m tools.compare: --tolerance needs --fail-on; fix: "),
         (["--tolerance", "0.5"], 2, "error: python -m tools.compare: --tolerance needs --fail-on; fix: "),
         (["--tolerance", "nan", "--fail-on", "worse"], 2, "error: python -m tools.compare: argument --tolerance: "),
         (["--tolerance", "x", "--fail-on", "worse"], 2, "error: python -m tools.compare: argument --tolerance: exp"),
@@ -339,7 +517,7 @@ def test_a_revision_without_a_run_is_one_line_of_error(compare, project):
     assert error.startswith("error: HEAD: dvc.lock: no such file there; fix: ")
 
 
-@pytest.mark.parametrize("lock", ["", "stages: {}", "<<<<<<< HEAD\n", "- 1"])
+@pytest.mark.parametrize("lock", ["", "stages: {}", "- 1"])
 def test_a_damaged_record_is_one_line_of_error(compare, project, lock):
     project.write("dvc.lock", lock.encode())
 
@@ -368,6 +546,46 @@ def test_damaged_predictions_are_one_line_of_error(compare, project, path, array
     assert error.startswith("error: workspace: data/predictions")
 
 
+def saved(array, **kind):
+    file = io.BytesIO()
+    (np.savez if kind else np.save)(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\3\4xxxx",
+        saved(LABELS)[:40],
+        saved(LABELS)[:-1],
+        saved(LABELS) + b"x",
+        saved(LABELS, of="zip"),
+        saved(LABELS).replace(b"(300,), }          ", b"(1000000000000,), }"),
+        saved(LABELS).replace(b"(300,)", b"(3*99,"),
+        saved(np.array([None])),
+    ],
+)
+def test_a_damaged_array_is_a_data_error(made, monkeypatch, content):
+    """Whatever its header claims, and though it be what dvc.lock tells of."""
+    monkeypatch.chdir(made.folder)
+    monkeypatch.setattr(sides.DVCFileSystem, "read_bytes", lambda self, path: content)
+    monkeypatch.setattr(sides.Side, "_digest", lambda self, path: None)
+
+    with pytest.raises(
+        command.DataError, match=r"^before: data/normalized/test/labels.npy: damaged \(expected an array"
+    ):
+        sides.Side("before").labels()
+
+
+def test_a_label_without_a_class_is_a_data_error(made, monkeypatch):
+    monkeypatch.chdir(made.folder)
+    monkeypatch.setattr(sides.Side, "labels", lambda self: np.where(LABELS == 2, 255, LABELS))
+
+    with pytest.raises(command.DataError, match=r"a label without a class name \(expected 0 to 2, got 255\)"):
+        sides.read(sides.Side("before"), sides.Side("after"))
+
+
 def test_the_stages_and_paths_are_those_of_the_pipeline():
     """From evaluate up along dependencies, without validate, which only stamps."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -377,7 +595,8 @@ def test_the_stages_and_paths_are_those_of_the_pipeline():
         found.add(name := pending.pop())
         pending += [outs[dep] for dep in stages[name]["deps"] if dep in outs]
 
-    assert found - {"validate"} == set(sides.MADE_BY)
-    assert outs[sides.PREDICTIONS] == "evaluate" and sides.METRICS in str(stages["evaluate"]["metrics"])
-    assert outs[sides.TEST] == outs[sides.CLASSES] == "normalize"
-    assert {sides.TEST, sides.CLASSES} <= set(stages["evaluate"]["deps"])
+    assert found - {"validate"} == set(lock.MADE_BY)
+    assert lock.TRAINING in str(stages["train"])
+    assert outs[lock.PREDICTIONS] == "evaluate" and lock.METRICS in str(stages["evaluate"]["metrics"])
+    assert outs[lock.TEST] == outs[lock.CLASSES] == "normalize"
+    assert {lock.TEST, lock.CLASSES} <= set(stages["evaluate"]["deps"])

@@ -18,6 +18,7 @@ CONTEXT = Context(
     sides=Values("HEAD (1234567)", "workspace"),
     params={"train.epochs": Values(10, 5), "train.hidden_units": Values([128], None)},
     files={"stages/train": Values("0123456789abcdef", "fedcba9876543210")},
+    packages={"keras": Values("3.15.1", "3.16.0")},
     notes=[],
 )
 
@@ -139,6 +140,91 @@ def test_one_and_true_are_different_params():
     assert comparison.different_params(one, true) == {"x": (1, True)}
 
 
+def test_packages_are_compared_where_both_sides_tell_of_theirs():
+    versions = {"keras": "3.15.1", "numpy": "2.4.6"}
+
+    assert comparison.different_packages(versions, versions | {"keras": "3.16.0"}) == {"keras": ("3.15.1", "3.16.0")}
+    assert comparison.different_packages(versions, {"numpy": "2.4.6"}) == {"keras": ("3.15.1", None)}
+    assert comparison.different_packages(versions, versions) == {}
+    assert comparison.different_packages(versions, None) is comparison.different_packages(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("packages", "title"),
+    [
+        ({}, "params, code, data and packages that differ: none"),
+        (None, "params, code and data that differ: none"),
+    ],
+)
+def test_where_nothing_differs_both_formats_say_so_and_markdown_has_no_table_of_it(packages, title):
+    found = made(params={}, files={}, packages=packages)
+
+    markdown = formats.markdown(found)
+
+    assert formats.text(found).endswith(f"\n\n{title}\n")
+    assert markdown.endswith(f"\n\n{title}\n")
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    assert sum(token.type == "table_open" for token in tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("replicates", "spreads"),
+    [
+        ((1, 5), "by an unknown amount (base) and 0.50 points (new)."),
+        ((5, 1), "by 0.50 points (base) and an unknown amount (new)."),
+        ((5, 5), "by 0.50 points (base) and 0.50 points (new)."),
+    ],
+)
+def test_of_one_replicate_the_spread_is_unknown(replicates, spreads):
+    """In metrics.json it is 0, as there is no null."""
+    sides = (
+        {"test": {"accuracy": 0.5, "loss": 1.0, "accuracy_std": 0.005 * (number > 1)}, "classes": {}}
+        for number in replicates
+    )
+
+    (note,) = comparison.of_metrics(*sides, Values(*replicates), CONTEXT).context.notes
+
+    assert note == f"Accuracies spread over the replicates {spreads}"
+
+
+@pytest.mark.parametrize(("replicates", "told"), [((2, 5), True), ((5, 2), True), ((3, 5), False), ((1, 2), False)])
+def test_two_replicates_on_a_side_are_told_to_be_few(replicates, told):
+    notes = made(replicates=replicates).context.notes
+
+    assert [note.startswith("So few replicates on a side: ") for note in notes] == [True] * told
+
+
+def test_of_two_networks_the_verdict_is_the_exact_tests_also_where_the_interval_leaves_out_0():
+    """Six images fixed and none broken are not enough for McNemar, once adjusted for two classes."""
+    labels = np.repeat([0, 1], 60).astype(np.uint8)
+    base, new = np.ones((2, 1, 120), bool)
+    base[0, :6] = False
+
+    found = compare(base, new, labels)
+    of_class = found.recalls["Shirt"]
+
+    assert of_class.verdict == "no evidence" and of_class.change.interval[0] > 0
+    assert "An interval without 0 may go with no evidence, as the verdict is the exact" in " ".join(
+        formats.text(found).split()
+    )
+    assert "Test images that one of the two networks alone gets right" in formats.text(found)
+    assert "most networks" not in formats.text(found)
+    # Of the other class nothing differs, which tells nothing of how certain that is.
+    cells = formats.as_json(found)
+    assert json.loads(cells)["recalls"]["Coat"]["low"] is None
+    assert "+0.00 to +0.00" not in formats.text(found)
+
+
+def test_a_verdict_without_an_interval_keeps_its_p_value():
+    """Of twenty images all were fixed: no variance, but hardly chance."""
+    found = compare(np.zeros((1, 20), bool), np.ones((1, 20), bool), LABELS[:20])
+
+    accuracy = json.loads(formats.as_json(found))["accuracy"]
+
+    assert (accuracy["verdict"], accuracy["low"], accuracy["high"]) == ("better", None, None)
+    assert accuracy["p_value"] == pytest.approx(2 / 2**20, abs=1e-6)
+
+
 def test_the_text_has_at_most_80_columns_and_tells_all():
     printed = formats.text(made(["A class with a name that is longer than the column", "Coat"]))
 
@@ -149,7 +235,23 @@ def test_the_text_has_at_most_80_columns_and_tells_all():
     assert printed.startswith("Accuracy is better: +")
     assert "\n  train.epochs: 10 -> 5\n  train.hidden_units: [128] -> none\n" in printed
     assert "\n  stages/train: 01234567 -> fedcba98\n" in printed
+    assert "\npackages that differ\n  keras: 3.15.1 -> 3.16.0\n" in printed
     assert re.search(r"^fixed \d\d: (\d+, ){10}\.\.\.$", printed, re.M)
+
+
+def test_long_names_that_begin_alike_can_be_told_apart():
+    names = [f"A class with a name longer than the column, {end}" for end in ("red", "blue")]
+
+    printed = formats.text(made(names)).splitlines()
+
+    assert [line for line in printed if line in names] == names
+    assert re.match(r" {8,}\d\d\.\d\d ", printed[printed.index(names[1]) + 1])
+
+
+def test_of_one_network_against_one_it_is_said_which_of_how_many():
+    printed = formats.text(made(replicates=(5, 1)))
+
+    assert "base: HEAD (1234567), network 0 of 5 replicates\nnew: workspace, network 0 of 1 replicate\n" in printed
 
 
 def test_control_characters_do_not_reach_the_terminal():
@@ -169,6 +271,7 @@ def test_json_has_all_of_it_and_null_where_nothing_is_known():
     change = found.accuracy.change
     assert value["accuracy"]["difference"] == pytest.approx(change.difference, abs=1e-6)
     assert [value["accuracy"]["low"], value["accuracy"]["high"]] == pytest.approx(change.interval, abs=1e-6)
+    assert value["packages"] == {"keras": {"base": "3.15.1", "new": "3.16.0"}}
     assert value["sides"] == {"base": "HEAD (1234567)", "new": "workspace"}
     assert unknown["accuracy"] == {
         "base": 0.5,
@@ -183,7 +286,7 @@ def test_json_has_all_of_it_and_null_where_nothing_is_known():
 
 @pytest.mark.parametrize("replicates", [(3, 3), (1, 3)])
 def test_hostile_names_stay_text_in_markdown(replicates):
-    sides = Values("<script>x</script>", "**bold** | [x](https://example.org)")
+    sides = Values("<script>x</script>", "**bold** | [x](https://example.org) @octocat")
     params = {"x.<b>y</b>": Values("<i>z</i>", "`w`")}
     found = made(HOSTILE, replicates=replicates, sides=sides, params=params, notes=["<u>note</u>"])
 
@@ -193,9 +296,10 @@ def test_hostile_names_stay_text_in_markdown(replicates):
     kinds = {child.type for token in inline for child in token.children}
     assert kinds <= {"text", "text_special", "strong_open", "strong_close"}
     assert not any(token.type in ("html_block", "heading_open", "code_block", "bullet_list_open") for token in tokens)
+    assert not re.search(r"://|@octocat", formats.markdown(found))
     cells = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "td_open"]
     shown = ["".join(child.content for child in token.children) for token in inline]
-    assert len(cells) == 6 * 4 + 3 * 2
+    assert len(cells) == 6 * 4 + 3 * 3
     assert set(HOSTILE) <= set(shown) and "<u>note</u>" in shown and "x.<b>y</b>" in shown
     assert any(text.startswith("base: <script>x</script>, ") for text in shown)
 

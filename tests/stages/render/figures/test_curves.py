@@ -49,20 +49,23 @@ def test_without_validation_images_there_are_no_curves_of_them():
 
 
 def test_reliability_has_a_line_a_replicate_over_the_share_of_images_in_each_bin():
-    """Two replicates: one has 0.9 twice and once right; the other has 0.7 and is right, and 1, and is wrong."""
-    labels = np.array([0, 1])
-    first = calibration.reliability(np.array([[0.9, 0.1], [0.9, 0.1]]), labels)
-    second = calibration.reliability(np.array([[0.7, 0.3], [1, 0]]), labels)
+    """Two replicates: one has 0.9 for twenty images, half of them right; the other 0.7 for ten, all right, 1 for nine,
+    and 0.8 for one: nine images are too few for a point of the line, but not for a bar.
+    """
+    labels = np.arange(20) % 2
+    first = calibration.reliability(np.array([[0.9, 0.1]] * 20), labels)
+    sure = np.array([0.7] * 10 + [1] * 9 + [0.8])
+    second = calibration.reliability(np.stack([sure, 1 - sure], axis=1), np.zeros(20, int))
 
     ax, images = curves.reliability([first, second]).axes
     diagonal, *lines = ax.lines
 
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
-    assert [list(line.get_xdata()) for line in lines] == [pytest.approx([0.9]), pytest.approx([0.7, 1])]
-    assert [list(line.get_ydata()) for line in lines] == [[0.5], [1, 0]]
+    assert [list(line.get_xdata()) for line in lines] == [pytest.approx([0.9]), pytest.approx([0.7])]
+    assert [list(line.get_ydata()) for line in lines] == [[0.5], [1]]
     heights = {index: bar.get_height() for index, bar in enumerate(images.patches) if bar.get_height()}
-    assert heights == {10: 0.25, 13: 0.5, 14: 0.25}
-    assert sum(heights.values()) == 1
+    assert heights == pytest.approx({10: 0.25, 11: 0.025, 13: 0.5, 14: 0.225})
+    assert ax.get_ylabel() != images.get_ylabel()
 
 
 @pytest.mark.parametrize("count", [1, 7, 5000])

@@ -1,31 +1,44 @@
 import numpy as np
+import pytest
 
 from stages.render.figures import matrices
 
 CLASSES = ["Coat", "Shirt", "Bag"]
 
 
-def cells(ax) -> list[str]:
-    """Return the texts in a matrix, row by row."""
-    return [text.get_text() for text in sorted(ax.texts, key=lambda text: text.get_position()[::-1])]
-
-
 def test_the_confusion_matrix_has_true_rows_and_predicted_columns():
     counts = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
 
-    ax, bar = matrices.counts(counts, CLASSES).axes
-    assert (ax.get_xlabel(), ax.get_ylabel(), bar.get_ylabel()) == ("predicted class", "true class", "test images")
+    figure = matrices.counts(counts, CLASSES)
+    ax, *bars = figure.axes
+
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
+    assert {bar.get_ylabel() for bar in bars} == {"right: test images", "wrong: test images"}
     assert [label.get_text() for label in ax.get_xticklabels()] == CLASSES
     assert [label.get_text() for label in ax.get_yticklabels()] == CLASSES
-    assert cells(ax) == ["6", "2", "0", "1", "3", "0", "0", "0", "0"]
-    assert ax.images[0].get_array().tolist() == counts.tolist()
+    assert {text.get_position(): text.get_text() for text in ax.texts} == {
+        (0, 0): "6",
+        (1, 0): "2",
+        (0, 1): "1",
+        (1, 1): "3",
+    }
 
 
-def test_shares_are_drawn_from_0_to_1():
-    ax = matrices.shares(np.array([[0.75, 0.25], [0, 1]]), CLASSES[:2]).axes[0]
+def test_right_ones_and_mistakes_have_a_scale_each_and_empty_cells_no_colour():
+    matrix = np.array([[0.75, 0.25, 0], [0, 1, 0], [0.1, 0, 0.9]])
+    wrong, right = matrices.shares(matrix, CLASSES).axes[0].images
 
-    assert cells(ax) == ["0.75", "0.25", "0.00", "1.00"]
-    assert ax.images[0].get_clim() == (0, 1)
+    assert right.get_array().filled(-1).tolist() == [[0.75, -1, -1], [-1, 1, -1], [-1, -1, 0.9]]
+    assert wrong.get_array().filled(-1).tolist() == [[-1, 0.25, -1], [-1, -1, -1], [0.1, -1, -1]]
+    assert (right.get_clim(), wrong.get_clim()) == ((0, 1), (0, 0.25))
+    assert right.get_cmap() != wrong.get_cmap()
+
+
+@pytest.mark.parametrize("matrix", [np.diag([3, 2, 1]), np.array([[0, 3, 0], [0, 0, 2], [1, 0, 0]])])
+def test_a_matrix_without_mistakes_or_with_nothing_else_is_drawn(matrix):
+    ax, *bars = matrices.counts(matrix, CLASSES).axes
+
+    assert sorted(text.get_text() for text in ax.texts) == ["1", "2", "3"] and len(bars) == 2
 
 
 def test_a_matrix_of_very_many_classes_has_colours_and_no_texts_too_small_to_read():

@@ -88,7 +88,9 @@ def test_the_training_images_stand_in_rows_of_five_over_their_classes(count):
     axes = shown(pictures.labelled(images(count), np.arange(count) % 3, CLASSES))
 
     assert [ax.get_xlabel() for ax in axes] == (CLASSES * 9)[:count]
-    assert [ax.get_subplotspec().colspan.start for ax in axes] == [index % 5 for index in range(count)]
+    assert [int(5 * ax.get_position().x0) for ax in axes] == [index % 5 for index in range(count)]
+    heights = sorted({round(ax.get_position().y0, 6) for ax in axes}, reverse=True)
+    assert [heights.index(round(ax.get_position().y0, 6)) for ax in axes] == [index // 5 for index in range(count)]
     assert [ax.images[0].get_array().tolist() for ax in axes] == images(count).tolist()
 
 

@@ -1,0 +1,79 @@
+"""dvc.lock, as far as a comparison needs it: what made the predictions of a run, and for which test images they are."""
+
+import re
+from collections.abc import Mapping
+from math import isfinite
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, TypeAdapter
+
+from stages.command import DataError, Problem
+
+PATH = "dvc.lock"
+# The stages that predictions come from, and what is read of them; dvc.yaml is where these names are from.
+MADE_BY = ("download", "normalize", "train", "evaluate")
+RAW = "data/raw"
+TEST = "data/normalized/test"
+CLASSES = "data/normalized/classes.json"
+PREDICTIONS = "data/predictions"
+METRICS = "reports/metrics.json"
+TRAINING = "reports/training.json"
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+
+
+def _plain(value: Any) -> Any:
+    """Return what YAML can say as JSON can: text for a date, an infinity and whatever is not a number."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    known = value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
+    return value if known else str(value)
+
+
+class _File(BaseModel):
+    path: str
+    md5: str
+
+
+class _Stage(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    deps: list[_File]
+    outs: list[_File]
+    params: Annotated[dict[str, dict[str, Any]], AfterValidator(_plain)] = {}
+
+
+def parse(text: str, side: str) -> dict[str, Any]:
+    """Return the stages MADE_BY names: of each the deps and outs, path and md5, and the params by file and section.
+
+    Raises DataError, in which it names the side, where the record is damaged or tells of two test sets.
+    """
+    subject, fix = f"{side}: {PATH}", "dvc repro there, and commit dvc.lock"
+    if CONFLICT.search(text):
+        fix = "git checkout --ours dvc.lock, then dvc repro"
+        raise DataError(Problem(subject, "has the markers of a merge conflict, <<<<<<<", fix))
+    try:
+        stages = yaml.safe_load(text)["stages"]
+        record = {name: _Stage.model_validate(stages[name]).model_dump() for name in MADE_BY}
+        made, scored = digests(record["normalize"]["outs"]), digests(record["evaluate"]["deps"])
+        same = all(made[path] == scored[path] for path in (TEST, CLASSES))
+        TypeAdapter(PositiveInt).validate_python(replicates(record), strict=True)
+        _ = digests(record["download"]["outs"])[RAW], digests(record["evaluate"]["outs"])[METRICS]
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        expected = f"a record of {', '.join(MADE_BY)}"
+        raise DataError(Problem(subject, "not whole", fix, expected, "less")) from error
+    if not same:
+        raise DataError(Problem(subject, f"the predictions are for another test set than {TEST}", fix))
+    return record
+
+
+def replicates(record: Mapping[str, Any]) -> int:
+    """Return how many networks were trained."""
+    return record["train"]["params"]["params.yaml"]["train"]["replicates"]
+
+
+def digests(items: list[dict[str, str]]) -> dict[str, str]:
+    """Return the MD5 of each path of a stage's deps or outs."""
+    return {item["path"]: item["md5"] for item in items}

@@ -8,7 +8,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare demo test check bench recipes processors lock
+.PHONY: help setup repro compare demo test slow check bench recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -35,6 +35,9 @@ demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest
+
+slow: setup  ## run the tests that take longer
+	$(BIN)/python -m pytest -m slow -rs
 
 check: setup  ## lint, and check the format
 	$(BIN)/ruff check

@@ -54,7 +54,7 @@ def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stag
         assert len(line) <= 80
 
 
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_two_processes_write_the_same_bytes_on_one_core_as_on_all(command_line, run_stage, assign, threads):
     assign("params.yaml", "train.threads", threads)
     assign("params.yaml", "train.hidden_units", "128")  # enough for XLA to share a product among threads

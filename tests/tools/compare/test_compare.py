@@ -237,8 +237,12 @@ def test_predictions_come_from_the_remote_when_workspace_and_cache_have_none(com
     ("name", "command"),
     [
         ("before", "dvc fetch --all-commits data/predictions data/normalized/test data/normalized/classes.json"),
-        ("workspace", "dvc fetch data/predictions data/normalized/test data/normalized/classes.json"),
-        ("poor", "dvc exp pull origin poor"),
+        pytest.param(
+            "workspace",
+            "dvc fetch data/predictions data/normalized/test data/normalized/classes.json",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("poor", "dvc exp pull origin poor", marks=pytest.mark.slow),
     ],
 )
 def test_predictions_that_are_nowhere_are_an_error_that_names_the_command_which_brings_them(

@@ -202,11 +202,12 @@ def test_two_sides_of_one_recipe_are_called_different_in_five_percent(replicates
     assert 0.03 <= share_called_different(1000, replicates, spread=0.005) <= 0.07
 
 
+@pytest.mark.slow
 def test_two_recipes_that_are_equally_good_on_all_images_there_could_be_are_called_different_in_five_percent():
     """The replicates alone, by Welch's test, would say so in 10 %: they all see the same test images."""
     assert 0.03 <= share_called_different(1000, (10, 10), spread=0.016, redrawn=0.15, images=1000) <= 0.07
 
 
-@pytest.mark.parametrize("redrawn", [0, 0.15])
+@pytest.mark.parametrize("redrawn", [0, pytest.param(0.15, marks=pytest.mark.slow)])
 def test_a_gain_of_one_point_is_found_by_five_replicates_a_side(redrawn):
     assert share_called_different(200, (5, 5), spread=0.004, gain=0.01, redrawn=redrawn) >= 0.75

@@ -60,13 +60,14 @@ async function explore() {
     Object.assign(image, { tile, predicted, confidence: image.probabilities[0], right: predicted === image.true });
   });
 
+  const isShare = (text) => /^(\d+|\d*\.\d+)$/.test(text) && Number(text) <= 1;
   const isView = () => location.hash.includes("=");
 
   function readFragment() {
     const values = new URLSearchParams(location.hash.slice(1));
     for (const field of form.elements) {
       const value = values.get(field.name) ?? "";
-      field.value = field.type === "number" && !Number.isFinite(Number(value)) ? "" : value;
+      field.value = field.type === "number" && !isShare(value) ? "" : value;
       if (field.selectedIndex === -1) field.selectedIndex = 0; // nothing, or a value that is not among the options
     }
     return Object.fromEntries(new FormData(form));
@@ -153,9 +154,9 @@ async function explore() {
   form.addEventListener("change", writeFragment);
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", () => {
-    if (!isView()) return;
+    if (location.hash && !isView()) return;
     show();
-    reveal();
+    if (isView()) reveal();
   });
 
   await sprite.decode();

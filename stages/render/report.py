@@ -3,6 +3,8 @@
 A section goes from arrays and numbers to plain text, tables and figures not yet drawn.
 """
 
+import numpy as np
+
 from stages.command import DataError, InputError, Problem
 from stages.params import Render
 from stages.render import examples, failures, run, saw, trust, verdict
@@ -15,10 +17,10 @@ SECTIONS = (verdict, run, failures, trust, saw, examples)
 def build(results: Results, render: Render) -> Report:
     """Return the report, its figures not yet drawn.
 
-    Raises DataError where the probabilities are not those of the test images, and InputError where `render` asks for
-    images that there are not.
+    Raises DataError where the probabilities are none, or not those of the test images, and InputError where `render`
+    asks for images that there are not.
     """
-    _check_sizes(results)
+    _check_probabilities(results)
     _check_indices(results, render)
     licence = Section("Licence of the data", [f"{results.entry.title}: {results.entry.licence}."])
     return Report(
@@ -29,12 +31,15 @@ def build(results: Results, render: Render) -> Report:
     )
 
 
-def _check_sizes(results: Results) -> None:
+def _check_probabilities(results: Results) -> None:
     expected = len(results.test.labels), len(results.classes)
     if results.probabilities.shape[1:] != expected:
         what, fix = "not of these test images and classes", "dvc repro --single-item --force evaluate"
         got = str(results.probabilities.shape)
         raise DataError(Problem("probabilities.npy", what, fix, f"(replicates, {expected[0]}, {expected[1]})", got))
+    if not np.isfinite(results.probabilities).all():
+        what, fix = "no probabilities", "delete data/predictions, then dvc repro"
+        raise DataError(Problem("probabilities.npy", what, fix, "finite numbers", "NaN or infinity"))
 
 
 def _check_indices(results: Results, render: Render) -> None:

@@ -310,9 +310,18 @@ def test_the_address_of_a_view_opens_it_again_and_the_back_button_leads_to_the_o
     assert listed(opened(browser, address)) == second
 
 
-def test_what_an_address_says_of_no_view_is_passed_over(browser, page):
-    fields = {"true": 10, "predicted": "x", "answer": "no", "sort": -1, "from": "much", "to": "Infinity", "toString": 1}
-    report = opened(browser, page + fragment(**fields))
+def test_the_back_button_leads_to_the_first_view_too(report):
+    link(report, *MOST).click()
+    wait(report, lambda: listed(report) == MISTAKES[MOST])
+    report.back()
+
+    wait(report, lambda: listed(report) == all_cells())
+
+
+@pytest.mark.parametrize("limits", [("much", "Infinity"), ("0x1", "2"), ("-1", "1e5")])
+def test_what_an_address_says_of_no_view_is_passed_over(browser, page, limits):
+    fields = {"true": 10, "predicted": "x", "answer": "no", "sort": -1, "toString": 1}
+    report = opened(browser, page + fragment(**fields, **dict(zip(("from", "to"), limits, strict=True))))
 
     assert listed(report) == all_cells()
     assert report.get_log("browser") == []

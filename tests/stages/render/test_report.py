@@ -200,6 +200,14 @@ def test_an_image_that_is_not_there_is_refused_with_all_others(some, render):
     ]
 
 
+def test_what_is_no_probability_is_refused(some, render):
+    made = some(images=4)
+    made.probabilities[0, 1, 2] = np.nan
+
+    with pytest.raises(DataError, match=r"probabilities.npy: no probabilities \(expected finite numbers, got NaN"):
+        report.build(made, render())
+
+
 def test_probabilities_of_other_images_are_refused(some, render):
     made = some(images=4)._replace(probabilities=np.zeros((1, 5, 3), np.float32))
 

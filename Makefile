@@ -39,9 +39,10 @@ test: setup  ## run the tests
 slow: setup  ## run the tests that take longer
 	$(BIN)/python -m pytest -m slow -rs
 
-check: setup  ## lint, and check the format
+check: setup  ## lint, check the format and the types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 bench: setup  ## time it all beside the plain Keras script
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ each has such a line. A traceback is printed only with `--debug`.
 
 import argparse
 import inspect
+import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -73,7 +74,8 @@ def run(main: Callable[..., None], argv: Sequence[str] | None = None) -> NoRetur
     argv = sys.argv[1:] if argv is None else argv
     stage = main.__globals__["__spec__"].name.removesuffix(".__main__")
     # A line goes out when it is printed, so before that of an error; a class name may not be in the locale's alphabet.
-    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
         main(**_parse(main, argv, stage))
     except (Exception, KeyboardInterrupt) as error:

@@ -5,7 +5,7 @@ Either way a data set arrives as four gzip-compressed IDX files, a role each.
 
 import unicodedata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -51,7 +51,7 @@ class Archives(Strict):
         return self
 
 
-class Entry(Strict):
+class Described(Strict):
     """What every data set has."""
 
     title: Text
@@ -74,7 +74,7 @@ class Entry(Strict):
         return names
 
 
-class Downloaded(Entry):
+class Downloaded(Described):
     """A data set whose archives are brought from mirrors, tried in turn."""
 
     source: Literal["download"]
@@ -106,7 +106,7 @@ class Images(Strict):
     test: Count
 
 
-class Generated(Entry):
+class Generated(Described):
     """A data set that is drawn here, from a seed."""
 
     source: Literal["generate"]
@@ -123,19 +123,19 @@ class Generated(Entry):
         }
 
 
-AnyEntry = Annotated[Downloaded | Generated, Field(discriminator="source")]
+Entry: TypeAlias = Annotated[Downloaded | Generated, Field(discriminator="source")]
 
 
-def load(path: Path = PATH) -> dict[str, Downloaded | Generated]:
+def load(path: Path = PATH) -> dict[str, Entry]:
     """Return all of datasets.yaml. Raises InputError with every problem in it."""
-    return schema.check(strict_yaml.load(path), dict[Name, AnyEntry], path)
+    return schema.check(strict_yaml.load(path), dict[Name, Entry], path)
 
 
-def entry(name: str, path: Path = PATH) -> Downloaded | Generated:
+def entry(name: str, path: Path = PATH) -> Entry:
     """Return one entry of datasets.yaml, and look at no other. Raises InputError with every problem in it."""
     entries = strict_yaml.load(path)
     require(name, entries, path)
-    return schema.check(entries[name], AnyEntry, path, under=name)
+    return schema.check(entries[name], cast("type[Entry]", Entry), path, under=name)
 
 
 def require(name: str, entries: dict, path: Path = PATH) -> None:

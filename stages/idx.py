@@ -9,7 +9,6 @@ import math
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -53,10 +52,10 @@ def write(path: Path, array: np.ndarray) -> None:
         gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as stream,
     ):
         stream.write(header)
-        stream.write(np.ascontiguousarray(array))
+        stream.write(np.ascontiguousarray(array).data)
 
 
-def _read_header(stream: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
+def _read_header(stream: gzip.GzipFile, path: Path, dimensions: int) -> tuple[int, ...]:
     """Return the shape that the header gives."""
     magic, expected = stream.read(4), bytes([0, 0, UINT8, dimensions])
     if magic != expected:
@@ -74,7 +73,7 @@ def _check_claim(size: int, path: Path) -> None:
         raise _damaged(path, "the header claims more than the file can hold", f"at most {most} bytes", f"{size} bytes")
 
 
-def _read_at_most(stream: BinaryIO, limit: int) -> bytearray:
+def _read_at_most(stream: gzip.GzipFile, limit: int) -> bytearray:
     """Read block by block: read(limit) would allocate what a lying header claims, and one byte past the array makes
     gzip reach, and check, the checksum at the end of the file.
     """

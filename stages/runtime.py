@@ -39,7 +39,7 @@ def _silence() -> Iterator[None]:
 def _without(*names: str) -> Iterator[None]:
     """Hide modules that are not imported yet, as if they were not installed."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules |= dict.fromkeys(hidden)
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type] # None: no such module (Python reference, 5.3.1)
     try:
         yield
     finally:

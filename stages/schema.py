@@ -1,7 +1,7 @@
 """Parsed YAML held against a pydantic model; every problem of a file is reported at once, in our own words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -45,11 +45,11 @@ def nearest(name: object, names: Iterable[str]) -> str:
     return f": did you mean {close[0]}?" if close else ""
 
 
-def _problem(error: dict[str, Any], schema: dict[str, Any], path: Path, under: str) -> Problem:
+def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under: str) -> Problem:
     loc, kind = error["loc"], error["type"]
     if kind.startswith("union_tag"):  # the discriminator of a union is missing or unknown: that key is what is wrong
         tag = error["ctx"]["discriminator"].strip("'")
-        error = error | {"input": error["input"].get(tag)}
+        error = {**error, "input": error["input"].get(tag)}
         loc, kind = (*loc, tag), "missing" if kind == "union_tag_not_found" else "literal_error"
     node, key = _node(schema, loc)
     expected, got = _described(node, schema), _shown(error["input"])
@@ -117,7 +117,7 @@ def _described(node: dict[str, Any], schema: dict[str, Any]) -> str:
     """Say in words what a JSON Schema node asks for."""
     if "enum" in node or "const" in node:
         return one_of(map(str, _choices(node)))
-    words = [_KINDS.get(node.get("type"), "a mapping")]
+    words = [_KINDS.get(node.get("type", ""), "a mapping")]
     if "exclusiveMinimum" in node or "minimum" in node:
         low = f"{node['minimum']} <=" if "minimum" in node else f"{node['exclusiveMinimum']} <"
         high = f"<= {node['maximum']}" if "maximum" in node else f"< {node['exclusiveMaximum']}"

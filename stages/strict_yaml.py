@@ -87,7 +87,8 @@ def load(path: Path) -> dict[str, object]:
         value = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InputError(_problem(path, f"line {mark.line + 1}: {error.problem or error.context}")) from error
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(_problem(path, f"{line}{error.problem or error.context}")) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise InputError(_problem(path, f"not readable as YAML: {reason}")) from error

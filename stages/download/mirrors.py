@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,7 +215,7 @@ def _receive(archive: Archive, address: str, path: Path, deadline: float, patien
         raise failure
 
 
-def _blocks_of_file(path: Path) -> Iterator[bytes]:
+def _blocks_of_file(path: Path) -> Generator[bytes]:
     try:
         if not path.is_file():  # opening a pipe would wait for ever
             raise Failed("no such file")
@@ -226,7 +226,7 @@ def _blocks_of_file(path: Path) -> Iterator[bytes]:
         raise Failed(error.strerror or type(error).__name__) from error
 
 
-def _blocks_of_server(address: str, patience: Patience) -> Iterator[bytes]:
+def _blocks_of_server(address: str, patience: Patience) -> Generator[bytes]:
     try:
         with _Session() as session, _answer(session, address, patience) as response:
             if response.status_code != 200:

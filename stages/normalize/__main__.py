@@ -27,7 +27,8 @@ def _read(raw: Path, split: str, entry: datasets.Entry) -> tuple[np.ndarray, np.
     """Return the images, uint8 (n, height, width), and the labels, uint8 (n,), of a split, checked."""
     images_path, labels_path = (raw / entry.files()[f"{split}_{kind}"] for kind in ("images", "labels"))
     images, labels = idx.read(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
-    scaling.check_images(images, images_path, shape=tuple(entry.image_shape))
+    height, width = entry.image_shape
+    scaling.check_images(images, images_path, shape=(height, width))
     scaling.check_labels(labels, labels_path, images=len(images), classes=entry.classes)
     return images, labels
 

@@ -7,12 +7,13 @@ first because DVC deletes the outputs of a stage before it runs it: a typo found
 from pathlib import Path
 
 from stages import atomic, command, datasets, params
-from stages.command import InputError
+from stages.command import InputError, Problem
 
 
 def main(validated: Path) -> None:
     """Check params.yaml and datasets.yaml wholly, and the one against the other."""
-    problems, settings, entries = [], None, None
+    problems: list[Problem] = []
+    settings = entries = None
     try:
         settings = params.load()
     except InputError as error:
@@ -21,7 +22,7 @@ def main(validated: Path) -> None:
         entries = datasets.load()
     except InputError as error:
         problems += error.problems
-    if problems:
+    if settings is None or entries is None:
         raise InputError(*problems)
     datasets.require(settings.dataset.name, entries)
     atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")

@@ -1,16 +1,23 @@
 """An archive from the first address that serves it right, an address being a file's path or an http address.
 
-Nothing bears the archive's name before its size and its SHA-256 are those of datasets.yaml. No message holds an address
-as it was given, or the text of a library's exception: a user name and a password may stand in either.
+Nothing bears the archive's name before its size and its SHA-256 are those of datasets.yaml, and no more is ever read
+than one byte beyond that size. The deadline holds for each read of a socket, be it of headers, of a chunk's size or of
+the body; looking up a name takes as long as the system's resolver does. No message holds an address as it was given, or
+the text of a library's exception: a user name and a password may stand in either.
+
+Where every address was reached and gave other bytes, the failure is one of data (exit code 4); where any could not be
+reached or did not give a file, it is one of the network (3).
 """
 
+import functools
 import hashlib
 import http.client
+import io
 import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +28,7 @@ import urllib3
 from tqdm import tqdm
 
 from stages import atomic
-from stages.command import NetworkError, Problem
+from stages.command import DataError, NetworkError, Problem, printable
 from stages.datasets import Archive
 
 BLOCK = 1 << 16
@@ -60,11 +67,15 @@ PATIENCE = Patience()
 
 
 class Failed(Exception):
-    """Why an address is of no use; if another file came, and nothing more is known of it than its hash, that too."""
+    """Why an address is of no use."""
 
-    def __init__(self, reason: str, other_sha256: str = ""):
+
+class OtherFile(Failed):
+    """Another file came; `sha256` is its hash, unless the reason says what it is."""
+
+    def __init__(self, reason: str, sha256: str = ""):
         super().__init__(reason)
-        self.other_sha256 = other_sha256
+        self.sha256 = sha256
 
 
 class Passing(Failed):
@@ -75,6 +86,21 @@ class Passing(Failed):
         self.asked_wait_s = asked_wait_s
 
 
+class Deadline:
+    """When the patience with an address ends, counted from now."""
+
+    def __init__(self, patience: Patience):
+        self._patience = patience
+        self._end = patience.clock() + patience.deadline_s
+
+    def left_s(self) -> float:
+        """Return how many seconds are left, more than 0. Raises Failed if none are."""
+        left = self._end - self._patience.clock()
+        if left <= 0:
+            raise Failed(f"not done after {self._patience.deadline_s:g} s")
+        return left
+
+
 def addresses(name: str, file: str, mirrors: Sequence[str], own_mirror: str) -> list[str]:
     """Return where to look for a file of the data set `name`, in that order; `own_mirror` may be empty."""
     own = [f"{own_mirror.rstrip('/')}/{name}/{file}"] if own_mirror else []
@@ -82,15 +108,19 @@ def addresses(name: str, file: str, mirrors: Sequence[str], own_mirror: str) -> 
 
 
 def shown(address: str) -> str:
-    """Return an address fit to be printed: without what may be a user name and a password, however badly written."""
-    return re.sub(rf"^({_URL.pattern})?.*@", r"\1***@", address, flags=re.DOTALL | re.IGNORECASE)
+    """Return an address fit to be printed: without what may be a user name, a password or a token, however badly
+    written.
+    """
+    without_name = re.sub(rf"^({_URL.pattern})?.*(@|%40)", r"\1***@", address, flags=re.DOTALL | re.IGNORECASE)
+    without_query = re.sub(r"[?#].*", "?***", without_name, flags=re.DOTALL) if "://" in address else without_name
+    return printable(without_query)
 
 
 def fetch(archive: Archive, candidates: Iterable[str], target: Path, patience: Patience = PATIENCE) -> str:
     """Bring `archive` to `target` from the first of `candidates` that serves it; return that one, fit to be printed.
 
-    A file that is there already is replaced by the right one, or left alone. Raises NetworkError, with what went wrong
-    at each address, if none of them serves it.
+    A file that is there already is replaced by the right one, or left alone. Raises NetworkError or DataError, with
+    what went wrong at each address, if none of them serves it.
     """
     failures = []
     for address in candidates:
@@ -110,22 +140,24 @@ def mismatch(archive: Archive, size: int, sha256: str, beginning: bytes) -> Fail
     if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return Failed("looks like an HTML page (proxy or captive portal?)")
     if sha256 in LOOK_ALIKES:
-        return Failed(f"serves {LOOK_ALIKES[sha256]} instead")
+        return OtherFile(f"serves {LOOK_ALIKES[sha256]} instead")
     if size > archive.size:
-        return Failed(f"more than {archive.size} bytes", sha256)
-    return Failed(f"{size} bytes with SHA-256 {sha256}", sha256)
+        return OtherFile(f"more than {archive.size} bytes", sha256)
+    return OtherFile(f"{size} bytes with SHA-256 {sha256}", sha256)
 
 
-def not_served(archive: Archive, failures: Sequence[tuple[str, Failed]]) -> NetworkError:
+def not_served(archive: Archive, failures: Sequence[tuple[str, Failed]]) -> NetworkError | DataError:
     """Return the error that says of each address, fit to be printed, what went wrong there, and how to go on."""
-    hashes = {failure.other_sha256 for _, failure in failures}
+    others = [failure for _, failure in failures if isinstance(failure, OtherFile)]
+    hashes = {other.sha256 for other in others} if len(others) == len(failures) else set()
     what = "no address serves it"
     if len(hashes) == 1 and "" not in hashes:
         what = "every address serves the same other file: datasets.yaml may be wrong or upstream changed"
     expected = f"{archive.size} bytes with SHA-256 {archive.sha256}"
     got = "; ".join(f"{address}: {failure}" for address, failure in failures)
     fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{archive.file}"
-    return NetworkError(Problem(archive.file, what, fix, expected, got))
+    error = DataError if hashes else NetworkError
+    return error(Problem(archive.file, what, fix, expected, got))
 
 
 def redirected(address: str, location: str) -> str:
@@ -167,8 +199,10 @@ def trouble(error: Exception) -> Failed:
         reason = f"unknown host ({system.strerror})"
     elif isinstance(system, OSError):
         reason = system.strerror or str(system)
+    elif isinstance(system, http.client.HTTPException):
+        reason = f"no proper HTTP answer ({type(system).__name__})"
     else:
-        reason = type(system or error).__name__
+        reason = type(error).__name__
     by_proxy = any(isinstance(c, requests.exceptions.ProxyError) for c in causes)
     return Failed(f"the proxy: {reason}" if by_proxy else reason)
 
@@ -181,28 +215,27 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _fetch_patiently(archive: Archive, address: str, path: Path, patience: Patience) -> None:
     """Write what `address` serves to `path`, trying again while that may help. Raises Failed."""
-    deadline = patience.clock() + patience.deadline_s
+    deadline = Deadline(patience)
     wait = patience.first_wait_s
     for tries_left in reversed(range(patience.tries)):
         try:
             return _receive(archive, address, path, deadline, patience)
         except Passing as failure:
             pause = min(wait if failure.asked_wait_s is None else failure.asked_wait_s, patience.longest_wait_s)
-            if not tries_left or patience.clock() + pause > deadline:
+            if not tries_left or pause > deadline.left_s():
                 raise
         patience.sleep(pause)
         wait *= 2
 
 
-def _receive(archive: Archive, address: str, path: Path, deadline: float, patience: Patience) -> None:
+def _receive(archive: Archive, address: str, path: Path, deadline: Deadline, patience: Patience) -> None:
     """Write what `address` serves to `path`, and no more of it than one byte too many. Raises Failed."""
     digest, size, beginning = hashlib.sha256(), 0, b""
     bar = tqdm(total=archive.size, desc=archive.file, unit="B", unit_scale=True, leave=False, disable=None)
-    served = _blocks_of_server(address, patience) if _URL.match(address) else _blocks_of_file(Path(address))
+    served = _blocks_of_server(address, deadline, patience) if _URL.match(address) else _blocks_of_file(Path(address))
     with bar, closing(served) as blocks, open(path, "wb") as file:
         for block in blocks:
-            if patience.clock() > deadline:
-                raise Failed(f"not done after {patience.deadline_s:g} s")
+            deadline.left_s()
             block = block[: archive.size + 1 - size]
             file.write(block)
             digest.update(block)
@@ -215,7 +248,7 @@ def _receive(archive: Archive, address: str, path: Path, deadline: float, patien
         raise failure
 
 
-def _blocks_of_file(path: Path) -> Generator[bytes]:
+def _blocks_of_file(path: Path) -> Iterator[bytes]:
     try:
         if not path.is_file():  # opening a pipe would wait for ever
             raise Failed("no such file")
@@ -226,34 +259,87 @@ def _blocks_of_file(path: Path) -> Generator[bytes]:
         raise Failed(error.strerror or type(error).__name__) from error
 
 
-def _blocks_of_server(address: str, patience: Patience) -> Generator[bytes]:
+def _blocks_of_server(address: str, deadline: Deadline, patience: Patience) -> Iterator[bytes]:
     try:
-        with _Session() as session, _answer(session, address, patience) as response:
+        with _Session(deadline) as session, _answer(session, address, deadline, patience) as response:
             if response.status_code != 200:
                 raise refusal(response.status_code, response.headers.get("Retry-After"))
-            # read1 returns what is there; read and stream wait until a block is full, and a slow drip never fills it.
-            # The hash is that of the bytes as served: a server may call a .gz file gzip-encoded, and mean the file.
+            # read1 returns what is there, where read and stream wait until a block is full. The hash is that of the
+            # bytes as served: a server may call a .gz file gzip-encoded, and mean the file.
             while block := response.raw.read1(BLOCK, decode_content=False):
                 yield block
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+    except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
         raise trouble(error) from error
 
 
-class _Session(requests.Session):
-    """A session that leaves redirects alone, even unread: requests reads the body of each, however long it is."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
 @contextmanager
-def _answer(session: requests.Session, address: str, patience: Patience) -> Iterator[requests.Response]:
+def _answer(
+    session: requests.Session, address: str, deadline: Deadline, patience: Patience
+) -> Iterator[requests.Response]:
     """Yield the answer at the end of the redirects, its body still to be read."""
-    timeout = (patience.connect_s, patience.read_s)
+    headers = {"Accept-Encoding": "identity"}
     for _ in range(MOST_REDIRECTS + 1):
-        with session.get(address, headers={"Accept-Encoding": "identity"}, timeout=timeout, stream=True) as response:
+        timeout = (min(patience.connect_s, deadline.left_s()), patience.read_s)
+        with session.get(address, headers=headers, timeout=timeout, stream=True) as response:
             if not response.is_redirect:
                 yield response
                 return
         address = redirected(address, response.headers["Location"])
     raise Failed(f"more than {MOST_REDIRECTS} redirects")
+
+
+class _Session(requests.Session):
+    """A session that keeps to a deadline and leaves redirects alone: requests reads the body of each, however long."""
+
+    def __init__(self, deadline: Deadline):
+        super().__init__()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(deadline))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Gives the answers of servers and of proxies a deadline."""
+
+    def __init__(self, deadline: Deadline):
+        super().__init__()
+        self._deadline = deadline
+
+    def get_connection_with_tls_context(self, *args, **kwargs):
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        answer = functools.partial(_Answer, deadline=self._deadline)
+        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": answer})
+        return pool
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer of which each read ends with the deadline, that of the headers and of a chunk's size too."""
+
+    def __init__(self, sock: socket.socket, *args, deadline: Deadline, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
+
+
+class _Timed(io.RawIOBase):
+    """What comes from a socket until the deadline; the socket's own time-out starts afresh with each byte."""
+
+    def __init__(self, stream: io.RawIOBase, sock: socket.socket, deadline: Deadline):
+        self._stream, self._socket, self._deadline = stream, sock, deadline
+        self._silence_s = sock.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int | None:
+        self._socket.settimeout(min(self._silence_s, self._deadline.left_s()))
+        try:
+            return self._stream.readinto(buffer)
+        except TimeoutError:
+            self._deadline.left_s()  # says so if that is why
+            raise
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()

@@ -1,0 +1,39 @@
+"""A loopback server with and without TLS, an address where nobody listens, and no proxy on the way to them."""
+
+import os
+import socket
+
+import pytest
+
+from tests.stages.download.loopback import CERTIFICATE, Server
+
+
+@pytest.fixture(autouse=True)
+def straight_to_loopback(monkeypatch):
+    """Keep the proxies and the passwords of whoever runs the tests out of them."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NETRC", os.devnull)
+
+
+@pytest.fixture
+def server():
+    with Server().serving() as server:
+        yield server
+
+
+@pytest.fixture
+def tls_server(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    with Server(tls=True).serving() as server:
+        yield server
+
+
+@pytest.fixture
+def closed():
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"http://127.0.0.1:{port}"

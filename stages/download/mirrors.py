@@ -17,7 +17,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,7 +248,7 @@ def _receive(archive: Archive, address: str, path: Path, deadline: Deadline, pat
         raise failure
 
 
-def _blocks_of_file(path: Path) -> Iterator[bytes]:
+def _blocks_of_file(path: Path) -> Generator[bytes, None, None]:
     try:
         if not path.is_file():  # opening a pipe would wait for ever
             raise Failed("no such file")
@@ -259,7 +259,7 @@ def _blocks_of_file(path: Path) -> Iterator[bytes]:
         raise Failed(error.strerror or type(error).__name__) from error
 
 
-def _blocks_of_server(address: str, deadline: Deadline, patience: Patience) -> Iterator[bytes]:
+def _blocks_of_server(address: str, deadline: Deadline, patience: Patience) -> Generator[bytes, None, None]:
     try:
         with _Session(deadline) as session, _answer(session, address, deadline, patience) as response:
             if response.status_code != 200:
@@ -327,7 +327,7 @@ class _Timed(io.RawIOBase):
 
     def __init__(self, stream: io.RawIOBase, sock: socket.socket, deadline: Deadline):
         self._stream, self._socket, self._deadline = stream, sock, deadline
-        self._silence_s = sock.gettimeout()
+        self._silence_s = sock.gettimeout() or float("inf")
 
     def readable(self) -> bool:
         return True

@@ -1,4 +1,6 @@
-"""The stage as DVC runs it, by its command line, in a folder of its own and without a network."""
+"""The stage by its command line, in a folder of its own and without a network; in a process of its own where that
+matters.
+"""
 
 import fcntl
 import hashlib
@@ -6,14 +8,23 @@ import os
 import pty
 import re
 import resource
+import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 
 import pytest
+
+from stages import command
+from stages.download import __main__ as stage
+from stages.download import mirrors
+from tests.conftest import Run, snapshot
+from tests.stages.download.loopback import hang, reply
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +37,11 @@ ARCHIVES = {
 FILES = {role: f"{role}.gz" for role in ARCHIVES}
 
 HTML = b"<html><title>Please sign in</title></html>"
+
+
+def sha256(body):
+    return hashlib.sha256(body).hexdigest()
+
 
 PARAMS = "dataset:\n  name: {name}\n"
 
@@ -58,111 +74,336 @@ def choose(project, name):
     (project / "params.yaml").write_text(PARAMS.format(name=name))
 
 
-def download(project, *, mirror="mirror", **options):
-    """Run the stage. No name is ever looked up: whatever is no folder goes to a proxy on loopback that isn't there."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        proxy = f"http://user:secret@127.0.0.1:{listener.getsockname()[1]}"
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    environment = kept | {"PYTHONPATH": str(ROOT), "HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "DATASET_MIRROR": mirror}
-    command = [sys.executable, "-m", "stages.download", "raw"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.run(command, cwd=project, env=environment, text=True, timeout=60, **options)
+@pytest.fixture
+def download(project, closed, monkeypatch, capsys):
+    """A function that runs the stage in this process. No name is ever looked up: whatever is neither a folder nor on
+    loopback goes to a proxy that isn't there.
+    """
+    monkeypatch.chdir(project)
+
+    def download(*options, mirror="mirror", proxy=None):
+        for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy or closed)
+        monkeypatch.setenv("DATASET_MIRROR", mirror)
+        before = snapshot(project)
+        with pytest.raises(SystemExit) as exit:
+            command.run(stage.main, [*options, "raw"])
+        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
+
+    return download
 
 
-def error(process):
-    """Return the one line of a clean failure."""
-    assert process.stdout == ""
-    lines = process.stderr.splitlines()
-    assert len(lines) == 1, process.stderr
-    return lines[0]
+@pytest.fixture
+def start(project, closed):
+    """A function that starts the stage in a process of its own, which does not outlive the test."""
+    started = []
+
+    def start(*prefix, mirror="mirror", **options):
+        proxies = {"HTTP_PROXY": closed, "HTTPS_PROXY": closed}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "DATASET_MIRROR": mirror} | proxies
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        argv = [*prefix, sys.executable, "-m", "stages.download", "raw"]
+        started.append(subprocess.Popen(argv, cwd=project, env=environment, text=True, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process:  # closes its pipes
+            process.kill()
 
 
-def test_archives_come_from_the_folder_with_a_line_for_each(project):
-    process = download(project)
+def outcome(process):
+    """Wait for the end; return exit code, stdout and stderr."""
+    stdout, stderr = process.communicate(timeout=60)
+    return process.returncode, stdout, stderr
 
-    assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout.splitlines() == [
+
+def right(project):
+    """Return whether the four archives, and nothing else, are in place."""
+    return snapshot(project / "raw") == {FILES[role]: body for role, body in ARCHIVES.items()}
+
+
+def not_served(role, *reasons, what="no address serves it"):
+    expected = f"{len(ARCHIVES[role])} bytes with SHA-256 {sha256(ARCHIVES[role])}"
+    return (
+        f"error: {FILES[role]}: {what} (expected {expected}, got {'; '.join(reasons)}); fix: make demo needs no network; "
+        f"or set DATASET_MIRROR to a folder that holds <data set>/{FILES[role]}"
+    )
+
+
+NO_NETWORK = "https://something.invalid/train_images.gz: the proxy: Connection refused"
+
+
+def serve(server, actions=None):
+    """Let a server have the archives under /toy, with other actions for some; return it as a mirror."""
+    for role, body in ARCHIVES.items():
+        server.route(f"/toy/{FILES[role]}", *(actions or {}).get(role, [reply(200, body)]))
+    return server.address
+
+
+def test_archives_come_from_the_folder_with_a_line_for_each(project, start):
+    code, stdout, stderr = outcome(start())
+
+    assert (code, stderr) == (0, "")
+    assert stdout.splitlines() == [
         f"{FILES[role]}: {len(body)} bytes from mirror/toy/{FILES[role]}" for role, body in ARCHIVES.items()
     ]
-    assert {path.name: path.read_bytes() for path in (project / "raw").iterdir()} == {
-        FILES[role]: body for role, body in ARCHIVES.items()
-    }
+    assert right(project)
 
 
-def test_progress_is_shown_on_a_terminal(project):
+def test_folder_needs_no_connection(project, download, monkeypatch):
+    """Nor is a name looked up. Whoever tried would fail, and fall back to nothing."""
+    for name in ("socket", "getaddrinfo", "create_connection"):
+        monkeypatch.setattr(socket, name, lambda *_, **__: pytest.fail("a connection"))
+
+    run = download(mirror=str(project / "mirror"))
+
+    assert (run.code, run.stderr) == (0, "")
+    assert right(project)
+
+
+def test_archives_come_from_a_server(project, server, download):
+    run = download(mirror=serve(server))
+
+    assert (run.code, run.stderr) == (0, "")
+    assert server.hits == [f"/toy/{FILES[role]}" for role in ARCHIVES]
+    assert right(project)
+
+
+def test_progress_is_shown_on_a_terminal(start):
     terminal, stderr = pty.openpty()
     fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
 
-    process = download(project, stderr=stderr)
+    code, *_ = outcome(start(stderr=stderr))
 
     os.close(stderr)  # so that reading ends, even if nothing was written
     with open(terminal, "rb", buffering=0) as screen:
         shown = screen.read(1 << 16).decode()
-    assert process.returncode == 0
+    assert code == 0
     assert "train_images.gz:   0%" in shown
     assert "0.00/13.0k" in shown
 
 
-def test_captive_portal_and_no_network_are_one_clean_error(project):
-    own = project / "mirror" / "toy" / FILES["train_images"]
-    own.write_bytes(HTML)
+# Mirrors that don't serve
+
+
+def test_captive_portal_and_no_network_are_one_clean_error(project, download, assert_clean_failure):
+    (project / "mirror" / "toy" / FILES["train_images"]).write_bytes(HTML)
     (project / "raw").mkdir()
-    old = project / "raw" / FILES["train_images"]
-    old.write_bytes(b"old")
+    (project / "raw" / FILES["train_images"]).write_bytes(b"old")
 
-    process = download(project)
+    portal = "mirror/toy/train_images.gz: looks like an HTML page (proxy or captive portal?)"
+    assert_clean_failure(download(), 3, not_served("train_images", portal, NO_NETWORK))
 
-    body = ARCHIVES["train_images"]
-    assert process.returncode == 3
-    assert error(process) == (
-        f"error: train_images.gz: no address serves it "
-        f"(expected {len(body)} bytes with SHA-256 {hashlib.sha256(body).hexdigest()}, "
-        "got mirror/toy/train_images.gz: looks like an HTML page (proxy or captive portal?); "
-        "https://something.invalid/train_images.gz: the proxy: Connection refused); "
-        "fix: make demo needs no network; "
-        "or set DATASET_MIRROR to a folder that holds <data set>/train_images.gz"
+
+def test_wrong_file_in_the_folder_is_a_matter_of_data_once_the_mirrors_are_reached(
+    project, server, download, monkeypatch, assert_clean_failure
+):
+    """By way of a function's argument, so that no environment variable can make mirrors without TLS acceptable."""
+    served, local = b"served", b"in the folder"
+    address = server.route("/train_images.gz", reply(200, served))
+    (project / "mirror" / "toy" / FILES["train_images"]).write_bytes(local)
+    own_and = mirrors.addresses
+    monkeypatch.setattr(mirrors, "addresses", lambda n, f, _, own: own_and(n, f, [server.address], own))
+
+    got = [
+        f"{place}: {len(body)} bytes with SHA-256 {sha256(body)}"
+        for place, body in (("mirror/toy/train_images.gz", local), (address, served))
+    ]
+    assert_clean_failure(download(), 4, not_served("train_images", *got))
+    assert server.hits == ["/train_images.gz"]
+
+
+def test_wrong_file_in_the_folder_falls_through_to_no_network(project, download, assert_clean_failure):
+    (project / "mirror" / "toy" / FILES["train_images"]).write_bytes(b"wrong")
+
+    got = f"mirror/toy/train_images.gz: 5 bytes with SHA-256 {sha256(b'wrong')}"
+    assert_clean_failure(download(), 3, not_served("train_images", got, NO_NETWORK))
+
+
+def test_corrupt_old_file_stays_unused_if_nothing_serves_it(project, server, download, assert_clean_failure):
+    """normalize refuses it, which a test of that stage shows."""
+    (project / "raw").mkdir()
+    (project / "raw" / FILES["train_images"]).write_bytes(b"junk")
+
+    run = download(mirror=server.address)
+
+    missing = f"{server.address}/toy/train_images.gz: HTTP 404"
+    assert_clean_failure(run, 3, not_served("train_images", missing, NO_NETWORK))
+    assert server.hits == ["/toy/train_images.gz"]
+
+
+def test_corrupt_old_file_is_replaced(project, download):
+    (project / "raw").mkdir()
+    (project / "raw" / FILES["train_images"]).write_bytes(b"junk")
+
+    assert download().code == 0
+    assert right(project)
+
+
+# Credentials
+
+USER, SECRET = "hans", "pa55wort"
+FORMS = (USER, SECRET, "pa%355wort", "aGFuczpwYTU1d29ydA==")  # also percent-encoded, and as it goes to a server
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "https://hans:pa55wort@something.invalid",
+        "HTTPS://hans:pa%355wort@something.invalid",
+        "https://hans%3Apa55wort%40something.invalid",
+        "https://hans:pa55wort@something.invalid:port",
+        "https://hans:pa55wort@[",
+        "https://hans:pa55/wort:pa55wort@something.invalid",
+        "https://hans:pa55wort@[::1",
+        "https://hans:pa55wort@\u2024something.invalid",
+        "https://hans:pa55wort@.invalid",
+        f"https://hans:pa55wort@{'long' * 20}.invalid",
+        "https://hans:pa55wort\n@something.invalid",
+        "https://something.invalid/?user=hans&password=pa55wort",
+        "https:/hans:pa55wort@something.invalid",
+        "htps://hans:pa55wort@something.invalid",
+        "hans:pa55wort@something.invalid",
+    ],
+)
+def test_credentials_of_a_mirror_are_never_printed(download, mirror):
+    run = download("--debug", mirror=mirror)
+
+    assert run.code == 3
+    assert "Traceback" in run.stderr
+    assert not [form for form in FORMS if form in run.stdout + run.stderr]
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://hans:pa55wort@{closed}",
+        "https://hans:pa%355wort@{closed}",
+        "hans:pa55wort@{closed}",
+        "socks5://hans:pa55wort@{closed}",
+        "socks5h://hans:pa55wort@{closed}",
+        "htps://hans:pa55wort@{closed}",
+        "http://hans:pa55wort@",
+        "http://hans:pa55wort@[",
+        "http://hans:pa55wort@127.0.0.1:port",
+        "http://hans:pa55/wort:pa55wort@{closed}",
+        "http://hans:pa55wort\n@{closed}",
+    ],
+)
+def test_credentials_of_a_proxy_are_never_printed(download, closed, proxy):
+    run = download(
+        "--debug", mirror="http://something.invalid", proxy=proxy.format(closed=closed.removeprefix("http://"))
     )
-    assert [path.name for path in (project / "raw").iterdir()] == [old.name]
-    assert old.read_bytes() == b"old"
+
+    assert run.code == 3
+    assert "Traceback" in run.stderr
+    assert not [form for form in FORMS if form in run.stdout + run.stderr]
 
 
-@pytest.mark.parametrize("mirror", ["https://user:secret@something.invalid", "user:secret@something.invalid"])
-def test_credentials_are_never_printed(project, mirror):
-    process = download(project, mirror=mirror)
+def test_credentials_that_serve_are_not_printed_either(project, server, download):
+    run = download(mirror=serve(server).replace("//", "//hans:pa55wort@"))
 
-    assert process.returncode == 3
-    assert "***@something.invalid/toy/train_images.gz: " in error(process)
-    assert "secret" not in process.stderr
+    assert (run.code, run.stderr) == (0, "")
+    assert server.headers[0]["Authorization"] == "Basic aGFuczpwYTU1d29ydA=="
+    assert run.stdout.count("http://***@127.0.0.1") == 4
+    assert not [form for form in FORMS if form in run.stdout]
+    assert right(project)
 
 
-def test_unknown_data_set_is_refused(project):
+# Params
+
+
+def test_unknown_data_set_is_refused(project, download):
     choose(project, "toi")
 
-    process = download(project)
+    run = download()
 
-    assert process.returncode == 2
-    assert re.match(r"error: params\.yaml: dataset\.name: .*did you mean toy\?", error(process))
-    assert not (project / "raw").exists()
+    assert (run.code, run.stdout) == (2, "")
+    assert re.fullmatch(r"error: params\.yaml: dataset\.name: .*did you mean toy\?.*\n", run.stderr)
+    assert run.after == run.before
 
 
-def test_full_disk_names_the_file(project):
+def test_generated_data_set_needs_no_mirror(project, download):
+    choose(project, "drawn")
+
+    run = download(mirror="")
+
+    assert (run.code, run.stderr) == (0, "")
+    assert sorted(set(run.after) - set(run.before)) == [
+        "raw/t10k-images-idx3-ubyte.gz",
+        "raw/t10k-labels-idx1-ubyte.gz",
+        "raw/train-images-idx3-ubyte.gz",
+        "raw/train-labels-idx1-ubyte.gz",
+    ]
+
+
+# The disk
+
+
+def test_file_too_large_names_the_file(project, start):
     """A limit on the size of files fails as a full disk does: in the middle of a write, and without a file name."""
-    process = download(project, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    process = start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
 
-    assert process.returncode == 1
-    assert error(process) == "error: raw/train_images.gz: File too large; fix: mend that, then dvc repro"
+    line = "error: raw/train_images.gz: File too large; fix: mend that, then dvc repro\n"
+    assert outcome(process) == (1, "", line)
     assert list((project / "raw").iterdir()) == []
 
 
-def test_generated_data_set_needs_no_mirror(project):
-    choose(project, "drawn")
+def test_full_disk_names_the_file(project, start):
+    """A disk of 8 KiB, in a namespace of its own; what is left on it is printed, for nobody else can look."""
+    private = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*private, "true"], capture_output=True).returncode:
+        pytest.skip("no mounts of one's own here; the limit on the size of files stands for a full disk")
+    (project / "raw").mkdir()
+    script = 'mount -t tmpfs -o size=8k none raw && { "$@"; code=$?; ls -A raw; exit $code; }'
 
-    process = download(project, mirror="")
+    line = "error: raw/train_images.gz: No space left on device; fix: mend that, then dvc repro\n"
+    assert outcome(start(*private, "sh", "-c", script, "sh")) == (1, "", line)
 
-    assert (process.returncode, process.stderr) == (0, "")
-    assert sorted(path.name for path in (project / "raw").iterdir()) == [
-        "t10k-images-idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz",
-        "train-images-idx3-ubyte.gz",
-        "train-labels-idx1-ubyte.gz",
-    ]
+
+def test_file_in_place_of_the_folder_is_named(project, download, assert_clean_failure):
+    (project / "raw").write_bytes(b"a file")
+
+    assert_clean_failure(download(), 1, "error: raw: File exists; fix: mend that, then dvc repro")
+
+
+# Processes
+
+
+def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_right(project, server, start):
+    """The third archive hangs in its middle. What is left of it has a name of its own, and no reader."""
+    (project / ".dvc").mkdir()  # where the lock is that makes it safe to sweep
+    body = ARCHIVES["test_images"]
+    beginning = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:1000]
+    mirror = serve(server, {"test_images": [hang(beginning), reply(200, body)]})
+
+    process = start(mirror=mirror)
+    assert server.hanging.wait(60)
+    process.send_signal(signal.SIGKILL)
+    assert outcome(process)[0] == -signal.SIGKILL
+    named = {name: body for name, body in snapshot(project / "raw").items() if not name.endswith(".tmp")}
+    assert named == {FILES[role]: ARCHIVES[role] for role in ("train_images", "train_labels")}
+
+    assert outcome(start(mirror=mirror))[::2] == (0, "")
+    for role, archive in ARCHIVES.items():
+        assert (project / "raw" / FILES[role]).read_bytes() == archive
+
+
+def test_two_at_once_both_end_with_the_right_files(project, server, start):
+    """Each waits in the middle of the first archive until the other is there too."""
+    both = threading.Barrier(2, timeout=60)
+    body = ARCHIVES["train_images"]
+
+    def meet(handler):
+        reply(200, body[:1000], Content_Length=len(body))(handler)
+        both.wait()
+        handler.wfile.write(body[1000:])
+
+    mirror = serve(server, {"train_images": [meet]})
+
+    ended = [outcome(process) for process in [start(mirror=mirror), start(mirror=mirror)]]
+
+    assert [(code, stderr) for code, _, stderr in ended] == [(0, ""), (0, "")]
+    assert server.hits.count("/toy/train_images.gz") == 2
+    assert right(project)

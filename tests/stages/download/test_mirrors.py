@@ -1,6 +1,5 @@
 """The addresses, the decisions and the transfer of archives, against a server on loopback that misbehaves on demand."""
 
-import functools
 import gzip
 import hashlib
 import http.client
@@ -13,8 +12,6 @@ from pathlib import Path
 import pytest
 import requests
 import urllib3
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stages import datasets
 from stages.command import DataError, NetworkError

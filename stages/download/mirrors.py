@@ -268,7 +268,9 @@ def _blocks_of_server(address: str, deadline: Deadline, patience: Patience) -> G
             # bytes as served: a server may call a .gz file gzip-encoded, and mean the file.
             while block := response.raw.read1(BLOCK, decode_content=False):
                 yield block
-    except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
+    except Failed:
+        raise
+    except Exception as error:  # of any kind: for a proxy without a host, requests lets a TypeError slip
         raise trouble(error) from error
 
 

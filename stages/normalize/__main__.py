@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from stages import arrays, atomic, command, datasets, idx, params
-from stages.normalize import scaling
+from stages.normalize import archives, scaling
 
 
 def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
-    """Parse the archives strictly, and scale their pixels to float32 in [0, 1]."""
+    """Check and parse the archives strictly, and scale their pixels to float32 in [0, 1]."""
     entry = datasets.entry(params.section(params.Dataset).name)
+    archives.check(raw, entry)
     # All is read before anything is written: one damaged archive leaves everything as it was.
     pictures = {split: _read(raw, split, entry) for split in ("train", "test")}
     for split, folder in (("train", train), ("test", test)):

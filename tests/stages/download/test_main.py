@@ -123,11 +123,11 @@ def right(project):
     return snapshot(project / "raw") == {FILES[role]: body for role, body in ARCHIVES.items()}
 
 
-def not_served(role, *reasons, what="no address serves it"):
+def not_served(role, *reasons):
     expected = f"{len(ARCHIVES[role])} bytes with SHA-256 {sha256(ARCHIVES[role])}"
     return (
-        f"error: {FILES[role]}: {what} (expected {expected}, got {'; '.join(reasons)}); fix: make demo needs no network; "
-        f"or set DATASET_MIRROR to a folder that holds <data set>/{FILES[role]}"
+        f"error: {FILES[role]}: no address serves it (expected {expected}, got {'; '.join(reasons)}); fix: "
+        f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{FILES[role]}"
     )
 
 
@@ -350,6 +350,7 @@ def test_file_too_large_names_the_file(project, start):
     assert list((project / "raw").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_full_disk_names_the_file(project, start):
     """A disk of 8 KiB, in a namespace of its own; what is left on it is printed, for nobody else can look."""
     private = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -371,7 +372,7 @@ def test_file_in_place_of_the_folder_is_named(project, download, assert_clean_fa
 # Processes
 
 
-def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_right(project, server, start):
+def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_right(project, server, start, download):
     """The third archive hangs in its middle. What is left of it has a name of its own, and no reader."""
     (project / ".dvc").mkdir()  # where the lock is that makes it safe to sweep
     body = ARCHIVES["test_images"]
@@ -385,12 +386,14 @@ def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_righ
     named = {name: body for name, body in snapshot(project / "raw").items() if not name.endswith(".tmp")}
     assert named == {FILES[role]: ARCHIVES[role] for role in ("train_images", "train_labels")}
 
-    assert outcome(start(mirror=mirror))[::2] == (0, "")
+    run = download(mirror=mirror)
+
+    assert (run.code, run.stderr) == (0, "")
     for role, archive in ARCHIVES.items():
         assert (project / "raw" / FILES[role]).read_bytes() == archive
 
 
-def test_two_at_once_both_end_with_the_right_files(project, server, start):
+def test_two_at_once_both_end_with_the_right_files(project, server, start, download):
     """Each waits in the middle of the first archive until the other is there too."""
     both = threading.Barrier(2, timeout=60)
     body = ARCHIVES["train_images"]
@@ -402,8 +405,10 @@ def test_two_at_once_both_end_with_the_right_files(project, server, start):
 
     mirror = serve(server, {"train_images": [meet]})
 
-    ended = [outcome(process) for process in [start(mirror=mirror), start(mirror=mirror)]]
+    other = start(mirror=mirror)
+    run = download(mirror=mirror)
 
-    assert [(code, stderr) for code, _, stderr in ended] == [(0, ""), (0, "")]
+    assert (run.code, run.stderr) == (0, "")
+    assert outcome(other)[::2] == (0, "")
     assert server.hits.count("/toy/train_images.gz") == 2
     assert right(project)

@@ -1,6 +1,7 @@
 """The stage normalize by its command line, on a data set of a few hand-made pictures."""
 
 import gzip
+import hashlib
 import json
 import struct
 
@@ -27,6 +28,10 @@ TEST_IMAGES = "raw/t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "raw/t10k-labels-idx1-ubyte.gz"
 FIX = "fix: bring other archives, or correct the entry in datasets.yaml, then dvc repro"
 FIX_ARCHIVE = "fix: delete it, then dvc repro --single-item --force download"
+
+
+# The same, for archives that are pinned.
+PINNED = ENTRY.split("  source:")[0] + "  source: download\n  mirrors: [https://something.invalid/]\n  archives:\n"
 
 
 def idx(*shape, values):
@@ -170,6 +175,62 @@ def test_a_missing_archive_is_named(project, normalize, assert_clean_failure):
     assert_clean_failure(
         normalize(), 1, f"error: {TEST_LABELS}: No such file or directory; fix: mend that, then dvc repro"
     )
+
+
+# Archives that datasets.yaml pins
+
+
+def pinned(body):
+    return f"{len(body)} bytes with SHA-256 {hashlib.sha256(body).hexdigest()}"
+
+
+@pytest.fixture
+def pin(project):
+    """A function that turns the data set into a downloaded one, with the archives as they are now."""
+
+    def pin():
+        roles = {"train_images": TRAIN_IMAGES, "train_labels": TRAIN_LABELS} | {
+            "test_images": TEST_IMAGES,
+            "test_labels": TEST_LABELS,
+        }
+        entry = PINNED
+        for role, name in roles.items():
+            body = (project / name).read_bytes()
+            digest = hashlib.sha256(body).hexdigest()
+            entry += f'    {role}: {{file: {name.removeprefix("raw/")}, size: {len(body)}, sha256: "{digest}"}}\n'
+        path = project / "datasets.yaml"
+        path.write_text(path.read_text(encoding="utf-8").replace(ENTRY, entry), encoding="utf-8")
+
+    return pin
+
+
+def test_pinned_archives_are_used(normalize, pin):
+    drawn = normalize()
+    pin()
+    downloaded = normalize()
+
+    assert (downloaded.code, downloaded.stderr) == (0, "")
+    assert downloaded.stdout == drawn.stdout
+
+
+def test_pinned_archives_are_hashed_before_they_are_parsed(project, normalize, pin, assert_clean_failure):
+    """Junk, of the same length or not, and pictures that are sound but others; the one that is right is not named."""
+    pin()
+    old = {name: (project / name).read_bytes() for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES)}
+    new = {
+        TRAIN_IMAGES: old[TRAIN_IMAGES][:-1] + b"x",
+        TRAIN_LABELS: b"junk",
+        TEST_IMAGES: images([*TEST[::-1]]),
+    }
+    for name, body in new.items():
+        (project / name).write_bytes(body)
+
+    lines = [
+        f"error: {name}: not the archive of datasets.yaml (expected {pinned(old[name])}, got {pinned(new[name])}); "
+        f"{FIX_ARCHIVE}"
+        for name in old
+    ]
+    assert_clean_failure(normalize(), 4, *lines)
 
 
 def test_only_the_chosen_data_set_matters(project, normalize, assign):

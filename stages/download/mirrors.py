@@ -21,6 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -112,8 +113,8 @@ def shown(address: str) -> str:
     written.
     """
     without_name = re.sub(rf"^({_URL.pattern})?.*(@|%40)", r"\1***@", address, flags=re.DOTALL | re.IGNORECASE)
-    without_query = re.sub(r"[?#].*", "?***", without_name, flags=re.DOTALL) if "://" in address else without_name
-    return printable(without_query)
+    is_url = re.match(r"\w+:/", address)
+    return printable(re.sub(r"[?#].*", "?***", without_name, flags=re.DOTALL) if is_url else without_name)
 
 
 def fetch(archive: Archive, candidates: Iterable[str], target: Path, patience: Patience = PATIENCE) -> str:
@@ -309,8 +310,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
         super().__init__()
         self._deadline = deadline
 
-    def get_connection_with_tls_context(self, *args, **kwargs):
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         answer = functools.partial(_Answer, deadline=self._deadline)
         pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": answer})
         return pool
@@ -319,7 +320,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 class _Answer(http.client.HTTPResponse):
     """An answer of which each read ends with the deadline, that of the headers and of a chunk's size too."""
 
-    def __init__(self, sock: socket.socket, *args, deadline: Deadline, **kwargs):
+    def __init__(self, sock: socket.socket, *args: Any, deadline: Deadline, **kwargs: Any):
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
 
@@ -334,7 +335,7 @@ class _Timed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int | None:
+    def readinto(self, buffer: Any) -> int | None:
         self._socket.settimeout(min(self._silence_s, self._deadline.left_s()))
         try:
             return self._stream.readinto(buffer)

@@ -90,8 +90,10 @@ def hang(data=b""):
     """Send these bytes, then nothing."""
 
     def act(handler):
-        handler.wfile.write(data)
-        handler.server.hanging.set()
+        try:
+            handler.wfile.write(data)
+        finally:
+            handler.server.hanging.set()
         handler.server.closing.wait(60)
 
     return act
@@ -102,7 +104,7 @@ def drip(data, drop):
 
     def act(handler):
         handler.wfile.write(data)
-        while not handler.server.closing.is_set():
+        for _ in range(5000):
             handler.server.sent += handler.wfile.write(drop)
             time.sleep(0.001)
 
@@ -110,11 +112,11 @@ def drip(data, drop):
 
 
 def pour(data, block=bytes(1 << 16)):
-    """Send these bytes, then the same block, without end."""
+    """Send these bytes, then the same block, until nobody listens, or far more of them than anybody should read."""
 
     def act(handler):
         handler.wfile.write(data)
-        while not handler.server.closing.is_set():
+        for _ in range(5000):
             handler.server.sent += handler.wfile.write(block)
 
     return act

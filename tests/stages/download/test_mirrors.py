@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import io
 import itertools
 import os
 import socket
@@ -115,6 +116,7 @@ def test_without_own_mirror_the_mirrors_are_tried_in_turn():
         ("https://user%3Asecret%40host/a.gz", "https://***@host/a.gz"),
         ("https://user:se%40cret@host/a.gz", "https://***@host/a.gz"),
         ("https://host/a?token=secret/mnist/a.gz", "https://host/a?***"),
+        ("https:/host/a?token=secret/mnist/a.gz", "https:/host/a?***"),
         ("https://host/a#secret/mnist/a.gz", "https://host/a?***"),
         ("/srv/a set?/a.gz", "/srv/a set?/a.gz"),
         ("/srv/two\nlines/a.gz", "/srv/two\\nlines/a.gz"),
@@ -319,6 +321,8 @@ def test_each_fault_has_its_reason_and_leads_to_the_next_mirror(server, closed, 
 
     assert download.fails(bad, closed, **patience) == message(f"{bad}: {reason}", f"{closed}: Connection refused")
 
+    if more == [IMPATIENT]:
+        assert server.hanging.wait(60), "for a tenth of a second may be over before the server has had its turn"
     assert server.hits == ["/a"] * hits
     assert download.pauses == (pauses if hits == 4 else [])
     assert server.sent < 32 << 20, "what is read, and what the sockets hold"
@@ -380,6 +384,31 @@ def test_deadline_counts_all_tries_and_waits(server, download):
     assert (now, len(server.hits)) == (3, 3), "after 1 and 2 seconds, the 4 of the third wait are no longer there"
 
 
+def test_deadline_ends_a_silence_too(server, download):
+    address = server.route("/a", hang(SIZED))
+
+    assert download.fails(address, deadline_s=0.1) == message(f"{address}: not done after 0.1 s")
+
+
+def test_each_read_waits_as_long_as_a_silence_may_last_or_as_is_left():
+    timeouts = []
+
+    class Socket:
+        def gettimeout(self):
+            return 3
+
+        def settimeout(self, timeout):
+            timeouts.append(timeout)
+
+    deadline = mirrors.Deadline(mirrors.Patience(deadline_s=5, clock=seconds()))
+    timed = mirrors._Timed(io.BytesIO(b"abcdefgh"), Socket(), deadline)
+
+    assert [timed.read(1) for _ in range(4)] == [b"a", b"b", b"c", b"d"]
+    assert timeouts == [3, 3, 2, 1]
+    with pytest.raises(mirrors.Failed, match="not done after 5 s"):
+        timed.read(1)
+
+
 def test_deadline_holds_for_the_answer_of_a_proxy(server, download, monkeypatch):
     """Its answer to CONNECT comes before there is a request."""
     monkeypatch.setenv("HTTPS_PROXY", server.address)
@@ -438,6 +467,7 @@ def test_broken_server_is_asked_three_times_if_the_third_answer_is_right(server,
 def test_busy_server_is_left_alone_as_long_as_it_asks(server, download):
     download.succeeds(server.route("/a", reply(429, Retry_After="7"), reply(200, BODY)))
 
+    assert server.hits == ["/a", "/a"]
     assert download.pauses == [7]
 
 
@@ -642,6 +672,15 @@ def test_file_in_a_folder_is_checked_as_any_other(server, download, tmp_path):
 
     assert f"{own}: {wrong(OTHER)}" in download.fails(str(own), error=DataError)
     assert download.succeeds(str(own), right) == right
+
+
+def test_deadline_holds_for_a_folder(download, tmp_path):
+    """Which may be on a slow disk of another machine; there are four blocks to read."""
+    (tmp_path / "archive").write_bytes(BODY)
+
+    reason = download.fails(str(tmp_path / "archive"), clock=seconds(), deadline_s=3)
+
+    assert reason == message(f"{tmp_path / 'archive'}: not done after 3 s")
 
 
 def test_what_is_no_file_is_passed_over(download, tmp_path):

@@ -9,10 +9,8 @@ Where every address was reached and gave other bytes, the failure is one of data
 reached or did not give a file, it is one of the network (3).
 """
 
-import functools
 import hashlib
 import http.client
-import io
 import re
 import socket
 import ssl
@@ -21,7 +19,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -31,6 +28,7 @@ from tqdm import tqdm
 from stages import atomic
 from stages.command import DataError, NetworkError, Problem, printable
 from stages.datasets import Archive
+from stages.download import timed
 
 BLOCK = 1 << 16
 BEGINNING = 64
@@ -262,7 +260,7 @@ def _blocks_of_file(path: Path) -> Generator[bytes, None, None]:
 
 def _blocks_of_server(address: str, deadline: Deadline, patience: Patience) -> Generator[bytes, None, None]:
     try:
-        with _Session(deadline) as session, _answer(session, address, deadline, patience) as response:
+        with timed.Session(deadline.left_s) as session, _answer(session, address, deadline, patience) as response:
             if response.status_code != 200:
                 raise refusal(response.status_code, response.headers.get("Retry-After"))
             # read1 returns what is there, where read and stream wait until a block is full. The hash is that of the
@@ -289,60 +287,3 @@ def _answer(
                 return
         address = redirected(address, response.headers["Location"])
     raise Failed(f"more than {MOST_REDIRECTS} redirects")
-
-
-class _Session(requests.Session):
-    """A session that keeps to a deadline and leaves redirects alone: requests reads the body of each, however long."""
-
-    def __init__(self, deadline: Deadline):
-        super().__init__()
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(deadline))
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """Gives the answers of servers and of proxies a deadline."""
-
-    def __init__(self, deadline: Deadline):
-        super().__init__()
-        self._deadline = deadline
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        answer = functools.partial(_Answer, deadline=self._deadline)
-        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": answer})
-        return pool
-
-
-class _Answer(http.client.HTTPResponse):
-    """An answer of which each read ends with the deadline, that of the headers and of a chunk's size too."""
-
-    def __init__(self, sock: socket.socket, *args: Any, deadline: Deadline, **kwargs: Any):
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
-
-
-class _Timed(io.RawIOBase):
-    """What comes from a socket until the deadline; the socket's own time-out starts afresh with each byte."""
-
-    def __init__(self, stream: io.RawIOBase, sock: socket.socket, deadline: Deadline):
-        self._stream, self._socket, self._deadline = stream, sock, deadline
-        self._silence_s = sock.gettimeout() or float("inf")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(min(self._silence_s, self._deadline.left_s()))
-        try:
-            return self._stream.readinto(buffer)
-        except TimeoutError:
-            self._deadline.left_s()  # says so if that is why
-            raise
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()

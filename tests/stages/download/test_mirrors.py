@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import http.client
-import io
 import itertools
 import os
 import socket
@@ -388,25 +387,6 @@ def test_deadline_ends_a_silence_too(server, download):
     address = server.route("/a", hang(SIZED))
 
     assert download.fails(address, deadline_s=0.1) == message(f"{address}: not done after 0.1 s")
-
-
-def test_each_read_waits_as_long_as_a_silence_may_last_or_as_is_left():
-    timeouts = []
-
-    class Socket:
-        def gettimeout(self):
-            return 3
-
-        def settimeout(self, timeout):
-            timeouts.append(timeout)
-
-    deadline = mirrors.Deadline(mirrors.Patience(deadline_s=5, clock=seconds()))
-    timed = mirrors._Timed(io.BytesIO(b"abcdefgh"), Socket(), deadline)
-
-    assert [timed.read(1) for _ in range(4)] == [b"a", b"b", b"c", b"d"]
-    assert timeouts == [3, 3, 2, 1]
-    with pytest.raises(mirrors.Failed, match="not done after 5 s"):
-        timed.read(1)
 
 
 def test_deadline_holds_for_the_answer_of_a_proxy(server, download, monkeypatch):

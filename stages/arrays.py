@@ -1,13 +1,27 @@
 """The pipeline's data between stages: arrays as .npy files, a split as a folder of two of them, class names as JSON."""
 
-import json
+import math
+import os
+import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, BinaryIO, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
-from stages import atomic
-from stages.command import DataError, Problem
+from stages import atomic, records
+
+# The bytes of a .npy file of version 1.0 before its values (NEP 1), exactly as numpy writes them: read by what they
+# say, never evaluated as the Python text that they are.
+_MAGIC = b"\x93NUMPY\x01\x00"
+_MOST_HEADER_BYTES = 1024
+_SIZE = rb"(?:0|[1-9][0-9]{0,18})"
+_HEADER = re.compile(
+    rb"\{'descr': '(?P<type>[<>|][A-Za-z][0-9]{0,4})', 'fortran_order': (?P<by_column>True|False), "
+    rb"'shape': \((?P<shape>|%(size)s,|%(size)s(?:, %(size)s){1,31})\), \} *\n" % {b"size": _SIZE}
+)
+
+MOST_CLASSES = 256  # as many as a label, a byte, can tell apart
 
 
 class Split(NamedTuple):
@@ -19,20 +33,22 @@ class Split(NamedTuple):
 
 def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
     """Return the array of a .npy file, mapped into memory: what is not used is not read, and a header that claims more
-    than the file holds is refused before anything is allocated.
+    or less than the file holds is refused before anything is allocated.
 
     Raises DataError unless the file holds an array of that type and number of dimensions, and has at least one value.
     """
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except OSError:
-        raise
-    except Exception as error:  # numpy evaluates the header as Python text: a damaged one may raise about anything
-        raise _damaged(path, "not a whole .npy file", "an array", " ".join(str(error).split())) from error
-    if array.dtype != dtype or array.ndim != dimensions or array.size == 0:
-        expected = f"{np.dtype(dtype)} of {dimensions} dimensions, not empty"
-        raise _damaged(path, "another array than this stage works on", expected, f"{array.dtype} {array.shape}")
-    return array
+    with open(path, "rb") as file:
+        header, start = _read_header(file, path)
+        shape = tuple(map(int, re.findall(rb"[0-9]+", header["shape"])))
+        kind, its_type = np.dtype(dtype), header["type"].decode()
+        if its_type != kind.str or len(shape) != dimensions or 0 in shape:
+            expected = f"{kind} ({kind.str}) of {dimensions} dimensions, not empty"
+            raise records.damaged(path, "another array than this stage works on", expected, f"{its_type} {shape}")
+        expected_size, size = start + math.prod(shape) * kind.itemsize, os.fstat(file.fileno()).st_size
+        if size != expected_size:
+            what = f"not a whole .npy file of shape {shape}"
+            raise records.damaged(path, what, f"{expected_size} bytes", f"{size} bytes")
+        return np.memmap(file, kind, "r", start, shape, "F" if header["by_column"] == b"True" else "C")
 
 
 def write(path: Path, array: np.ndarray) -> None:
@@ -41,12 +57,22 @@ def write(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def read_split(folder: Path) -> Split:
-    """Return the images and labels of a folder, mapped into memory. Raises DataError where they do not fit together."""
-    split = Split(read(folder / "images.npy", np.float32, 3), read(folder / "labels.npy", np.uint8, 1))
+def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
+    """Return the images and labels of a folder, mapped into memory; to check them takes reading them once.
+
+    Raises DataError where they do not fit together, a pixel is not in [0, 1] or no number, or a label is not one of
+    that many classes.
+    """
+    images_path, labels_path = folder / "images.npy", folder / "labels.npy"
+    split = Split(read(images_path, np.float32, 3), read(labels_path, np.uint8, 1))
     if len(split.images) != len(split.labels):
         expected, got = f"{len(split.images)} labels, one for each image", str(len(split.labels))
-        raise _damaged(folder, "images and labels differ in number", expected, got)
+        raise records.damaged(folder, "images and labels differ in number", expected, got)
+    low, high = split.images.min(), split.images.max()  # of numbers and a NaN, both are NaN
+    if not (low >= 0 and high <= 1):
+        raise records.damaged(images_path, "not pixels", "0 <= x <= 1", f"{low:g} to {high:g}")
+    if (highest := int(split.labels.max())) >= classes:
+        raise records.damaged(labels_path, "a label without a class", f"0 to {classes - 1}", str(highest))
     return split
 
 
@@ -56,16 +82,24 @@ def write_split(folder: Path, split: Split) -> None:
     write(folder / "labels.npy", split.labels)
 
 
+# The lengths also make pydantic look at the characters: lone surrogates can't be written.
+Names = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=1, max_length=MOST_CLASSES)
+]
+
+
 def read_classes(path: Path) -> list[str]:
     """Return the class names, in the order of the labels. Raises DataError for anything but a list of names."""
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, "not JSON", "a list of names", str(error)) from error
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise _damaged(path, "not a list of class names", "a list of names", f"{names!r:.40}")
-    return names
+    return records.read_json(path, Names)
 
 
-def _damaged(path: Path, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(str(path), what, "delete it, then dvc repro, which restores or remakes it", expected, got))
+def _read_header(file: BinaryIO, path: Path) -> tuple[re.Match[bytes], int]:
+    """Return what a header says, and where the values start."""
+    beginning = file.read(len(_MAGIC) + 2)
+    length = int.from_bytes(beginning[len(_MAGIC) :], "little")
+    text = file.read(min(length, _MOST_HEADER_BYTES + 1))
+    header = _HEADER.fullmatch(text)
+    if not beginning.startswith(_MAGIC) or len(text) != length or not header:
+        got = f"a beginning of {(beginning + text)[:100]!r}" if beginning else "an empty file"
+        raise records.damaged(path, "not a .npy file as numpy writes it", "a header of version 1.0", got)
+    return header, len(beginning) + length

@@ -3,12 +3,13 @@
 Either way a data set arrives as four gzip-compressed IDX files, a role each.
 """
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from stages import schema, strict_yaml
 from stages.command import InputError, Problem
@@ -18,7 +19,17 @@ PATH = Path("datasets.yaml")
 
 MOST_ARCHIVE_BYTES = 4 << 30
 
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
+
+def _shown(text: str) -> str:
+    """Refuse control characters, line breaks, what turns the direction of writing, and other invisible ones."""
+    for index, character in enumerate(text):
+        if not character.isprintable():
+            raise ValueError(f"character {index} can't be shown: {character!r}")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_shown)]
+Address = Annotated[str, Field(min_length=1, max_length=2000)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Field(ge=10, le=10_000_000)]
@@ -74,22 +85,45 @@ class Described(Strict):
         return names
 
 
+# A host's name (RFC 1123), in the form of IDNA where it has other letters; or an IPv6 address.
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)\.?|[0-9a-f:.]*:[0-9a-f:.]*"
+)
+
+
+def _flaw(address: str) -> str:
+    """Return what is wrong with a mirror's address, or an empty text; it quotes nothing: a password may be there."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # brackets that hold no IPv6 address, a port that is none
+        return "is not an https address with a host"
+    if parts.scheme != "https" or not host:
+        return "is not an https address with a host"
+    if "@" in parts.netloc:
+        return "has a user name or a password in it"
+    if not re.fullmatch(r"[!-~]+", address) or set(address) & set('\\"<>^`{|}'):
+        return "has a character that no address has"
+    if not _HOST.fullmatch(host) or port == 0:
+        return "has a host or a port that there can't be"
+    if "#" in address or "?" in address:
+        return "has a ? or a #, after which no file name can stand"
+    return ""
+
+
 class Downloaded(Described):
     """A data set whose archives are brought from mirrors, tried in turn."""
 
     source: Literal["download"]
-    mirrors: Annotated[list[Text], Field(min_length=1, max_length=20)]
+    mirrors: Annotated[list[Address], Field(min_length=1, max_length=20)]
     archives: Archives
 
     @field_validator("mirrors")
     @classmethod
     def trust_each_mirror_once(cls, mirrors: list[str]) -> list[str]:
         for index, mirror in enumerate(mirrors):
-            parts = urlsplit(mirror)
-            if parts.scheme != "https" or not parts.hostname:
-                raise ValueError(f"mirror {index} is not an https address with a host")
-            if parts.username or parts.password:
-                raise ValueError(f"mirror {index} has a user name or a password in it")
+            if flaw := _flaw(mirror):
+                raise ValueError(f"mirror {index} {flaw}")
             if mirror.rstrip("/") in (m.rstrip("/") for m in mirrors[:index]):
                 raise ValueError(f"mirror {index} stands there twice")
         return mirrors

@@ -22,15 +22,24 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 Model = TypeVar("Model")
 
+# A file with more problems than this is not one with slips, but another file.
+MOST_PROBLEMS = 50
+
 
 def check(value: object, model: type[Model], path: Path, *, under: str = "") -> Model:
-    """Return `value`, which stands in `path` below `under`, as a `model`. Raises InputError with every problem."""
+    """Return `value`, which stands in `path` below `under`, as a `model`.
+
+    Raises InputError with every problem; of more than MOST_PROBLEMS it counts the others.
+    """
     adapter = TypeAdapter(model)
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        schema = adapter.json_schema()
-        raise InputError(*(_problem(e, schema, path, under) for e in error.errors(include_url=False))) from error
+        schema, errors = adapter.json_schema(), error.errors(include_url=False)
+        problems = [_problem(e, schema, path, under) for e in errors[:MOST_PROBLEMS]]
+        if more := len(errors) - len(problems):
+            problems.append(Problem(str(path), f"{more} more problems", _fix(path)))
+        raise InputError(*problems) from error
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -57,7 +66,7 @@ def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under
         what, got = "missing", "nothing"
     elif kind == "extra_forbidden":
         keys = list(_node(schema, loc[:-1])[0].get("properties", {}))
-        what, expected, got = f"unknown key{nearest(loc[-1], keys)}", one_of(keys), str(loc[-1])
+        what, expected, got = f"unknown key{nearest(loc[-1], keys)}", one_of(keys), _cut(without_user(str(loc[-1])))
     elif kind == "literal_error":
         what = f"unknown choice{nearest(error['input'], _choices(node))}"
     elif kind == "finite_number":
@@ -71,8 +80,12 @@ def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under
     else:
         what = "out of range"
     place = ".".join(filter(None, [under, key]))
-    subject = f"{path}: {place}" if place else str(path)
-    return Problem(subject, what, f"edit {path}, then dvc repro", expected, got)
+    subject = f"{path}: {_cut(without_user(place))}" if place else str(path)
+    return Problem(subject, what, _fix(path), expected, got)
+
+
+def _fix(path: Path) -> str:
+    return f"edit {path}, then dvc repro"
 
 
 def _node(schema: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[dict[str, Any], str]:
@@ -82,7 +95,7 @@ def _node(schema: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[dict[str,
     file, so it is left out of the key.
     """
     node, key = _resolved(schema, schema), []
-    for part in loc:
+    for depth, part in enumerate(loc, 1):
         choice = node.get("discriminator", {})
         if part in choice.get("mapping", {}):
             node = _resolved({"$ref": choice["mapping"][part]}, schema)
@@ -90,11 +103,12 @@ def _node(schema: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[dict[str,
         key.append(str(part))
         if part == choice.get("propertyName"):
             node = {"enum": list(choice["mapping"])}
-        elif loc[-1] == "[key]":  # not a value but its key is wrong
-            return {"type": "string", "pattern": next(iter(node["patternProperties"]))}, ".".join(key)
+        elif loc[depth:] == ("[key]",):  # not a value but its key is wrong
+            patterns = [{"pattern": pattern} for pattern in node.get("patternProperties", {})]
+            return {"type": "string"} | dict(*patterns), ".".join(key)
         else:
-            others = [*node.get("patternProperties", {}).values(), node.get("items", {})]
-            node = _resolved(node.get("properties", {}).get(part) or others[0], schema)
+            others = [*node.get("patternProperties", {}).values(), node.get("additionalProperties"), node.get("items")]
+            node = _resolved(node.get("properties", {}).get(part) or next(filter(None, others), {}), schema)
     return node, ".".join(key)
 
 
@@ -146,5 +160,13 @@ def _shown(value: object) -> str:
         text = repr(value).replace("inf", ".inf").replace("nan", ".nan")
     else:
         text = f'"{value}"' if isinstance(value, str) else repr(value)
-    text = re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)
+    return _cut(without_user(text))
+
+
+def without_user(text: str) -> str:
+    """Return a text without what may be a user's name and password: all before its last @, but for the scheme."""
+    return re.sub(r"^([\[{\"']{0,4}(?:https?://)?).*@", r"\1***@", text, flags=re.DOTALL)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."

@@ -12,6 +12,8 @@ import yaml
 from stages.command import InputError, Problem
 
 MOST_BYTES = 64 * 1024
+MOST_DEPTH = 20
+MOST_DIGITS = 100
 
 _NUMBER = {
     "tag:yaml.org,2002:int": r"[-+]?(?:0|[1-9][0-9]*)",
@@ -40,6 +42,7 @@ class _Loader(yaml.SafeLoader):
     """Builds only mappings, lists and scalars; refuses repeated keys, aliases, tags and ambiguous scalars."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's way to start from none
+    depth = 0
 
     def compose_node(self, parent, index):
         event = self.peek_event()
@@ -47,7 +50,12 @@ class _Loader(yaml.SafeLoader):
             raise _error("anchors and aliases are not used here", event.start_mark)
         if getattr(event, "tag", None):
             raise _error(f"tags are not used here: {event.tag}", event.start_mark)
-        return super().compose_node(parent, index)
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise _error(f"nested more than {MOST_DEPTH} levels deep", event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node, deep=False):
         lines: dict[object, int] = {}
@@ -66,6 +74,11 @@ class _Loader(yaml.SafeLoader):
             raise _error(what, node.start_mark)
         return self.construct_scalar(node)
 
+    def construct_integer(self, node):
+        if (digits := len(node.value.lstrip("+-"))) > MOST_DIGITS:
+            raise _error(f"an integer of {digits} digits: put it in quotes, or write a smaller one", node.start_mark)
+        return int(node.value)
+
     def construct_float(self, node):
         return float(re.sub(r"\.(?=inf|nan)", "", node.value.lower()))
 
@@ -73,6 +86,7 @@ class _Loader(yaml.SafeLoader):
 for _tag, _pattern in (_NUMBER | _WORD).items():
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)
 _Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_text)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_float)
 
 
@@ -80,7 +94,8 @@ def load(path: Path) -> dict[str, object]:
     """Return the mapping that a YAML file holds.
 
     Raises InputError, with the line number where there is one, for a file that is missing, larger than 64 KiB, no
-    UTF-8, no YAML, no mapping, or that has a construct which two YAML readers would take differently.
+    UTF-8, no YAML, no mapping, nested more than MOST_DEPTH levels deep, or that has a construct which two YAML readers
+    would take differently.
     """
     text = _read_text(path)
     try:
@@ -89,9 +104,8 @@ def load(path: Path) -> dict[str, object]:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise InputError(_problem(path, f"{line}{error.problem or error.context}")) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise InputError(_problem(path, f"not readable as YAML: {reason}")) from error
+    except (ValueError, OverflowError) as error:  # PyYAML passes the number of an escape to chr as it is
+        raise InputError(_problem(path, "an escape in double quotes that names no character")) from error
     if not isinstance(value, dict):
         raise InputError(_problem(path, "not a mapping of keys to values", "a mapping", _kind(value)))
     return value

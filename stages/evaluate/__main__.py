@@ -24,7 +24,7 @@ def main(
     """Predict all images in batches, and score the predictions."""
     settings = params.section(params.Evaluate)
     names, networks = arrays.read_classes(classes), models.read(model)
-    splits = {"train": arrays.read_split(train), "test": arrays.read_split(test)}
+    splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
     predict = partial(prediction.predict, networks, classes=len(names), batch_size=settings.batch_size)
     predicted = {name: predict(split.images) for name, split in splits.items()}

@@ -5,7 +5,6 @@ writes the figures as PNG, report.md, which links to them, and report.html, whic
 bytes.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from stages import arrays, atomic, command, datasets, params
 from stages.render.document import html, markdown
 from stages.render.look import png
 from stages.render.report import build
-from stages.render.results import Results
+from stages.render.results import Results, read_history, read_metrics, read_training
 
 # A page of more bytes than this opens slowly.
 MOST_BYTES = 3_000_000
@@ -36,17 +35,18 @@ def main(
     """Draw the figures and write the report."""
     dataset, training_params = params.section(params.Dataset), params.section(params.Train)
     evaluate, render = params.section(params.Evaluate), params.section(params.Render)
+    names = arrays.read_classes(classes)
     results = Results(
         settings={"dataset.name": dataset.name} | {f"train.{name}": value for name, value in training_params},
         entry=datasets.entry(dataset.name),
-        classes=arrays.read_classes(classes),
-        train=arrays.read_split(train),
-        test=arrays.read_split(test),
+        classes=names,
+        train=arrays.read_split(train, len(names)),
+        test=arrays.read_split(test, len(names)),
         probabilities=arrays.read(predictions / "probabilities.npy", np.float32, 3),
         single=(evaluate.single_image, arrays.read(predictions / "single_image.npy", np.float32, 2)),
-        history=np.genfromtxt(history.read_text(encoding="utf-8").splitlines(), delimiter=",", names=True, ndmin=1),
-        training=json.loads(training.read_text(encoding="utf-8")),
-        metrics=json.loads(metrics.read_text(encoding="utf-8")),
+        history=read_history(history),
+        training=read_training(training),
+        metrics=read_metrics(metrics, names),
     )
     document = build(results, render)
     drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}

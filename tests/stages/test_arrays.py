@@ -1,5 +1,6 @@
 """Arrays between stages: the .npy bytes are spelt out from the format's definition (NEP 1)."""
 
+import io
 import json
 import struct
 import tracemalloc
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
 
 from stages import arrays
 from stages.arrays import Split
@@ -74,82 +76,130 @@ def test_an_array_is_mapped_and_can_not_be_changed(path):
     [
         b"",
         npy()[:6],
+        npy()[:9],
         npy()[:40],
-        npy()[:-1],
-        npy(data=b""),
         b"<!DOCTYPE html><html></html>",
         b"PK\x03\x04 the beginning of a zip file",
         b"PK\x05\x06" + bytes(18),
         b"\x80\x04K\x01.",
-        npy(descr="'|O'", data=b"\x80\x04K\x01."),
-        npy(shape="(2000000000,)"),
         npy(shape="(2, -3)"),
         npy(shape="(-2, -3)"),
         npy(shape="(True, 6)"),
+        npy(shape="(02, 3)"),
+        npy(shape="(2, 3, )"),
+        npy(shape="(6)"),
+        npy(shape="[2, 3]"),
         npy(shape=f"({'9' * 5000},)"),
+        npy(shape=f"({'9' * 20},)"),
+        npy(shape=f"({'1, ' * 33}1)"),
         npy(descr="'nonsense'"),
         npy(descr="('<f4',)"),
+        npy(descr="[('a', '<f4')]"),
+        npy(descr="'<f4,<f4'"),
+        npy(descr="'=f4'"),
         npy(descr="{[]: 1}"),
         npy(descr="("),
         npy(descr="-" * 9000 + "1"),
+        npy(descr="__import__('os').system('touch canary')"),
         npy(fortran="2"),
+        npy(fortran="False, 'more': 0"),
+        npy(fortran="False, 'fortran_order': False"),
+        npy().replace(b"'descr'", b"'DESCR'"),
+        npy().replace(b"}\n", b"}\0"),
+        npy().replace(b"}\n", b"} "),
         npy().replace(b"NUMPY\x01", b"NUMPY\x09"),
+        npy().replace(b"NUMPY\x01\x00<\x00", b"NUMPY\x02\x00<\x00\x00\x00"),
+        npy().replace(b"NUMPY\x01\x00", b"NUMPY\x01\x01"),
+        npy().replace(b"<\x00{", b"\xff\xff{"),
+        npy().replace(b"<\x00{", b"<\x04{").replace(b"}\n", b"}" + b" " * 1024 + b"\n"),
     ],
-    ids=lambda data: repr(data[:20]) if len(data) < 60 else repr(data[10:70]),
+    ids=lambda data: repr(data[:20]) if len(data) < 60 else repr(data[6:70]),
 )
-def test_a_damaged_file_is_refused(refusal, data):
-    assert refusal(data).what == "not a whole .npy file"
+def test_what_has_no_header_as_numpy_writes_it_is_refused(refusal, data):
+    problem = refusal(data)
+
+    assert problem.what == "not a .npy file as numpy writes it"
+    assert len(str(problem)) < 1000
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
-@pytest.mark.parametrize("shape", ["(2000000000, 1)", "(4294967295, 4294967295)", "(4294967296, 4294967296)"])
-def test_a_claim_beyond_the_file_is_refused_before_it_costs_memory(refusal, shape):
+@pytest.mark.parametrize(
+    ("data", "expected", "got"),
+    [
+        (npy()[:-1], 94, 93),
+        (npy(data=b""), 94, 70),
+        (npy() + b"\0", 94, 95),
+        (npy(shape="(3, 3)"), 70 + 36, 94),
+        (npy(shape="(1, 3)"), 70 + 12, 94),
+        (npy(shape="(2000000000, 1)"), 79 + 8_000_000_000, 103),
+        (npy(shape="(4294967295, 4294967295)"), 88 + 4 * (2**32 - 1) ** 2, 112),
+        (npy(shape="(4294967296, 4294967296)"), 88 + 2**66, 112),
+        (npy(shape=f"({'9' * 19}, {'9' * 19})"), 106 + 4 * (10**19 - 1) ** 2, 130),
+    ],
+    ids=lambda value: repr(value[53:70]) if isinstance(value, bytes) else None,
+)
+def test_a_size_that_is_not_the_claimed_one_is_refused_before_it_costs_memory(refusal, data, expected, got):
     """Two thousand million float32 are 8 GB; the other products do not fit 64 bits once multiplied by 4."""
     tracemalloc.start()
-    assert refusal(npy(shape=shape)).what == "not a whole .npy file"
+    problem = refusal(data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
+    assert problem.what.startswith("not a whole .npy file of shape (")
+    assert (problem.expected, problem.got) == (f"{expected} bytes", f"{got} bytes")
     assert peak < 1 << 20
 
 
 @pytest.mark.parametrize(
     ("data", "got"),
     [
-        (npy(descr="'<f8'", shape="(1, 3)"), "float64 (1, 3)"),
+        (npy(descr="'<f8'", shape="(1, 3)"), "<f8 (1, 3)"),
         (npy(descr="'>f4'"), ">f4 (2, 3)"),
-        (npy(descr="'<i4'"), "int32 (2, 3)"),
-        (npy(descr="'|u1'", shape="(4, 6)"), "uint8 (4, 6)"),
-        (npy(shape="(6,)"), "float32 (6,)"),
-        (npy(shape="(1, 2, 3)"), "float32 (1, 2, 3)"),
-        (npy(shape="()"), "float32 ()"),
-        (npy(shape="(0, 3)", data=b""), "float32 (0, 3)"),
-        (npy(shape="(2, 0)", data=b""), "float32 (2, 0)"),
+        (npy(descr="'<i4'"), "<i4 (2, 3)"),
+        (npy(descr="'|u1'", shape="(4, 6)"), "|u1 (4, 6)"),
+        (npy(descr="'|O'", data=b"\x80\x04K\x01."), "|O (2, 3)"),
+        (npy(descr="'<U9999'"), "<U9999 (2, 3)"),
+        (npy(shape="(6,)"), "<f4 (6,)"),
+        (npy(shape="(2000000000,)"), "<f4 (2000000000,)"),
+        (npy(shape="(1, 2, 3)"), "<f4 (1, 2, 3)"),
+        (npy(shape="()"), "<f4 ()"),
+        (npy(shape="(0, 3)", data=b""), "<f4 (0, 3)"),
+        (npy(shape="(2, 0)", data=b""), "<f4 (2, 0)"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_another_array_than_expected_is_refused(refusal, data, got):
     problem = refusal(data)
 
     assert problem.what == "another array than this stage works on"
-    assert (problem.expected, problem.got) == ("float32 of 2 dimensions, not empty", got)
+    assert (problem.expected, problem.got) == ("float32 (<f4) of 2 dimensions, not empty", got)
 
 
-@pytest.mark.filterwarnings("ignore")
+@given(arrays_of.arrays(np.float32, arrays_of.array_shapes(min_dims=2, max_dims=2)), st.booleans())
+def test_what_numpy_saves_is_read_value_by_value(path, array, by_column):
+    with open(path, "wb") as file:
+        np.save(file, np.asfortranarray(array) if by_column else array)
+
+    assert np.array_equal(arrays.read(path, np.float32, 2), array, equal_nan=True)
+
+
 @given(
     st.one_of(
         st.binary(max_size=200),
         st.text("{}[]()'\",:<f4 -0123TrueFals\\\0", max_size=40).map(lambda text: npy(descr=text)),
+        st.text("(),0123456789 ", max_size=12).map(lambda text: npy(shape=text)),
         st.tuples(st.integers(0, 90), st.integers(0, 255)).map(lambda change: replaced(npy(), *change)),
     )
 )
 @example(npy(descr="{[]: 1}"))
-def test_any_bytes_give_an_array_or_a_data_error(path, data):
+@example(npy())
+def test_any_bytes_give_the_array_that_numpy_reads_or_a_data_error(path, data):
     path.write_bytes(data)
     try:
         array = arrays.read(path, np.float32, 2)
     except DataError:
         return
-    assert (array.dtype, array.ndim) == (np.float32, 2)
+    theirs = np.load(io.BytesIO(data), allow_pickle=False)
+    assert (array.dtype, array.shape, array.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
 
 
 def replaced(data, place, byte):
@@ -217,6 +267,48 @@ def test_images_and_labels_must_be_as_many(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("pixel", "got"),
+    [
+        (np.nan, "nan to nan"),
+        (np.inf, "0 to inf"),
+        (-np.inf, "-inf to 0.875"),
+        (1.001, "0 to 1.001"),
+        (-1, "-1 to 0.875"),
+    ],
+)
+def test_what_is_no_pixel_is_refused(tmp_path, pixel, got):
+    images = SPLIT.images.copy()
+    images[1, 0, 1] = pixel
+    arrays.write_split(tmp_path, Split(images, SPLIT.labels))
+
+    with pytest.raises(DataError) as caught:
+        arrays.read_split(tmp_path)
+
+    [problem] = caught.value.problems
+    assert (problem.subject, problem.what) == (str(tmp_path / "images.npy"), "not pixels")
+    assert (problem.expected, problem.got) == ("0 <= x <= 1", got)
+
+
+def test_pixels_may_be_0_and_1_and_labels_as_many_as_a_byte_tells_apart(tmp_path):
+    images = np.array([0, 1, -0.0, 0.5], np.float32).reshape(2, 1, 2)
+    arrays.write_split(tmp_path, Split(images, np.array([0, 255], np.uint8)))
+
+    assert arrays.read_split(tmp_path).labels.tolist() == [0, 255]
+
+
+def test_a_label_beyond_the_classes_is_refused(tmp_path):
+    arrays.write_split(tmp_path, Split(SPLIT.images, np.array([0, 2], np.uint8)))
+    assert arrays.read_split(tmp_path, 3).labels.tolist() == [0, 2]
+
+    with pytest.raises(DataError) as caught:
+        arrays.read_split(tmp_path, 2)
+
+    [problem] = caught.value.problems
+    assert (problem.subject, problem.what) == (str(tmp_path / "labels.npy"), "a label without a class")
+    assert (problem.expected, problem.got) == ("0 to 1", "2")
+
+
 @pytest.mark.parametrize("name", ["images.npy", "labels.npy"])
 def test_either_array_of_a_split_may_be_what_is_wrong(tmp_path, name):
     arrays.write_split(tmp_path, SPLIT)
@@ -226,7 +318,7 @@ def test_either_array_of_a_split_may_be_what_is_wrong(tmp_path, name):
         arrays.read_split(tmp_path)
 
     [problem] = caught.value.problems
-    assert (problem.subject, problem.got) == (str(tmp_path / name), "float64 (2, 2)")
+    assert (problem.subject, problem.got) == (str(tmp_path / name), "<f8 (2, 2)")
 
 
 def test_class_names_are_read_in_their_order(tmp_path):
@@ -236,25 +328,27 @@ def test_class_names_are_read_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "what"),
+    ("data", "place", "what"),
     [
-        (b"", "not JSON"),
-        (b'["a", "b"', "not JSON"),
-        (b'["a", "b"] ["c"]', "not JSON"),
-        (b"<html></html>", "not JSON"),
-        ('["Ärmel"]'.encode("latin-1"), "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b"7" * 5000, "not JSON"),
-        (b"{}", "not a list of class names"),
-        (b"[]", "not a list of class names"),
-        (b'"ab"', "not a list of class names"),
-        (b"null", "not a list of class names"),
-        (b'["a", 1]', "not a list of class names"),
-        (b'["a", null]', "not a list of class names"),
+        (b"", "", "not plain JSON"),
+        (b'["a", "b"', "", "not plain JSON"),
+        (b'["a", "b"] ["c"]', "", "not plain JSON"),
+        (b"<html></html>", "", "not plain JSON"),
+        ('["Ärmel"]'.encode("latin-1"), "", "not UTF-8 on line 1"),
+        (b"[" * 100_000, "", "not plain JSON"),
+        (b"7" * 5000, "", "not plain JSON"),
+        (b"{}", "", "wrong type"),
+        (b"[]", "", "out of range"),
+        (b'"ab"', "", "wrong type"),
+        (b"null", "", "wrong type"),
+        (b'["a", 1]', ": 1", "wrong type: put it in quotes"),
+        (b'["a", null]', ": 1", "wrong type"),
+        (b'["a", "\\ud800"]', ": 1", "wrong form"),
+        (json.dumps(["a"] * 257).encode(), "", "out of range"),
     ],
     ids=lambda value: repr(value[:12]),
 )
-def test_damaged_class_names_are_refused(tmp_path, data, what):
+def test_damaged_class_names_are_refused(tmp_path, data, place, what):
     path = tmp_path / "classes.json"
     path.write_bytes(data)
 
@@ -262,7 +356,7 @@ def test_damaged_class_names_are_refused(tmp_path, data, what):
         arrays.read_classes(path)
 
     [problem] = caught.value.problems
-    assert (problem.subject, problem.what) == (str(path), what)
+    assert (problem.subject, problem.what) == (f"{path}{place}", what)
 
 
 @given(

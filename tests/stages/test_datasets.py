@@ -155,6 +155,37 @@ def test_every_role_is_needed(project, role):
         ("[file:///etc/]", "mirror 0 is not an https address with a host"),
         ("['https:///x']", "mirror 0 is not an https address with a host"),
         ("['https://:443/x']", "mirror 0 is not an https address with a host"),
+        ("['https://[/x']", "mirror 0 is not an https address with a host"),
+        ("['https://[a.org]/']", "mirror 0 is not an https address with a host"),
+        ("['https://a.org:65536/']", "mirror 0 is not an https address with a host"),
+        ("['https://a.org:port/']", "mirror 0 is not an https address with a host"),
+        ("['https://a.org:0/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://a b.org/']", "mirror 0 has a character that no address has"),
+        ("[' https://a.org/']", "mirror 0 has a character that no address has"),
+        ("['https://a.org/ ']", "mirror 0 has a character that no address has"),
+        ("['https://a.org/a b/']", "mirror 0 has a character that no address has"),
+        ('["https://a.org/\\n"]', "mirror 0 has a character that no address has"),
+        ('["https://a\\t.org/"]', "mirror 0 has a character that no address has"),
+        ('["https://a.org/\\0"]', "mirror 0 has a character that no address has"),
+        ('["https://a.org/\\x7f"]', "mirror 0 has a character that no address has"),
+        ("['https://a.org\\@b.org/']", "mirror 0 has a user name or a password in it"),
+        ("['https://a.org\\b/']", "mirror 0 has a character that no address has"),
+        ("['https://a.org/<b>']", "mirror 0 has a character that no address has"),
+        ("['https://bücher.org/']", "mirror 0 has a character that no address has"),
+        ('["https://a\\u2024org/"]', "mirror 0 has a character that no address has"),
+        ('["https://a\\uff0fb.org/"]', "mirror 0 is not an https address with a host"),
+        ('["https://a\\u202eb.org/"]', "mirror 0 has a character that no address has"),
+        ("['https://-a.org/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://a-.org/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://a..org/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://.a.org/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://a_b.org/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://a%41.org/']", "mirror 0 has a host or a port that there can't be"),
+        (f"['https://{'a' * 64}.org/']", "mirror 0 has a host or a port that there can't be"),
+        (f"['https://{'a.' * 127}org/']", "mirror 0 has a host or a port that there can't be"),
+        ("['https://a.org/?file=']", "mirror 0 has a ? or a #, after which no file name can stand"),
+        ("['https://a.org/#']", "mirror 0 has a ? or a #, after which no file name can stand"),
+        ("[HTTPS://a.org/x, 'https://a.org:443@b.org']", "mirror 1 has a user name or a password in it"),
         ("[a.org]", "mirror 0 is not an https address with a host"),
         ("[https://a.org/x, https://a.org/x/]", "mirror 1 stands there twice"),
         ("[https://me:secret@a.org/]", "mirror 0 has a user name or a password in it"),
@@ -162,6 +193,8 @@ def test_every_role_is_needed(project, role):
         ("['https://:secret@a.org/']", "mirror 0 has a user name or a password in it"),
         ("[]", f"out of range (expected {MIRRORS}, got [])"),
         ("https://a.org/", f'wrong type (expected {MIRRORS}, got "https://a.org/")'),
+        ("me:secret@a.org", f'wrong type (expected {MIRRORS}, got "***@a.org")'),
+        ("{me:secret@a.org: 1}", f"wrong type (expected {MIRRORS}, got {{'***@a.org': 1}})"),
         ("https://me:secret@a.org/", f'wrong type (expected {MIRRORS}, got "https://***@a.org/")'),
     ],
 )
@@ -169,6 +202,38 @@ def test_what_is_no_list_of_mirrors_gives_one_line_without_passwords(assign, mir
     assign("datasets.yaml", "mnist.mirrors", mirrors)
 
     assert lines() == [f"mnist.mirrors: {line}"]
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    ["https://a.org", "HTTPS://A.org/", "https://a.org:8443/b/%20~c/", "https://xn--bcher-kva.org./", "https://[::1]/"],
+)
+def test_addresses_of_mirrors_are_those_of_the_web(assign, mirror):
+    assign("datasets.yaml", "mnist.mirrors", f"['{mirror}']")
+
+    assert datasets.entry("mnist").mirrors == [mirror]
+
+
+@pytest.mark.parametrize("key", ["title", "description", "licence"])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('"a\\0"', "character 1 can't be shown: '\\x00'"),
+        ('"a\\e[31m"', "character 1 can't be shown: '\\x1b'"),
+        ('"ab\\n"', "character 2 can't be shown: '\\n'"),
+        ('"\\u202eab"', "character 0 can't be shown: '\\u202e'"),
+        ('"a\\u2066b"', "character 1 can't be shown: '\\u2066'"),
+        ('"a\\u200bb"', "character 1 can't be shown: '\\u200b'"),
+        ('"a\\ud800b"', 'wrong form (expected a text of 1 to 2000 characters, got "a\\ud800b")'),
+        ('""', 'out of range (expected a text of 1 to 2000 characters, got "")'),
+        (f"{'a' * 2001}", f'out of range (expected a text of 1 to 2000 characters, got "{"a" * 76}...)'),
+    ],
+    ids=["NUL", "escape", "newline", "override", "isolate", "no width", "surrogate", "empty", "long"],
+)
+def test_texts_have_no_character_that_is_not_seen(assign, key, text, what):
+    assign("datasets.yaml", f"mnist.{key}", text)
+
+    assert lines() == [f"mnist.{key}: {what}"]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,9 @@ def test_a_section_is_the_same_alone_as_in_the_whole(project, model):
         ("train.hidden_units", "128.0", "wrong type", "128.0"),
         ("train.hidden_units", "[]", "out of range", "[]"),
         ("train.hidden_units", "true", "wrong type", "true"),
+        ("train.hidden_units", "128.5", "wrong type", "128.5"),
+        ("train.hidden_units", "{units: 128}", "wrong type", "{'units': 128}"),
+        ("train.hidden_units", "[1, 2, 3, 4, 5, 6, 7, 8, 9]", "out of range", "[1, 2, 3, 4, 5, 6, 7, 8, 9]"),
         ("train.learning_rate_schedule", "cosin", "unknown choice: did you mean cosine?", '"cosin"'),
         ("train.weight_decay", "1", "out of range", "1"),
         ("train.augmentation_shift", "9", "out of range", "9"),
@@ -115,6 +118,8 @@ def test_a_section_is_the_same_alone_as_in_the_whole(project, model):
         ("train.validation_fraction", "1", "out of range", "1"),
         ("train.validation_fraction", "1.5", "out of range", "1.5"),
         ("train.seed", "-1", "out of range", "-1"),
+        ("train.seed", "9" * 100, "out of range", f"{'9' * 77}..."),
+        ("train.learning_rate", "9" * 100, "out of range", f"{'9' * 77}..."),
         ("train.seed", "4294967296", "out of range", "4294967296"),
         ("train.replicates", "0", "out of range", "0"),
         ("train.replicates", "1001", "out of range", "1001"),
@@ -145,6 +150,8 @@ def test_a_value_that_is_no_use_gives_one_line(assign, key, value, what, got):
         ("1000000000", 0, "out of range", "1000000000"),
         ("[128, 0]", 1, "out of range", "0"),
         ("[128, a]", 1, "wrong type", '"a"'),
+        ("[true]", 0, "wrong type", "true"),
+        ("[128, {dropout: 0}]", 1, "wrong type", "{'dropout': 0}"),
     ],
 )
 def test_hidden_units_alone_are_a_list_of_one(assign, units, place, what, got):
@@ -162,7 +169,18 @@ def test_early_stopping_needs_validation_images(assign):
     ]
 
 
-@pytest.mark.parametrize(("item", "what", "got"), [("-1", "out of range", "-1"), ("a", "wrong type", '"a"')])
+@pytest.mark.parametrize(
+    ("item", "what", "got"),
+    [
+        ("-1", "out of range", "-1"),
+        ("a", "wrong type", '"a"'),
+        ("true", "wrong type", "true"),
+        ("1.0", "wrong type", "1.0"),
+        ("[1]", "wrong type", "[1]"),
+        ("{epochs: 1}", "wrong type", "{'epochs': 1}"),
+        ("null", "wrong type", "nothing"),
+    ],
+)
 def test_an_item_of_a_list_is_named_by_its_place(assign, item, what, got):
     assign("params.yaml", "render.examples", f"[0, {item}]")
 
@@ -175,6 +193,7 @@ def test_an_item_of_a_list_is_named_by_its_place(assign, item, what, got):
         ("0x10", "YAML readers differ on 0x10: put it in quotes, or write a plain number, true or false"),
         ("!!int 10", "tags are not used here: tag:yaml.org,2002:int"),
         ("&ten 10", "anchors and aliases are not used here"),
+        ("1" * 400, "an integer of 400 digits: put it in quotes, or write a smaller one"),
         ("10: 20", "mapping values are not allowed here"),
         ("10\n\t# ten", "found character '\\t' that cannot start any token"),
     ],

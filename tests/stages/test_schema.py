@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from stages import schema
@@ -150,12 +152,72 @@ def test_a_long_value_is_cut():
     assert line.endswith(f'got "{"x" * 76}...)')
 
 
-@pytest.mark.parametrize("secret", ["https://me:secret@host/", ["https://host/", "https://me:secret@host/"]])
-def test_the_user_of_an_address_is_never_shown(secret):
-    [line] = problems(SOUP | {"warm": secret})
+SECRETS = [
+    "https://me:secret@host/",
+    "me:secret@host",
+    "me:se cret/secret@host",
+    "me:secret\n@host",
+    "me:secret@@host/a@b",
+    "https://host/@me:secret@host",
+]
 
-    assert "me" not in line.removeprefix("menu.yaml")
-    assert "secret" not in line
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        (lambda secret: {"warm": secret}, '"%s***@'),
+        (lambda secret: {"warm": ["https://host/", secret]}, "['https://***@"),
+        (lambda secret: {"warm": {secret: 1}}, "{'%s***@"),
+        (lambda secret: {"warm": {"a": [secret]}}, "{'***@"),
+        (lambda secret: {"dish": {"kind": secret}}, '"%s***@'),
+        (lambda secret: {secret: 1}, "%s***@"),
+    ],
+    ids=["text", "list", "key", "nested", "choice", "unknown"],
+)
+def test_the_user_of_an_address_is_never_shown(secret, change, got):
+    [line] = problems(SOUP | change(secret))
+
+    assert "me" not in line.removeprefix("menu.yaml").replace("name", "")
+    assert "cret" not in line
+    assert f"got {got.replace('%s', 'https://' * secret.startswith('https'))}" in line
+
+
+def test_of_very_many_problems_the_first_fifty_are_listed_and_the_others_counted():
+    lines = problems(SOUP | {f"key{number}": 1 for number in range(1000)})
+
+    assert lines[49] == "menu.yaml: key49: unknown key (expected name, warm or dish, got key49)"
+    assert lines[50:] == ["menu.yaml: 950 more problems"]
+
+
+def test_a_long_key_is_cut():
+    assert problems(SOUP | {"x" * 1000: 1}) == [
+        f"menu.yaml: {'x' * 77}...: unknown key (expected name, warm or dish, got {'x' * 77}...)"
+    ]
+
+
+def test_keys_that_need_no_form_may_be_no_text():
+    assert problems({1: 1}, dict[str, int]) == ["menu.yaml: 1: wrong type: put it in quotes (expected a text, got 1)"]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=6,
+)
+SLIPS = st.dictionaries(st.sampled_from(["name", "warm", "dish", "kind", "litres", "slices", "x"]), ANYTHING)
+
+
+@given(st.one_of(ANYTHING, SLIPS, SLIPS.map(lambda slips: SOUP | slips), SLIPS.map(lambda s: {"dish": BREAD | s})))
+def test_any_value_gives_the_model_or_one_line_for_each_problem(value):
+    try:
+        menu = schema.check(value, Menu, PATH)
+    except InputError as error:
+        for problem in error.problems:
+            line = str(problem)
+            assert line.startswith("menu.yaml: ") and "\n" not in line and len(line) < 500
+        return
+    assert menu.model_dump() == value
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from stages.arrays import Split
-from stages.command import InputError
+from stages.command import DataError, InputError
 from stages.render import look
 from stages.render.__main__ import main
 
@@ -42,6 +42,10 @@ def work(tmp_path, monkeypatch, write_inputs) -> Path:
     probabilities = random.dirichlet([1, 1, 1], (2, 8)).astype(np.float32)
     write_inputs(tmp_path, ["Coat", "Trägerkleid", "Bag"], train, test, probabilities)
     return tmp_path
+
+
+def snapshot(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -141,3 +145,40 @@ def test_a_missing_file_is_named_in_one_line(work, missing, run_stage, assert_cl
     run = run_stage("stages.render", *INPUTS, *OUTPUTS)
 
     assert_clean_failure(run, 1, f"error: {missing}: No such file or directory; fix: mend that, then dvc repro")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        (
+            "metrics.json",
+            b'{"test": {"accuracy": NaN}}',
+            "not plain JSON (expected JSON, got NaN where a finite number ",
+        ),
+        ("training.json", b"<html></html>", "not plain JSON (expected JSON, got Expecting value: line 1 "),
+        ("history.csv", b"replicate,epoch\n0,0\n", "not the columns that are needed (expected replicate,epoch,"),
+    ],
+)
+def test_a_damaged_record_is_named_before_anything_is_written(work, name, data, line):
+    Path("reports", name).write_bytes(data)
+    before = snapshot(work)
+
+    with pytest.raises(DataError) as caught:
+        main(*map(Path, INPUTS + OUTPUTS))
+
+    [problem] = caught.value.problems
+    assert str(problem).startswith(f"reports/{name}: {line}")
+    assert str(problem).endswith("; fix: delete it, then dvc repro, which restores or remakes it")
+    assert snapshot(work) == before
+
+
+@pytest.mark.slow
+def test_a_damaged_record_ends_the_stage_with_4(work, run_stage, assert_clean_failure):
+    Path("reports/metrics.json").write_bytes(b"[]")
+
+    assert_clean_failure(
+        run_stage("stages.render", *INPUTS, *OUTPUTS),
+        4,
+        "error: reports/metrics.json: wrong type (expected a mapping, got []); "
+        "fix: delete it, then dvc repro, which restores or remakes it",
+    )

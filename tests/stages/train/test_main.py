@@ -72,19 +72,47 @@ def test_two_processes_write_the_same_bytes_on_one_core_as_on_all(command_line, 
     assert {path: first.after[path] for path in written} == {path: second.after[path] for path in written}
 
 
-def test_a_diverging_training_leaves_nothing(command_line, run_stage, assign, assert_clean_failure):
-    split = arrays.read_split(Path("train"))
-    arrays.write_split(Path("train"), arrays.Split(split.images * np.float32(1e30), split.labels))
+def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, assert_clean_failure):
+    """The images of this one are enlarged after they were checked: no others diverge so soon."""
     assign("params.yaml", "train.learning_rate", "1.0")
     assign("params.yaml", "train.optimizer", "sgd")
 
-    run = run_stage(*command_line)
+    run = run_main(
+        "import numpy",
+        "from stages import arrays",
+        "from stages.train import __main__",
+        "read = arrays.read_split",
+        "arrays.read_split = lambda *given: read(*given)._replace(images=read(*given).images * numpy.float32(1e30))",
+        f"__main__.main(*map(Path, {command_line[1:]}))",
+    )
 
     assert_clean_failure(run, 2, run.stderr.splitlines()[-1])
     assert run.stderr.startswith(
         "error: params.yaml: train.learning_rate: the loss is no longer a number after epoch 1 ("
     )
     assert run.stderr.endswith("; fix: lower train.learning_rate, then dvc repro\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "place", "value", "line"),
+    [
+        ("images", (7, 3, 3), np.nan, "not pixels (expected 0 <= x <= 1, got nan to nan)"),
+        ("labels", 7, 3, "a label without a class (expected 0 to 2, got 3)"),
+    ],
+)
+def test_a_value_that_nobody_can_learn_from_trains_nothing(
+    command_line, run_stage, assert_clean_failure, name, place, value, line
+):
+    path = Path(f"train/{name}.npy")
+    array = np.load(path)
+    array[place] = value
+    np.save(path, array)
+
+    run = run_stage(*command_line)
+
+    fix = "delete it, then dvc repro, which restores or remakes it"
+    assert_clean_failure(run, 4, f"error: {path}: {line}; fix: {fix}")
 
 
 def test_a_damaged_array_is_named(command_line, run_stage, assert_clean_failure):

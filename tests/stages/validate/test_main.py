@@ -110,7 +110,7 @@ def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failu
         (b"dataset: {name: B\xfccher}\n", "not UTF-8 on line 1"),
         (b"dataset: {name: mnist}\0\n", "line 1: not used here: \\x00"),
         (b"", "not a mapping of keys to values (expected a mapping, got nothing)"),
-        (b"a: " + b"[" * 3000, "not readable as YAML: nested too deeply"),
+        (b"a: " + b"[" * 3000, "line 1: nested more than 20 levels deep"),
         (b"#" * 65537, "too large (expected at most 65536 bytes, got more)"),
     ],
     ids=["twice", "tab", "Latin-1", "NUL", "empty", "deep", "large"],

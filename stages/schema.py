@@ -24,6 +24,7 @@ Model = TypeVar("Model")
 
 # A file with more problems than this is not one with slips, but another file.
 MOST_PROBLEMS = 50
+MOST_OF_A_KEY = 160  # more than any key has that may be in a file
 
 
 def check(value: object, model: type[Model], path: Path, *, under: str = "") -> Model:
@@ -80,7 +81,7 @@ def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under
     else:
         what = "out of range"
     place = ".".join(filter(None, [under, key]))
-    subject = f"{path}: {_cut(without_user(place))}" if place else str(path)
+    subject = f"{path}: {_cut(without_user(place), MOST_OF_A_KEY)}" if place else str(path)
     return Problem(subject, what, _fix(path), expected, got)
 
 
@@ -168,5 +169,5 @@ def without_user(text: str) -> str:
     return re.sub(r"^([\[{\"']{0,4}(?:https?://)?).*@", r"\1***@", text, flags=re.DOTALL)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."
+def _cut(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from stages.command import InputError, Problem
+from stages.schema import without_user
 
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 20
@@ -44,15 +45,20 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's way to start from none
     depth = 0
 
+    def fetch_flow_collection_start(self, token):
+        if self.flow_level == MOST_DEPTH:  # for each bracket PyYAML goes through all that are open
+            raise _too_deep(self.get_mark())
+        super().fetch_flow_collection_start(token)
+
     def compose_node(self, parent, index):
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _error("anchors and aliases are not used here", event.start_mark)
         if getattr(event, "tag", None):
-            raise _error(f"tags are not used here: {event.tag}", event.start_mark)
+            raise _error(f"tags are not used here: {event.tag:.80}", event.start_mark)
         self.depth += 1
         if self.depth > MOST_DEPTH:
-            raise _error(f"nested more than {MOST_DEPTH} levels deep", event.start_mark)
+            raise _too_deep(event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -64,13 +70,15 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise _error("a key that is no text: put it in quotes", key_node.start_mark)
             if key in lines:
-                raise _error(f"key {key!r} stands twice, also on line {lines[key]}", key_node.start_mark)
+                raise _error(
+                    f"key {without_user(key)!r:.80} stands twice, also on line {lines[key]}", key_node.start_mark
+                )
             lines[key] = line
         return super().construct_mapping(node, deep)
 
     def construct_text(self, node):
         if node.style is None and _AMBIGUOUS.fullmatch(node.value):
-            what = f"YAML readers differ on {node.value}: put it in quotes, or write a plain number, true or false"
+            what = f"YAML readers differ on {node.value:.80}: put it in quotes, or write a plain number, true or false"
             raise _error(what, node.start_mark)
         return self.construct_scalar(node)
 
@@ -129,6 +137,10 @@ def _read_text(path: Path) -> str:
         line = text.count("\n", 0, foreign.start()) + 1
         raise InputError(_problem(path, f"line {line}: not used here: {foreign[0]}"))
     return text
+
+
+def _too_deep(mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return _error(f"nested more than {MOST_DEPTH} levels deep", mark)
 
 
 def _error(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:

@@ -1,4 +1,5 @@
-"""python -m tests.fuzz TARGET RUNS FOLDER: read TARGET's cases, changed RUNS times; end with 0 unless one is a bug.
+"""python -m tests.fuzz TARGET RUNS SECONDS FOLDER: read TARGET's cases, changed RUNS times or for so long; end with 0
+unless one is a bug.
 
 Where atheris is installed, its coverage of the readers decides which changes are kept to be changed further; elsewhere
 the changes are by chance alone, though the same in each run. The bytes that show a bug are written to FOLDER.
@@ -8,7 +9,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ CASES = Path(__file__).parent / "cases"
 # Short ones are read fast and changed where it matters; the kept cases are what is read at full length.
 MOST_BYTES = 1 << 12
 MOST_SECONDS = 5
+SLOWER = 10  # by what atheris adds to each line of the readers
 MOST_MEMORY = 2 << 30
 
 
@@ -40,10 +42,10 @@ def mutated(cases: Sequence[bytes], chance: random.Random) -> bytes:
     return bytes(data[:MOST_BYTES])
 
 
-def by_chance(target, name: str, runs: int, folder: Path) -> None:
+def by_chance(target: Callable[[bytes], None], name: str, runs: int, seconds: int, folder: Path) -> None:
     cases = [path.read_bytes() for path in sorted((CASES / name).iterdir())]
-    chance = random.Random(0)
-    for _ in range(runs):
+    chance, done, end = random.Random(0), 0, time.monotonic() + seconds
+    while done < runs and time.monotonic() < end:
         data = mutated(cases, chance)
         start = time.process_time()
         try:
@@ -52,36 +54,40 @@ def by_chance(target, name: str, runs: int, folder: Path) -> None:
         except BaseException:
             (folder / f"bug-{name}").write_bytes(data)
             raise
-    print(f"Done {runs} runs", file=sys.stderr)
+        done += 1
+    print(f"Done {done} runs", file=sys.stderr)
 
 
-def by_coverage(name: str, runs: int, folder: Path) -> None:
+def by_coverage(name: str, runs: int, seconds: int, folder: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["stages", "yaml", "json", "gzip", "tests.fuzz.targets"]):
         from tests.fuzz.targets import TARGETS
     found = folder / f"found-{name}"
     found.mkdir(exist_ok=True)
-    options = [f"-runs={runs}", "-seed=1", f"-max_len={MOST_BYTES}", f"-timeout={MOST_SECONDS}"]
+    options = [
+        f"-runs={runs}",
+        f"-max_total_time={seconds}",
+        "-seed=1",
+        f"-max_len={MOST_BYTES}",
+        f"-timeout={SLOWER * MOST_SECONDS}",
+    ]
     options += [f"-rss_limit_mb={MOST_MEMORY >> 20}", f"-artifact_prefix={folder}/bug-{name}-"]
     # New cases go to the first folder; the second is read alone.
     atheris.Setup([sys.argv[0], *options, str(found), str(CASES / name)], TARGETS[name])
     atheris.Fuzz()
 
 
-def main(name: str, runs: str, folder: str) -> None:
+def main(name: str, runs: str, seconds: str, folder: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (2 * MOST_MEMORY, 2 * MOST_MEMORY))
-    guided = find_spec("atheris") is not None
-    print(
-        f"{name}: {runs} runs, {'guided by coverage (atheris)' if guided else 'by chance (atheris is not installed)'}"
-    )
-    sys.stdout.flush()
-    if guided:
-        by_coverage(name, int(runs), Path(folder))
+    if find_spec("atheris"):
+        print("guided by coverage (atheris)", flush=True)
+        by_coverage(name, int(runs), int(seconds), Path(folder))
     else:
         from tests.fuzz.targets import TARGETS
 
-        by_chance(TARGETS[name], name, int(runs), Path(folder))
+        print("by chance (atheris is not installed)", flush=True)
+        by_chance(TARGETS[name], name, int(runs), int(seconds), Path(folder))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from tests.fuzz.__main__ import CASES, MOST_BYTES, by_chance, mutated
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-RUNS = os.environ.get("FUZZ_RUNS", "20000")
+RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "20")
 SOON_S = 2  # a second, and another one for a slow machine
 MIB = 1 << 20
 
@@ -28,18 +29,20 @@ def test_every_target_has_cases_and_every_case_a_target():
 
 @pytest.mark.parametrize("path", KEPT, ids=[path.relative_to(CASES).as_posix() for path in KEPT])
 def test_a_kept_case_gives_a_value_or_one_line_soon_and_in_little_memory(path):
-    """Deflate may hold 1032 times its size; nothing else needs more than some Python objects for each byte."""
+    """Deflate may hold 1032 times its size; nothing else needs more than some Python objects for each byte, of which
+    YAML files have but 64 KiB: that spares measuring PyYAML, which takes long.
+    """
     data, target = path.read_bytes(), TARGETS[path.parent.name]
-    most = 8 * MIB + len(data) * (1200 if path.parent.name == "idx_images" else 200)
-
-    tracemalloc.start()
     start = time.process_time()
     target(data)
-    seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    assert time.process_time() - start < SOON_S
 
-    assert peak < most
-    assert seconds < 3 * SOON_S  # tracemalloc makes all slower
+    if path.parent.name not in ("params_yaml", "datasets_yaml"):
+        tracemalloc.start()
+        target(data)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * MIB + len(data) * (1200 if path.parent.name == "idx_images" else 200)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_what_shows_a_bug_is_kept(tmp_path):
         assert b"\xff" not in data, "a bug"
 
     with pytest.raises(AssertionError, match="a bug"):
-        by_chance(target, "npy", 10_000, tmp_path)
+        by_chance(target, "npy", 10_000, 60, tmp_path)
 
     assert b"\xff" in (tmp_path / "bug-npy").read_bytes()
 
@@ -87,16 +90,17 @@ def test_what_shows_a_bug_is_kept(tmp_path):
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_mutation_of_a_case_gives_anything_else(name, tmp_path, capsys):
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", name, RUNS, str(tmp_path)],
+        [sys.executable, "-m", "tests.fuzz", name, RUNS, SECONDS, str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         errors="backslashreplace",
-        timeout=60 + int(RUNS) / 50,
+        timeout=2 * int(SECONDS) + 120,
     )
 
-    with capsys.disabled():  # by chance or by coverage: who reads the result must know
-        print(f"\n{ended.stdout.splitlines()[0]} ", end="")
     bugs = {path.name: path.read_bytes()[:200] for path in tmp_path.glob("bug-*")}
     assert (ended.returncode, bugs) == (0, {}), ended.stderr[-3000:]
-    assert f"Done {RUNS} runs" in ended.stderr
+    done = re.search(r"^Done (\d+) runs", ended.stderr, re.MULTILINE)
+    assert done and int(done[1]) > 0
+    with capsys.disabled():  # by chance or by coverage: who reads the result must know
+        print(f"\n{name}: {done[1]} runs {ended.stdout.strip()} ", end="")

@@ -2,11 +2,20 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
-from stages import datasets
+from stages import datasets, schema
 from stages.command import InputError
+from stages.schema import Name
+from tests.stages.anything import ANYTHING
+
+ROOT = Path(__file__).parents[2]
 
 HASH = "a text like ^[0-9a-f]{64}$"
 SIZE = "an integer 1 <= x <= 4294967296"
@@ -379,3 +388,27 @@ def test_what_is_no_plain_yaml_is_refused_as_in_params(project, text, line):
     Path("datasets.yaml").write_text(text, encoding="utf-8")
 
     assert lines() == lines(datasets.entry, "mnist") == [line]
+
+
+COMMITTED = YAML(typ="safe", pure=True).load((ROOT / "datasets.yaml").read_text(encoding="utf-8"))
+KEYS = [(name, key) for name in ("mnist", "garments") for key in COMMITTED[name]]
+HOSTS = st.text("ab1.-_:@[]/\\\\?#% \t\n\0\u00fc\u202e\uff0f\ud800", max_size=12)
+
+
+@given(st.sampled_from(KEYS), ANYTHING | st.lists(HOSTS.map("https://".__add__), min_size=1, max_size=2))
+@example(("mnist", "title"), "a")
+@settings(max_examples=200)
+def test_any_value_of_any_key_is_taken_as_it_is_or_gives_lines_that_name_the_key(place, value):
+    name, key = place
+    try:
+        read = schema.check({name: COMMITTED[name] | {key: value}}, dict[Name, datasets.AnyEntry], datasets.PATH)
+    except InputError as error:
+        assert all(str(problem).startswith(f"datasets.yaml: {name}.") for problem in error.problems)
+        assert all("\n" not in str(problem) and len(str(problem)) < 600 for problem in error.problems)
+        return
+    assert read[name].model_dump()[key] == value
+    if key == "mirrors":
+        for mirror in value:
+            assert requests.Request("GET", f"{mirror.rstrip('/')}/file").prepare().url.startswith("https://")
+            assert mirror.isprintable() and "@" not in urlsplit(mirror).netloc
+    assert repr(value).isprintable()

@@ -1,10 +1,17 @@
 """What params.yaml may say: the committed file, and what is said of it after an edit."""
 
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from stages import params
+from stages import params, schema
 from stages.command import InputError
+from tests.stages.anything import ANYTHING
+
+ROOT = Path(__file__).parents[2]
 
 SECTIONS = [params.Dataset, params.Train, params.Evaluate, params.Render]
 
@@ -292,3 +299,33 @@ def test_all_problems_of_a_section_are_reported_together_and_no_others(assign):
         "train.learning_rate: out of range (expected a number 0 < x <= 1, got 2)",
         "train.epochs: out of range (expected an integer 1 <= x <= 10000, got 0)",
     ]
+
+
+COMMITTED = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+KEYS = [(section, key) for section in COMMITTED for key in COMMITTED[section]]
+
+
+@given(st.sampled_from(KEYS), ANYTHING)
+@settings(max_examples=200)
+def test_any_value_of_any_key_is_taken_as_it_is_or_gives_lines_that_name_the_key(place, value):
+    section, key = place
+    changed = COMMITTED | {section: COMMITTED[section] | {key: value}}
+    try:
+        read = schema.check(changed, params.Params, params.PATH)
+    except InputError as error:
+        for problem in error.problems:
+            line = str(problem)
+            assert line.startswith((f"params.yaml: {section}.{key}", "params.yaml: train: early_stopping_patience"))
+            assert "\n" not in line and len(line) < 600
+        return
+    taken = getattr(getattr(read, section), key)
+    assert taken == ([value] if key == "hidden_units" and type(value) is int else value)
+    assert isinstance(value, bool) == isinstance(taken, bool)
+
+
+@given(st.dictionaries(st.sampled_from([*COMMITTED, "x"]), ANYTHING), st.sampled_from(list(COMMITTED)), ANYTHING)
+def test_any_mapping_is_refused_in_lines(mapping, section, value):
+    for changed in (mapping, COMMITTED | {section: value}, value):
+        with pytest.raises(InputError) as caught:
+            schema.check(changed, params.Params, params.PATH)
+        assert all("\n" not in str(problem) for problem in caught.value.problems)

@@ -15,6 +15,7 @@ from pydantic import Field
 from stages import records
 from stages.command import DataError
 from stages.schema import Strict
+from tests.stages.anything import ANYTHING
 
 FIX = "; fix: delete it, then dvc repro, which restores or remakes it"
 
@@ -164,14 +165,7 @@ def test_a_missing_file_is_named(path, read):
     assert str(caught.value.filename) == str(path)
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=3), children, max_size=3),
-    max_leaves=6,
-)
-
-
-@given(st.one_of(st.binary(max_size=60), VALUES.map(lambda value: json.dumps(value).encode())))
+@given(st.one_of(st.binary(max_size=60), ANYTHING.map(lambda value: json.dumps(value).encode())))
 def test_any_bytes_give_what_json_reads_or_a_data_error(path, data):
     path.write_bytes(data)
     try:

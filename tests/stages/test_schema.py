@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from stages import schema
 from stages.command import InputError
 from stages.schema import Name, Strict
+from tests.stages.anything import ANYTHING
 
 PATH = Path("menu.yaml")
 
@@ -200,11 +201,6 @@ def test_keys_that_need_no_form_may_be_no_text():
     assert problems({1: 1}, dict[str, int]) == ["menu.yaml: 1: wrong type: put it in quotes (expected a text, got 1)"]
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
-    max_leaves=6,
-)
 SLIPS = st.dictionaries(st.sampled_from(["name", "warm", "dish", "kind", "litres", "slices", "x"]), ANYTHING)
 
 

@@ -111,6 +111,7 @@ def test_an_array_is_mapped_and_can_not_be_changed(path):
         npy().replace(b"NUMPY\x01\x00<\x00", b"NUMPY\x02\x00<\x00\x00\x00"),
         npy().replace(b"NUMPY\x01\x00", b"NUMPY\x01\x01"),
         npy().replace(b"<\x00{", b"\xff\xff{"),
+        npy().replace(b"<\x00{", b"\xd0\x07{").replace(b"}\n", b"}" + b" " * 965 + b"\n" + b"#" * 975),
         npy().replace(b"<\x00{", b"<\x04{").replace(b"}\n", b"}" + b" " * 1024 + b"\n"),
     ],
     ids=lambda data: repr(data[:20]) if len(data) < 60 else repr(data[6:70]),

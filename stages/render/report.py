@@ -32,14 +32,18 @@ def build(results: Results, render: Render) -> Report:
 
 
 def _check_probabilities(results: Results) -> None:
-    expected = len(results.test.labels), len(results.classes)
-    if results.probabilities.shape[1:] != expected:
-        what, fix = "not of these test images and classes", "dvc repro --single-item --force evaluate"
-        got = str(results.probabilities.shape)
-        raise DataError(Problem("probabilities.npy", what, fix, f"(replicates, {expected[0]}, {expected[1]})", got))
-    if not np.isfinite(results.probabilities).all():
-        what, fix = "no probabilities", "delete data/predictions, then dvc repro"
-        raise DataError(Problem("probabilities.npy", what, fix, "finite numbers", "NaN or infinity"))
+    _, alone = results.single
+    replicates, images, classes = len(results.probabilities), len(results.test.labels), len(results.classes)
+    for name, array, expected in (
+        ("probabilities.npy", results.probabilities, f"({replicates}, {images}, {classes})"),
+        ("single_image.npy", alone, f"({replicates}, {classes})"),
+    ):
+        if str(array.shape) != expected:
+            what, fix = "not of these test images and classes", "dvc repro --single-item --force evaluate"
+            raise DataError(Problem(name, what, fix, expected, str(array.shape)))
+        if not np.isfinite(array).all():
+            what, fix = "no probabilities", "delete data/predictions, then dvc repro"
+            raise DataError(Problem(name, what, fix, "finite numbers", "NaN or infinity"))
 
 
 def _check_indices(results: Results, render: Render) -> None:

@@ -200,19 +200,27 @@ def test_an_image_that_is_not_there_is_refused_with_all_others(some, render):
     ]
 
 
-def test_what_is_no_probability_is_refused(some, render):
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_probability_is_refused(some, render, value):
     made = some(images=4)
-    made.probabilities[0, 1, 2] = np.nan
+    alone = made.single[1].copy()
+    alone[0, 1] = value
 
+    with pytest.raises(DataError, match=r"single_image.npy: no probabilities \(expected finite numbers, got NaN"):
+        report.build(made._replace(single=(0, alone)), render())
+
+    made.probabilities[0, 1, 2] = value
     with pytest.raises(DataError, match=r"probabilities.npy: no probabilities \(expected finite numbers, got NaN"):
         report.build(made, render())
 
 
 def test_probabilities_of_other_images_are_refused(some, render):
-    made = some(images=4)._replace(probabilities=np.zeros((1, 5, 3), np.float32))
+    made = some(images=4)
 
-    with pytest.raises(DataError, match=r"probabilities.npy: .* \(expected \(replicates, 4, 3\), got \(1, 5, 3\)\)"):
-        report.build(made, render())
+    with pytest.raises(DataError, match=r"probabilities.npy: .* \(expected \(1, 4, 3\), got \(1, 5, 3\)\)"):
+        report.build(made._replace(probabilities=np.zeros((1, 5, 3), np.float32)), render())
+    with pytest.raises(DataError, match=r"single_image.npy: .* \(expected \(2, 3\), got \(1, 3\)\)"):
+        report.build(made._replace(single=(0, np.zeros((1, 3), np.float32))), render())
 
 
 def drawn(built) -> list[str]:

@@ -45,11 +45,6 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's way to start from none
     depth = 0
 
-    def fetch_flow_collection_start(self, token):
-        if self.flow_level == MOST_DEPTH:  # for each bracket PyYAML goes through all that are open
-            raise _too_deep(self.get_mark())
-        super().fetch_flow_collection_start(token)
-
     def compose_node(self, parent, index):
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -58,7 +53,7 @@ class _Loader(yaml.SafeLoader):
             raise _error(f"tags are not used here: {event.tag:.80}", event.start_mark)
         self.depth += 1
         if self.depth > MOST_DEPTH:
-            raise _too_deep(event.start_mark)
+            raise _error(f"nested more than {MOST_DEPTH} levels deep", event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -137,10 +132,6 @@ def _read_text(path: Path) -> str:
         line = text.count("\n", 0, foreign.start()) + 1
         raise InputError(_problem(path, f"line {line}: not used here: {foreign[0]}"))
     return text
-
-
-def _too_deep(mark: yaml.Mark) -> yaml.MarkedYAMLError:
-    return _error(f"nested more than {MOST_DEPTH} levels deep", mark)
 
 
 def _error(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from stages.params import Render
 from stages.render import look
 from stages.render.document import Illustration, Section
 from stages.render.figures import pictures
+from stages.render.look import Figure
 from stages.render.results import Results
 from stages.render.wording import count, decimal, of_replicate
 

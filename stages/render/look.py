@@ -1,10 +1,12 @@
 """The one look of all figures: sizes, colours, fonts, and how names and shares are written on them.
 
-Neither a window system nor the user's settings of matplotlib have a say, so equal arrays give equal bytes.
+Neither a window system, nor the user's settings of matplotlib, nor the fonts of the machine have a say, so equal arrays
+give equal bytes. For that, what is needed of matplotlib is imported here, and by the others from here.
 """
 
 import io
 import os
+import tempfile
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,17 +14,36 @@ from functools import cache
 from math import ceil
 from typing import Any, Literal
 
-# Where this names a backend that matplotlib does not know, importing matplotlib fails; nothing here needs a backend.
-os.environ.pop("MPLBACKEND", None)
 
-import matplotlib
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import text_to_path
+@contextmanager
+def _unconfigured() -> Iterator[None]:
+    """Let matplotlib start as on a new machine with no fonts but its own, and leave nothing behind.
+
+    It reads settings, styles and a list of fonts from folders in the user's home, and writes that list there. To make
+    the list anew costs 0.1 s. A backend that it does not know would make its import fail; nothing here needs one.
+    """
+    with tempfile.TemporaryDirectory(prefix="matplotlib-") as folder:
+        ours = {"MPLCONFIGDIR": folder, "MATPLOTLIBRC": folder, "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1"}
+        theirs = {name: os.environ[name] for name in ours if name in os.environ}
+        os.environ |= ours
+        try:
+            yield
+        finally:
+            for name in ours:
+                del os.environ[name]
+            os.environ |= theirs
+
+
+with _unconfigured():
+    import matplotlib
+    from matplotlib import font_manager
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+    from matplotlib.ticker import MaxNLocator as MaxNLocator
 
 # Blue and red are told apart by all common kinds of colour vision, and so are blue and orange; red and green are not.
 RIGHT, WRONG, OTHER = "tab:blue", "tab:red", "lightgrey"

@@ -3,12 +3,10 @@
 from math import log
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from stages import calibration
 from stages.render import look
+from stages.render.look import Axes, Figure, MaxNLocator
 
 COLOURS = {"train": look.FIRST, "validation": look.SECOND}
 LABELS = {"loss": "loss (cross-entropy), nats", "accuracy": "accuracy, share of images"}

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from stages.render import look
+from stages.render.look import Figure
 
 # A confusion matrix of more classes has cells too small for their values.
 VALUED_CLASSES = 20

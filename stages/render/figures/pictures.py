@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stages.render import look
+from stages.render.look import Axes, Figure
 
 # More classes than this have their pictures in rows of ten, and their names cut to what fits there.
 LARGE_PICTURES = 25

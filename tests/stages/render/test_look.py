@@ -1,14 +1,22 @@
+import hashlib
 import io
+import os
+import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from PIL import Image
 
 from stages.render import look
 from stages.render.figures import pictures
 
+ROOT = Path(__file__).parents[3]
 IMAGE = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
 
 
@@ -30,6 +38,61 @@ def test_a_figure_has_the_same_bytes_whatever_the_settings_of_the_user():
         assert matplotlib.rcParams["font.size"] == 30
 
     assert first == second
+
+
+ELSEWHERE = """
+import hashlib, os
+import numpy as np
+before = dict(os.environ)
+from stages.render import look
+from stages.render.figures import pictures
+image = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+png = look.png(lambda: pictures.example(image, np.array([0.7, 0.3]), 0, ["Coat", "Bag"]), 50)
+print(hashlib.sha256(png).hexdigest(), os.environ == before)
+"""
+
+
+def test_neither_the_home_nor_its_list_of_fonts_is_read_and_nothing_is_left_there(tmp_path):
+    """In that list another font bears the name of ours, the backend is none, and the settings are not even text; those
+    in the working folder, where matplotlib looks first of all, are.
+    """
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    cache, settings = home / ".cache/matplotlib", home / ".config/matplotlib"
+    for folder in (cache, settings, temporary):
+        folder.mkdir(parents=True)
+    fonts = cache / f"fontlist-v{font_manager.FontManager.__version__}.json"
+    font_manager.json_dump(font_manager.fontManager, fonts)
+    known = fonts.read_text(encoding="utf-8")
+    fonts.write_text(known.replace("DejaVuSans.ttf", "DejaVuSerif.ttf"), encoding="utf-8")
+    (settings / "matplotlibrc").write_bytes(b"font.size: 30\n\xff\xfe\n")
+    (tmp_path / "matplotlibrc").write_text("font.size: 30\ntext.hinting: none\naxes.linewidth: 9\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MPL", "XDG_"))}
+    theirs = {"HOME": str(home), "TMPDIR": str(temporary), "MPLBACKEND": "bogus", "MATPLOTLIBRC": str(settings)}
+    theirs["PYTHONPATH"] = str(ROOT)
+
+    printed = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        cwd=tmp_path,
+        env=inherited | theirs,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+
+    assert known != fonts.read_text(encoding="utf-8")
+    assert (printed.stdout, printed.stderr) == (f"{hashlib.sha256(look.png(example, 50)).hexdigest()} True\n", "")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_nobody_else_imports_matplotlib_before_it_is_shut_off_from_the_home():
+    importers = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "stages").glob("**/*.py")
+        if re.search(r"^\s*(from|import) matplotlib", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+    assert importers == ["stages/render/look.py"]
 
 
 def test_the_dots_an_inch_set_the_size_and_the_file_says_nothing_of_who_wrote_it():

@@ -73,6 +73,7 @@ NOUNS = {
     "stages/markdown.py": "render",
     "stages/models.py": "train evaluate",
     "stages/params.py": ALL,
+    "stages/records.py": "normalize train evaluate render",
     "stages/runtime.py": "train evaluate",
     "stages/schema.py": ALL,
     "stages/strict_yaml.py": ALL,

@@ -8,7 +8,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare demo test slow check bench recipes processors lock
+.PHONY: help setup repro verify compare demo test slow check bench recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -26,6 +26,9 @@ setup: .venv/installed  ## make .venv from requirements-dev.lock; nothing to do 
 
 repro: setup  ## run what changed of the pipeline, on what params.yaml names
 	$(BIN)/dvc repro
+
+verify: setup  ## check every byte of the outputs: in the workspace, in DVC's cache and in git
+	$(BIN)/python -m tools.verify
 
 compare: setup  ## say what is known to differ between two revisions, as in make compare BASE=main
 	$(BIN)/python -m tools.compare "$$BASE" "$$NEW"

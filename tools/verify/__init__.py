@@ -1,0 +1,1 @@
+"""Whether every output is still what dvc.lock says, byte by byte."""

@@ -1,0 +1,120 @@
+"""dvc.lock, as far as it names outputs, and how DVC makes one digest of the files of a folder."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import yaml
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+
+from stages.command import DataError, Problem
+
+PATH, PIPELINE = "dvc.lock", "dvc.yaml"
+MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+
+# What each file of an output holds, by its path within the output; an output that is one file has the path "".
+# A text is an MD5, or says in words why there is none.
+Files = Mapping[str, str]
+
+
+class Out(NamedTuple):
+    """An output as dvc.lock records it, and who keeps it."""
+
+    stage: str
+    path: str
+    md5: str
+    kept_by: Literal["DVC", "git"]
+
+    @property
+    def is_folder(self) -> bool:
+        return self.md5.endswith(".dir")
+
+    def named(self, name: str) -> str:
+        """Return the path of one of its files."""
+        return f"{self.path}/{name}" if name else self.path
+
+
+def _relative(path: str) -> str:
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError("leads elsewhere")
+    return path
+
+
+_Path = Annotated[str, AfterValidator(_relative)]
+
+
+class _Out(BaseModel):
+    path: _Path
+    hash: Literal["md5"]
+    md5: Annotated[str, Field(pattern=rf"^{MD5.pattern}$")]
+
+
+class _Stage(BaseModel):
+    outs: list[_Out] = []
+
+
+class _Member(BaseModel):
+    relpath: _Path
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+_LOCK, _LISTING = TypeAdapter(dict[str, _Stage]), TypeAdapter(list[_Member])
+
+
+def parse(text: str, pipeline: str, *, where: str = "", fix: str = "git checkout -- dvc.lock dvc.yaml") -> list[Out]:
+    """Return the outputs that dvc.lock names, in its order; git keeps those that dvc.yaml has `cache: false` for.
+
+    Raises DataError, which says where the file is and how to mend it, unless both are whole.
+    """
+    if CONFLICT.search(text):
+        what, fix = "has the markers of a merge conflict, <<<<<<<", "git checkout --ours dvc.lock, then dvc repro"
+        raise DataError(Problem(where + PATH, what, fix))
+    try:
+        stages = _LOCK.validate_python(yaml.safe_load(text)["stages"])
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(Problem(where + PATH, "not whole", fix, "a record of stages", _said(error))) from error
+    try:
+        uncached = _uncached(yaml.safe_load(pipeline))
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(Problem(where + PIPELINE, "not whole", fix, "stages", _said(error))) from error
+    return [
+        Out(name, out.path, out.md5, "git" if out.path in uncached else "DVC")
+        for name, stage in stages.items()
+        for out in stage.outs
+    ]
+
+
+def digest(folder: Files) -> str:
+    """Return what DVC records for a folder: the MD5 of the list of its files, and `.dir`."""
+    listing = [{"md5": folder[name], "relpath": name} for name in sorted(folder)]
+    return hashlib.md5(json.dumps(listing).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def members(listing: bytes) -> Files | None:
+    """Return the files that such a list has; None if it is none, or names a file elsewhere."""
+    try:
+        return {member.relpath: member.md5 for member in _LISTING.validate_json(listing)}
+    except ValidationError:
+        return None
+
+
+def _uncached(pipeline: Any) -> set[str]:
+    items = [
+        item
+        for stage in pipeline["stages"].values()
+        for kind in ("outs", "metrics", "plots")
+        for item in stage.get(kind, [])
+        if isinstance(item, dict)
+    ]
+    return {path for item in items for path, options in item.items() if not options.get("cache", True)}
+
+
+def _said(error: Exception) -> str:
+    """Return the first thing that is wrong, in a line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{first['msg']} at {'.'.join(map(str, first['loc']))}"
+    return " ".join(str(error).split())

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.markdown import escape, line
+from stages.markdown import escape, isolated, line
 from stages.render.look import Figure
 
 FOLDER = Path(__file__).parent
@@ -145,7 +145,7 @@ def _is(kind: type, block: object) -> bool:
 
 def _line(value: object) -> str:
     """Return a value as one line of text that can be printed; what is markup already stays as it is."""
-    return value if isinstance(value, Markup) else line(value)
+    return value if isinstance(value, Markup) else isolated(line(value))
 
 
 def _digest(text: str) -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from stages import confusion
 from stages.command import printable
+from stages.markdown import isolated
 from stages.render.document import Explorer, Illustration
 from stages.render.results import Results
 
@@ -59,7 +60,7 @@ def _explorer(results: Results, figure: Illustration, asked: np.ndarray, most: i
         counts=counts.tolist(),
         levels=levels(counts).tolist(),
         data={
-            "classes": [printable(name) for name in results.classes],
+            "classes": [isolated(printable(name)) for name in results.classes],
             "replicates": len(results.probabilities),
             "size": [width, height],
             "columns": columns,

@@ -1,6 +1,7 @@
 """Text that must stay text, read back by a parser of Markdown that is not ours."""
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -28,8 +29,10 @@ HOSTILE = [
 
 # What a host links in the text that is shown, by what it goes: GitHub Flavored Markdown 6.9, and GitHub's manual on
 # mentions and references.
-LINKED = re.compile(r"(https?|ftp)://[^\s<]|www\.[^\s<]|[\w.+-]@[\w-]|(?<!\w)@[\w-]|#\d", re.IGNORECASE)
-BREAK = "\N{ZERO WIDTH SPACE}"
+LINKED = re.compile(
+    r"(https?|ftp)://[^\s<]|www\.[^\s<]|[\w.+-]@[\w-]|(?<!\w)@[\w-]|#\d|\bGH-\d|:[a-z0-9_+-]+:", re.IGNORECASE
+)
+UNSEEN = dict.fromkeys(map(ord, "\N{ZERO WIDTH SPACE}\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"))
 
 
 def shown(text: str) -> str:
@@ -39,7 +42,7 @@ def shown(text: str) -> str:
     assert {child.type for child in tokens[1].children} <= {"text", "text_special"}
     text = "".join(child.content for child in tokens[1].children)
     assert not LINKED.search(text)
-    return text.replace(BREAK, "")
+    return text.translate(UNSEEN)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -59,7 +62,7 @@ def test_a_cell_of_a_table_stays_one_cell(text):
     )
 
     cells = [tokens[i + 1].children for i, token in enumerate(tokens) if token.type == "td_open"]
-    assert ["".join(child.content for child in cell).replace(BREAK, "") for cell in cells] == [text, "1"]
+    assert ["".join(child.content for child in cell).translate(UNSEEN) for cell in cells] == [text, "1"]
 
 
 @pytest.mark.parametrize(
@@ -73,12 +76,29 @@ def test_a_cell_of_a_table_stays_one_cell(text):
         ("WWW.evil.example", "WWW&#8203;.evil.example"),
         ("a@b.example", "a@&#8203;b.example"),
         ("mailto:a@b.example", "mailto:a@&#8203;b.example"),
+        ("GH-12", "GH-&#8203;12"),
+        (":smile: 12:30:45", ":&#8203;smile: 12:&#8203;30:45"),
         ("someone/something#12", "someone/something&#35;&#8203;12"),
     ],
 )
 def test_what_a_host_would_link_or_notify_is_broken_where_none_sees_it(text, expected):
     assert LINKED.search(text) and markdown.escape(text) == expected
     assert shown(markdown.escape(text)) == text
+
+
+def test_a_word_from_right_to_left_turns_nothing_round():
+    """Numbers that follow it, and the next of several names, stay where they are; blanks between words are its own."""
+    assert markdown.escape("שלום עולם: 12") == "&#8296;שלום עולם&#8297;: 12"
+    assert markdown.escape("خف, قميص") == "&#8296;خف&#8297;, &#8296;قميص&#8297;"
+    assert markdown.isolated("Coat 外套") == "Coat 外套"
+
+
+def test_each_letter_from_right_to_left_is_isolated():
+    """By Python's table of the Unicode standard; those above the second plane are of no script."""
+    letters = [c for c in map(chr, range(0x20000)) if unicodedata.bidirectional(c) in ("R", "AL") and c.isprintable()]
+
+    assert len(letters) > 2000
+    assert [letter for letter in letters if markdown.isolated(letter) == letter] == []
 
 
 def test_a_text_becomes_one_line_without_control_characters():

@@ -1,10 +1,19 @@
-"""The trained networks on disk: a folder with a `.keras` file for each replicate, equal networks in equal bytes."""
+"""The trained networks on disk: a folder with a `.keras` file for each replicate, equal networks in equal bytes, and a
+card among what training reports, by which they are known again.
 
+What reads them, and trusts none of their bytes, is `stages.evaluate.networks`.
+"""
+
+import hashlib
 import io
 import json
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages import atomic
 from stages.command import DataError, Problem
@@ -14,70 +23,95 @@ from stages.runtime import keras
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 DATE_SAVED = "1980-01-01@00:00:00"
 
+TRAIN_AGAIN = "dvc repro --single-item --force train"
 
-def write(folder: Path, models: list[keras.Model]) -> None:
-    """Write replicate i as `<i>.keras`, which any Keras loads with `keras.models.load_model`."""
-    for replicate, model in enumerate(models):
-        atomic.write_bytes(folder / f"{replicate}.keras", canonical(_saved(model)))
-
-
-def read(folder: Path) -> list[keras.Model]:
-    """Return the networks of a folder, replicate 0 first. Raises DataError where there are none, or one is damaged."""
-    paths = sorted(folder.glob("*.keras"), key=lambda path: (len(path.name), path.name))
-    if not paths:
-        raise _damaged(folder, "no networks in this folder", "0.keras", "none")
-    return [_read(path) for path in paths]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Length = Annotated[int, Field(ge=1)]
 
 
-def canonical(saved: bytes) -> bytes:
-    """Return the bytes of a `.keras` file without what differs between two saves of one network.
+class Card(BaseModel):
+    """What training records of its networks, beside other figures in one file.
 
-    That is: order and dates of the members, `date_saved` in metadata.json, and in config.json each `shared_object_id`,
-    an address in memory; these are numbered in order of appearance.
+    networks: the SHA-256 of each file, replicate 0 first. classes: the names that their outputs stand for, in order.
+    image_shape: height and width of the images that they take.
     """
-    output = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(saved)) as source, zipfile.ZipFile(output, "w", zipfile.ZIP_STORED) as target:
-        for name in sorted(source.namelist()):
-            content = source.read(name)
-            if name == "metadata.json":
-                content = json.dumps(json.loads(content) | {"date_saved": DATE_SAVED}).encode()
-            elif name == "config.json":
-                numbers: dict[int, int] = {}
-                content = json.dumps(_renumbered(json.loads(content), numbers)).encode()
-            target.writestr(zipfile.ZipInfo(name, EARLIEST), content)
-    return output.getvalue()
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    networks: Annotated[list[Digest], Field(min_length=1)]
+    classes: list[str]
+    image_shape: Annotated[list[Length], Field(min_length=2, max_length=2)]
 
 
-def _renumbered(node: object, numbers: dict[int, int]) -> object:
-    if isinstance(node, list):
-        return [_renumbered(item, numbers) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: numbers.setdefault(value, len(numbers)) if key == "shared_object_id" else _renumbered(value, numbers)
-        for key, value in node.items()
-    }
+def read_card(path: Path) -> Card:
+    """Return the card among what training reported. Raises DataError where there is none."""
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        what, expected = "no record of the networks", "digests, classes and image shape"
+        raise DataError(Problem(str(path), what, TRAIN_AGAIN, expected, reason(error))) from error
 
 
-def _saved(model: keras.Model) -> bytes:
+def write(folder: Path, models: list[keras.Model]) -> list[str]:
+    """Write replicate i as `<i>.keras`, which any Keras loads with `keras.models.load_model`.
+
+    Return the SHA-256 of each file.
+    """
+    digests = []
+    for replicate, model in enumerate(models):
+        content = saved(model)
+        atomic.write_bytes(folder / f"{replicate}.keras", content)
+        digests.append(hashlib.sha256(content).hexdigest())
+    return digests
+
+
+def with_probabilities(logits: keras.Sequential) -> keras.Model:
+    """Return a network of logits as it is saved: with a softmax behind it, so that it gives probabilities."""
+    softmax = keras.layers.Softmax(name="probabilities")
+    return keras.Model(logits.inputs[0], softmax(logits.outputs[0]), name=logits.name)
+
+
+def saved(model: keras.Model) -> bytes:
+    """Return the `.keras` file of a network, the same at each time and place."""
     with tempfile.TemporaryDirectory() as folder:  # Keras saves to a path alone, and insists on its suffix
         path = Path(folder) / "model.keras"
         model.save(path)
-        return path.read_bytes()
+        return canonical(path.read_bytes())
 
 
-def _read(path: Path) -> keras.Model:
-    if not zipfile.is_zipfile(path):
-        raise _damaged(path, "not a .keras file", "a zip archive", "something else")
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise _damaged(
-            path, "can't be loaded", "a network saved by Keras", str(error).strip().split("\n")[0]
-        ) from error
+def canonical(content: bytes) -> bytes:
+    """Return the bytes of a `.keras` file without what differs between two saves of one network.
+
+    That is: order and dates of the members, `date_saved` in metadata.json, and in config.json each `shared_object_id`,
+    an address in memory. All that layers of ours share is the type of their numbers, and which of them do depends on
+    the thread that made them.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    metadata, config = json.loads(members["metadata.json"]), json.loads(members["config.json"])
+    members["metadata.json"] = json.dumps(metadata | {"date_saved": DATE_SAVED}).encode()
+    members["config.json"] = json.dumps(_without_addresses(config)).encode()
+    return archive(members)
 
 
-def _damaged(path: Path, what: str, expected: str, got: str) -> DataError:
-    return DataError(
-        Problem(str(path), what, "dvc checkout --force, or dvc repro --single-item --force train", expected, got)
-    )
+def archive(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive of these members, by name: stored as they are, in the order of their names, undated."""
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED) as target:
+        for name in sorted(members):
+            target.writestr(zipfile.ZipInfo(name, EARLIEST), members[name])
+    return output.getvalue()
+
+
+def _without_addresses(node: object) -> object:
+    if isinstance(node, list):
+        return [_without_addresses(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _without_addresses(value) for key, value in node.items() if key != "shared_object_id"}
+
+
+def reason(error: ValidationError) -> str:
+    """Return in short what is wrong with a file: the first problem, and where it stands."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join([*filter(None, [".".join(map(str, problem["loc"]))]), problem["msg"]])

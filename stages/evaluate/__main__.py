@@ -1,14 +1,14 @@
 """Score the networks.
 
-Reads the networks and both splits; writes the probabilities of the test images and of one of them predicted alone,
-tables of them for `dvc plots`, and metrics.json.
+Reads the networks, the record that training left of them, and both splits; writes the probabilities of the test images
+and of one of them predicted alone, tables of them for `dvc plots`, and metrics.json.
 """
 
 from functools import partial
 from pathlib import Path
 
-from stages import arrays, atomic, command, models, params
-from stages.evaluate import prediction, scores, tables
+from stages import arrays, atomic, command, params
+from stages.evaluate import networks, prediction, scores, tables
 
 
 def main(
@@ -16,6 +16,7 @@ def main(
     test: Path,
     classes: Path,
     model: Path,
+    training: Path,
     probabilities: Path,
     predictions: Path,
     reliability: Path,
@@ -23,10 +24,11 @@ def main(
 ) -> None:
     """Predict all images in batches, and score the predictions."""
     settings = params.section(params.Evaluate)
-    names, networks = arrays.read_classes(classes), models.read(model)
+    names = arrays.read_classes(classes)
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
+    trained = networks.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
-    predict = partial(prediction.predict, networks, classes=len(names), batch_size=settings.batch_size)
+    predict = partial(prediction.predict, trained, classes=len(names), batch_size=settings.batch_size)
     predicted = {name: predict(split.images) for name, split in splits.items()}
     summary = scores.summarize(names, {name: (predicted[name], split.labels) for name, split in splits.items()})
     arrays.write(probabilities / "probabilities.npy", predicted["test"])

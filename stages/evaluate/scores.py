@@ -4,11 +4,13 @@ Throughout, probabilities are float (n, classes) and labels integer (n,).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from stages import calibration, confusion, intervals
+from stages.command import DataError, Problem
 
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
 _SMALLEST_PROBABILITY = 1e-7
@@ -91,7 +93,11 @@ def summarize(classes: Sequence[str], splits: Mapping[str, tuple[np.ndarray, np.
     where there is but one replicate and so nothing is known of it. `accuracy_low` and `accuracy_high` are the ends of
     the test accuracy's 95 % interval for the choice of test images alone. `gap` is by how much the networks do better
     on what they were trained on: accuracy train - test, loss test - train.
+
+    Raises DataError where predictions and labels of a split don't go together, or where a score is no finite number.
     """
+    for name, (probabilities, labels) in splits.items():
+        _check_pairs(name, probabilities, labels)
     train, test = _of_replicates(OF_A_SPLIT, *splits["train"]), _of_replicates(OF_TEST, *splits["test"])
     gap = {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]}
     metrics: dict[str, Any] = {"train": _summary(train), "test": _summary(test), "gap": _summary(gap)}
@@ -106,6 +112,14 @@ def summarize(classes: Sequence[str], splits: Mapping[str, tuple[np.ndarray, np.
     return _rounded(metrics)
 
 
+def _check_pairs(split: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+    _, images, classes = probabilities.shape
+    if images != len(labels) or not images:
+        raise _unusable(f"{split} images", "as many predictions as labels, and some", f"{images} and {len(labels)}")
+    if labels.max() >= classes:
+        raise _unusable(f"{split} labels", f"0 to {classes - 1}", str(labels.max()))
+
+
 def _of_replicates(scores: Mapping[str, Score], probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.array([score(each, labels) for each in probabilities]) for name, score in scores.items()}
 
@@ -117,6 +131,18 @@ def _summary(values: Mapping[str, np.ndarray]) -> dict[str, float]:
     return means | spreads
 
 
-def _rounded(node: dict) -> dict:
+def _rounded(node: Mapping[str, Any], place: str = "metrics") -> dict[str, Any]:
     """Cut the float noise off, so that a diff of metrics shows changes: six decimals are exact for 10,000 images."""
-    return {key: _rounded(value) if isinstance(value, dict) else round(value, DECIMALS) for key, value in node.items()}
+    rounded: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            rounded[key] = _rounded(value, f"{place}.{key}")
+        elif isfinite(value):
+            rounded[key] = round(value, DECIMALS)
+        else:
+            raise _unusable(f"{place}.{key}", "a finite number", str(value))
+    return rounded
+
+
+def _unusable(subject: str, expected: str, got: str) -> DataError:
+    return DataError(Problem(subject, "can't be scored", "dvc checkout --force, then dvc repro", expected, got))

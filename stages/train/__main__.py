@@ -1,7 +1,7 @@
 """Fit the networks.
 
 Reads the training images alone, and the number of classes; writes a model a replicate, history.csv with a row an epoch,
-and training.json with what is known before and after, and by which packages.
+and training.json with what is known before and after, by which packages, and of which files.
 """
 
 from importlib.metadata import version
@@ -20,8 +20,10 @@ def main(train: Path, classes: Path, model: Path, history: Path, training: Path)
     settings = params.section(params.Train)
     runtime.share_operations(settings.threads)
     names = arrays.read_classes(classes)
-    runs = trainer.fit(arrays.read_split(train, len(names)), len(names), settings)
-    models.write(model, [run.model for run in runs])
+    split = arrays.read_split(train, len(names))
+    runs = trainer.fit(split, len(names), settings)
+    digests = models.write(model, [run.model for run in runs])
+    card = models.Card(networks=digests, classes=names, image_shape=list(split.images.shape[1:]))
     columns = list(runs[0].history[0])
     rows = ([number, *map(row.get, columns)] for number, run in enumerate(runs) for row in run.history)
     atomic.write_csv(history, ["replicate", *columns], rows)
@@ -31,7 +33,7 @@ def main(train: Path, classes: Path, model: Path, history: Path, training: Path)
         "parameters": runs[0].parameters,
         "untrained_loss": round(fmean(run.history[0]["train_loss"] for run in runs), 4),
     }
-    atomic.write_json(training, summary)
+    atomic.write_json(training, summary | card.model_dump())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 
 from stages.arrays import Split
 from stages.command import InputError, Problem
+from stages.models import with_probabilities
 from stages.params import Train
 from stages.runtime import cores, keras, tf
 from stages.train import loop
@@ -143,9 +144,7 @@ def _fit_replicate(
         if model.stop_training:
             break
     callbacks.on_train_end()
-    softmax = keras.layers.Softmax(name="probabilities")
-    probabilities = keras.Model(model.inputs[0], softmax(model.outputs[0]), name=model.name)
-    return Run(probabilities, model.count_params(), history)
+    return Run(with_probabilities(model), model.count_params(), history)
 
 
 def _callbacks(history: list[Row], replicate: int, settings: Train) -> list[keras.callbacks.Callback]:

@@ -1,27 +1,31 @@
 import csv
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages import arrays, atomic, models
+from stages.command import DataError
+from stages.evaluate import __main__ as evaluate
+from stages.evaluate import prediction, scores
 from stages.runtime import keras
 
 COMMAND_LINE = (
     "stages.evaluate",
-    *("train", "test", "classes.json", "model"),
+    *("train", "test", "classes.json", "model", "training.json"),
     *("predictions", "reports/predictions.csv", "reports/reliability.csv", "reports/metrics.json"),
 )
 
 
 def brightest(order: list[int]) -> keras.Model:
     """A network that sees which of three pixels is the brightest, and takes it for the class that `order` says."""
-    model = keras.Sequential(
-        [keras.Input((1, 3)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax", use_bias=False)]
-    )
+    layers = [keras.layers.Flatten(name="flatten"), keras.layers.Dense(3, use_bias=False, name="logits")]
+    model = keras.Sequential([keras.Input((1, 3), name="images"), *layers], name="brightest")
     model.set_weights([4 * np.eye(3, dtype=np.float32)[order]])
-    return model
+    return models.with_probabilities(model)
 
 
 @pytest.fixture
@@ -31,7 +35,9 @@ def prepared(project):
         images = np.eye(3, dtype=np.float32)[labels][:, None, :]
         arrays.write_split(Path(name), arrays.Split(images, np.uint8(labels)))
     atomic.write_json(Path("classes.json"), ["Coat", "Dress", "Bag"])
-    models.write(Path("model"), [brightest([0, 1, 2]), brightest([2, 1, 0])])
+    digests = models.write(Path("model"), [brightest([0, 1, 2]), brightest([2, 1, 0])])
+    card = {"networks": digests, "classes": ["Coat", "Dress", "Bag"], "image_shape": [1, 3]}
+    atomic.write_json(Path("training.json"), card | {"epochs": 10})
 
 
 def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
@@ -78,12 +84,75 @@ def test_a_single_image_that_is_not_there_is_refused(prepared, assign, run_stage
     )
 
 
-def test_a_damaged_model_is_refused(prepared, run_stage, assert_clean_failure):
-    Path("model/1.keras").write_bytes(b"<html>")
+def test_files_that_training_did_not_leave_are_refused(prepared, run_stage, assert_clean_failure):
+    """Each of them is named: HTML in place of a network, and a network that was trained by someone else."""
+    digests = models.read_card(Path("training.json")).networks
+    Path("model/0.keras").write_bytes(b"<html>")
+    models.write(Path("other"), [brightest([1, 0, 2])])
+    Path("other/0.keras").replace("model/1.keras")
+    found = [hashlib.sha256(Path(f"model/{number}.keras").read_bytes()).hexdigest() for number in range(2)]
 
     assert_clean_failure(
         run_stage(*COMMAND_LINE),
         4,
-        "error: model/1.keras: not a .keras file (expected a zip archive, got something else); "
-        "fix: dvc checkout --force, or dvc repro --single-item --force train",
+        *(
+            f"error: model/{number}.keras: not the file that training left "
+            f"(expected SHA-256 {digests[number]}, got {found[number]}); "
+            "fix: dvc checkout --force, or dvc repro --single-item --force train"
+            for number in range(2)
+        ),
     )
+
+
+@pytest.fixture
+def refused(prepared):
+    """A function that runs the stage here, and says why it refuses; it must leave all files as they were."""
+
+    def refused() -> str:
+        before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        with pytest.raises(DataError) as caught:
+            evaluate.main(*map(Path, COMMAND_LINE[1:]))
+        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+        return str(caught.value)
+
+    return refused
+
+
+def test_labels_of_another_number_and_no_images_are_refused(refused):
+    arrays.write(Path("test/labels.npy"), np.uint8([2, 1]))
+    assert "(expected 3 labels, one for each image, got 2)" in refused()
+    arrays.write(Path("test/labels.npy"), np.uint8([2, 1, 3]))
+    assert refused().startswith("test labels: can't be scored (expected 0 to 2, got 3)")
+    arrays.write(Path("test/images.npy"), np.empty((0, 1, 3), np.float32))
+    assert refused().startswith("test/images.npy: another array than this stage works on")
+
+
+def test_predictions_of_another_number_than_the_labels_are_refused(refused, monkeypatch):
+    whole = prediction.predict
+    monkeypatch.setattr(prediction, "predict", lambda *arguments, **named: whole(*arguments, **named)[:, 1:])
+
+    assert refused().startswith(
+        "train images: can't be scored (expected as many predictions as labels, and some, got 3 and 4)"
+    )
+
+
+def test_a_score_that_is_no_number_is_not_written(refused, monkeypatch):
+    monkeypatch.setitem(scores.OF_TEST, "brier", lambda probabilities, labels: np.nan)
+
+    assert refused().startswith("metrics.test.brier: can't be scored (expected a finite number, got nan)")
+
+
+def test_networks_for_another_data_set_are_refused_before_they_are_read(refused):
+    shutil.rmtree("model")
+    atomic.write_json(Path("classes.json"), ["Coat", "Bag", "Dress"])
+    for name in ("train", "test"):
+        images = arrays.read_split(Path(name)).images
+        arrays.write(Path(name) / "images.npy", np.concatenate([images, images], axis=1))
+
+    assert [line for line in refused().splitlines() if "training.json" in line] == [
+        "training.json: networks made for other classes "
+        "(expected ['Coat', 'Bag', 'Dress'], got ['Coat', 'Dress', 'Bag']); "
+        "fix: dvc repro --single-item --force train",
+        "training.json: networks made for other images (expected [2, 3], got [1, 3]); "
+        "fix: dvc repro --single-item --force train",
+    ]

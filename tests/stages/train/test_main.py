@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import arrays, atomic, models
+from stages import arrays, atomic
+from stages.evaluate import networks
 from stages.runtime import keras, tf
 from stages.train import trainer
 
@@ -43,10 +45,14 @@ def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stag
         "epochs": 3,
         "parameters": 28 * 28 * 4 + 4 + 4 * 3 + 3,
         "untrained_loss": pytest.approx(sum(untrained) / 2, abs=1e-4),
+        "networks": [hashlib.sha256(run.after[f"data/model/{number}.keras"]).hexdigest() for number in "01"],
+        "classes": ["a", "b", "c"],
+        "image_shape": [28, 28],
     }
     split = arrays.read_split(Path("train"))
     held_out, labels = split.images[24:], split.labels[24:]
-    for replicate, model in enumerate(models.read(Path("data/model"))):
+    trained = networks.read(Path("data/model"), Path("reports/training.json"), ["a", "b", "c"], (28, 28))
+    for replicate, model in enumerate(trained):
         probabilities = model.predict(held_out, verbose=0)
         loss = -np.log(probabilities[np.arange(6), labels]).mean()
         assert float(rows[4 * replicate + 3]["validation_loss"]) == pytest.approx(loss, abs=1e-5)

@@ -19,6 +19,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["linear", "relu"]
 Padding = Literal["valid", "same"]
 BYTES = 4  # of a weight, a float32
+LARGEST = 2**18  # bytes of a config.json; our largest network has less than a tenth
 
 
 class _Plain(BaseModel):
@@ -120,6 +121,8 @@ def rebuild(config: bytes, image_shape: tuple[int, int], size: int) -> keras.Mod
     Raises ValueError where it is not one of ours, and, before any weight is made, where they take more than `size`
     bytes.
     """
+    if len(config) > LARGEST:
+        raise ValueError(f"{len(config)} bytes")
     described = _Network.model_validate_json(config).config
     first, *between, _ = map(_layer, described.layers)
     layers = [getattr(keras.layers, type(layer).__name__)(**dict(layer)) for layer in between]

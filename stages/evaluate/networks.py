@@ -26,7 +26,7 @@ from stages.evaluate import architecture
 from stages.runtime import keras
 
 CONFIG, METADATA, WEIGHTS = MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
-LARGEST = 2**31  # bytes that are read of a file: more than of any network that params.yaml can ask for
+LARGEST = 2**31  # bytes of a file, more than of any network that params.yaml can ask for
 
 Shape = tuple[int, int]
 
@@ -72,8 +72,9 @@ def _listing(folder: Path, paths: list[Path]) -> Iterator[Problem]:
 
 def _recorded(path: Path, digest: str) -> bytes:
     """Return the bytes of a file. Raises DataError unless they are those that training recorded."""
-    with open(path, "rb") as file:
-        content = file.read(LARGEST + 1)
+    if (size := path.stat().st_size) > LARGEST:
+        raise _damaged(path, "larger than any network", f"at most {LARGEST} bytes", str(size))
+    content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise _damaged(path, "not the file that training left", f"SHA-256 {digest}", found)

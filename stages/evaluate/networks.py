@@ -87,7 +87,7 @@ def _network(path: Path, content: bytes, image_shape: Shape) -> keras.Model:
     description = members[CONFIG], image_shape, len(members[WEIGHTS])
     try:
         ours = _saved(*description)
-    except (ValueError, TypeError, IndexError) as error:  # what constructors of layers raise, besides our own
+    except ValueError as error:  # Keras' constructors of layers raise it too
         got = models.reason(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
         raise _damaged(f"{path}: {CONFIG}", "not one of our networks", "layers of ours alone", f"{got:.200}") from error
     _check_structure(path, members, ours)

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import measure, recipes
 from benchmarks.measure import Process, summary, table
-from stages import arrays, atomic, idx
+from stages import arrays, atomic, command, idx
 from stages.render import published
 from tools import scratch
 
@@ -50,7 +50,7 @@ NORMALIZE += ["data/normalized/classes.json"]
 Runs = dict[str, list[Process]]
 
 
-def main(runs: int) -> None:
+def main(runs: int = 5) -> None:
     """Time everything `runs` times and write the results."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     work = FOLDER / "work"
@@ -205,4 +205,4 @@ def _page(results: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    command.run(main)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure
-from stages import arrays, atomic
+from stages import arrays, atomic, command
 from stages.evaluate import scores
 from tools import scratch
 from tools.compare import comparison
@@ -76,4 +76,4 @@ def _compare(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> Compariso
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

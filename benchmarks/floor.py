@@ -14,6 +14,8 @@ from time import perf_counter
 
 import numpy as np
 
+from stages import command
+
 IMAGES, BATCH, PIXELS, HIDDEN, CLASSES = 60_000, 32, 784, 128, 10
 STEPS = IMAGES // BATCH
 # Per step: three products of the hidden layer less that to the pixels, and three of the output layer.
@@ -30,6 +32,7 @@ TRAFFIC = 7 * 4 * PARAMETERS
 
 
 def main() -> None:
+    """Print both."""
     print(f"products {products():.4f}")
     print(f"traffic {traffic():.4f}")
 
@@ -70,4 +73,4 @@ def _fastest(function) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from stages import atomic
+from stages import atomic, command
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "processors"
@@ -64,4 +64,4 @@ def _train(held: str) -> tuple[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -9,13 +9,14 @@ this module; a recipe that was not run keeps its row.
 import json
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from stages import atomic
+from stages import atomic, command
+from stages.command import InputError, Problem
 from stages.render import published
+from stages.schema import one_of
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "recipes"
@@ -50,8 +51,11 @@ RECIPES: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-def main(names: Sequence[str]) -> None:
-    """Run recipes by their names, and write the table of all that have been run."""
+def main() -> None:
+    """Run the recipes that the command line names, or all, and write the table of those that have been run."""
+    names = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if unknown := [name for name in names if name not in RECIPES]:
+        raise InputError(Problem("NAME", "no such recipe", "choose one of these", one_of(RECIPES), " ".join(unknown)))
     shutil.rmtree(FOLDER, ignore_errors=True)
     scratch.copy(FOLDER, {})
     file = RESULTS / "recipes.json"
@@ -83,4 +87,4 @@ def _run(name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    command.run(main, [argument for argument in sys.argv if argument == "--debug"])

@@ -52,9 +52,17 @@ def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
 
 
 def write(path: Path, array: np.ndarray) -> None:
-    """Write one array as .npy."""
+    """Write one array as .npy.
+
+    Raises ValueError for an array of objects, OSError naming the path where it can't be written whole.
+    """
+    if array.dtype.hasobject:
+        raise ValueError("Object arrays cannot be saved: they would be pickled")
+    array = np.ascontiguousarray(array)
+    header = np.lib.format.header_data_from_array_1_0(array)
     with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, array, allow_pickle=False)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(array.data)  # numpy's own way, by C's streams, is silent when the disk is full at the last bytes
 
 
 def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:

@@ -30,6 +30,16 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(paths: Iterable[Path]) -> None:
+    """Remove what killed processes left of files that were to be at these paths, or in these folders.
+
+    To be called where no other process writes there.
+    """
+    for path in paths:
+        for left in (*path.parent.glob(f".{path.name}.*.tmp"), *path.glob(".*.tmp")):
+            left.unlink(missing_ok=True)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write bytes."""
     with replacing(path) as temporary:

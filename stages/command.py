@@ -1,21 +1,35 @@
-"""A stage's command line, and the one way in which a stage fails.
+"""The command line of a stage or a tool, and the one way in which it fails.
 
-A failure ends a stage with an exit code that is not 0 and, as the last line of stderr,
+A failure ends it with an exit code that is not 0 and, as the last line of stderr,
 `error: <file or param>: <what> (expected X, got Y); fix: <what to do>`. Where a file has several problems,
-each has such a line. A traceback is printed only with `--debug`.
+each has such a line. A traceback is printed only with `--debug`. Where nobody reads on, as after `| head -1`, it ends
+without a word.
+
+Of a checkout one stage runs at a time. DVC sees to that as long as it lives; but a stage whose DVC was killed goes on,
+and would put its results in the place of those of the next run.
 """
 
 import argparse
 import inspect
 import io
+import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-INTERRUPTED = 130
+from stages import INTERRUPTED, atomic, heed, is_stage, once_more
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, one has to look for an orphan before `dvc repro`
+    fcntl = None  # type: ignore[assignment]
+
+# In the folder that DVC keeps for its own locks, which neither git nor DVC counts.
+LOCK = Path(".dvc/tmp/stage.lock")
 
 
 def printable(text: str) -> str:
@@ -67,25 +81,93 @@ class DataError(StageError):
 
 
 def run(main: Callable[..., None], argv: Sequence[str] | None = None) -> NoReturn:
-    """Call `main` with the paths given on the command line, one for each of its parameters, and exit.
+    """Call `main` with what is given on the command line, one argument for each of its parameters, and exit.
 
     The command line, its order and its help are read off the signature and the docstring of `main`.
     """
     argv = sys.argv[1:] if argv is None else argv
-    stage = main.__globals__["__spec__"].name.removesuffix(".__main__")
+    module = main.__globals__["__spec__"].name.removesuffix(".__main__")
     # A line goes out when it is printed, so before that of an error; a class name may not be in the locale's alphabet.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
-        main(**_parse(main, argv, stage))
+        code = _run(main, argv, module)
+    except BrokenPipeError:
+        code = StageError.exit_code
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
+    sys.exit(code)
+
+
+def _run(main: Callable[..., None], argv: Sequence[str], module: str) -> int:
+    """Return the exit code. Raises BrokenPipeError where nobody reads what is printed."""
+    try:
+        with _interruptible():
+            arguments = _parse(main, argv, module)
+            with _alone(module, [value for value in arguments.values() if isinstance(value, Path)]):
+                main(**arguments)
+    except BrokenPipeError:
+        raise
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in argv:
             traceback.print_exc()
-        failure = _failure(error, stage)
+        failure = _failure(error, module)
         for problem in failure.problems:
             print(f"error: {problem}", file=sys.stderr)
-        sys.exit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else failure.exit_code)
-    sys.exit(0)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else failure.exit_code
+    return 0
+
+
+def _let_go(stream: Any) -> None:
+    """Turn a stream that takes no more to where it does, or Python would fail once more as it flushes it at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt be a KeyboardInterrupt, but once: the cleaning up that it sets off is not interrupted."""
+
+    def interrupt(*_: object) -> None:
+        heed(lambda *_: None)
+        raise KeyboardInterrupt
+
+    undo = heed(interrupt)
+    try:
+        yield
+    finally:
+        undo()
+
+
+@contextmanager
+def _alone(module: str, paths: Sequence[Path]) -> Iterator[None]:
+    """Hold the lock of this checkout while a stage runs, and before it does remove what killed ones left in its paths.
+
+    The kernel frees the lock when the process ends, however it does. Raises StageError, naming the process, where
+    another one holds it: DVC has then deleted the outputs of this stage, has not recorded what the other one puts in
+    their place, and so runs the stage again the next time.
+    """
+    if not is_stage(module) or fcntl is None or not LOCK.parents[1].is_dir():
+        yield
+        return
+    LOCK.parent.mkdir(exist_ok=True)
+    with open(LOCK, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:  # POSIX allows either
+            file.seek(0)
+            holder = file.read()
+            what, got = "a stage of an earlier run still goes on", f"process {holder}"
+            raise StageError(
+                Problem(str(LOCK), what, f"wait for it, or kill {holder}; then dvc repro", "none", got)
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        atomic.sweep(paths)
+        yield
 
 
 class _Parser(argparse.ArgumentParser):
@@ -94,27 +176,29 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(Problem(self.prog, message, fix=usage))
 
 
-def _parse(main: Callable[..., None], argv: Sequence[str], stage: str) -> dict[str, Path]:
-    parser = _Parser(prog=f"python -m {stage}", description=inspect.getdoc(main), allow_abbrev=False)
+def _parse(main: Callable[..., None], argv: Sequence[str], module: str) -> dict[str, Any]:
+    parser = _Parser(prog=f"python -m {module}", description=inspect.getdoc(main), allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-    for name in inspect.signature(main).parameters:
-        parser.add_argument(name, type=Path)
-    paths = vars(parser.parse_args(argv))
-    del paths["debug"]
-    return paths
+    for name, parameter in inspect.signature(main).parameters.items():
+        optional = {} if parameter.default is parameter.empty else {"nargs": "?", "default": parameter.default}
+        parser.add_argument(name, type=parameter.annotation, **optional)
+    arguments = vars(parser.parse_args(argv))
+    del arguments["debug"]
+    return arguments
 
 
-def _failure(error: BaseException, stage: str) -> StageError:
+def _failure(error: BaseException, module: str) -> StageError:
     """Say any exception as a StageError."""
+    again = "dvc repro" if is_stage(module) else f"python -m {module}"
     if isinstance(error, StageError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return StageError(Problem(stage, "interrupted", fix="dvc repro starts this stage again"))
-    if isinstance(error, MemoryError):
-        fix = "end other programs or lower batch_size in params.yaml, then dvc repro"
-        return StageError(Problem(stage, "out of memory", fix))
+        return StageError(Problem(module, "interrupted", fix=once_more(module)))
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's own
+        fix = f"end other programs or lower batch_size in params.yaml, then {again}"
+        return StageError(Problem(module, "out of memory", fix))
     if isinstance(error, OSError):
-        subject, what = error.filename or stage, error.strerror or " ".join(map(str, error.args))
-        return StageError(Problem(str(subject), what, fix="mend that, then dvc repro"))
+        subject, what = error.filename or module, error.strerror or " ".join(map(str, error.args))
+        return StageError(Problem(str(subject), what, fix=f"mend that, then {again}"))
     what = f"unexpected {type(error).__name__}: {error}"
-    return StageError(Problem(stage, what, fix="run it again with --debug, and report what that prints"))
+    return StageError(Problem(module, what, fix="run it again with --debug, and report what that prints"))

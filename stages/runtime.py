@@ -6,7 +6,6 @@ changes the result (TensorFlow sums in another order on another number of thread
 
 import gc
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -66,7 +65,7 @@ _PREFIXES = ("TF_", "KERAS_", "XLA_", "DNNL_", "ONEDNN_", "OMP_", "MKL_")
 for _name in [name for name in os.environ if name.startswith(_PREFIXES)]:
     del os.environ[_name]
 os.environ |= {
-    "KERAS_HOME": tempfile.mkdtemp(prefix="keras-"),  # where Keras reads, and otherwise makes, its keras.json
+    "KERAS_HOME": os.path.join(os.devnull, "keras"),  # no folder can be there, so that no keras.json is read or made
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
 }
@@ -77,7 +76,6 @@ with _silence(), _without("matplotlib", "pandas", "scipy", "sklearn"), _no_garba
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")
-shutil.rmtree(os.environ["KERAS_HOME"], ignore_errors=True)
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@ and the whole contract of a failure in one place.
 """
 
 import os
+import re
 import shutil
 import socket
 import struct
@@ -53,8 +54,14 @@ class Run(NamedTuple):
     after: dict[str, bytes]
 
 
+# error: <file or param>: <what> (expected X, got Y); fix: <what to do>
+FAILURE = re.compile(r"error: \S.*?: \S.*?( \(expected .+, got .+\))?; fix: \S.*")
+SCRATCH = ".dvc/tmp/"  # DVC's own; and to close the file of the lock would free it, did this process hold it
+
+
 def snapshot(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if not name.startswith(SCRATCH)}
 
 
 @pytest.fixture
@@ -124,12 +131,13 @@ def run_stage(tmp_path):
 
 @pytest.fixture
 def run_main(tmp_path, run_stage):
-    """A function that runs lines of code as the `main` of a stage named stub, in a process of its own."""
+    """A function that runs lines of code as the `main` of a stage named stages.stub, in a process of its own."""
 
-    def run_main(*lines, **environment):
+    def run_main(*lines, first="", **environment):
         code = ["import os, resource, signal", "from pathlib import Path", "from stages import atomic, command"]
-        code += ["def main():", *(f"    {line}" for line in lines), "command.run(main)", ""]
-        (tmp_path / "stub").mkdir()
+        code += ["def main():", *(f"    {line}" for line in lines)]
+        code += [first, "__spec__.name = 'stages.stub.__main__'", "command.run(main)", ""]
+        (tmp_path / "stub").mkdir(exist_ok=True)
         (tmp_path / "stub" / "__main__.py").write_text("\n".join(code), encoding="utf-8")
         return run_stage("stub", **environment)
 
@@ -138,12 +146,17 @@ def run_main(tmp_path, run_stage):
 
 @pytest.fixture
 def assert_clean_failure():
-    """A function that holds a run against the contract of a failure, given its exit code and every line of error."""
+    """A function that holds a run against the whole contract of a failure, given its exit code and every line of error.
+
+    Nothing else is on stderr, be it a traceback or what TensorFlow says as it starts; the lines are of the one form,
+    and can't steer a terminal; each file is as it was, those among them that a killed run would leave behind.
+    """
 
     def assert_clean_failure(run, code, *lines):
-        assert run.stderr.splitlines()[-len(lines) :] == list(lines)
+        assert lines and run.stderr == "".join(f"{line}\n" for line in lines)
         assert run.code == code
-        assert "Traceback" not in run.stderr
+        for line in lines:
+            assert FAILURE.fullmatch(line) and line.isprintable(), line
         assert run.after == run.before
 
     return assert_clean_failure

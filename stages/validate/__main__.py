@@ -4,6 +4,8 @@ Reads both files whole; writes a constant, so that an edit which leaves them val
 first because DVC deletes the outputs of a stage before it runs it: a typo found later would already have cost a result.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stages import atomic, command, datasets, params
@@ -13,20 +15,29 @@ from stages.command import InputError, Problem
 def main(validated: Path) -> None:
     """Check params.yaml and datasets.yaml wholly, and the one against the other."""
     problems: list[Problem] = []
-    settings = entries = None
-    try:
-        settings = params.load()
-    except InputError as error:
-        problems += error.problems
-    try:
+    name = entries = None
+    with _into(problems):
+        params.load()
+    with _into(problems):
         entries = datasets.load()
+    with suppress(InputError):  # what is wrong with this section is listed by now; the rest of the file may be wrong
+        name = params.section(params.Dataset).name
+    if name is not None and entries is not None:
+        with _into(problems):
+            datasets.require(name, entries)
+    if problems:
+        raise InputError(*problems)
+    atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")
+    print(f"params.yaml and datasets.yaml are valid; data set: {name}")
+
+
+@contextmanager
+def _into(problems: list[Problem]) -> Iterator[None]:
+    """Add what is raised to the problems, and go on."""
+    try:
+        yield
     except InputError as error:
         problems += error.problems
-    if settings is None or entries is None:
-        raise InputError(*problems)
-    datasets.require(settings.dataset.name, entries)
-    atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")
-    print(f"params.yaml and datasets.yaml are valid; data set: {settings.dataset.name}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,12 @@
 """A stage's command line and its failures, on small functions that stand for a stage named stages.example."""
 
 import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -12,12 +18,16 @@ from stages.command import DataError, InputError, NetworkError, Problem, StageEr
 PROBLEM = Problem("data/x", "too short", fix="make it longer", expected="5", got="4")
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """A function that runs a stage's `main` and returns its exit code, stdout and stderr."""
-    monkeypatch.setitem(globals(), "__spec__", ModuleSpec("stages.example.__main__", None))
+ROOT = Path(__file__).parents[2]
 
-    def run(main, *argv):
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """A function that runs a `main` and returns its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)  # away from the checkout, whose lock a pipeline may hold
+
+    def run(main, *argv, module="stages.example"):
+        monkeypatch.setitem(globals(), "__spec__", ModuleSpec(f"{module}.__main__", None))
         with pytest.raises(SystemExit) as exit:
             command.run(main, argv)
         return exit.value.code, *capsys.readouterr()
@@ -43,6 +53,11 @@ def raising(error):
         (KeyboardInterrupt(), 130, "stages.example: interrupted; fix: dvc repro starts this stage again"),
         (
             MemoryError(),
+            1,
+            "stages.example: out of memory; fix: end other programs or lower batch_size in params.yaml, then dvc repro",
+        ),
+        (
+            type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor with shape[9999999]"),
             1,
             "stages.example: out of memory; fix: end other programs or lower batch_size in params.yaml, then dvc repro",
         ),
@@ -156,16 +171,214 @@ def test_the_line_comes_after_all_that_was_printed(run_main):
 
     assert ended.stdout.splitlines() == [
         "half way",
-        "error: stub: unexpected ValueError: no; fix: run it again with --debug, and report what that prints",
+        "error: stages.stub: unexpected ValueError: no; fix: run it again with --debug, and report what that prints",
     ]
 
 
-def test_ctrl_c_ends_in_one_line(run_main, assert_clean_failure):
-    """Whoever runs the tests in the background of a shell has them ignore the signal, so it is first heeded again."""
-    heed = "signal.signal(signal.SIGINT, signal.default_int_handler)"
-    ended = run_main(heed, "os.kill(os.getpid(), signal.SIGINT)", "signal.pause()")
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "tools.example: interrupted; fix: python -m tools.example starts this tool again"),
+        (OSError(errno.EIO, "Input/output error", "x"), "x: Input/output error; fix: mend that, then python -m {}"),
+        (
+            MemoryError(),
+            "tools.example: out of memory; "
+            "fix: end other programs or lower batch_size in params.yaml, then python -m tools.example",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_tool_is_run_again_as_it_was_and_not_by_dvc(run, error, line):
+    _, _, stderr = run(raising(error), module="tools.example")
 
-    assert_clean_failure(ended, 130, "error: stub: interrupted; fix: dvc repro starts this stage again")
+    assert stderr == f"error: {line.format('tools.example')}\n"
+
+
+def test_arguments_have_the_type_and_the_default_of_their_parameters(run):
+    given = []
+
+    def main(runs: int = 5):
+        given.append(runs)
+
+    assert run(main, "3") == (0, "", "")
+    assert run(main) == (0, "", "")
+    assert given == [3, 5]
+    _, _, stderr = run(main, "many")
+    assert stderr == (
+        "error: python -m stages.example: argument runs: invalid int value: 'many'; "
+        "fix: python -m stages.example [-h] [--debug] [runs]\n"
+    )
+
+
+STUB_INTERRUPTED = "error: stages.stub: interrupted; fix: dvc repro starts this stage again"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupt_ends_in_one_line_and_leaves_no_temporary_file(run_main, assert_clean_failure, name):
+    """Whoever runs the tests in the background of a shell has them ignore SIGINT, so that is first heeded again."""
+    ended = run_main(
+        "with atomic.replacing(Path('file')) as temporary:",
+        "    temporary.write_bytes(b'half')",
+        f"    os.kill(os.getpid(), signal.{name})",
+        "    signal.pause()",
+        first="signal.signal(signal.SIGINT, signal.default_int_handler)",
+    )
+
+    assert_clean_failure(ended, 130, STUB_INTERRUPTED)
+
+
+def test_what_an_interrupt_sets_off_is_not_interrupted(run_main, assert_clean_failure):
+    """Impatient people press Ctrl-C twice."""
+    ended = run_main(
+        "try:",
+        "    os.kill(os.getpid(), signal.SIGTERM)",
+        "    signal.pause()",
+        "finally:",
+        "    os.kill(os.getpid(), signal.SIGTERM)",
+        "    print('cleaned')",
+    )
+
+    assert_clean_failure(ended, 130, STUB_INTERRUPTED)
+    assert ended.stdout == "cleaned\n"
+
+
+def test_what_nohup_and_the_background_of_a_shell_ignore_stays_ignored(run):
+    def main():
+        os.kill(os.getpid(), signal.SIGHUP)
+        print("going on")
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(main) == (0, "going on\n", "")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "name", "again"),
+    [
+        ("stages.validate", "yaml", "SIGTERM", "dvc repro starts this stage again"),
+        ("stages.train", "keras", "SIGINT", "dvc repro starts this stage again"),  # stderr is turned away then
+        ("stages.train", "numpy", "SIGHUP", "dvc repro starts this stage again"),
+        ("tools.compare", "dvc", "SIGINT", "python -m tools.compare starts this tool again"),
+        ("benchmarks.floor", "numpy", "SIGTERM", "python -m benchmarks.floor starts this tool again"),
+    ],
+)
+def test_an_interrupt_of_the_imports_ends_in_one_line(run_stage, assert_clean_failure, module, imported, name, again):
+    """They take up to three seconds, and come before the call of command.run."""
+    fault = {"program": module, "event": "import", "having": f"'{imported}'", "count": 1, "act": f"{name} self"}
+    path = os.pathsep.join([str(ROOT / "tests/faults"), str(ROOT)])
+
+    ended = run_stage(module, FAULT=json.dumps(fault), PYTHONPATH=path)
+
+    assert_clean_failure(ended, 130, f"error: {module}: interrupted; fix: {again}")
+
+
+CLOSED = ("reader, writer = os.pipe()", "os.close(reader)")
+
+
+def test_it_ends_quietly_where_nobody_reads_on(run_main):
+    """As in `| head -1`."""
+    ended = run_main(*CLOSED, "os.dup2(writer, 1)", "print('more')")
+
+    assert (ended.code, ended.stderr) == (1, "")
+    assert ended.after == ended.before
+
+
+def test_it_ends_quietly_where_nobody_reads_the_error(run_main):
+    ended = run_main(*CLOSED, "os.dup2(writer, 2)", "raise command.DataError(command.Problem('x', 'y', fix='z'))")
+
+    assert (ended.code, ended.stdout) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_under_what_is_printed_is_one_line(run_main, assert_clean_failure):
+    ended = run_main("os.dup2(os.open('/dev/full', os.O_WRONLY), 1)", "print('more')")
+
+    assert_clean_failure(ended, 1, "error: stages.stub: No space left on device; fix: mend that, then dvc repro")
+
+
+@contextmanager
+def running(folder, *lines):
+    """A stage that is in the middle of its work until told to end."""
+    code = ["import os, sys", "from stages import command", "def main():", *(f"    {line}" for line in lines)]
+    code += ["    print('held', flush=True)", "    sys.stdin.read()"]
+    code += ["__spec__.name = 'stages.holder.__main__'", "command.run(main)"]
+    (folder / "holder.py").write_text("\n".join(code), encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "holder"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    with process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    return tmp_path
+
+
+def test_a_stage_that_goes_on_is_named_and_not_overtaken(checkout, run_main, assert_clean_failure):
+    """As one whose DVC was killed. It may end as it would have, and then the next one runs."""
+    with running(checkout) as holder:
+        ended = run_main("atomic.write_bytes(Path('file'), b'new')")
+        assert_clean_failure(
+            ended,
+            1,
+            f"error: .dvc/tmp/stage.lock: a stage of an earlier run still goes on (expected none, got process "
+            f"{holder.pid}); fix: wait for it, or kill {holder.pid}; then dvc repro",
+        )
+        holder.stdin.close()
+        assert holder.wait() == 0
+
+    assert run_main("atomic.write_bytes(Path('file'), b'new')").after["file"] == b"new"
+
+
+def test_the_lock_goes_with_the_process_however_it_ends(checkout, run_main):
+    with running(checkout) as holder:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+
+    assert run_main("print('ran')").stdout == "ran\n"
+
+
+def test_a_child_that_outlives_its_stage_does_not_hold_the_lock(checkout, run_main):
+    """A lock by flock(2) would be the child's as well."""
+    with running(checkout, "if os.fork(): os._exit(0)") as holder:
+        holder.wait()
+        assert run_main("print('ran')").stdout == "ran\n"
+        holder.stdin.close()  # which ends the child
+
+
+def test_a_tool_runs_beside_a_stage(checkout, run):
+    with running(checkout):
+        assert run(lambda: print("ran"), module="tools.example") == (0, "ran\n", "")
+
+
+def test_where_there_is_no_checkout_there_is_nothing_to_lock(tmp_path, run_main):
+    assert run_main("print('ran')").stdout == "ran\n"
+    assert not (tmp_path / ".dvc").exists()
+
+
+def test_what_killed_stages_left_is_swept_by_the_next_one_that_writes_there(checkout, run, monkeypatch):
+    left = ["reports/.history.csv.17.tmp", "data/model/.0.keras.17.tmp"]
+    others = ["reports/.metrics.json.17.tmp", "reports/history.csv", "data/model/0.keras", "data/other/.0.keras.17.tmp"]
+    for name in (*left, *others):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_bytes(b"")
+
+    def main(model: Path, history: Path):
+        assert not [name for name in left if Path(name).exists()]
+
+    assert run(main, "data/model", "reports/history.csv") == (0, "", "")
+    assert [name for name in others if not (checkout / name).exists()] == []
 
 
 def test_what_the_locale_cannot_say_is_escaped(run_main):

@@ -6,13 +6,11 @@ python -m tools.compare [BASE [NEW]]        or: make compare BASE=main
 import sys
 
 from stages import command
+from tools.compare import report
 
 
 def main() -> None:
     """Compare the two sides, print what was found, and fail where the command line asks for it."""
-    # Half a second of imports, in which an interrupt is to end the tool as at any other time.
-    from tools.compare import report
-
     report.report(sys.argv[1:])
 
 

@@ -87,6 +87,20 @@ def test_an_unknown_data_set_has_the_choices_listed(validate, assign, assert_cle
 
 
 @pytest.mark.usefixtures("results")
+def test_an_unknown_data_set_is_told_of_beside_what_else_is_wrong(validate, assign, assert_clean_failure):
+    assign("params.yaml", "dataset.name", "imagenet")
+    assign("params.yaml", "train.epochs", "0")
+
+    assert_clean_failure(
+        validate(),
+        2,
+        f"error: params.yaml: train.epochs: out of range (expected an integer 1 <= x <= 10000, got 0); {FIX}",
+        "error: params.yaml: dataset.name: no such data set (expected fashion_mnist, mnist or garments, "
+        "got imagenet); fix: choose one of datasets.yaml in params.yaml, then dvc repro",
+    )
+
+
+@pytest.mark.usefixtures("results")
 @pytest.mark.parametrize("name", ["params.yaml", "datasets.yaml"])
 def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failure, name):
     (project / name).unlink()

@@ -57,7 +57,7 @@ def main(runs: int = 5) -> None:
     scratch.copy(work, {"train.replicates": 1})
     measure.run([*DVC, "repro", "normalize"], work)
     taken: Runs = {}
-    accuracies = []
+    accuracies: list[float] = []
     for number in range(runs):
         for name, process in _round(work, number, accuracies):
             taken.setdefault(name, []).append(process)

@@ -34,7 +34,7 @@ def main() -> None:
     """Train with each set of instructions, and write the table."""
     scratch.copy(FOLDER, {"train.replicates": 1})
     measure.run([sys.executable, "-m", "dvc", "repro", "normalize"], FOLDER)
-    results = {"machine": measure.machine(), "networks": {name: _compare(name) for name in NETWORKS}}
+    results: dict[str, Any] = {"machine": measure.machine(), "networks": {name: _compare(name) for name in NETWORKS}}
     atomic.write_json(RESULTS / "processors.json", results)
     columns = ["network", "instructions", "the same model, byte for byte", "last training loss"]
     rows = [

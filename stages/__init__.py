@@ -54,7 +54,7 @@ def _end_at_once(*_: object) -> None:
     os._exit(INTERRUPTED)
 
 
-if sys.argv[0] == "-m":  # as Python has it while it looks for the module that it was started with
+if sys.argv[:1] == ["-m"]:  # as Python has it while it looks for the module that it was started with
     _PROGRAM = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
     _STDERR = os.dup(2)  # stages.runtime turns the other one away while TensorFlow starts
     heed(_end_at_once)

@@ -1,94 +1,18 @@
 """The whole pipeline under real DVC and git, on a few hundred pictures: what reruns, and what is said of it."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[1]
-COPIED = (
-    "requirements.lock",
-    "dvc.yaml",
-    "params.yaml",
-    "datasets.yaml",
-    ".dvcignore",
-    ".gitignore",
-    ".dvc/config",
-    ".dvc/.gitignore",
-    ".dvc/plots/curves.json",
-    ".dvc/plots/reliability.json",
-)
-ALL = ["validate", "download", "normalize", "train", "evaluate", "render"]
-
-
-class Project:
-    """A copy of the pipeline in a git repository of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def run(self, *command: str) -> str:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
-        environment |= {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
-            "COLUMNS": "200",
-        }
-        completed = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, encoding="utf-8", check=False
-        )
-        assert completed.returncode == 0, completed.stdout + completed.stderr
-        return completed.stdout + completed.stderr
-
-    def dvc(self, *arguments: str) -> str:
-        return self.run(sys.executable, "-m", "dvc", *arguments)
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-        return self.run("git", *identity, *arguments)
-
-    def commit(self, message: str) -> None:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-
-    def repro(self) -> tuple[list[str], list[str]]:
-        """Return the stages that ran and those that were restored from the run-cache, by what DVC prints."""
-        printed = self.dvc("repro")
-        return re.findall(r"^Running stage '(\w+)'", printed, re.M), re.findall(
-            r"^Stage '(\w+)' is cached", printed, re.M
-        )
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        path = self.folder / name
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-    def lock(self) -> dict:
-        return yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-
-    def results(self) -> dict[str, bytes]:
-        return {
-            path.relative_to(self.folder).as_posix(): path.read_bytes()
-            for path in [self.folder / "dvc.lock", *self.folder.glob("reports/**/*")]
-            if path.is_file()
-        }
+from tests.project import ALL, Project
 
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory) -> Project:
     """The pipeline run once and committed."""
-    project = Project(tmp_path_factory.mktemp("baseline") / "project")
-    for name in COPIED:
-        (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, project.folder / name)
-    shutil.copytree(ROOT / "stages", project.folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    project = Project.copied(tmp_path_factory.mktemp("baseline") / "project")
     project.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
     project.edit("params.yaml", "name: fashion_mnist", "name: garments")
     project.edit("params.yaml", "epochs: 10", "epochs: 2")

@@ -8,7 +8,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro verify compare demo test slow check bench recipes processors lock
+.PHONY: help setup repro verify compare demo test slow fuzz check bench recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -41,6 +41,9 @@ test: setup  ## run the tests
 
 slow: setup  ## run the tests that take longer
 	$(BIN)/python -m pytest -m slow -rs
+
+fuzz: setup  ## feed damaged bytes of every kind to the readers for long; with atheris in .venv, guided by coverage
+	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m slow -rs tests/fuzz
 
 check: setup  ## lint, check the format and the types
 	$(BIN)/ruff check

@@ -122,7 +122,7 @@ def test_labels_of_another_number_and_no_images_are_refused(refused):
     arrays.write(Path("test/labels.npy"), np.uint8([2, 1]))
     assert "(expected 3 labels, one for each image, got 2)" in refused()
     arrays.write(Path("test/labels.npy"), np.uint8([2, 1, 3]))
-    assert refused().startswith("test labels: can't be scored (expected 0 to 2, got 3)")
+    assert refused().startswith("test/labels.npy: a label without a class (expected 0 to 2, got 3)")
     arrays.write(Path("test/images.npy"), np.empty((0, 1, 3), np.float32))
     assert refused().startswith("test/images.npy: another array than this stage works on")
 

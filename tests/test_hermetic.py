@@ -222,6 +222,7 @@ def test_a_fresh_clone_with_an_empty_cache_makes_the_same_bytes(baseline, tmp_pa
 
     assert clone.git("status", "--porcelain") == ""  # dvc.lock and reports/ as committed
     assert clone.git("ls-files", "dvc.lock", "reports/metrics.json").split() == ["dvc.lock", "reports/metrics.json"]
+    assert clone.run(sys.executable, "-m", "tools.verify").endswith("; HEAD has the same\n")
 
 
 def test_hashes_are_those_that_dvc_recorded_of_the_committed_reports():

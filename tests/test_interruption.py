@@ -106,6 +106,13 @@ def befall(project, **fault):
     return process.returncode, printed
 
 
+def verify(project):
+    """Let tools.verify look into DVC's cache too: a run may be right and leave behind what poisons the next."""
+    with project.start(sys.executable, "-m", "tools.verify", PYTHONPATH=str(ROOT)) as process:
+        printed = process.stdout.read()
+    assert process.returncode == 0, printed
+
+
 def fault(program, act, *, event="", having="", count=1):
     return {"program": program, "event": event, "having": having, "count": count, "act": act}
 
@@ -131,6 +138,7 @@ def test_a_run_killed_anywhere_is_made_good_by_the_next(project, baseline, refer
     assert code or act == "SIGINT parent", printed
     project.dvc("repro")
     assert results(project) == reference
+    verify(project)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +170,7 @@ def test_a_run_killed_amid_its_writing_is_made_good_by_the_next(project, referen
         assert f"\nerror: {program}: interrupted; fix: dvc repro starts this stage again\n" in printed
     project.dvc("repro")
     assert results(project) == reference
+    verify(project)
 
 
 def test_a_first_run_that_is_killed_twice_is_made_good_by_the_third(project, baseline, reference):
@@ -298,9 +307,19 @@ def test_the_lock_file_of_dvc_damaged_by_a_kill_is_mended_by_removing_it(project
     assert results(project) == reference
 
 
-@pytest.mark.parametrize("damage", [b"", b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.0'\n>>>>>>> other\n"])
-def test_a_damaged_dvc_lock_is_mended_by_taking_that_of_a_commit(project, reference, damage):
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (b"", "'./dvc.lock' validation failed"),
+        (
+            b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.0'\n>>>>>>> other\n",
+            "'./dvc.lock' is invalid (possible merge conflicts)",
+        ),
+    ],
+)
+def test_a_damaged_dvc_lock_is_mended_by_taking_that_of_a_commit(project, reference, damage, said):
     (project.folder / "dvc.lock").write_bytes(damage)
+    assert said in failure(project)
 
     project.git("checkout", "--", "dvc.lock")
     assert "Data and pipelines are up to date." in project.dvc("repro")

@@ -389,8 +389,20 @@ def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_righ
     run = download(mirror=mirror)
 
     assert (run.code, run.stderr) == (0, "")
-    for role, archive in ARCHIVES.items():
-        assert (project / "raw" / FILES[role]).read_bytes() == archive
+    assert right(project)
+
+
+def test_download_told_to_end_does_so_in_one_line_and_keeps_no_half_of_an_archive(project, server, start):
+    body = ARCHIVES["test_images"]
+    beginning = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:1000]
+
+    process = start(mirror=serve(server, {"test_images": [hang(beginning)]}))
+    assert server.hanging.wait(60)
+    process.send_signal(signal.SIGTERM)
+
+    line = "error: stages.download: interrupted; fix: dvc repro starts this stage again\n"
+    assert outcome(process)[::2] == (130, line)
+    assert snapshot(project / "raw") == {FILES[role]: ARCHIVES[role] for role in ("train_images", "train_labels")}
 
 
 def test_two_at_once_both_end_with_the_right_files(project, server, start, download):

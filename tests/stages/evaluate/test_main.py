@@ -73,6 +73,19 @@ def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
     assert [dress[score] for score in ("recall", "precision", "f1")] == [1, 1, 1]
 
 
+@pytest.mark.slow
+def test_the_locale_is_of_no_influence(prepared, run_stage):
+    atomic.write_json(Path("classes.json"), ["Coat", "Trägerkleid", "Bag"])
+    card = json.loads(Path("training.json").read_text(encoding="utf-8"))
+    atomic.write_json(Path("training.json"), card | {"classes": ["Coat", "Trägerkleid", "Bag"]})
+    first = run_stage(*COMMAND_LINE)
+    second = run_stage(*COMMAND_LINE, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
+
+    assert (second.code, second.stderr) == (0, "")
+    assert second.after == first.after
+    assert "Trägerkleid" in second.after["reports/predictions.csv"].decode("utf-8")
+
+
 def test_a_single_image_that_is_not_there_is_refused(prepared, assign, run_stage, assert_clean_failure):
     assign("params.yaml", "evaluate.single_image", "3")
 

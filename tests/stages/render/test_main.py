@@ -106,11 +106,14 @@ def test_an_image_that_is_not_there_is_refused_before_anything_is_written(work):
 
 
 def test_neither_the_users_matplotlib_nor_locale_changes_a_byte_and_no_heavy_package_is_loaded(work):
-    """The other process has a backend that does not exist, other colours and sizes, no home and an ASCII locale."""
+    """The other process has a backend that does not exist, other colours and sizes, an ASCII locale, and a file for a
+    home, where nobody, the super-user included, can write anything.
+    """
     main(*map(Path, INPUTS + OUTPUTS))
     expected = digests(work)
     for file in (*Path("reports/figures").iterdir(), *Path("reports").glob("report.*")):
         file.unlink()
+    (work / "nowhere").write_bytes(b"")
     settings = work / "matplotlib"
     settings.mkdir()
     (settings / "matplotlibrc").write_text(

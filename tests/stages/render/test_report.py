@@ -112,6 +112,34 @@ def test_the_committed_report_has_the_committed_metrics(read):
     assert settings["parameters of the network"] == f"{training['parameters']:,}"
 
 
+def linked(text: str) -> list[str]:
+    return sorted(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text))
+
+
+def test_the_committed_report_shows_the_committed_figures_and_no_others():
+    text = (ROOT / "reports/report.md").read_text(encoding="utf-8")
+
+    figures = sorted(path.relative_to(ROOT / "reports").as_posix() for path in (ROOT / "reports/figures").iterdir())
+    assert len(figures) > 10
+    assert linked(text) == figures
+
+
+def test_any_score_of_the_report_that_is_another_than_in_the_metrics_is_noticed(read):
+    """A digit of each number in turn, of the verdict, of the losses and of one class."""
+    metrics = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
+    text = (ROOT / "reports/report.md").read_text(encoding="utf-8")
+    classes = list(metrics["classes"])
+    rows = [place for place in re.finditer(r"(?m)^\| (test accuracy|loss|Shirt) .*$", text)]
+    places = [number.end() + row.start() for row in rows for number in re.finditer(r"\d\.\d{4}", row[0])]
+
+    assert len(places) > 12
+    for place in places:
+        other = str((int(text[place - 1]) + 5) % 10)
+        page = read(text[: place - 1] + other + text[place:])
+        with pytest.raises(AssertionError):
+            assert_equal_to_metrics(page, metrics, classes)
+
+
 def test_the_page_has_less_than_3_mb_even_of_pictures_that_can_not_be_packed(results, render):
     """Noise in as many pictures as the page takes, beside the committed figures, which are drawn as people see them."""
     random = np.random.default_rng(0)

@@ -100,6 +100,16 @@ def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, ass
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("allocation", ["tf.zeros((1 << 48,))", "numpy.ones(1 << 48)"])
+def test_what_the_machine_has_no_memory_for_is_one_line(run_main, assert_clean_failure, allocation):
+    """As TensorFlow and numpy themselves refuse a petabyte, and not as we imagine that they do."""
+    run = run_main("import numpy", "from stages.runtime import tf", allocation)
+
+    fix = "end other programs or lower batch_size in params.yaml, then dvc repro"
+    assert_clean_failure(run, 1, f"error: stages.stub: out of memory; fix: {fix}")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "place", "value", "line"),
     [

@@ -122,7 +122,8 @@ def test_neither_the_users_matplotlib_nor_locale_changes_a_byte_and_no_heavy_pac
     strange = {
         "PYTHONPATH": str(ROOT),
         "MPLBACKEND": "bogus",
-        "MPLCONFIGDIR": str(settings),
+        "MATPLOTLIBRC": str(settings),
+        "MPLCONFIGDIR": str(work / "nowhere"),
         "HOME": str(work / "nowhere"),
         "LC_ALL": "C",
         "PYTHONUTF8": "0",

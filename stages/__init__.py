@@ -54,7 +54,20 @@ def _end_at_once(*_: object) -> None:
     os._exit(INTERRUPTED)
 
 
+def _open_what_is_closed() -> None:
+    """Give a program the streams that it was started without, as by `>&-`: to them, what is written is lost.
+
+    Else the next file that is opened would be its stderr, and TensorFlow's notices would be written into it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
 if sys.argv[:1] == ["-m"]:  # as Python has it while it looks for the module that it was started with
+    _open_what_is_closed()
     _PROGRAM = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
     _STDERR = os.dup(2)  # stages.runtime turns the other one away while TensorFlow starts
     heed(_end_at_once)

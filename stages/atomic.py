@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: written beside their place, flushed to the disk, then moved into it."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -13,10 +14,13 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the path of a temporary file; on success it becomes `path`, on any failure it is removed.
 
-    The folder of `path` is made if need be: DVC deletes a stage's outputs, folders included, before it runs it.
+    The folder of `path` is made if need be: DVC deletes a stage's outputs, folders included, before it runs it. Raises
+    OSError naming `path` where that can't be, and where something is there that no file may take the place of.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():  # of a folder, the move itself says so
+        raise OSError(errno.EEXIST, "a device or a pipe, which is not to become a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         yield temporary
         with open(temporary, "rb") as file:

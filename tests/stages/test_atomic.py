@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +98,29 @@ def test_a_folder_in_the_way_is_named_and_not_the_temporary_file(tmp_path):
 
     assert caught.value.filename == str(tmp_path / "file")
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_or_a_device_keeps_its_place(tmp_path):
+    """Whoever wants no history might say /dev/null; of root, the move would put a file in its place."""
+    path = tmp_path / "null"
+    os.mkfifo(path)
+
+    with pytest.raises(FileExistsError) as caught:
+        atomic.write_bytes(path, b"new")
+
+    assert caught.value.filename == str(path)
+    assert path.is_fifo() and os.listdir(tmp_path) == ["null"]
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_what_is_no_name_of_a_file_is_an_error_of_the_system(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError) as caught:
+        atomic.write_bytes(Path(name), b"new")
+
+    assert caught.value.filename == str(Path(name))
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_in_place_of_the_folder_is_named(tmp_path):

@@ -298,6 +298,28 @@ def test_a_full_disk_under_what_is_printed_is_one_line(run_main, assert_clean_fa
     assert_clean_failure(ended, 1, "error: stages.stub: No space left on device; fix: mend that, then dvc repro")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the shell of Windows closes no streams")
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
+@pytest.mark.parametrize(("name", "code"), [("mnist", 0), ("mnits", 2)])
+def test_it_ends_as_ever_where_streams_are_closed(project, edit, closed, name, code):
+    """As by `>&-`. What is opened next would take a closed stream's place, and be written into."""
+    edit("params.yaml", "name: fashion_mnist", f"name: {name}")
+    close = " ".join(f"{descriptor}>&-" for descriptor in closed.split())
+
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m stages.validate valid.txt {close}', sys.executable],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+    said = "params.yaml and datasets.yaml are valid; data set: mnist\n"
+    assert ended.returncode == code
+    assert ended.stdout == (said if code == 0 and "1" not in closed else "")
+    assert len(ended.stderr.splitlines()) == (1 if code and "2" not in closed else 0), ended.stderr
+    assert (project / "valid.txt").exists() == (code == 0)
+
+
 @contextmanager
 def running(folder, *lines):
     """A stage that is in the middle of its work until told to end."""

@@ -80,6 +80,12 @@ class DataError(StageError):
     exit_code = 4
 
 
+class _Interrupt(KeyboardInterrupt):
+    """Ctrl-C, by a class of our own: where KeyboardInterrupt itself passes through an `exec` of a text, as namedtuple
+    and dataclass have it, CPython ends by SIGINT whatever is caught and whichever exit code is asked for.
+    """
+
+
 def run(main: Callable[..., None], argv: Sequence[str] | None = None) -> NoReturn:
     """Call `main` with what is given on the command line, one argument for each of its parameters, and exit.
 
@@ -132,7 +138,7 @@ def _interruptible() -> Iterator[None]:
 
     def interrupt(*_: object) -> None:
         heed(lambda *_: None)
-        raise KeyboardInterrupt
+        raise _Interrupt
 
     undo = heed(interrupt)
     try:

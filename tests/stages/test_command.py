@@ -211,18 +211,26 @@ def test_arguments_have_the_type_and_the_default_of_their_parameters(run):
 
 
 STUB_INTERRUPTED = "error: stages.stub: interrupted; fix: dvc repro starts this stage again"
+# Whoever runs the tests in the background of a shell has all of them ignore SIGINT.
+HEED_CTRL_C = "signal.signal(signal.SIGINT, signal.default_int_handler)"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupt_ends_in_one_line_and_leaves_no_temporary_file(run_main, assert_clean_failure, name):
-    """Whoever runs the tests in the background of a shell has them ignore SIGINT, so that is first heeded again."""
     ended = run_main(
         "with atomic.replacing(Path('file')) as temporary:",
         "    temporary.write_bytes(b'half')",
         f"    os.kill(os.getpid(), signal.{name})",
         "    signal.pause()",
-        first="signal.signal(signal.SIGINT, signal.default_int_handler)",
+        first=HEED_CTRL_C,
     )
+
+    assert_clean_failure(ended, 130, STUB_INTERRUPTED)
+
+
+def test_an_interrupt_of_code_that_is_run_from_a_text_has_the_same_exit_code(run_main, assert_clean_failure):
+    """As of a module that makes a namedtuple while it is imported: CPython remembers it, and ends by the signal."""
+    ended = run_main("exec('os.kill(os.getpid(), signal.SIGINT)')", first=HEED_CTRL_C)
 
     assert_clean_failure(ended, 130, STUB_INTERRUPTED)
 

@@ -90,7 +90,7 @@ OUTPUTS = {
     "data/model": "train evaluate",
     "data/predictions": "evaluate render",
     "reports/history.csv": "train render",
-    "reports/training.json": "train render",
+    "reports/training.json": "train evaluate render",
     "reports/metrics.json": "evaluate render",
     "reports/predictions.csv": "evaluate",
     "reports/reliability.csv": "evaluate",

@@ -8,7 +8,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro verify compare demo test slow fuzz check bench recipes processors lock
+.PHONY: help setup repro verify compare sweep demo test slow fuzz check bench recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -32,6 +32,13 @@ verify: setup  ## check every byte of the outputs: in the workspace, in DVC's ca
 
 compare: setup  ## say what is known to differ between two revisions, as in make compare BASE=main
 	$(BIN)/python -m tools.compare "$$BASE" "$$NEW"
+
+sweep: setup  ## try three learning rates and two batch sizes, two runs at a time, and rank them
+	$(BIN)/dvc repro normalize
+	$(BIN)/dvc exp run --queue -S 'train.learning_rate=3e-4,1e-3,3e-3' -S 'train.batch_size=32,128' \
+		-S train.validation_fraction=0.1
+	$(BIN)/dvc queue start -j 2
+	$(BIN)/python -m tools.sweep --wait
 
 demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
 	$(BIN)/python -m tools.demo

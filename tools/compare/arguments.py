@@ -8,7 +8,9 @@ from stages.command import InputError, Problem
 from tools.compare import WORKSPACE
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Fails as a stage does, not as argparse would."""
+
     def error(self, message: str) -> NoReturn:
         raise InputError(Problem(self.prog, message, f"see {self.prog} --help"))
 
@@ -18,7 +20,7 @@ def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
 
     Raises InputError for what can't be meant.
     """
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tools.compare",
         description="Say what is known to differ between two runs of the pipeline, and what may be chance.",
         allow_abbrev=False,

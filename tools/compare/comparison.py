@@ -142,9 +142,18 @@ def shown_worse(comparison: Comparison, tolerance: float) -> bool:
     return comparison.accuracy.change.interval[1] < -tolerance
 
 
+def params_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all params of a record of dvc.lock, by their full names."""
+    params: dict[str, Any] = {}
+    for stage in record.values():
+        for file, sections in stage.get("params", {}).items():
+            params |= _flat(sections, "" if file == "params.yaml" else f"{file}: ")
+    return params
+
+
 def different_params(base: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Values]:
     """Return the params in which two records of dvc.lock differ, by their full names."""
-    return _different(_params(base), _params(new))
+    return _different(params_of(base), params_of(new))
 
 
 def different_files(base: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Values]:
@@ -184,14 +193,6 @@ def _changed_side(base: np.ndarray, new: np.ndarray) -> tuple[list[int], list[in
     fixed = (before <= 0.5) & (after > 0.5)
     broken = (before > 0.5) & (after <= 0.5)
     return order[fixed[order]].tolist(), order[broken[order]].tolist()
-
-
-def _params(record: Mapping[str, Any]) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for stage in record.values():
-        for file, sections in stage.get("params", {}).items():
-            params |= _flat(sections, "" if file == "params.yaml" else f"{file}: ")
-    return params
 
 
 def _flat(node: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -38,11 +38,11 @@ Rows = Iterable[Sequence[str]]
 def text(comparison: Comparison) -> str:
     """Return lines of at most 80 columns, but where the name of a param or of a file is long by itself."""
     blocks = [
-        _wrapped(_headlines(comparison)),
-        _wrapped(_sides(comparison)),
-        *(_aligned([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
-        _wrapped([f"{UNITS} {MEANING[comparison.covers]}"]),
-        _wrapped([*_images(comparison), *comparison.context.notes]),
+        wrapped(_headlines(comparison)),
+        wrapped(_sides(comparison)),
+        *(aligned([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
+        wrapped([f"{UNITS} {MEANING[comparison.covers]}"]),
+        wrapped([*_images(comparison), *comparison.context.notes]),
     ]
     for title, rows in _differences(comparison):
         blocks.append("\n".join([title, *(printable(f"  {name}: {base} -> {new}") for name, base, new in rows)]))
@@ -55,10 +55,10 @@ def markdown(comparison: Comparison) -> str:
     blocks = [
         *(f"**{md.escape(line)}**" for line in _headlines(comparison)),
         *map(md.escape, _sides(comparison)),
-        *(_table([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
+        *(table([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
         md.escape(f"{UNITS} {MEANING[comparison.covers]}"),
         *map(md.escape, [*_images(comparison), *comparison.context.notes]),
-        *(_table([title, "base", "new"], rows) if rows else md.escape(title) for title, rows in differences),
+        *(table([title, "base", "new"], rows) if rows else md.escape(title) for title, rows in differences),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -154,7 +154,7 @@ def _differences(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
     """Return titles and rows: name, base, new."""
     context = comparison.context
     titled = {
-        "params that differ": [[name, *map(_value, values)] for name, values in context.params.items()],
+        "params that differ": [[name, *map(literal, values)] for name, values in context.params.items()],
         "code and data that differ, by digest": [
             [name, *(f"{value or 'none':.8}" for value in values)] for name, values in context.files.items()
         ],
@@ -168,7 +168,8 @@ def _differences(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
     return [(title, rows) for title, rows in titled.items() if rows]
 
 
-def _value(value: Any) -> str:
+def literal(value: Any) -> str:
+    """Return the value of a param as JSON, None where there is no such param."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
@@ -185,11 +186,12 @@ def _numbers(score: Score) -> dict[str, float | str | None]:
     return {"verdict": score.verdict, **known}
 
 
-def _wrapped(lines: Iterable[str]) -> str:
+def wrapped(lines: Iterable[str]) -> str:
+    """Return lines of at most WIDTH columns."""
     return "\n".join(textwrap.fill(printable(line), WIDTH) for line in lines)
 
 
-def _aligned(columns: Sequence[str], rows: Rows) -> str:
+def aligned(columns: Sequence[str], rows: Rows) -> str:
     """Return a table whose first and last column are aligned left. A name too long for its column has lines of its own:
     cut, two of them might look the same.
     """
@@ -210,6 +212,7 @@ def _aligned(columns: Sequence[str], rows: Rows) -> str:
     )
 
 
-def _table(columns: Sequence[str], rows: Rows) -> str:
+def table(columns: Sequence[str], rows: Rows) -> str:
+    """Return a table in Markdown; no cell can add markup."""
     lines = [map(md.escape, columns), ["---"] * len(columns), *(map(md.escape, row) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -14,11 +14,13 @@ PATH = "dvc.lock"
 # The stages that predictions come from, and what is read of them; dvc.yaml is where these names are from.
 MADE_BY = ("download", "normalize", "train", "evaluate")
 RAW = "data/raw"
+TRAIN = "data/normalized/train"
 TEST = "data/normalized/test"
 CLASSES = "data/normalized/classes.json"
 PREDICTIONS = "data/predictions"
 METRICS = "reports/metrics.json"
 TRAINING = "reports/training.json"
+HISTORY = "reports/history.csv"
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 

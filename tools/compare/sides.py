@@ -4,6 +4,7 @@ dvc.lock says what made the predictions of a side, and for which test images the
 tells of.
 """
 
+import csv
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ import math
 import re
 import shlex
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,17 +22,18 @@ from dvc.exceptions import DvcException
 
 from stages.command import DataError, InputError, NetworkError, Problem
 from tools.compare import WORKSPACE, lock
-from tools.compare.lock import CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
+from tools.compare.lock import CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING
 
-IN_GIT = {METRICS: "evaluate", TRAINING: "train"}  # not in DVC's cache; and the stages they are of
+IN_GIT = {METRICS: "evaluate", TRAINING: "train", HISTORY: "train"}  # not in DVC's cache; and the stages they are of
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Side:
     """What a revision or the workspace holds; only what is asked for is read, and brought from a remote if need be."""
 
-    def __init__(self, name: str):
-        """Open a git revision, an experiment or "workspace", a name that is not empty.
+    def __init__(self, name: str, commit: str = ""):
+        """Open a git revision, an experiment or "workspace", a name that is not empty; with its commit, if that is
+        known: two experiments of one name may come from different commits.
 
         Raises InputError where there is none of that name.
         """
@@ -38,7 +41,7 @@ class Side:
         subject = f"revision {name}"
         fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
         try:
-            self.files = DVCFileSystem(rev=None if name == WORKSPACE else name)
+            self.files = DVCFileSystem(rev=None if name == WORKSPACE else commit or name)
             self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
         except ConfigError as error:
             raise InputError(Problem(".dvc/config", said(error), "git checkout -- .dvc/config")) from error
@@ -112,6 +115,23 @@ class Side:
         if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
             raise self._damaged(TRAINING, "a version for each package", f"{versions!r:.40}")
         return versions or None
+
+    def history(self) -> list[dict[str, float]]:
+        """Return the scores of each replicate after each epoch, 0 the untrained network, in the order of both.
+
+        Raises DataError where that is not one block of rows for each replicate.
+        """
+        try:
+            lines = csv.DictReader(io.StringIO(self._read(HISTORY).decode("utf-8")), strict=True)
+            rows = [{name: float(value) for name, value in line.items()} for line in lines]
+            blocks = [number for number, _ in groupby(row["replicate"] for row in rows)]
+            scored = all(math.isfinite(value) for row in rows for value in row.values())
+            whole = scored and blocks == list(range(lock.replicates(self.record)))
+        except (ValueError, TypeError, LookupError, AttributeError, csv.Error):
+            whole = False
+        if not whole:
+            raise self._damaged(HISTORY, "a block of finite scores for each replicate", "less")
+        return rows
 
     def _json(self, path: str) -> Any:
         try:

@@ -79,11 +79,23 @@ def of_recipes(base: np.ndarray, new: np.ndarray) -> Change:
         share = np.square(residual).sum() / ((replicates - 1) * (images - 1)) / images / replicates
         of_training.append(Part(max(by_replicate.var(ddof=1) / replicates, share), replicates - 1))
         interaction += share
-    training = _sum(of_training)
-    training = training._replace(freedom=min(training.freedom, 2 * min(part.freedom for part in of_training)))
     paired = (new.mean(axis=0) - base.mean(axis=0)).var(ddof=1) / images
     of_images = Part(max(paired - interaction, 0.0), images - 1)
-    return _student(base, new, _sum([training, of_images]))
+    return _student(base, new, _sum([_of_training(of_training), of_images]))
+
+
+def of_replicates(base: np.ndarray, new: np.ndarray) -> Change:
+    """Return the change between two recipes of which the mean score of each replicate is all that is known, float
+    (replicates,): what other seeds might have given on the same images.
+
+    That is the replicates' part of `of_recipes`: Welch's, with as few degrees of freedom. Of other images nothing is
+    said. One replicate on a side tells nothing.
+    """
+    if min(len(base), len(new)) < 2:
+        return _student(base, new, NOTHING)
+    return _student(
+        base, new, _of_training([Part(each.var(ddof=1) / len(each), len(each) - 1) for each in (base, new)])
+    )
 
 
 def of_networks(base: np.ndarray, new: np.ndarray) -> Change:
@@ -177,6 +189,12 @@ def _student(base: np.ndarray, new: np.ndarray, noise: Part) -> Change:
         return Change(before, after, inf, 1, 1, largest)
     error = sqrt(noise.variance)
     return Change(before, after, error, noise.freedom, t_p_value((after - before) / error, noise.freedom), largest)
+
+
+def _of_training(sides: Sequence[Part]) -> Part:
+    """Return the sum of the replicates' parts of two sides, with degrees of freedom as `of_recipes` says."""
+    training = _sum(sides)
+    return training._replace(freedom=min(training.freedom, 2 * min(part.freedom for part in sides)))
 
 
 def _sum(parts: Sequence[Part]) -> Part:

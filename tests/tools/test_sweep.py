@@ -1,0 +1,310 @@
+"""The ranking of experiments against independent statistics, and a real sweep through DVC's queue."""
+
+import csv
+import io
+import json
+import re
+import sys
+from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.stats
+from markdown_it import MarkdownIt
+from statsmodels.stats.multitest import multipletests
+
+from stages import params
+from stages.command import DataError, StageError
+from tests.project import Project
+from tools.compare.sides import Side
+from tools.sweep import formats, queue, ranking
+from tools.sweep.experiments import kept
+from tools.sweep.ranking import Experiment
+
+ROOT = Path(__file__).parents[2]
+
+
+def experiment(name, accuracies, *, images="a" * 32, fraction=0.1, **settings):
+    settings = {f"train.{key}": value for key, value in settings.items()}
+    return Experiment(name, settings, images, fraction, np.array(accuracies))
+
+
+def history(*blocks):
+    """Return rows of replicates, each a list of (validation loss, validation accuracy) by epoch."""
+    return [
+        {"replicate": replicate, "epoch": epoch, "validation_loss": loss, "validation_accuracy": accuracy}
+        for replicate, scores in enumerate(blocks)
+        for epoch, (loss, accuracy) in enumerate(scores)
+    ]
+
+
+class TestWhichNetworkCounts:
+    ROWS = history(
+        [(0.1, 0.11), (0.5, 0.80), (0.3, 0.82), (0.4, 0.90)],
+        [(9.0, 0.10), (0.2, 0.70), (0.2, 0.75), (0.3, 0.60)],
+    )
+
+    def test_without_early_stopping_the_last(self):
+        assert kept(self.ROWS, patience=0) == [0.90, 0.60]
+
+    def test_with_early_stopping_the_first_of_the_lowest_loss_but_never_the_untrained_one(self):
+        assert kept(self.ROWS, patience=1) == [0.82, 0.70]
+
+    def test_without_validation_images_none(self):
+        assert kept([{"replicate": 0, "epoch": 0}, {"replicate": 0, "epoch": 1}], patience=0) == []
+
+
+class Reading(Side):
+    """A side of two replicates whose history is given."""
+
+    name, record = "one", {"train": {"params": {"params.yaml": {"train": {"replicates": 2}}}}}
+
+    def __init__(self, text):
+        self.text = text
+
+    def _read(self, path):
+        return self.text.encode("utf-8")
+
+
+HISTORY = "replicate,epoch,validation_accuracy\n0,0,0.1\n0,1,0.5\n1,0,0.2\n1,1,0.75\n"
+
+
+def test_a_history_is_read_as_numbers():
+    assert Reading(HISTORY).history()[3] == {"replicate": 1, "epoch": 1, "validation_accuracy": 0.75}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        HISTORY.replace("0.75", "nan"),
+        HISTORY.replace("0.75", "high"),
+        HISTORY.replace("0,0,0.1", "0,0"),
+        HISTORY.replace("0,0,0.1", "0,0,0.1,0.2"),
+        HISTORY.replace("1,1,0.75", "2,1,0.75"),
+        HISTORY[: HISTORY.index("1,0,")],
+    ],
+)
+def test_a_damaged_history_is_refused(damaged):
+    with pytest.raises(DataError, match=r"^one: reports/history.csv: damaged"):
+        Reading(damaged).history()
+
+
+def test_verdicts_are_by_welch_and_holm_over_all_pairs():
+    """As scipy and statsmodels have them."""
+    random = np.random.default_rng(1)
+    scores = [random.normal(mean, 0.004, 5) for mean in (0.89, 0.888, 0.885, 0.881, 0.87)]
+    means = [score.mean() for score in scores]
+
+    (table,) = ranking.rank([experiment(str(i), each) for i, each in enumerate(scores)]).tables
+
+    order = sorted(range(5), key=means.__getitem__, reverse=True)
+    pairs = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
+    tests = {pair: scipy.stats.ttest_ind(scores[pair[1]], scores[pair[0]], equal_var=False) for pair in pairs}
+    adjusted = dict(zip(pairs, multipletests([t.pvalue for t in tests.values()], method="holm")[1], strict=True))
+    assert [int(place.experiment.name) for place in table.places] == order
+    assert table.places[0].verdict == "best"
+    for place in table.places[1:]:
+        pair = order[0], int(place.experiment.name)
+        assert place.p_value == pytest.approx(adjusted[pair])
+        assert place.verdict == ("worse" if adjusted[pair] < 0.05 else "no evidence")
+        assert place.change.interval == pytest.approx(tests[pair].confidence_interval(0.95))
+    assert {place.verdict for place in table.places} == {"best", "worse", "no evidence"}
+
+
+def test_of_six_equal_recipes_one_is_seldom_called_worse():
+    """Whichever comes out best by luck. With unadjusted p-values it would be in a third of such sweeps."""
+    random = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(400):
+        (table,) = ranking.rank([experiment(str(i), random.normal(0.88, 0.005, 5)) for i in range(6)]).tables
+        alarms += any(place.verdict == "worse" for place in table.places)
+
+    assert alarms / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_experiments_scored_on_other_images_have_tables_of_their_own():
+    ranked = ranking.rank(
+        [
+            experiment("a", [0.8, 0.81]),
+            experiment("b", [0.9, 0.91], fraction=0.2),
+            experiment("c", [0.7, 0.71], images="b" * 32),
+            experiment("d", [0.85, 0.86]),
+            experiment("HEAD", []),
+        ]
+    )
+
+    assert [[place.experiment.name for place in table.places] for table in ranked.tables] == [["d", "a"], ["c"], ["b"]]
+    assert ranked.unscored == ["HEAD"]
+    printed = " ".join(formats.text(ranked, []).split())
+    assert "Without validation images, and so without a place: HEAD." in printed
+    assert "can't be compared" in printed and "dvc exp apply" not in printed
+
+
+@pytest.mark.parametrize("scores", [([0.8], [0.9]), ([0.8, 0.8], [0.9, 0.9])])
+def test_where_no_spread_is_known_there_is_no_verdict(scores):
+    (table,) = ranking.rank([experiment(f"e{i}", each) for i, each in enumerate(scores)]).tables
+
+    assert [place.verdict for place in table.places] == ["best", "unknown"]
+    assert "unknown  unknown" in formats.text(ranking.Ranking([table], []), [])
+
+
+def test_params_that_differ_are_told_apart_as_dvc_would():
+    ones = [experiment("int", [0.8], seed=1), experiment("bool", [0.7], seed=True), experiment("none", [0.6])]
+
+    (table,) = ranking.rank([each._replace(params={**each.params, "train.epochs": 3}) for each in ones]).tables
+
+    assert table.params == ["train.seed"]
+
+
+SWEEP = [
+    experiment("stubby-kats", [0.88, 0.885, 0.89], learning_rate=0.001, batch_size=32),
+    experiment("hammy-whit", [0.89, 0.895, 0.9], learning_rate=0.003, batch_size=128),
+    experiment("<b>-@all", [0.7, 0.71, 0.72], learning_rate=1, batch_size=32),
+]
+
+
+def test_the_table_as_text():
+    assert formats.text(ranking.rank(SWEEP), ["later"]).split("\n\n")[:2] == [
+        "Validation accuracy on the last 10 % of the training images (aaaaaaaa)",
+        "experiment   batch_size  learning_rate  accuracy      change, 95 %  verdict\n"
+        "hammy-whit          128          0.003     89.50                    best\n"
+        "stubby-kats          32          0.001     88.50    -2.13 to +0.13  no evidence\n"
+        "<b>-@all             32              1     71.00  -20.58 to -16.42  worse",
+    ]
+
+
+def test_text_keeps_to_80_columns_whatever_differs():
+    wide = [
+        each._replace(params={**each.params, **{f"train.param_{n}": place for n in range(8)}})
+        for place, each in enumerate(SWEEP)
+    ]
+
+    printed = formats.text(ranking.rank(wide), ["later"])
+
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "hammy-whit: train.batch_size=128 train.learning_rate=0.003 train.param_0=1" in printed
+    assert "Not yet done: later." in printed
+
+
+def test_markdown_has_the_same_table_and_no_markup_of_a_name():
+    html = MarkdownIt("commonmark").enable("table").render(formats.markdown(ranking.rank(SWEEP), []))
+
+    cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<td>(.*?)</td>", html)]
+    assert cells[:6] == ["hammy-whit", "128", "0.003", "89.50", "", "best"]
+    assert "&lt;b&gt;-" in cells[12] and "<b>" not in html
+
+
+def test_json_has_every_network_and_no_interval_for_the_best():
+    (table,) = json.loads(formats.as_json(ranking.rank(SWEEP), ["later"]))["tables"]
+
+    best, second, _ = table["experiments"]
+    assert best["accuracies"] == [0.89, 0.895, 0.9] and best["low"] is best["p_value"] is None
+    assert second["params"] == {"train.batch_size": 32, "train.learning_rate": 0.001}
+    assert second["difference"] == pytest.approx(-0.01)
+    expected = scipy.stats.ttest_ind([0.88, 0.885, 0.89], [0.89, 0.895, 0.9], equal_var=False)
+    assert [second["low"], second["high"]] == pytest.approx(expected.confidence_interval(0.95), abs=1e-6)
+
+
+Entry = namedtuple("Entry", "name baseline_rev stash_rev", defaults=("head", "stash"))
+
+
+def repository(looks, workers=()):
+    """Return a repository whose queue is, at each look, as it says: names by state."""
+    looks = iter(looks)
+    now = {}
+
+    def queued():
+        now.clear()
+        now.update(next(looks))
+        return [Entry(name) for name in now.get("Queued", ())]
+
+    celery = SimpleNamespace(
+        iter_queued=queued,
+        iter_active=lambda: [Entry(name) for name in now.get("Running", ())] + [Entry("of another commit", "old")],
+        iter_failed=lambda: [(Entry(name), None) for name in now.get("Failed", ())],
+        worker_status=lambda: dict.fromkeys(workers),
+    )
+    return SimpleNamespace(
+        experiments=SimpleNamespace(celery_queue=celery), scm=SimpleNamespace(get_rev=lambda: "head")
+    )
+
+
+def test_waiting_ends_when_nothing_of_this_commit_is_left_and_says_how_much_is(monkeypatch, capsys):
+    monkeypatch.setattr(queue, "LOOK", 0)
+
+    queue.wait(repository([{"Queued": ["b"], "Running": ["a"]}, {"Running": ["b"]}, {"Running": ["b"]}, {}]))
+
+    assert re.findall(r"^experiments to come: (\d)", capsys.readouterr().err, re.M) == ["2", "1"]
+
+
+def test_waiting_without_a_worker_is_given_up(monkeypatch):
+    monkeypatch.setattr(queue, "LOOK", 0)
+
+    with pytest.raises(StageError, match=r"^dvc queue: no worker for the queued experiments: a; fix: dvc queue start"):
+        queue.wait(repository([{"Queued": ["a"]}] * 100))
+
+
+def test_waiting_goes_on_as_long_as_a_worker_answers(monkeypatch):
+    monkeypatch.setattr(queue, "LOOK", 0)
+
+    queue.wait(repository([{"Queued": ["a"]}] * 100 + [{}], workers=["one"]))
+
+
+def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
+    """Every value that make sweep tries, in a copy of the committed file."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    tried = dict(re.findall(r"-S '?([\w.]+)=([\w.,-]+)", makefile.split("exp run --queue")[1].split("queue start")[0]))
+
+    assert len(tried) == 3 and float(tried["train.validation_fraction"]) > 0
+    for key, values in tried.items():
+        for value in values.split(","):
+            assign("params.yaml", key, value)
+            params.load(project / "params.yaml")
+
+
+@pytest.mark.slow
+def test_a_sweep_through_the_queue_two_at_a_time(tmp_path):
+    """Three experiments, of which one can't be trained; in folders of their own: the checkout stays as it is."""
+    sweep = Project.copied(tmp_path / "project")
+    sweep.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
+    sweep.edit("params.yaml", "name: fashion_mnist", "name: garments")
+    sweep.edit("params.yaml", "epochs: 10", "epochs: 2")
+    sweep.edit("params.yaml", "replicates: 5", "replicates: 2")
+    sweep.git("init", "--quiet")
+    sweep.git("config", "user.name", "test")  # DVC commits each experiment
+    sweep.git("config", "user.email", "test@example.org")
+    sweep.dvc("repro", "normalize")
+    sweep.commit("pipeline")
+    validated = ("-S", "train.validation_fraction=0.1")
+    try:
+        sweep.dvc("exp", "run", "--queue", "-S", "train.learning_rate=1e-3,1e-9", *validated)
+        sweep.dvc("exp", "run", "--queue", "--name", "too-large", "-S", "train.batch_size=4096", *validated)
+        assert "Started '2'" in sweep.dvc("queue", "start", "-j", "2")
+        waiting = sweep.start(sys.executable, "-m", "tools.sweep", "--wait", "--format", "json", PYTHONPATH=str(ROOT))
+        printed, _ = waiting.communicate(timeout=300)
+    finally:
+        sweep.dvc("queue", "stop", "--kill")
+
+    assert waiting.returncode == 1, printed
+    assert printed.splitlines()[-1].startswith("error: experiment too-large: failed, and so is not in the table; fix: ")
+    assert "expected at most 270, got 4096" in sweep.dvc("queue", "logs", "too-large")
+    (table,) = json.JSONDecoder().raw_decode(printed[printed.index("{\n") :])[0]["tables"]
+    found = {}
+    for each in table["experiments"]:
+        assert each["params"].keys() == {"train.learning_rate"}
+        text = sweep.git("show", f"{commit_of(sweep, each['name'])}:reports/history.csv")
+        rows = csv.DictReader(io.StringIO(text))
+        assert each["accuracies"] == [float(row["validation_accuracy"]) for row in rows if row["epoch"] == "2"]
+        found[each["params"]["train.learning_rate"]] = each["accuracy"]
+    assert list(found) == [0.001, 1e-9] and found[0.001] > found[1e-9] + 0.2
+    assert sweep.git("status", "--porcelain") == ""
+    assert not (sweep.folder / "data/model").exists()
+
+
+def commit_of(sweep, name):
+    """Return the commit of an experiment, by git alone."""
+    (commit,) = re.findall(rf"^(\w+) refs/exps/\S+/{name}$", sweep.git("show-ref"), re.M)
+    return commit

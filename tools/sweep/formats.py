@@ -1,0 +1,124 @@
+"""A ranking as text for a terminal of 80 columns, as Markdown, as JSON for programs."""
+
+import json
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+from stages import markdown as md
+from stages.command import printable
+from stages.evaluate.scores import DECIMALS
+from tools.compare.comparison import NO_EVIDENCE
+from tools.compare.formats import WIDTH, aligned, literal, table, wrapped
+from tools.sweep.ranking import BEST, Place, Ranking, Table
+
+SCORES = ["accuracy", "change, 95 %", "verdict"]
+MEANING = (
+    "Accuracy is the mean of an experiment's networks on images kept out of training, in %; changes are from the best, "
+    "in points. An interval covers what other seeds might have given on these images, not what other images might. "
+    "Verdicts are by Holm's correction over all pairs, as the best was picked after the fact: an interval without 0 "
+    f"may go with {NO_EVIDENCE}."
+)
+WITHHELD = (
+    "Test accuracy is not shown: once it has a say in the choice, nothing is left to tell how good the choice is."
+)
+
+
+def text(ranking: Ranking, unfinished: Sequence[str]) -> str:
+    """Return lines of at most 80 columns, but where the name of a param is long by itself."""
+    blocks = [block for each in ranking.tables for block in (wrapped([_title(each)]), _fitted(each))]
+    return "\n\n".join([*blocks, *(wrapped([line]) for line in _notes(ranking, unfinished))]) + "\n"
+
+
+def markdown(ranking: Ranking, unfinished: Sequence[str]) -> str:
+    """Return Markdown (CommonMark with GitHub's tables); no name in it can add markup."""
+    blocks = []
+    for each in ranking.tables:
+        blocks += [f"**{md.escape(_title(each))}**", table(_columns(each.params), _rows(each, each.params))]
+    return "\n\n".join([*blocks, *map(md.escape, _notes(ranking, unfinished))]) + "\n"
+
+
+def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
+    """Return JSON: shares in [0, 1], the accuracy of each network; null where nothing is known."""
+    tables = [
+        {
+            "validation_fraction": each.fraction,
+            "training_images": each.images,
+            "experiments": [_numbers(place, each.params) for place in each.places],
+        }
+        for each in ranking.tables
+    ]
+    value = {"tables": tables, "without_validation_images": ranking.unscored, "unfinished": list(unfinished)}
+    return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Ranking, Sequence[str]], str]] = {"text": text, "md": markdown, "json": as_json}
+
+
+def _title(each: Table) -> str:
+    return f"Validation accuracy on the last {100 * each.fraction:g} % of the training images ({each.images:.8})"
+
+
+def _fitted(each: Table) -> str:
+    """Return the table, with its params below it where they make it too wide."""
+    whole = aligned(_columns(each.params), _rows(each, each.params))
+    if max(map(len, whole.splitlines())) <= WIDTH:
+        return whole
+    lines = []
+    for place in each.places:
+        params = (f"{name}={literal(place.experiment.params.get(name))}" for name in each.params)
+        lines.append(f"{place.experiment.name}: {' '.join(params)}")
+    return f"{aligned(_columns([]), _rows(each, []))}\n\n{wrapped(lines)}"
+
+
+def _columns(params: Sequence[str]) -> list[str]:
+    return ["experiment", *(name.rpartition(".")[2] for name in params), *SCORES]
+
+
+def _rows(each: Table, params: Sequence[str]) -> list[list[str]]:
+    return [
+        [
+            place.experiment.name,
+            *(printable(literal(place.experiment.params.get(name))) for name in params),
+            f"{100 * place.change.new:.2f}",
+            _interval(place),
+            place.verdict,
+        ]
+        for place in each.places
+    ]
+
+
+def _interval(place: Place) -> str:
+    if place.verdict == BEST:
+        return ""
+    low, high = place.change.interval
+    return f"{100 * low:+.2f} to {100 * high:+.2f}" if isfinite(low) else "unknown"
+
+
+def _notes(ranking: Ranking, unfinished: Sequence[str]) -> list[str]:
+    notes = [MEANING, WITHHELD]
+    if len(ranking.tables) > 1:
+        notes.append("Experiments of different tables were scored on different images: they can't be compared.")
+    if ranking.unscored:
+        notes.append(f"Without validation images, and so without a place: {', '.join(ranking.unscored)}.")
+    if unfinished:
+        notes.append(f"Not yet done: {', '.join(unfinished)}.")
+    best = [each.places[0].experiment for each in ranking.tables]
+    if len(best) == 1 and best[0].name != "HEAD":
+        notes.append(f"To go on with the best: dvc exp apply {best[0].name}")
+    return notes
+
+
+def _numbers(place: Place, params: Sequence[str]) -> dict[str, Any]:
+    low, high = place.change.interval
+    known = isfinite(low) and place.verdict != BEST
+    scores = {"accuracy": place.change.new, "difference": place.change.difference}
+    scores |= {"low": low, "high": high, "p_value": place.p_value} if known else {}
+    return {
+        "name": place.experiment.name,
+        "params": {name: place.experiment.params.get(name) for name in params},
+        "accuracies": [round(float(accuracy), DECIMALS) for accuracy in place.experiment.accuracies],
+        "verdict": place.verdict,
+        **dict.fromkeys(("low", "high", "p_value")),
+        **{name: round(float(value), DECIMALS) for name, value in scores.items()},
+    }

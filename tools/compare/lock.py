@@ -24,6 +24,15 @@ HISTORY = "reports/history.csv"
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
+class _Loader(yaml.SafeLoader):
+    """Takes 1e-05, as DVC writes a small number, for one, which it is in YAML 1.2."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+\Z"), list("-+0123456789")
+)
+
+
 def _plain(value: Any) -> Any:
     """Return what YAML can say as JSON can: text for a date, an infinity and whatever is not a number."""
     if isinstance(value, dict):
@@ -57,7 +66,7 @@ def parse(text: str, side: str) -> dict[str, Any]:
         fix = "git checkout --ours dvc.lock, then dvc repro"
         raise DataError(Problem(subject, "has the markers of a merge conflict, <<<<<<<", fix))
     try:
-        stages = yaml.safe_load(text)["stages"]
+        stages = yaml.load(text, _Loader)["stages"]
         record = {name: _Stage.model_validate(stages[name]).model_dump() for name in MADE_BY}
         made, scored = digests(record["normalize"]["outs"]), digests(record["evaluate"]["deps"])
         same = all(made[path] == scored[path] for path in (TEST, CLASSES))

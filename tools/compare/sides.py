@@ -122,7 +122,7 @@ class Side:
         Raises DataError where that is not one block of rows for each replicate.
         """
         try:
-            lines = csv.DictReader(io.StringIO(self._read(HISTORY).decode("utf-8")), strict=True)
+            lines = csv.DictReader(io.StringIO(self._read(HISTORY).decode("utf-8")))
             rows = [{name: float(value) for name, value in line.items()} for line in lines]
             blocks = [number for number, _ in groupby(row["replicate"] for row in rows)]
             scored = all(math.isfinite(value) for row in rows for value in row.values())

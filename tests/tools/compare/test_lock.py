@@ -76,6 +76,12 @@ def test_an_unfinished_merge_is_told_of():
         lock.parse(text, "workspace")
 
 
+def test_a_small_number_is_one_as_dvc_writes_it():
+    text = yaml.safe_dump({"stages": WHOLE}).replace("epochs: ", "rate: 1e-05\n          epochs: ")
+
+    assert lock.parse(text, "workspace")["train"]["params"]["params.yaml"]["train"]["rate"] == 0.00001
+
+
 def test_params_that_json_can_not_say_become_text():
     """YAML knows dates and infinities."""
     odd = "{rate: .inf, other: [.nan, 1.5], day: 2020-01-02, 1: true, replicates: 3}"

@@ -26,9 +26,9 @@ from tools.sweep.ranking import Experiment
 ROOT = Path(__file__).parents[2]
 
 
-def experiment(name, accuracies, *, images="a" * 32, fraction=0.1, **settings):
+def experiment(name, accuracies, *, images="a" * 32, fraction=0.1, networks=None, **settings):
     settings = {f"train.{key}": value for key, value in settings.items()}
-    return Experiment(name, settings, images, fraction, np.array(accuracies))
+    return Experiment(name, settings, images, fraction, networks or name, np.array(accuracies))
 
 
 def history(*blocks):
@@ -143,12 +143,22 @@ def test_experiments_scored_on_other_images_have_tables_of_their_own():
     assert "can't be compared" in printed and "dvc exp apply" not in printed
 
 
+def test_an_experiment_run_twice_has_one_place():
+    """Or else each of its runs would count against the others in Holm's correction."""
+    twice = [experiment(name, [0.8, 0.82], networks="same") for name in ("first", "again")]
+
+    ranked = ranking.rank([*twice, experiment("other", [0.7, 0.71])])
+
+    assert [place.experiment.name for place in ranked.tables[0].places] == ["first", "other"]
+    assert "again has the same networks as first, to the byte." in formats.text(ranked, [])
+
+
 @pytest.mark.parametrize("scores", [([0.8], [0.9]), ([0.8, 0.8], [0.9, 0.9])])
 def test_where_no_spread_is_known_there_is_no_verdict(scores):
     (table,) = ranking.rank([experiment(f"e{i}", each) for i, each in enumerate(scores)]).tables
 
     assert [place.verdict for place in table.places] == ["best", "unknown"]
-    assert "unknown  unknown" in formats.text(ranking.Ranking([table], []), [])
+    assert "unknown  unknown" in formats.text(ranking.Ranking([table], [], {}), [])
 
 
 def test_the_params_shown_are_those_that_differ():
@@ -188,6 +198,7 @@ def test_text_keeps_to_80_columns_whatever_differs():
     assert max(map(len, printed.splitlines())) <= 80
     assert "hammy-whit: train.batch_size=128 train.learning_rate=0.003 train.param_0=1" in printed
     assert "Not yet done: later." in printed
+    assert "To go on: dvc exp apply hammy-whit; then" in printed
 
 
 def test_markdown_has_the_same_table_and_no_markup_of_a_name():

@@ -15,6 +15,7 @@ PATH = "dvc.lock"
 MADE_BY = ("download", "normalize", "train", "evaluate")
 RAW = "data/raw"
 TRAIN = "data/normalized/train"
+MODEL = "data/model"
 TEST = "data/normalized/test"
 CLASSES = "data/normalized/classes.json"
 PREDICTIONS = "data/predictions"

@@ -44,5 +44,6 @@ def _experiment(side: Side) -> Experiment:
         params=params,
         images=lock.digests(side.record["train"]["deps"])[lock.TRAIN],
         fraction=params.get("train.validation_fraction", 0),
+        networks=lock.digests(side.record["train"]["outs"])[lock.MODEL],
         accuracies=np.array(kept(side.history(), params.get("train.early_stopping_patience", 0))),
     )

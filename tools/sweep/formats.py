@@ -48,7 +48,12 @@ def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
         }
         for each in ranking.tables
     ]
-    value = {"tables": tables, "without_validation_images": ranking.unscored, "unfinished": list(unfinished)}
+    value = {
+        "tables": tables,
+        "without_validation_images": ranking.unscored,
+        "same_networks": ranking.repeated,
+        "unfinished": list(unfinished),
+    }
     return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
 
 
@@ -101,11 +106,13 @@ def _notes(ranking: Ranking, unfinished: Sequence[str]) -> list[str]:
         notes.append("Experiments of different tables were scored on different images: they can't be compared.")
     if ranking.unscored:
         notes.append(f"Without validation images, and so without a place: {', '.join(ranking.unscored)}.")
+    notes += [f"{name} has the same networks as {other}, to the byte." for name, other in ranking.repeated.items()]
     if unfinished:
         notes.append(f"Not yet done: {', '.join(unfinished)}.")
     best = [each.places[0].experiment for each in ranking.tables]
     if len(best) == 1 and best[0].name != "HEAD":
-        notes.append(f"To go on with the best: dvc exp apply {best[0].name}")
+        apply = f"dvc exp apply {best[0].name}"
+        notes.append(f"To go on: {apply}; then python -m tools.compare holds it against HEAD on the test images.")
     return notes
 
 

@@ -17,13 +17,15 @@ BEST = "best"
 
 class Experiment(NamedTuple):
     """A run: its params by their full names; the digest of the images it was given, and the share of them that was kept
-    out of training; and the accuracies on those, float (replicates,), empty where there are none.
+    out of training; the digest of its networks; and their accuracies on those images, float (replicates,), empty where
+    there are none.
     """
 
     name: str
     params: Mapping[str, Any]
     images: str
     fraction: float
+    networks: str
     accuracies: np.ndarray
 
 
@@ -46,19 +48,29 @@ class Table(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """A table for each set of validation images, and the names of the experiments that have none."""
+    """A table for each set of validation images; the names of the experiments that have none; and of those whose
+    networks are another's to the byte, which stands for them.
+    """
 
     tables: list[Table]
     unscored: list[str]
+    repeated: dict[str, str]
 
 
 def rank(experiments: Sequence[Experiment]) -> Ranking:
     """Sort experiments by mean validation accuracy, never by anything of the test images; equal ones by name."""
-    scored = [experiment for experiment in experiments if len(experiment.accuracies)]
+    first: dict[tuple[float, str, str], Experiment] = {}
+    repeated = {}
+    for experiment in filter(lambda each: len(each.accuracies), experiments):
+        same = first.setdefault((experiment.fraction, experiment.images, experiment.networks), experiment)
+        if same is not experiment:
+            repeated[experiment.name] = same.name
+    scored = list(first.values())
     sets = sorted({(experiment.fraction, experiment.images) for experiment in scored})
     return Ranking(
         tables=[_table([each for each in scored if (each.fraction, each.images) == key]) for key in sets],
         unscored=[experiment.name for experiment in experiments if not len(experiment.accuracies)],
+        repeated=repeated,
     )
 
 

@@ -16,10 +16,10 @@ from markdown_it import MarkdownIt
 from statsmodels.stats.multitest import multipletests
 
 from stages import params
-from stages.command import DataError, StageError
+from stages.command import DataError, InputError, StageError
 from tests.project import Project
 from tools.compare.sides import Side
-from tools.sweep import formats, queue, ranking
+from tools.sweep import formats, queue, ranking, report
 from tools.sweep.experiments import kept
 from tools.sweep.ranking import Experiment
 
@@ -223,7 +223,7 @@ def test_json_has_every_network_and_no_interval_for_the_best():
 Entry = namedtuple("Entry", "name baseline_rev stash_rev", defaults=("head", "stash"))
 
 
-def repository(looks, workers=()):
+def repository(looks, workers=(), failed=()):
     """Return a repository whose queue is, at each look, as it says: names by state."""
     looks = iter(looks)
     now = {}
@@ -236,7 +236,7 @@ def repository(looks, workers=()):
     celery = SimpleNamespace(
         iter_queued=queued,
         iter_active=lambda: [Entry(name) for name in now.get("Running", ())] + [Entry("of another commit", "old")],
-        iter_failed=lambda: [(Entry(name), None) for name in now.get("Failed", ())],
+        iter_failed=lambda: [(Entry(name), None) for name in failed],
         worker_status=lambda: dict.fromkeys(workers),
     )
     return SimpleNamespace(
@@ -263,6 +263,54 @@ def test_waiting_goes_on_as_long_as_a_worker_answers(monkeypatch):
     monkeypatch.setattr(queue, "LOOK", 0)
 
     queue.wait(repository([{"Queued": ["a"]}] * 100 + [{}], workers=["one"]))
+
+
+@pytest.fixture
+def report_of(monkeypatch, capsys):
+    """A function that makes the report of such experiments and failures; returns what it prints and what it raises."""
+
+    def report_of(experiments, failed=()):
+        monkeypatch.setattr(report, "_repository", lambda: repository([{}], failed=failed))
+        monkeypatch.setattr(report.experiments, "of_head", lambda repo: experiments)
+        try:
+            report.report([])
+            raised = None
+        except StageError as error:
+            raised = error
+        return capsys.readouterr().out, raised
+
+    return report_of
+
+
+def test_without_validation_images_there_is_one_line_and_no_table(report_of):
+    printed, raised = report_of([experiment("HEAD", []), experiment("weest-sack", [])])
+
+    assert printed == "" and raised.exit_code == 2
+    assert str(raised) == (
+        "experiments of HEAD: no validation images, so no validation accuracy: HEAD, weest-sack; "
+        "fix: run them with -S train.validation_fraction=0.1"
+    )
+
+
+def test_without_experiments_one_is_told_how_to_make_them(report_of):
+    assert str(report_of([])[1]).startswith(
+        "experiments of HEAD: none; fix: dvc exp run -S train.validation_fraction=0.1"
+    )
+
+
+def test_failures_are_named_after_the_table(report_of):
+    printed, raised = report_of(SWEEP, failed=["b", "a"])
+
+    assert "hammy-whit" in printed and raised.exit_code == 1
+    assert [problem.subject for problem in raised.problems] == ["experiment a", "experiment b"]
+    assert raised.problems[0].fix == "dvc queue logs a says why; dvc queue remove --failed forgets it"
+
+
+def test_where_there_is_no_project_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError, match=r"^revision HEAD: .* is not a git repository; fix: "):
+        report.report([])
 
 
 def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):

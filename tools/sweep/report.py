@@ -3,12 +3,11 @@
 import argparse
 from collections.abc import Sequence
 
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from stages.command import InputError, Problem, StageError
 from tools.compare.arguments import Parser
-from tools.compare.sides import said
+from tools.compare.sides import Side
 from tools.sweep import experiments, formats, queue, ranking
 
 ALL_OF_IT = "-S train.validation_fraction=0.1"
@@ -48,13 +47,8 @@ def _parse(given: Sequence[str]) -> argparse.Namespace:
 
 
 def _repository() -> Repo:
-    try:
-        repo = Repo()
-        repo.scm.get_rev()
-    except (DvcException, AttributeError) as error:
-        fix = "run it in a clone of the project, with a commit"
-        raise InputError(Problem("HEAD", said(error), fix)) from error
-    return repo
+    Side("HEAD")  # which says what is wrong where there is no project, or no commit
+    return Repo()
 
 
 def _failure(name: str) -> Problem:

@@ -20,9 +20,9 @@ def names(repo: Repo, *states: str) -> list[str]:
         "Running": queue.iter_active,
         "Failed": lambda: (entry for entry, _ in queue.iter_failed()),
     }
-    return sorted(
-        entry.name or entry.stash_rev for state in states for entry in entries[state]() if entry.baseline_rev == head
-    )
+    # States in the order of an experiment's life, so that one which enters the next meanwhile is seen, if twice.
+    found = (entry for state in states for entry in entries[state]() if entry.baseline_rev == head)
+    return sorted({entry.name or entry.stash_rev for entry in found})
 
 
 def unfinished(repo: Repo) -> list[str]:

@@ -4,12 +4,14 @@ Reads the training images alone, and the number of classes; writes a model a rep
 and training.json with what is known before and after, by which packages, and of which files.
 """
 
+import os
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
 from stages import arrays, atomic, command, models, params, runtime
-from stages.train import trainer
+from stages.train import cluster, trainer
 
 # Whose versions may show in the networks.
 PACKAGES = ("keras", "numpy", "tensorflow")
@@ -19,9 +21,11 @@ def main(train: Path, classes: Path, model: Path, history: Path, training: Path)
     """Fit networks that differ in seed alone to the training images."""
     settings = params.section(params.Train)
     runtime.share_operations(settings.threads)
+    address = os.environ.get("RAY_ADDRESS")  # where a network is fitted does not change it, so this is no param
+    fit = partial(cluster.fit, address=address) if address else trainer.fit
     names = arrays.read_classes(classes)
     split = arrays.read_split(train, len(names))
-    runs = trainer.fit(split, len(names), settings)
+    runs = fit(split, len(names), settings)
     digests = models.write(model, [run.model for run in runs])
     card = models.Card(networks=digests, classes=names, image_shape=list(split.images.shape[1:]))
     columns = list(runs[0].history[0])

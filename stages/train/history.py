@@ -15,6 +15,14 @@ def row(epoch: int, logs: dict[str, float]) -> Row:
     return {"epoch": epoch} | {ours: round(logs[its], 6) for ours, its in names.items()}
 
 
+def line(replicate: int, epochs: int, scores: Row) -> str:
+    """Return a row as it is printed."""
+    text = f"loss {scores['train_loss']:.4f} accuracy {scores['train_accuracy']:.4f}"
+    if "validation_loss" in scores:
+        text += f"  validation {scores['validation_loss']:.4f} {scores['validation_accuracy']:.4f}"
+    return f"replicate {replicate}  epoch {scores['epoch']:>2}/{epochs}  {text}"
+
+
 class Historian(keras.callbacks.Callback):
     """Adds a row an epoch to `history`, prints it, and stops a training that has come to nothing."""
 
@@ -30,7 +38,4 @@ class Historian(keras.callbacks.Callback):
             fix, got = "lower train.learning_rate, then dvc repro", str(new["train_loss"])
             raise InputError(Problem("params.yaml: train.learning_rate", what, fix, "a finite loss", got))
         self.history.append(new)
-        scores = f"loss {new['train_loss']:.4f} accuracy {new['train_accuracy']:.4f}"
-        if "validation_loss" in new:
-            scores += f"  validation {new['validation_loss']:.4f} {new['validation_accuracy']:.4f}"
-        print(f"replicate {self.replicate}  epoch {epoch + 1:>2}/{self.epochs}  {scores}")
+        print(line(self.replicate, self.epochs, new))

@@ -4,7 +4,7 @@ Replicates differ in seed alone. Each is trained on `train.threads` threads, as 
 for; nothing of a replicate depends on which others are trained, or on how many at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
@@ -47,8 +47,8 @@ class Tensors(NamedTuple):
     labels: tf.Tensor
 
 
-def fit(split: Split, classes: int, settings: Train) -> list[Run]:
-    """Return `settings.replicates` networks that differ in seed alone.
+def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] | None = None) -> list[Run]:
+    """Return `settings.replicates` networks that differ in seed alone, or those of them that `replicates` names.
 
     Raises InputError where a batch is larger than the images left to train on, where no image is left for validation
     that was asked for, or where the loss is no longer finite.
@@ -57,15 +57,15 @@ def fit(split: Split, classes: int, settings: Train) -> list[Run]:
     _check_division(settings, kept, len(split.labels) - kept)
     train = _tensors(split.images[:kept], split.labels[:kept])
     validation = _tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
-    build = partial(_build, split.images.shape[1:], classes, settings)
-    models = [build(seed_of(settings.seed, replicate)) for replicate in range(settings.replicates)]
+    chosen = range(settings.replicates) if replicates is None else replicates
+    models = [_build(split.images.shape[1:], classes, settings, replicate) for replicate in chosen]
     loops: SimpleQueue[loop.Loop] = SimpleQueue()
     stop = Event()
     for _ in range(min(max(1, cores() // settings.threads), len(models))):
         loops.put(_compiled(loop.fast(models[0]), train, settings))
     fit_one = partial(_fit_replicate, loops, stop, validation, settings)
     with ThreadPoolExecutor(len(models)) as pool:
-        futures = [pool.submit(fit_one, replicate, model) for replicate, model in enumerate(models)]
+        futures = [pool.submit(fit_one, *each) for each in zip(chosen, models, strict=True)]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -73,7 +73,19 @@ def fit(split: Split, classes: int, settings: Train) -> list[Run]:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    return [future.result() for future in futures]
+    return [_run(model, future.result()) for model, future in zip(models, futures, strict=True)]
+
+
+def restore(
+    shape: tuple[int, ...], classes: int, settings: Train, replicate: int, values: list[np.ndarray], history: list[Row]
+) -> Run:
+    """Return the run that `fit` returned elsewhere, from `loop.values` of its model's variables and its history.
+
+    shape: (height, width) of the images. The model is built anew, so that it is saved to the same bytes.
+    """
+    model = _build(shape, classes, settings, replicate)
+    loop.assign(model.variables, values)
+    return _run(model, history)
 
 
 def seed_of(seed: int, replicate: int) -> int:
@@ -110,7 +122,7 @@ def _turn(loops: SimpleQueue) -> Iterator[loop.Loop]:
 
 def _fit_replicate(
     loops: SimpleQueue, stop: Event, validation: Tensors | None, settings: Train, replicate: int, model: keras.Model
-) -> Run:
+) -> list[Row]:
     seed = seed_of(settings.seed, replicate)
     # RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change (NEP 19).
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate])))
@@ -144,6 +156,10 @@ def _fit_replicate(
         if model.stop_training:
             break
     callbacks.on_train_end()
+    return history
+
+
+def _run(model: keras.Model, history: list[Row]) -> Run:
     return Run(with_probabilities(model), model.count_params(), history)
 
 
@@ -162,8 +178,8 @@ def _logs(means: np.ndarray, each: loop.Loop, validation: Tensors | None) -> dic
     return logs
 
 
-def _build(shape: tuple[int, int], classes: int, settings: Train, seed: int) -> keras.Model:
-    keras.utils.set_random_seed(seed)
+def _build(shape: tuple[int, ...], classes: int, settings: Train, replicate: int) -> keras.Model:
+    keras.utils.set_random_seed(seed_of(settings.seed, replicate))
     build = NETWORKS[settings.network].build
     return build(shape, classes, hidden_units=settings.hidden_units, dropout=settings.dropout)
 

@@ -7,6 +7,8 @@ export BASE NEW  # as they are: the shell would run what a name may hold
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
+CORES = --numprocesses auto --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help setup repro verify compare sweep demo test slow fuzz check bench recipes processors lock
 
@@ -44,10 +46,10 @@ demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
 	$(BIN)/python -m tools.demo
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(CORES)
 
 slow: setup  ## run the tests that take longer
-	$(BIN)/python -m pytest -m slow -rs
+	$(BIN)/python -m pytest -m slow -rs $(CORES)
 
 fuzz: setup  ## feed damaged bytes of every kind to the readers for long; with atheris in .venv, guided by coverage
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m slow -rs tests/fuzz

@@ -53,6 +53,7 @@ def test_a_change_in_render_reruns_render_alone(project):
     assert {stage for stage in ALL if after[stage]["outs"] != before[stage]["outs"]} == {"render"}
 
 
+@pytest.mark.slow
 def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_training(project):
     before = project.results()
     project.edit("params.yaml", "epochs: 2", "epochs: 3")
@@ -77,6 +78,7 @@ def test_a_comment_reruns_nothing_after_validate(project):
     assert {stage for stage in ALL if after[stage] != before[stage]} == {"validate"}
 
 
+@pytest.mark.slow
 def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(project):
     """Equal bytes of the models, written by another process at another time, are what stops it there."""
     with open(project.folder / "stages/train/networks.py", "a", encoding="utf-8") as file:
@@ -85,6 +87,7 @@ def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(
     assert project.repro() == (["train"], [])
 
 
+@pytest.mark.slow
 def test_all_stages_forced_to_run_again_make_the_same_bytes(project):
     before = project.results()
 
@@ -110,6 +113,7 @@ def test_a_typo_costs_no_result(project):
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_dvc_shows_and_compares_with_no_further_flags(project):
     """`dvc exp run` with another number, committed; then the diff of metrics, params and plots between two commits."""
     old = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]

@@ -401,7 +401,7 @@ HOSTS = st.text("ab1.-_:@[]/\\\\?#% \t\n\0\u00fc\u202e\uff0f\ud800", max_size=12
 def test_any_value_of_any_key_is_taken_as_it_is_or_gives_lines_that_name_the_key(place, value):
     name, key = place
     try:
-        read = schema.check({name: COMMITTED[name] | {key: value}}, dict[Name, datasets.AnyEntry], datasets.PATH)
+        read = schema.check({name: COMMITTED[name] | {key: value}}, dict[Name, datasets.Entry], datasets.PATH)
     except InputError as error:
         assert all(str(problem).startswith(f"datasets.yaml: {name}.") for problem in error.problems)
         assert all("\n" not in str(problem) and len(str(problem)) < 600 for problem in error.problems)

@@ -288,6 +288,16 @@ def test_a_fresh_clone_is_told_to_run_the_pipeline(project, findings):
     ]
 
 
+def test_outputs_that_the_record_leaves_out_are_named(project, findings):
+    """As after a first run that did not come to its end: the files may be there, with nothing to hold them against."""
+    Path("dvc.lock").write_text(recorded({"make": {"data/one": md5(HELLO)}}), encoding="utf-8")
+
+    assert findings() == [
+        f"{path}: not in dvc.lock (expected an MD5, got nothing); fix: dvc repro"
+        for path in ("data/d", "reports/m.json", "reports/figures")
+    ]
+
+
 def test_only_regular_files_are_read_and_links_to_elsewhere_named(project, findings, tmp_path):
     """A pipe would block who opens it."""
     write(tmp_path / "elsewhere/a", HELLO)

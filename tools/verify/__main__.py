@@ -19,7 +19,8 @@ def main() -> None:
     # A quarter of a second of imports, in which an interrupt is to end the tool as at any other time.
     from tools.verify import findings, lock, places
 
-    recorded = lock.parse(*(_text(name) for name in (lock.PATH, lock.PIPELINE)))
+    record, pipeline = (_text(name) for name in (lock.PATH, lock.PIPELINE))
+    recorded = lock.parse(record, pipeline)
     disk = places.Disk()
     cache, head = places.Cache(disk), places.head(disk)
     here = [(out, places.workspace(out, disk, cache)) for out in recorded]
@@ -34,6 +35,7 @@ def main() -> None:
 
     kept = {md5 for out in recorded if out.kept_by == "DVC" for md5 in findings.objects(out, listing(out))}
     problems = [
+        *findings.unrecorded(lock.declared(pipeline), recorded),
         *(problem for out, files in here for problem in findings.of_output(out, files, listing(out), cache, kept)),
         *(problem for out, files in head.outs for problem in findings.of_head(out, files, listing(out))),
     ]

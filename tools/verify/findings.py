@@ -1,6 +1,6 @@
 """What is wrong with an output, each thing with the command that mends it, to be run in the order of the findings."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from shlex import quote
 
 from stages.command import Problem
@@ -23,6 +23,13 @@ def of_output(out: Out, files: Files, listing: Files | None, cache: Cache, kept:
         return
     yield from _in_cache(out, listing, cache, kept)
     yield from _in_workspace(out, files, listing, cache)
+
+
+def unrecorded(declared: Sequence[str], recorded: Sequence[Out]) -> Iterator[Problem]:
+    """Yield a problem for each output of dvc.yaml that dvc.lock does not name: there is nothing to hold it against."""
+    for path in declared:
+        if path not in {out.path for out in recorded}:
+            yield Problem(path, f"not in {lock.PATH}", "dvc repro", "an MD5", NOTHING)
 
 
 def of_head(out: Out, files: Files, listing: Files | None) -> Iterator[Problem]:

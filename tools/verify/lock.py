@@ -101,15 +101,24 @@ def members(listing: bytes) -> Files | None:
         return None
 
 
+def declared(pipeline: str) -> list[str]:
+    """Return the paths of all outputs in dvc.yaml, which `parse` has found whole."""
+    return [path for path, _ in _outs(yaml.safe_load(pipeline))]
+
+
 def _uncached(pipeline: Any) -> set[str]:
+    return {path for path, options in _outs(pipeline) if not options.get("cache", True)}
+
+
+def _outs(pipeline: Any) -> list[tuple[str, Any]]:
+    """Return each output's path, and what dvc.yaml says of it."""
     items = [
-        item
+        item if isinstance(item, dict) else {item: {}}
         for stage in pipeline["stages"].values()
         for kind in ("outs", "metrics", "plots")
         for item in stage.get(kind, [])
-        if isinstance(item, dict)
     ]
-    return {path for item in items for path, options in item.items() if not options.get("cache", True)}
+    return [entry for item in items for entry in item.items()]
 
 
 def _said(error: Exception) -> str:

@@ -40,7 +40,7 @@ def sweep(paths: Iterable[Path]) -> None:
     To be called where no other process writes there.
     """
     for path in paths:
-        for left in (*path.parent.glob(f".{path.name}.*.tmp"), *path.glob(".*.tmp")):
+        for left in (*path.parent.glob(f".{path.name}.[0-9]*.tmp"), *path.glob(".*.[0-9]*.tmp")):
             left.unlink(missing_ok=True)
 
 

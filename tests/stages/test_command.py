@@ -400,6 +400,7 @@ def test_where_there_is_no_checkout_there_is_nothing_to_lock(tmp_path, run_main)
 def test_what_killed_stages_left_is_swept_by_the_next_one_that_writes_there(checkout, run, monkeypatch):
     left = ["reports/.history.csv.17.tmp", "data/model/.0.keras.17.tmp"]
     others = ["reports/.metrics.json.17.tmp", "reports/history.csv", "data/model/0.keras", "data/other/.0.keras.17.tmp"]
+    others += ["data/model/.somebody's.tmp"]
     for name in (*left, *others):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_bytes(b"")

@@ -189,9 +189,17 @@ def under(file: str, places: Iterable[Path]) -> bool:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    """Return the bytes of each file, where each link leads to, and the empty folders, their names with a / behind."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            found[name] = f"a link to {os.readlink(path)}".encode()
+        elif path.is_file():
+            found[name] = path.read_bytes()
+        elif not path.is_dir() or not any(path.iterdir()):
+            found[f"{name}/"] = b""
+    return found
 
 
 def copy(source: Path, target: Path) -> None:

@@ -269,6 +269,23 @@ def test_each_kind_of_lie_has_its_line(change, found):
     assert hermetic.findings(LOCKED, HONEST._replace(**change)) == found
 
 
+def test_a_stray_link_and_a_stray_folder_are_seen_too(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/file").write_bytes(b"1")
+    before = hermetic.snapshot(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "made/link").symlink_to("file")
+    after = hermetic.snapshot(tmp_path)
+
+    assert before == {"made/file": b"1"}
+    assert after.items() - before.items() == {
+        ("empty/", b""),
+        ("dangling", b"a link to nowhere"),
+        ("made/link", b"a link to file"),
+    }
+
+
 def test_what_is_withheld_are_the_params_and_files_that_are_not_declared(tmp_path):
     for name in ("stages/idx.py", "stages/verb/__main__.py", "notes.txt", "out/made.txt", ".git/config"):
         hermetic.copy(Path(__file__), tmp_path / name)

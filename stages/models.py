@@ -15,8 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stages import atomic
-from stages.command import DataError, Problem
+from stages import atomic, records
 from stages.runtime import keras
 
 # The earliest date that a zip file can hold. Keras writes the time of saving, there and in metadata.json.
@@ -26,7 +25,7 @@ DATE_SAVED = "1980-01-01@00:00:00"
 TRAIN_AGAIN = "dvc repro --single-item --force train"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Length = Annotated[int, Field(ge=1)]
+Length = Annotated[int, Field(ge=1, le=4096)]
 
 
 class Card(BaseModel):
@@ -44,12 +43,8 @@ class Card(BaseModel):
 
 
 def read_card(path: Path) -> Card:
-    """Return the card among what training reported. Raises DataError where there is none."""
-    try:
-        return Card.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        what, expected = "no record of the networks", "digests, classes and image shape"
-        raise DataError(Problem(str(path), what, TRAIN_AGAIN, expected, reason(error))) from error
+    """Return the card among what training reported. Raises DataError with all that is wrong with it."""
+    return records.read_json(path, Card)
 
 
 def write(folder: Path, models: list[keras.Model]) -> list[str]:

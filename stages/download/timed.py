@@ -14,9 +14,8 @@ from typing import Any
 
 import requests
 
-Left = Callable[
-    [], float
-]  # returns how many seconds are left, more than 0; raises what a deadline that has passed means
+# Returns how many seconds are left, more than 0; raises what a deadline that has passed means.
+Left = Callable[[], float]
 
 
 class Session(requests.Session):

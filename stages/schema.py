@@ -81,7 +81,7 @@ def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under
     else:
         what = "out of range"
     place = ".".join(filter(None, [under, key]))
-    subject = f"{path}: {_cut(without_user(place), MOST_OF_A_KEY)}" if place else str(path)
+    subject = f"{path}: {_cut(place, MOST_OF_A_KEY)}" if place else str(path)
     return Problem(subject, what, _fix(path), expected, got)
 
 
@@ -101,7 +101,7 @@ def _node(schema: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[dict[str,
         if part in choice.get("mapping", {}):
             node = _resolved({"$ref": choice["mapping"][part]}, schema)
             continue
-        key.append(str(part))
+        key.append(without_user(str(part)))
         if part == choice.get("propertyName"):
             node = {"enum": list(choice["mapping"])}
         elif loc[depth:] == ("[key]",):  # not a value but its key is wrong

@@ -397,6 +397,7 @@ HOSTS = st.text("ab1.-_:@[]/\\\\?#% \t\n\0\u00fc\u202e\uff0f\ud800", max_size=12
 
 @given(st.sampled_from(KEYS), ANYTHING | st.lists(HOSTS.map("https://".__add__), min_size=1, max_size=2))
 @example(("mnist", "title"), "a")
+@example(("mnist", "archives"), {"@": None})
 @settings(max_examples=200)
 def test_any_value_of_any_key_is_taken_as_it_is_or_gives_lines_that_name_the_key(place, value):
     name, key = place

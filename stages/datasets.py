@@ -1,6 +1,6 @@
-"""What datasets.yaml may say: an entry for each data set, downloaded from mirrors or generated.
+"""What datasets.yaml may say: an entry for each data set, downloaded from mirrors, generated, or a folder of pictures.
 
-Either way a data set arrives as four gzip-compressed IDX files, a role each.
+In each case `download` leaves four IDX files, a role each, and the class names in CLASSES beside them.
 """
 
 import re
@@ -19,6 +19,16 @@ PATH = Path("datasets.yaml")
 
 MOST_ARCHIVE_BYTES = 4 << 30
 
+CLASSES = "classes.json"
+
+# The names of the files that are made here; those of an archive are its publisher's.
+FILES = {
+    "train_images": "train-images-idx3-ubyte.gz",
+    "train_labels": "train-labels-idx1-ubyte.gz",
+    "test_images": "t10k-images-idx3-ubyte.gz",
+    "test_labels": "t10k-labels-idx1-ubyte.gz",
+}
+
 
 def _shown(text: str) -> str:
     """Refuse control characters, line breaks, what turns the direction of writing, and other invisible ones."""
@@ -33,14 +43,39 @@ Address = Annotated[str, Field(min_length=1, max_length=2000)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Field(ge=10, le=10_000_000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _each_once(names: list[str]) -> list[str]:
+    """Refuse names that can't be told apart or shown."""
+    seen: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if not name.isprintable() or name != name.strip():
+            raise ValueError(f"class {index} has characters that can't be shown or blanks around it: {name!r}")
+        folded = unicodedata.normalize("NFC", name).casefold()
+        if folded in seen:
+            raise ValueError(f"classes {seen[folded]} and {index} have the same name: {name}")
+        seen[folded] = index
+    return names
+
+
+ClassNames = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]],
+    Field(min_length=1, max_length=256),  # as many as a label, a byte, can tell apart
+    AfterValidator(_each_once),
+]
 
 
 class Archive(Strict):
-    """One file as every mirror must serve it."""
+    """One file as every mirror must serve it; without its pins, 0 and "", it is good for nothing but to be pinned."""
 
     file: FileName
-    size: Annotated[int, Field(ge=1, le=MOST_ARCHIVE_BYTES)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=1, le=MOST_ARCHIVE_BYTES)] = 0
+    sha256: Sha256 = ""
+
+    def is_pinned(self) -> bool:
+        """Return whether its bytes are known."""
+        return bool(self.size and self.sha256)
 
 
 class Archives(Strict):
@@ -56,7 +91,7 @@ class Archives(Strict):
             seen: dict[str, str] = {}
             for role in roles:
                 value = getattr(getattr(self, role), fact).lower()
-                if value in seen:
+                if value and value in seen:
                     raise ValueError(f"{seen[value]} and {role} have the same {fact}")
                 seen[value] = role
         return self
@@ -68,21 +103,11 @@ class Described(Strict):
     title: Text
     description: Text
     licence: Text
-    classes: Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=2, max_length=256)]
     image_shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=2)]
 
-    @field_validator("classes")
-    @classmethod
-    def name_each_class_once(cls, names: list[str]) -> list[str]:
-        seen: dict[str, int] = {}
-        for index, name in enumerate(names):
-            if not name.isprintable() or name != name.strip():
-                raise ValueError(f"class {index} has characters that can't be shown or blanks around it: {name!r}")
-            folded = unicodedata.normalize("NFC", name).casefold()
-            if folded in seen:
-                raise ValueError(f"classes {seen[folded]} and {index} have the same name: {name}")
-            seen[folded] = index
-        return names
+    def files(self) -> dict[str, str]:
+        """Return the file name of each role."""
+        return FILES
 
 
 # A host's name (RFC 1123), in the form of IDNA where it has other letters; or an IPv6 address.
@@ -91,8 +116,23 @@ _HOST = re.compile(
 )
 
 
-def _flaw(address: str) -> str:
-    """Return what is wrong with a mirror's address, or an empty text; it quotes nothing: a password may be there."""
+def is_folder(mirror: str) -> bool:
+    """Return whether a mirror is a folder on this machine; without a beginning that says so, it is an address."""
+    return mirror.startswith(("/", "./", "../"))
+
+
+def _flaw(mirror: str) -> str:
+    """Return what is wrong with a mirror, or an empty text; it quotes nothing: a password may be there."""
+    return _flaw_of_folder(mirror) if is_folder(mirror) else _flaw_of_address(mirror)
+
+
+def _flaw_of_folder(folder: str) -> str:
+    if not folder.isprintable() or folder != folder.strip():
+        return "has characters that can't be shown or blanks around it"
+    return ""
+
+
+def _flaw_of_address(address: str) -> str:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -115,6 +155,7 @@ class Downloaded(Described):
     """A data set whose archives are brought from mirrors, tried in turn."""
 
     source: Literal["download"]
+    classes: ClassNames
     mirrors: Annotated[list[Address], Field(min_length=1, max_length=20)]
     archives: Archives
 
@@ -127,6 +168,15 @@ class Downloaded(Described):
             if mirror.rstrip("/") in (m.rstrip("/") for m in mirrors[:index]):
                 raise ValueError(f"mirror {index} stands there twice")
         return mirrors
+
+    @model_validator(mode="after")
+    def pin_what_others_keep(self) -> "Downloaded":
+        bare = [role for role, archive in self.archives if not archive.is_pinned()]
+        if bare and not all(map(is_folder, self.mirrors)):
+            raise ValueError(
+                f"needs size and sha256 of what is not on this machine: archives.{', archives.'.join(bare)}"
+            )
+        return self
 
     def files(self) -> dict[str, str]:
         """Return the file name of each role."""
@@ -144,20 +194,31 @@ class Generated(Described):
     """A data set that is drawn here, from a seed."""
 
     source: Literal["generate"]
+    classes: ClassNames
     seed: Seed
     images: Images
 
-    def files(self) -> dict[str, str]:
-        """Return the file name of each role."""
-        return {
-            "train_images": "train-images-idx3-ubyte.gz",
-            "train_labels": "train-labels-idx1-ubyte.gz",
-            "test_images": "t10k-images-idx3-ubyte.gz",
-            "test_labels": "t10k-labels-idx1-ubyte.gz",
-        }
+
+class Pictured(Described):
+    """A folder of pictures, a folder in it for each class; all are brought to one shape."""
+
+    source: Literal["images"]
+    folder: Text
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0  # without it, the folder says which are for testing
+    classes: ClassNames = Field(default_factory=list)  # without them, the names of the folders
+    invert: Literal["auto", "yes", "no"] = "no"
+    background: Annotated[int, Field(ge=0, le=255)] = 255  # what shows where a picture is transparent
+    sha256: Sha256 = ""  # of the list of all files and their hashes; without it, the entry can but be pinned
+
+    @field_validator("folder")
+    @classmethod
+    def name_a_place(cls, folder: str) -> str:
+        if folder.startswith("~") or folder != folder.strip():
+            raise ValueError("a ~ stands for nothing here, and blanks around it can't be meant")
+        return folder
 
 
-Entry: TypeAlias = Annotated[Downloaded | Generated, Field(discriminator="source")]
+Entry: TypeAlias = Annotated[Downloaded | Generated | Pictured, Field(discriminator="source")]
 
 
 def load(path: Path = PATH) -> dict[str, Entry]:

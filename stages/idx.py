@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST family: gzip files on one side, uint8 arrays on the other.
+"""The IDX format of the MNIST family: files, mostly gzip-compressed, on one side, uint8 arrays on the other.
 
 An IDX file is big-endian: two zero bytes, a type code (8 is uint8), the number of dimensions, each dimension as a
 uint32, then the values in row-major order (Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file formats).
@@ -9,6 +9,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -22,13 +23,13 @@ MOST_EXPANSION = 1032
 
 
 def read(path: Path, dimensions: int) -> np.ndarray:
-    """Return the uint8 array of a gzip-compressed IDX file with the given number of dimensions.
+    """Return the uint8 array of an IDX file, gzip-compressed or plain, with the given number of dimensions.
 
-    Nothing larger than what the file can hold is ever allocated. Raises DataError for anything that is not gzip data
-    of exactly one IDX array of that many dimensions.
+    Nothing larger than what the file can hold is ever allocated. Raises DataError for anything but exactly one IDX
+    array of that many dimensions.
     """
     try:
-        with gzip.open(path, "rb") as stream:
+        with _opened(path) as stream:
             shape = _read_header(stream, path, dimensions)
             size = math.prod(shape)
             _check_claim(size, path)
@@ -55,7 +56,14 @@ def write(path: Path, array: np.ndarray) -> None:
         stream.write(np.ascontiguousarray(array).data)
 
 
-def _read_header(stream: gzip.GzipFile, path: Path, dimensions: int) -> tuple[int, ...]:
+def _opened(path: Path) -> BinaryIO:
+    """Open a file to read what it holds; the first two bytes of a plain IDX file are zero."""
+    with open(path, "rb") as file:
+        is_plain = file.read(2) == b"\0\0"
+    return open(path, "rb") if is_plain else cast(BinaryIO, gzip.open(path, "rb"))
+
+
+def _read_header(stream: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
     """Return the shape that the header gives."""
     magic, expected = stream.read(4), bytes([0, 0, UINT8, dimensions])
     if magic != expected:
@@ -73,7 +81,7 @@ def _check_claim(size: int, path: Path) -> None:
         raise _damaged(path, "the header claims more than the file can hold", f"at most {most} bytes", f"{size} bytes")
 
 
-def _read_at_most(stream: gzip.GzipFile, limit: int) -> bytearray:
+def _read_at_most(stream: BinaryIO, limit: int) -> bytearray:
     """Read block by block: read(limit) would allocate what a lying header claims, and one byte past the array makes
     gzip reach, and check, the checksum at the end of the file.
     """

@@ -64,7 +64,9 @@ def read(path: Path) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise _refused(str(path), "not a regular file")
     with open(path, "rb") as file:
-        return file.read(MOST_FILE_BYTES + 1)  # decode refuses what is longer
+        data = file.read(MOST_FILE_BYTES + 1)
+    _require_small(data, str(path))
+    return data
 
 
 def decode(data: bytes, name: str) -> Picture:
@@ -73,8 +75,7 @@ def decode(data: bytes, name: str) -> Picture:
     `name` is what messages call the file. Raises DataError for anything but a whole PNG, JPEG, WebP or BMP of at most
     MOST_FILE_BYTES and MOST_PIXELS, in grey values, in colours of a screen, or in those of a palette.
     """
-    if len(data) > MOST_FILE_BYTES:
-        raise _refused(name, "too large a file", f"at most {MOST_FILE_BYTES} bytes", "more")
+    _require_small(data, name)
     if not data:
         raise _refused(name, "not a picture", "a PNG, JPEG, WebP or BMP file", "an empty file")
     try:
@@ -150,6 +151,11 @@ def fitted(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     top, left = (height - inner_height) // 2, (width - inner_width) // 2
     canvas[top : top + inner_height, left : left + inner_width] = inner
     return canvas
+
+
+def _require_small(data: bytes, name: str) -> None:
+    if len(data) > MOST_FILE_BYTES:
+        raise _refused(name, "too large a file", f"at most {MOST_FILE_BYTES} bytes", "more")
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

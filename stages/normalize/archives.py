@@ -4,21 +4,19 @@ The stage download has checked them, but that may be long ago: a file that was c
 back, or one that DVC restores from a damaged cache, is hashed by nobody else.
 """
 
-import hashlib
 from pathlib import Path
 
+from stages import hashes
 from stages.command import DataError, Problem
-from stages.datasets import Archive, Downloaded, Generated
-
-BLOCK = 1 << 20
+from stages.datasets import Archive, Downloaded, Entry
 
 
-def check(raw: Path, entry: Downloaded | Generated) -> None:
+def check(raw: Path, entry: Entry) -> None:
     """Raise DataError, with a line for each, if archives have not the size and the SHA-256 that the entry gives.
 
-    Of a data set that is drawn, the entry gives neither.
+    Of archives that are made here, the entry gives neither.
     """
-    if isinstance(entry, Generated):
+    if not isinstance(entry, Downloaded):
         return
     problems = [problem for _, archive in entry.archives if (problem := _problem(raw / archive.file, archive))]
     if problems:
@@ -26,12 +24,7 @@ def check(raw: Path, entry: Downloaded | Generated) -> None:
 
 
 def _problem(path: Path, archive: Archive) -> Problem | None:
-    digest, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-            size += len(block)
-    expected, got = (archive.size, archive.sha256), (size, digest.hexdigest())
+    expected, got = (archive.size, archive.sha256), hashes.of_file(path)
     if got == expected:
         return None
     fix = "delete it, then dvc repro --single-item --force download"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from stages import records
 from stages.arrays import Split
-from stages.datasets import Downloaded, Generated
+from stages.datasets import Entry
 from stages.schema import Strict
 
 HISTORY = ["replicate", "epoch", "train_loss", "train_accuracy"]
@@ -25,7 +25,7 @@ class Results(NamedTuple):
     """
 
     settings: Mapping[str, object]
-    entry: Downloaded | Generated
+    entry: Entry
     classes: list[str]
     train: Split
     test: Split

@@ -1,7 +1,8 @@
 """Refuse a bad params.yaml or datasets.yaml before anything is touched.
 
-Reads both files whole; writes a constant, so that an edit which leaves them valid reruns nothing by itself. It comes
-first because DVC deletes the outputs of a stage before it runs it: a typo found later would already have cost a result.
+Reads both files whole, and the chosen data set where it is on this machine and not pinned yet; writes a constant, so
+that an edit which leaves them valid reruns nothing by itself. It comes first because DVC deletes the outputs of a stage
+before it runs it: a typo found later would already have cost a result.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from stages import atomic, command, datasets, params
 from stages.command import InputError, Problem
+from stages.validate import pins
 
 
 def main(validated: Path) -> None:
@@ -25,6 +27,7 @@ def main(validated: Path) -> None:
     if name is not None and entries is not None:
         with _into(problems):
             datasets.require(name, entries)
+            problems += pins.missing(name, entries[name])
     if problems:
         raise InputError(*problems)
     atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")

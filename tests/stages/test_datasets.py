@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 HASH = "a text like ^[0-9a-f]{64}$"
 SIZE = "an integer 1 <= x <= 4294967296"
 FILE = "a text like ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
-CLASSES = "a list of 2 to 256 items, each a text of 1 to 64 characters"
+CLASSES = "a list of 1 to 256 items, each a text of 1 to 64 characters"
 MIRRORS = "a list of 1 to 20 items, each a text of 1 to 2000 characters"
 SHAPE = "a list of 2 items, each an integer 1 <= x <= 4096"
 
@@ -248,7 +248,6 @@ def test_texts_have_no_character_that_is_not_seen(assign, key, text, what):
 @pytest.mark.parametrize(
     ("classes", "line"),
     [
-        ("[a]", f": out of range (expected {CLASSES}, got ['a'])"),
         ("[]", f": out of range (expected {CLASSES}, got [])"),
         ("a, b", f': wrong type (expected {CLASSES}, got "a, b")'),
         ("[a, b, a]", ": classes 0 and 2 have the same name: a"),
@@ -290,11 +289,11 @@ def test_up_to_256_classes_are_possible_and_no_more(assign):
         ("image_shape", "[28]", f"image_shape: out of range (expected {SHAPE}, got [28])"),
         ("image_shape", "[28, 28, 1]", f"image_shape: out of range (expected {SHAPE}, got [28, 28, 1])"),
         ("image_shape", "[0, 28]", "image_shape.0: out of range (expected an integer 1 <= x <= 4096, got 0)"),
-        ("source", "draw", 'source: unknown choice (expected download or generate, got "draw")'),
+        ("source", "draw", 'source: unknown choice (expected download, generate or images, got "draw")'),
         (
             "source",
             "generated",
-            'source: unknown choice: did you mean generate? (expected download or generate, got "generated")',
+            'source: unknown choice: did you mean generate? (expected download, generate or images, got "generated")',
         ),
         ("seed", "-1", "seed: out of range (expected an integer 0 <= x <= 4294967295, got -1)"),
         (
@@ -313,7 +312,7 @@ def test_what_is_wrong_with_a_generated_data_set_gives_one_line(assign, key, val
 
 def test_the_source_decides_what_an_entry_has(edit):
     edit("datasets.yaml", "\ngarments:\n", "\ngarments:\n  mirrors: [https://a.org/]\n")
-    keys = "title, description, licence, classes, image_shape, source, seed or images"
+    keys = "title, description, licence, image_shape, source, classes, seed or images"
 
     assert lines() == [f"garments.mirrors: unknown key (expected {keys}, got mirrors)"]
 
@@ -390,8 +389,115 @@ def test_what_is_no_plain_yaml_is_refused_as_in_params(project, text, line):
     assert lines() == lines(datasets.entry, "mnist") == [line]
 
 
+@pytest.mark.parametrize(
+    ("mirror", "line"),
+    [
+        ("/data/mnist", None),
+        ("./pictures of mine/mnist/", None),
+        ("../mnist", None),
+        ("mnist", "is not an https address with a host"),
+        ("~/mnist", "is not an https address with a host"),
+        ("/data/mnist ", "has characters that can't be shown or blanks around it"),
+        ("/data/\\u202emnist", "has characters that can't be shown or blanks around it"),
+    ],
+)
+def test_a_mirror_may_be_a_folder_where_its_beginning_says_so(assign, mirror, line):
+    assign("datasets.yaml", "mnist.mirrors", f'["https://a.org/", "{mirror}"]')
+
+    if line:
+        assert lines() == [f"mnist.mirrors: mirror 1 {line}"]
+    else:
+        assert datasets.entry("mnist").mirrors[1] == mirror
+
+
+def unpinned(project, *keys):
+    path = project / "datasets.yaml"
+    for key in keys:
+        text = path.read_text(encoding="utf-8")
+        start = text.index("\nmnist:")
+        path.write_text(text[:start] + re.sub(rf"      {key}: .*\n", "", text[start:], count=1), encoding="utf-8")
+
+
+@pytest.mark.parametrize("keys", [["size"], ["sha256"], ["size", "sha256"]])
+def test_what_is_not_on_this_machine_is_pinned(project, assign, keys):
+    unpinned(project, *keys)
+
+    assert lines() == ["mnist: needs size and sha256 of what is not on this machine: archives.train_images"]
+
+    assign("datasets.yaml", "mnist.mirrors", "[/data/mnist, https://a.org/]")
+    assert lines() == ["mnist: needs size and sha256 of what is not on this machine: archives.train_images"]
+
+    assign("datasets.yaml", "mnist.mirrors", "[/data/mnist, ./mnist]")
+    archives = datasets.entry("mnist").archives
+    assert not archives.train_images.is_pinned() and archives.train_labels.is_pinned()
+
+
+def test_a_pin_is_left_out_or_right(assign):
+    assign("datasets.yaml", "mnist.archives.train_images.sha256", '""')
+
+    assert lines() == [f'mnist.archives.train_images.sha256: wrong form (expected {HASH}, got "")']
+
+
+PICTURED = """
+own:
+  title: Own
+  description: pictures of mine
+  licence: mine
+  image_shape: [32, 20]
+  source: images
+  folder: my pictures/2026
+"""
+
+
+@pytest.fixture
+def pictured(project):
+    with open(project / "datasets.yaml", "a", encoding="utf-8") as file:
+        file.write(PICTURED)
+
+
+@pytest.mark.usefixtures("pictured")
+def test_a_folder_of_pictures_needs_no_more_than_its_place_and_a_shape():
+    own = datasets.entry("own")
+
+    assert (own.folder, own.image_shape, own.invert, own.background) == ("my pictures/2026", [32, 20], "no", 255)
+    assert (own.test_fraction, own.classes, own.sha256) == (0, [], "")
+    assert own.files() == datasets.entry("garments").files()
+
+
+@pytest.mark.usefixtures("pictured")
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("test_fraction", "0", "test_fraction: out of range (expected a number 0 < x < 1, got 0)"),
+        ("test_fraction", "1", "test_fraction: out of range (expected a number 0 < x < 1, got 1)"),
+        ("test_fraction", ".nan", "test_fraction: not a finite number (expected a number 0 < x < 1, got .nan)"),
+        ("invert", "maybe", 'invert: unknown choice (expected auto, yes or no, got "maybe")'),
+        ("invert", "yse", 'invert: unknown choice: did you mean yes? (expected auto, yes or no, got "yse")'),
+        ("background", "256", "background: out of range (expected an integer 0 <= x <= 255, got 256)"),
+        ("classes", "[]", f"classes: out of range (expected {CLASSES}, got [])"),
+        ("classes", "[a, A]", "classes: classes 0 and 1 have the same name: A"),
+        ("folder", "~/pictures", "folder: a ~ stands for nothing here, and blanks around it can't be meant"),
+        ("folder", '"pictures "', "folder: a ~ stands for nothing here, and blanks around it can't be meant"),
+        ("folder", '""', 'folder: out of range (expected a text of 1 to 2000 characters, got "")'),
+        ("folder", '"a\\0"', "folder: character 1 can't be shown: '\\x00'"),
+        ("sha256", '""', f'sha256: wrong form (expected {HASH}, got "")'),
+        ("sha256", "12345678", f"sha256: wrong type: put it in quotes (expected {HASH}, got 12345678)"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_of_pictures_gives_one_line(assign, project, key, value, line):
+    if key == "folder":
+        assign("datasets.yaml", "own.folder", value)
+    else:
+        with open(project / "datasets.yaml", "a", encoding="utf-8") as file:
+            file.write(f"  {key}: {value}\n")
+
+    assert lines() == [f"own.{line}"]
+
+
 COMMITTED = YAML(typ="safe", pure=True).load((ROOT / "datasets.yaml").read_text(encoding="utf-8"))
-KEYS = [(name, key) for name in ("mnist", "garments") for key in COMMITTED[name]]
+COMMITTED |= YAML(typ="safe", pure=True).load(PICTURED)
+KEYS = [(name, key) for name in ("mnist", "garments", "own") for key in COMMITTED[name]]
+KEYS += [("own", key) for key in ("test_fraction", "classes", "invert", "background", "sha256")]
 HOSTS = st.text("ab1.-_:@[]/\\\\?#% \t\n\0\u00fc\u202e\uff0f\ud800", max_size=12)
 
 
@@ -409,7 +515,8 @@ def test_any_value_of_any_key_is_taken_as_it_is_or_gives_lines_that_name_the_key
         return
     assert read[name].model_dump()[key] == value
     if key == "mirrors":
-        for mirror in value:
+        for mirror in (address for address in value if not datasets.is_folder(address)):
             assert requests.Request("GET", f"{mirror.rstrip('/')}/file").prepare().url.startswith("https://")
-            assert mirror.isprintable() and "@" not in urlsplit(mirror).netloc
+            assert "@" not in urlsplit(mirror).netloc
+        assert all(map(str.isprintable, value))
     assert repr(value).isprintable()

@@ -208,11 +208,12 @@ def test_only_regular_files_are_opened(tmp_path):
             pictures.read(path)
 
 
-def test_no_more_of_a_file_is_read_than_shows_that_it_is_too_large(tmp_path, monkeypatch):
+def test_a_file_on_disk_that_is_too_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MOST_FILE_BYTES", 3)
     (tmp_path / "a.png").write_bytes(b"12345")
 
-    assert pictures.read(tmp_path / "a.png") == b"1234"
+    with pytest.raises(DataError, match="too large a file"):
+        pictures.read(tmp_path / "a.png")
 
 
 def test_a_picture_of_the_size_wanted_is_left_as_it_is():

@@ -119,8 +119,10 @@ def outcome(process):
 
 
 def right(project):
-    """Return whether the four archives, and nothing else, are in place."""
-    return snapshot(project / "raw") == {FILES[role]: body for role, body in ARCHIVES.items()}
+    """Return whether the four archives and the class names, and nothing else, are in place."""
+    names = "".join(f'  "{name}",\n' for name in "abcdefghi")
+    expected = {FILES[role]: body for role, body in ARCHIVES.items()}
+    return snapshot(project / "raw") == expected | {"classes.json": f'[\n{names}  "j"\n]\n'.encode()}
 
 
 def not_served(role, *reasons):

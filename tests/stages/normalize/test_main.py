@@ -26,6 +26,7 @@ TRAIN_IMAGES = "raw/train-images-idx3-ubyte.gz"
 TRAIN_LABELS = "raw/train-labels-idx1-ubyte.gz"
 TEST_IMAGES = "raw/t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "raw/t10k-labels-idx1-ubyte.gz"
+CLASSES = "raw/classes.json"
 FIX = "fix: bring other archives, or correct the entry in datasets.yaml, then dvc repro"
 FIX_ARCHIVE = "fix: delete it, then dvc repro --single-item --force download"
 
@@ -53,6 +54,7 @@ def normalize(project, run_stage, assign):
     (project / TRAIN_LABELS).write_bytes(idx(3, values=[1, 0, 1]))
     (project / TEST_IMAGES).write_bytes(images(TEST))
     (project / TEST_LABELS).write_bytes(idx(2, values=[0, 1]))
+    (project / CLASSES).write_text('["Ärmel", "Hut"]', encoding="utf-8")
 
     def normalize(**environment):
         return run_stage("stages.normalize", "raw", *OUTPUTS, **environment)
@@ -101,6 +103,12 @@ def test_the_same_archives_give_the_same_bytes_whatever_the_locale(normalize):
             TRAIN_IMAGES,
             b"<!DOCTYPE html>",
             f"not a whole gzip file (expected gzip data, got Not a gzipped file (b'<!')); {FIX_ARCHIVE}",
+        ),
+        (
+            CLASSES,
+            b"[]",
+            "out of range (expected a list of 1 to 256 items, each a text of 1 to 64 characters, got []); "
+            "fix: delete it, then dvc repro, which restores or remakes it",
         ),
         (
             TEST_IMAGES,
@@ -175,6 +183,18 @@ def test_a_missing_archive_is_named(project, normalize, assert_clean_failure):
     assert_clean_failure(
         normalize(), 1, f"error: {TEST_LABELS}: No such file or directory; fix: mend that, then dvc repro"
     )
+
+
+def test_archives_may_be_plain(project, normalize):
+    packed = normalize()
+    for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
+        (project / name).write_bytes(gzip.decompress((project / name).read_bytes()))
+    plain = normalize()
+
+    assert (plain.code, plain.stderr) == (0, "")
+    assert {name: plain.after[name] for name in plain.after if name.startswith("data/")} == {
+        name: packed.after[name] for name in packed.after if name.startswith("data/")
+    }
 
 
 # Archives that datasets.yaml pins

@@ -1,0 +1,80 @@
+"""A folder of pictures as the four IDX archives of a data set, all brought to the shape that its entry gives.
+
+The order is that of the files' names, so the archives depend on nothing but the pictures and the entry.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from stages import datasets, folders, idx, pictures
+from stages.command import DataError, Problem
+
+
+def write(entry: datasets.Pictured, folder: Path) -> list[str]:
+    """Write the archives of an entry into `folder`, printing a line for each, and return the class names.
+
+    Raises DataError, before anything is written, where a picture can't be read, where they are not those that the entry
+    pins, or where a split has none of a class.
+    """
+    listing = folders.listing(entry)
+    images, labels, is_test = _read(entry, listing)
+    _require_each_class(entry, listing.classes, labels, is_test)
+    files = entry.files()
+    for split, chosen in (("train", ~is_test), ("test", is_test)):
+        for role, array in ((f"{split}_images", images[chosen]), (f"{split}_labels", labels[chosen])):
+            idx.write(folder / files[role], array)
+            print(f"{files[role]}: from pictures, {' x '.join(map(str, array.shape))}")
+    if listing.other_files:
+        print(f"{entry.folder}: left out {listing.other_files} files that are no pictures by their names")
+    return listing.classes
+
+
+def adapted(data: bytes, name: str, entry: datasets.Pictured) -> np.ndarray:
+    """Return a picture as the data set has it, uint8 of the entry's image_shape. Raises DataError."""
+    values = pictures.grey(pictures.decode(data, name).image, entry.background)
+    height, width = entry.image_shape
+    return pictures.fitted(pictures.inverted(values, entry.invert)[0], (height, width))
+
+
+def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return images uint8 (n, height, width), labels uint8 (n,), and which are for testing, bool (n,)."""
+    count = len(listing.places)
+    images, labels = np.empty((count, *entry.image_shape), np.uint8), np.empty(count, np.uint8)
+    is_test: list[bool] = []
+    hashes: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    for index, place in enumerate(tqdm(listing.places, desc=entry.folder, unit=" pictures", leave=False, disable=None)):
+        try:
+            data = pictures.read(place.path)
+            images[index] = adapted(data, str(place.path), entry)
+        except DataError as error:
+            problems += error.problems
+            continue
+        labels[index] = place.label
+        sha256 = hashlib.sha256(data).hexdigest()
+        hashes.append((place.name, sha256))
+        is_test.append(folders.split_of(place, sha256, entry.test_fraction) == "test")
+    folders.refuse(problems)
+    _require_pinned(entry, folders.digest(hashes))
+    return images, labels, np.array(is_test)
+
+
+def _require_pinned(entry: datasets.Pictured, sha256: str) -> None:
+    if sha256 != entry.sha256:
+        fix = f'bring the old ones back, or pin these by sha256: "{sha256}" in datasets.yaml; then dvc repro'
+        expected = f"SHA-256 {entry.sha256 or 'in datasets.yaml'}"
+        raise DataError(Problem(entry.folder, "not the pictures of datasets.yaml", fix, expected, sha256))
+
+
+def _require_each_class(entry: datasets.Pictured, classes: list[str], labels: np.ndarray, is_test: np.ndarray) -> None:
+    """Raise DataError where a class would have no picture in a split; of few pictures, hashes may choose none."""
+    problems = []
+    for split, chosen in (("train", ~is_test), ("test", is_test)):
+        counts = np.bincount(labels[chosen], minlength=len(classes))
+        for label in np.flatnonzero(counts == 0):
+            fix = "bring more pictures of it, or change test_fraction in datasets.yaml; then dvc repro"
+            problems.append(Problem(entry.folder, f"no {split} picture of class {classes[label]}", fix))
+    folders.refuse(problems)

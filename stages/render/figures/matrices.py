@@ -34,7 +34,7 @@ def _matrix(values: np.ndarray, form: str, unit: str, classes: Sequence[str]) ->
         mesh = ax.imshow(cells, cmap=colours, vmin=0, vmax=values[shown].max(initial=0) or 1)
         figure.colorbar(mesh, ax=ax, label=f"{kind}: {unit}")
         if len(classes) <= VALUED_CLASSES:
-            for row, column in zip(*np.nonzero(~cells.mask), strict=True):
+            for row, column in zip(*np.nonzero(~np.ma.getmaskarray(cells)), strict=True):
                 value = values[row, column]
                 ink = look.ink(mesh.to_rgba(value)[:3])
                 ax.text(column, row, form.format(value), ha="center", va="center", color=ink, fontsize=9)

@@ -46,3 +46,9 @@ def test_a_matrix_of_very_many_classes_has_colours_and_no_texts_too_small_to_rea
 
     assert not ax.texts
     assert [label.get_text() for label in ax.get_yticklabels()][:3] == ["class 0", "class 8", "class 16"]
+
+
+def test_a_matrix_of_one_class_is_drawn():
+    ax = matrices.counts(np.array([[3]]), ["class"]).axes[0]
+
+    assert [text.get_text() for text in ax.texts] == ["3"]

@@ -1,0 +1,170 @@
+"""Folders of pictures to archives, against pixels worked out by hand; the archives are read by gzip and numpy alone."""
+
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import datasets, folders
+from stages.command import DataError
+from stages.download import conversion
+
+
+@pytest.fixture
+def save(tmp_path):
+    """A function that writes rows of grey values as a picture below the folder `own`."""
+
+    def save(name, rows):
+        path = tmp_path / "own" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.array(rows, np.uint8)).save(path)
+
+    return save
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """A function that returns an entry for the folder `own`, pinned as it is now."""
+
+    def entry(*, image_shape=(2, 3), **keys):
+        own = datasets.Pictured(
+            title="t",
+            description="d",
+            licence="l",
+            image_shape=[*image_shape],
+            source="images",
+            folder=str(tmp_path / "own"),
+            **keys,
+        )
+        return own if own.sha256 else own.model_copy(update={"sha256": folders.pin(own)})
+
+    return entry
+
+
+def arrays(folder):
+    """The four arrays, by what the format says of their headers."""
+
+    def values(name, dimensions):
+        data = gzip.decompress((folder / name).read_bytes())
+        assert data[:4] == bytes([0, 0, 8, dimensions])
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(
+            np.frombuffer(data, ">u4", dimensions, 4)
+        )
+
+    return {
+        split: (
+            values(f"{prefix}-images-idx3-ubyte.gz", 3).tolist(),
+            values(f"{prefix}-labels-idx1-ubyte.gz", 1).tolist(),
+        )
+        for split, prefix in (("train", "train"), ("test", "t10k"))
+    }
+
+
+ONE, TWO, THREE = [[1, 2, 3], [4, 5, 6]], [[9, 8, 7], [6, 5, 4]], [[0, 255, 0], [7, 0, 7]]
+
+
+def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_path, capsys):
+    save("train/coat/b.png", ONE)
+    save("train/coat/a.bmp", TWO)
+    save("train/bag/x.png", THREE)
+    save("test/coat/a.png", THREE)
+    save("test/bag/y.png", ONE)
+    (tmp_path / "own/train/bag/notes.txt").touch()
+
+    assert conversion.write(entry(), tmp_path / "raw") == ["bag", "coat"]
+
+    assert arrays(tmp_path / "raw") == {"train": ([THREE, TWO, ONE], [0, 1, 1]), "test": ([ONE, THREE], [0, 1])}
+    assert capsys.readouterr().out.splitlines() == [
+        "train-images-idx3-ubyte.gz: from pictures, 3 x 2 x 3",
+        "train-labels-idx1-ubyte.gz: from pictures, 3",
+        "t10k-images-idx3-ubyte.gz: from pictures, 2 x 2 x 3",
+        "t10k-labels-idx1-ubyte.gz: from pictures, 2",
+        f"{tmp_path}/own: left out 1 files that are no pictures by their names",
+    ]
+
+
+def test_the_entry_says_what_becomes_of_transparency_light_and_shape(save, entry, tmp_path):
+    for split in ("train", "test"):
+        save(f"{split}/a/1.png", [[[10, 255], [20, 255]], [[30, 0], [40, 255]]])
+    grey = entry(image_shape=(2, 4), background=60, invert="auto")
+    light = entry(image_shape=(2, 2), background=255, invert="yes")
+
+    conversion.write(grey, tmp_path / "grey")
+    conversion.write(light, tmp_path / "light")
+
+    assert arrays(tmp_path / "grey")["train"][0] == [[[40, 10, 20, 40], [40, 60, 40, 40]]]
+    assert arrays(tmp_path / "light")["test"][0] == [[[245, 235], [0, 215]]]
+
+
+def test_each_picture_is_tested_on_or_not_by_its_bytes_and_others_change_nothing(save, entry, tmp_path):
+    pictures = [[[value, value + 1, 0], [0, 0, 0]] for value in range(40)]
+    for value, rows in enumerate(pictures):
+        save(f"{'ab'[value % 2]}/{value:02}.png", rows)
+    conversion.write(entry(test_fraction=0.3), tmp_path / "few")
+    few = arrays(tmp_path / "few")
+    for value in range(40, 80):
+        save(f"{'ab'[value % 2]}/{value:02}.png", [[value, value + 1, 0], [0, 0, 0]])
+    save("b/copy of 01.png", pictures[1])
+    conversion.write(entry(test_fraction=0.3), tmp_path / "more")
+    more = arrays(tmp_path / "more")
+
+    for split in ("train", "test"):
+        images, labels = few[split]
+        hashes = [
+            hashlib.sha256((tmp_path / "own" / "ab"[label] / f"{rows[0][0]:02}.png").read_bytes()).hexdigest()
+            for rows, label in zip(images, labels, strict=True)
+        ]
+        assert all((int(sha256[:8], 16) < 0.3 * 2**32) == (split == "test") for sha256 in hashes)
+        assert [rows for rows in more[split][0] if rows in images and rows != pictures[1]] == [
+            rows for rows in images if rows != pictures[1]
+        ]
+    assert sorted(more[split][0].count(pictures[1]) for split in more) == [0, 2]
+
+
+def test_other_pictures_than_those_that_are_pinned_are_refused(save, entry, tmp_path):
+    save("train/a/1.png", ONE)
+    save("test/a/1.png", TWO)
+    pinned = entry()
+    save("test/a/1.png", THREE)
+
+    with pytest.raises(DataError) as caught:
+        conversion.write(pinned, tmp_path / "raw")
+
+    assert str(caught.value) == (
+        f"{tmp_path}/own: not the pictures of datasets.yaml (expected SHA-256 {pinned.sha256}, "
+        f'got {folders.pin(pinned)}); fix: bring the old ones back, or pin these by sha256: "{folders.pin(pinned)}" '
+        "in datasets.yaml; then dvc repro"
+    )
+    assert not (tmp_path / "raw").exists()
+
+
+def test_all_pictures_that_cannot_be_read_are_named_and_nothing_is_written(save, entry, tmp_path):
+    save("train/a/1.png", ONE)
+    save("test/a/1.png", TWO)
+    (tmp_path / "own/train/a/2.png").write_bytes(b"<html>")
+    (tmp_path / "own/train/a/3.png").write_bytes((tmp_path / "own/train/a/1.png").read_bytes()[:-20])
+
+    with pytest.raises(DataError) as caught:
+        conversion.write(entry(), tmp_path / "raw")
+
+    assert [(problem.subject, problem.what) for problem in caught.value.problems] == [
+        (f"{tmp_path}/own/train/a/2.png", "not a picture that is read here"),
+        (f"{tmp_path}/own/train/a/3.png", "a damaged picture"),
+    ]
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_class_without_a_picture_in_a_split_is_named(save, entry, tmp_path):
+    for number in range(3):
+        save(f"a/{number}.png", [[number, 1, 2], [3, 4, 5]])
+    save("b/0.png", ONE)
+
+    with pytest.raises(DataError) as caught:
+        conversion.write(entry(test_fraction=1e-9), tmp_path / "raw")
+
+    assert [problem.what for problem in caught.value.problems] == [
+        "no test picture of class a",
+        "no test picture of class b",
+    ]

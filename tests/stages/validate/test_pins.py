@@ -1,0 +1,143 @@
+"""Pins that an entry lacks, computed and printed so that they can be pasted, and then accepted."""
+
+import hashlib
+import re
+
+import pytest
+from PIL import Image
+
+from stages import command
+from stages.validate import __main__ as stage
+from tests.conftest import Run, snapshot
+
+ARCHIVES = {
+    "train_images": b"train images",
+    "train_labels": b"train labels",
+    "test_images": b"test images",
+    "test_labels": b"test labels",
+}
+COMMON = """
+  title: Own
+  description: of the tests
+  licence: none
+  image_shape: [2, 3]
+"""
+PICTURED = "\nown:" + COMMON + "  source: images\n  folder: pictures\n"
+WHAT = "not pinned, so a change of the data would go unnoticed"
+
+
+def problem(key, pins):
+    return (
+        f"error: datasets.yaml: {key}: {WHAT}; fix: add {pins} there, if the data are as you want them; then dvc repro"
+    )
+
+
+@pytest.fixture
+def add(project, assign):
+    """A function that adds an entry to datasets.yaml and chooses it."""
+
+    def add(entry):
+        with open(project / "datasets.yaml", "a", encoding="utf-8") as file:
+            file.write(entry)
+        assign("params.yaml", "dataset.name", "own")
+
+    return add
+
+
+@pytest.fixture
+def validate(project, capsys):
+    """A function that runs the stage in this process."""
+
+    def validate():
+        before = snapshot(project)
+        with pytest.raises(SystemExit) as exit:
+            command.run(stage.main, ["validated"])
+        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
+
+    return validate
+
+
+@pytest.fixture
+def archives(project, add):
+    """An entry of four files, one of them pinned, in the second of two mirrors on this machine."""
+    entry = "\nown:" + COMMON + "  source: download\n  classes: [a]\n  mirrors: [./first, ./second/]\n  archives:\n"
+    for role, data in ARCHIVES.items():
+        entry += f"    {role}:\n      file: {role}.idx\n"
+        (project / "second").mkdir(exist_ok=True)
+        (project / "second" / f"{role}.idx").write_bytes(data)
+    sha256 = hashlib.sha256(b"train images").hexdigest()
+    add(entry.replace("train_images.idx\n", f'train_images.idx\n      size: 12\n      sha256: "{sha256}"\n'))
+
+
+@pytest.mark.usefixtures("archives")
+def test_each_archive_without_a_pin_gives_a_line_with_it(validate, assert_clean_failure):
+    lines = [
+        problem(f"own.archives.{role}", f'size: {len(data)} and sha256: "{hashlib.sha256(data).hexdigest()}"')
+        for role, data in ARCHIVES.items()
+        if role != "train_images"
+    ]
+
+    assert_clean_failure(validate(), 2, *lines)
+
+
+@pytest.mark.usefixtures("archives")
+def test_what_is_printed_can_be_pasted(project, validate):
+    path = project / "datasets.yaml"
+    for role, size, sha256 in re.findall(r"archives\.(\w+): .* size: (\d+) and sha256: (\"\w+\")", validate().stderr):
+        text = path.read_text(encoding="utf-8")
+        pinned = f"file: {role}.idx\n      size: {size}\n      sha256: {sha256}\n"
+        path.write_text(text.replace(f"file: {role}.idx\n", pinned), encoding="utf-8")
+
+    ended = validate()
+
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("archives")
+def test_an_archive_that_is_nowhere_is_named(project, validate, assert_clean_failure):
+    (project / "second/test_labels.idx").unlink()
+    line = (
+        "error: datasets.yaml: own.archives.test_labels.file: no such file: first/test_labels.idx or "
+        "second/test_labels.idx; fix: correct file or mirrors in datasets.yaml, then dvc repro"
+    )
+
+    assert_clean_failure(validate(), 2, line)
+
+
+@pytest.fixture
+def picture(project):
+    for split in ("train", "test"):
+        (project / "pictures" / split / "a").mkdir(parents=True)
+        Image.new("L", (3, 2)).save(project / "pictures" / split / "a/1.png")
+
+
+@pytest.mark.usefixtures("picture")
+def test_a_folder_without_a_pin_gives_a_line_with_it_and_is_accepted_with_it(
+    project, add, validate, assert_clean_failure
+):
+    add(PICTURED)
+    of_file = hashlib.sha256((project / "pictures/train/a/1.png").read_bytes()).hexdigest()
+    lines = f"test/a/1.png {of_file}\ntrain/a/1.png {of_file}\n"
+    pin = f'sha256: "{hashlib.sha256(lines.encode()).hexdigest()}"'
+    assert_clean_failure(validate(), 2, problem("own", pin))
+
+    with open(project / "datasets.yaml", "a", encoding="utf-8") as file:
+        file.write(f"  {pin}\n")
+    ended = validate()
+
+    assert (ended.code, ended.stderr) == (0, "")
+
+
+def test_an_entry_that_was_not_chosen_needs_no_data_yet(add, assign, validate):
+    add(PICTURED)
+    assign("params.yaml", "dataset.name", "mnist")
+
+    assert validate().code == 0
+
+
+def test_a_folder_that_is_no_data_set_is_refused(add, validate, assert_clean_failure):
+    add(PICTURED)
+
+    assert_clean_failure(
+        validate(), 4, "error: pictures: no such folder; fix: correct folder in datasets.yaml, then dvc repro"
+    )

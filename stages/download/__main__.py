@@ -15,19 +15,23 @@ from stages.download import conversion, garments, mirrors
 def main(raw: Path) -> None:
     """Bring the archives of the chosen data set into a folder."""
     name = params.section(params.Dataset).name
-    entry = datasets.entry(name)
+    bring(name, datasets.entry(name), raw)
+
+
+def bring(name: str, entry: datasets.Entry, raw: Path) -> None:
+    """Bring the archives and the class names of a data set into a folder, printing a line for each archive."""
     if isinstance(entry, datasets.Pictured):
         classes = conversion.write(entry, raw)
     else:
         classes = entry.classes
-        _bring(name, entry, raw)
+        if isinstance(entry, datasets.Generated):
+            garments.write(entry, raw)
+        else:
+            _fetch(name, entry, raw)
     atomic.write_json(raw / datasets.CLASSES, classes)
 
 
-def _bring(name: str, entry: datasets.Downloaded | datasets.Generated, raw: Path) -> None:
-    if isinstance(entry, datasets.Generated):
-        garments.write(entry, raw)
-        return
+def _fetch(name: str, entry: datasets.Downloaded, raw: Path) -> None:
     own_mirror = os.environ.get("DATASET_MIRROR", "")
     for _, archive in entry.archives:
         addresses = mirrors.addresses(name, archive.file, entry.mirrors, own_mirror)

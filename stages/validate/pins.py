@@ -7,30 +7,55 @@ unnoticed: `download` refuses other bytes, and a new pin makes everything after 
 from pathlib import Path
 
 from stages import datasets, folders, hashes, schema
-from stages.command import Problem
+from stages.command import InputError, Problem
 
 
 def missing(name: str, entry: datasets.Entry) -> list[Problem]:
     """Return a problem for each pin that the entry lacks, with its value in the remedy.
 
-    Raises DataError for a folder that is no data set.
+    Raises as `pinned` does.
     """
-    if isinstance(entry, datasets.Pictured) and not entry.sha256:
-        return [_problem(name, f'sha256: "{folders.pin(entry)}"')]
-    if isinstance(entry, datasets.Downloaded):
-        bare = [(role, archive) for role, archive in entry.archives if not archive.is_pinned()]
-        return [_of_archive(f"{name}.archives.{role}", archive.file, entry.mirrors) for role, archive in bare]
+    whole = pinned(name, entry)
+    if isinstance(entry, datasets.Pictured) and isinstance(whole, datasets.Pictured):
+        return [] if entry.sha256 else [_problem(name, f'sha256: "{whole.sha256}"')]
+    if isinstance(entry, datasets.Downloaded) and isinstance(whole, datasets.Downloaded):
+        return [
+            _problem(f"{name}.archives.{role}", f'size: {known.size} and sha256: "{known.sha256}"')
+            for (role, archive), (_, known) in zip(entry.archives, whole.archives, strict=True)
+            if not archive.is_pinned()
+        ]
     return []
 
 
-def _of_archive(key: str, file: str, mirrors: list[str]) -> Problem:
-    paths = [Path(mirror) / file for mirror in mirrors]
-    path = next(filter(Path.is_file, paths), None)
-    if path is None:
-        what = f"no such file: {schema.one_of(map(str, paths))}"
-        return Problem(f"{datasets.PATH}: {key}.file", what, "correct file or mirrors in datasets.yaml, then dvc repro")
-    size, sha256 = hashes.of_file(path)
-    return _problem(key, f'size: {size} and sha256: "{sha256}"')
+def pinned(name: str, entry: datasets.Entry) -> datasets.Entry:
+    """Return the entry with the pins that it lacks, of the data as they are now.
+
+    Raises DataError for a folder that is no data set, InputError for archives that are nowhere.
+    """
+    if isinstance(entry, datasets.Pictured) and not entry.sha256:
+        return entry.model_copy(update={"sha256": folders.pin(entry)})
+    if isinstance(entry, datasets.Downloaded):
+        bare = {role: archive for role, archive in entry.archives if not archive.is_pinned()}
+        paths = {role: _first(archive.file, entry.mirrors) for role, archive in bare.items()}
+        if nowhere := [role for role, path in paths.items() if path is None]:
+            raise InputError(*(_nowhere(f"{name}.archives.{role}", bare[role].file, entry.mirrors) for role in nowhere))
+        known = {
+            role: dict(zip(("size", "sha256"), hashes.of_file(path), strict=True))
+            for role, path in paths.items()
+            if path
+        }
+        archives = {role: bare[role].model_copy(update=pins) for role, pins in known.items()}
+        return entry.model_copy(update={"archives": entry.archives.model_copy(update=archives)})
+    return entry
+
+
+def _first(file: str, mirrors: list[str]) -> Path | None:
+    return next(filter(Path.is_file, (Path(mirror) / file for mirror in mirrors)), None)
+
+
+def _nowhere(key: str, file: str, mirrors: list[str]) -> Problem:
+    what = f"no such file: {schema.one_of(str(Path(mirror) / file) for mirror in mirrors)}"
+    return Problem(f"{datasets.PATH}: {key}.file", what, "correct file or mirrors in datasets.yaml, then dvc repro")
 
 
 def _problem(key: str, pins: str) -> Problem:

@@ -63,10 +63,9 @@ def read(path: Path) -> bytes:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise _refused(str(path), "not a regular file")
+    _require_small(status.st_size, str(path))
     with open(path, "rb") as file:
-        data = file.read(MOST_FILE_BYTES + 1)
-    _require_small(data, str(path))
-    return data
+        return file.read(status.st_size)
 
 
 def decode(data: bytes, name: str) -> Picture:
@@ -75,7 +74,7 @@ def decode(data: bytes, name: str) -> Picture:
     `name` is what messages call the file. Raises DataError for anything but a whole PNG, JPEG, WebP or BMP of at most
     MOST_FILE_BYTES and MOST_PIXELS, in grey values, in colours of a screen, or in those of a palette.
     """
-    _require_small(data, name)
+    _require_small(len(data), name)
     if not data:
         raise _refused(name, "not a picture", "a PNG, JPEG, WebP or BMP file", "an empty file")
     try:
@@ -153,8 +152,8 @@ def fitted(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return canvas
 
 
-def _require_small(data: bytes, name: str) -> None:
-    if len(data) > MOST_FILE_BYTES:
+def _require_small(size: int, name: str) -> None:
+    if size > MOST_FILE_BYTES:
         raise _refused(name, "too large a file", f"at most {MOST_FILE_BYTES} bytes", "more")
 
 

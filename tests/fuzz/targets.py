@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import arrays, datasets, idx, params
+from stages import arrays, datasets, idx, params, pictures
 from stages.command import StageError
 from stages.render import results
 
@@ -58,6 +58,15 @@ def idx_labels(path: Path) -> None:
     path.write_bytes(gzip.compress(path.read_bytes(), compresslevel=1))
     labels = idx.read(path, 1)
     assert labels.dtype == np.uint8 and labels.ndim == 1
+
+
+@_file
+def picture(path: Path) -> None:
+    """Anybody's pictures, and what is made of them."""
+    image = pictures.decode(pictures.read(path), "picture").image
+    values = pictures.grey(image, 255)
+    assert values.dtype == np.uint8 and values.shape == (image.height, image.width)
+    assert pictures.fitted(pictures.inverted(values, "auto")[0], (28, 28)).shape == (28, 28)
 
 
 @_file
@@ -111,7 +120,7 @@ def history_csv(path: Path) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(idx_images, idx_labels, npy, params_yaml, datasets_yaml),
+        *(idx_images, idx_labels, picture, npy, params_yaml, datasets_yaml),
         *(classes_json, metrics_json, training_json, history_csv),
     )
 }

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from stages import datasets, hashes, pictures, schema
+from stages import datasets, pictures, schema
 from stages.command import DataError, InputError, Problem
 
 SPLITS = ("train", "test")
@@ -42,7 +42,10 @@ def listing(entry: datasets.Pictured) -> Listing:
     if not root.is_dir():
         raise DataError(_problem(root, "no such folder", "correct folder in datasets.yaml"))
     tops = [("", root)] if entry.test_fraction else _splits(root)
-    found = {(split, _name(folder)): folder for split, top in tops for folder in _folders(top)}
+    named = [((split, _name(folder)), folder) for split, top in tops for folder in _folders(top)]
+    found = dict(named)
+    if len(found) < len(named):
+        raise DataError(_problem(root, "two folders differ in how accents are written alone", "rename one"))
     classes = _classes(entry, {name for _, name in found})
     problems, places, other_files = [], [], 0
     for split, top in tops:
@@ -66,8 +69,11 @@ def listing(entry: datasets.Pictured) -> Listing:
 
 
 def pin(entry: datasets.Pictured) -> str:
-    """Return the digest of the pictures that are in the folder of an entry."""
-    return digest((place.name, hashes.of_file(place.path)[1]) for place in listing(entry).places)
+    """Return the digest of the pictures that are in the folder of an entry. Raises DataError as `listing` does, and for
+    what is no regular file or too large.
+    """
+    places = listing(entry).places
+    return digest((place.name, hashlib.sha256(pictures.read(place.path)).hexdigest()) for place in places)
 
 
 def digest(names_and_hashes: Iterable[tuple[str, str]]) -> str:

@@ -83,6 +83,16 @@ def test_letters_with_accents_are_the_same_however_a_system_takes_them_apart(mak
     assert folders.listing(entry).places[0].name == "\u00c4rmel/1.png"
 
 
+def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_path):
+    entry = make("A\u0308rmel/1.png", "\u00c4rmel/1.png", test_fraction=0.5)
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system takes both names for one")
+
+    assert [line.split(": ")[-1] for line in refusal(entry, tmp_path)] == [
+        "two folders differ in how accents are written alone"
+    ]
+
+
 @pytest.mark.parametrize(
     ("names", "keys", "lines"),
     [
@@ -147,6 +157,14 @@ def test_the_pin_is_the_hash_of_a_list_that_others_can_make(make, tmp_path):
     lines = "".join(f"{name} {hashlib.sha256(name.encode()).hexdigest()}\n" for name in ("a/1.png", "b/\u00e4.png"))
 
     assert folders.pin(entry) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(make, tmp_path):
+    entry = make("a/1.png", test_fraction=0.5)
+    os.mkfifo(tmp_path / "a/2.png")
+
+    with pytest.raises(DataError, match="not a regular file"):
+        folders.pin(entry)
 
 
 @pytest.mark.parametrize("change", ["byte", "name", "class", "more", "fewer"])

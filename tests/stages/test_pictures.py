@@ -63,8 +63,8 @@ def test_colours_become_luminance():
 
 
 def test_16_bits_are_divided_by_257_and_of_colours_the_upper_8_count():
-    row = struct.pack(">5H", 0, 257, 300, 25700, 65535)
-    assert grey(png(5, 1, 16, GREY, b"\0" + row)).tolist() == [[0, 1, 1, 100, 255]]
+    row = struct.pack(">6H", 0, 128, 129, 385, 25700, 65535)
+    assert grey(png(6, 1, 16, GREY, b"\0" + row)).tolist() == [[0, 0, 1, 1, 100, 255]]
 
     row = struct.pack(">6H", *[0x0A0A] * 3, *[65535] * 3)
     assert grey(png(2, 1, 16, RGB, b"\0" + row)).tolist() == [[10, 255]]
@@ -138,6 +138,17 @@ def test_other_files_are_refused_whatever_their_name(data):
 
     assert problem.what.startswith("not a picture")
     assert problem.expected == "a PNG, JPEG, WebP or BMP file"
+
+
+def test_pillow_is_asked_for_no_other_decoder(monkeypatch):
+    asked, open_any = [], Image.open
+    monkeypatch.setattr(
+        Image, "open", lambda file, formats=None: asked.append(formats) or open_any(file, formats=formats)
+    )
+
+    pictures.decode(encoded(SMALL), "a.png")
+
+    assert asked and set(asked) == {("PNG", "JPEG", "WEBP", "BMP")}
 
 
 @pytest.mark.parametrize("side", [60_000, 10_000, 7_072])

@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from stages import command
 from stages.download import __main__ as stage
@@ -326,6 +327,43 @@ def test_unknown_data_set_is_refused(project, download):
     assert run.after == run.before
 
 
+def test_mirrors_may_be_folders_on_this_machine(project, download):
+    """The first lacks the file, the second has another one."""
+    text = (project / "datasets.yaml").read_text()
+    mirrors = f"[./empty, ./wrong/, {project}/mirror/toy]"
+    (project / "datasets.yaml").write_text(text.replace("[https://something.invalid/]", mirrors))
+    (project / "wrong").mkdir()
+    (project / "wrong" / FILES["test_labels"]).write_bytes(b"junk")
+
+    run = download(mirror="")
+
+    assert (run.code, run.stderr) == (0, "")
+    assert right(project)
+
+
+def test_a_folder_of_pictures_becomes_archives(project, download):
+    for split in ("train", "test"):
+        (project / "pictures" / split / "only").mkdir(parents=True)
+        Image.new("L", (28, 28), 7).save(project / "pictures" / split / "only" / "1.png")
+    entry = "own:" + COMMON.replace("  classes: [a, b, c, d, e, f, g, h, i, j]\n", "") + "  source: images\n"
+    sha256_of_file = sha256((project / "pictures/train/only/1.png").read_bytes())
+    pin = sha256(f"test/only/1.png {sha256_of_file}\ntrain/only/1.png {sha256_of_file}\n".encode())
+    (project / "datasets.yaml").write_text(f'{entry}  folder: pictures\n  sha256: "{pin}"\n')
+    choose(project, "own")
+
+    run = download()
+
+    assert (run.code, run.stderr) == (0, "")
+    assert run.after["raw/classes.json"] == b'[\n  "only"\n]\n'
+    assert set(run.after) - set(run.before) == {
+        "raw/classes.json",
+        "raw/t10k-images-idx3-ubyte.gz",
+        "raw/t10k-labels-idx1-ubyte.gz",
+        "raw/train-images-idx3-ubyte.gz",
+        "raw/train-labels-idx1-ubyte.gz",
+    }
+
+
 def test_generated_data_set_needs_no_mirror(project, download):
     choose(project, "drawn")
 
@@ -333,6 +371,7 @@ def test_generated_data_set_needs_no_mirror(project, download):
 
     assert (run.code, run.stderr) == (0, "")
     assert sorted(set(run.after) - set(run.before)) == [
+        "raw/classes.json",
         "raw/t10k-images-idx3-ubyte.gz",
         "raw/t10k-labels-idx1-ubyte.gz",
         "raw/train-images-idx3-ubyte.gz",

@@ -179,13 +179,13 @@ def test_parameters_of_the_small_convolutional_network():
 
 
 def test_images_too_small_for_its_convolutions_are_refused():
-    """10 pixels are 8 after the first convolution, 4, 2, 1."""
+    """10 pixels are 8 after the first convolution, then 4, 2, 1."""
     assert networks.cnn_small((10, 10), 1, hidden_units=[], dropout=0.0).output_shape == (None, 1)
 
     with pytest.raises(InputError) as caught:
         networks.cnn_small((30, 9), 1, hidden_units=[], dropout=0.0)
     assert str(caught.value).startswith(
-        "params.yaml: train.network: cnn_small needs larger images (expected 10 x 10 pixels at least, got 30 x 9); fix: "
+        "params.yaml: train.network: cnn_small needs larger images (expected 10 x 10 pixels at least, got 30 x 9); "
     )
 
 

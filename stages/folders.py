@@ -41,30 +41,17 @@ def listing(entry: datasets.Pictured) -> Listing:
     root = Path(entry.folder)
     if not root.is_dir():
         raise DataError(_problem(root, "no such folder", "correct folder in datasets.yaml"))
-    tops = [("", root)] if entry.test_fraction else _splits(root)
-    named = [((split, _name(folder)), folder) for split, top in tops for folder in _folders(top)]
-    found = dict(named)
-    if len(found) < len(named):
-        raise DataError(_problem(root, "two folders differ in how accents are written alone", "rename one"))
+    tops = {"": root} if entry.test_fraction else _splits(root)
+    found = _class_folders(tops, root)
     classes = _classes(entry, {name for _, name in found})
-    problems, places, other_files = [], [], 0
-    for split, top in tops:
-        others = _files(top)
-        problems += [
-            _problem(path, "a picture in no class", "move it into a class") for path in filter(_is_one, others)
-        ]
-        other_files += len(others)
-        for label, name in enumerate(classes):
-            folder = found.get((split, name))
-            files = _files(folder) if folder else []
-            chosen = [path for path in files if _is_one(path)]
-            other_files += len(files) - len(chosen)
-            places += [Place(path, _relative(path, root), label, split) for path in chosen]
-            if not chosen:
-                problems.append(_problem(folder or top / name, "no pictures of this class", "bring some, or remove it"))
-            for inner in _folders(folder) if folder else []:
-                problems.append(_problem(inner, "a folder within a class", "move its pictures into the class"))
-    refuse(problems)
+    places, other_files = [], sum(len(_files(top)) for top in tops.values())
+    for (split, name), folder in found.items():
+        files = _files(folder)
+        chosen = [path for path in files if _is_one(path)]
+        places += [Place(path, _relative(path, root), classes.index(name), split) for path in chosen]
+        other_files += len(files) - len(chosen)
+    filled = {(place.split, classes[place.label]) for place in places}
+    refuse([problem for split in tops for problem in _amiss(split, tops[split], classes, found, filled)])
     return Listing(classes, sorted(places, key=lambda place: place.name), other_files)
 
 
@@ -95,13 +82,36 @@ def refuse(problems: list[Problem]) -> None:
         raise DataError(*problems)
 
 
-def _splits(root: Path) -> list[tuple[str, Path]]:
+def _splits(root: Path) -> dict[str, Path]:
     names = sorted(map(_name, _folders(root)))
     if names != sorted(SPLITS):
         got = f"{', '.join(names)}"[:100] or "none"
         fix = "arrange it so, or give the entry a test_fraction, then dvc repro"
         raise DataError(Problem(str(root), "not the folders of a data set", fix, "train and test, no more", got))
-    return [(split, root / split) for split in SPLITS]
+    return {split: root / split for split in SPLITS}
+
+
+def _class_folders(tops: dict[str, Path], root: Path) -> dict[tuple[str, str], Path]:
+    """Return the folder of each split and class name."""
+    named = [((split, _name(folder)), folder) for split, top in tops.items() for folder in _folders(top)]
+    found = dict(named)
+    if len(found) < len(named):
+        raise DataError(_problem(root, "two folders differ in how accents are written alone", "rename one"))
+    return found
+
+
+def _amiss(
+    split: str, top: Path, classes: list[str], found: dict[tuple[str, str], Path], filled: set[tuple[str, str]]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the folder of a split, in which those classes that are `filled` have pictures."""
+    for path in filter(_is_one, _files(top)):
+        yield _problem(path, "a picture in no class", "move it into a class")
+    for name in classes:
+        folder = found.get((split, name))
+        if (split, name) not in filled:
+            yield _problem(folder or top / name, "no pictures of this class", "bring some, or remove it")
+        for inner in _folders(folder) if folder else []:
+            yield _problem(inner, "a folder within a class", "move its pictures into the class")
 
 
 def _classes(entry: datasets.Pictured, names: set[str]) -> list[str]:

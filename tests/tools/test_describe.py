@@ -84,7 +84,7 @@ def test_counts_sizes_copies_and_what_looks_odd_are_listed(add, described):
         "  1 test images are among the training images, 0 of them with another label",
         "  1 test images are of one value all over",
         "  1 classes have fewer than 10 test images",
-        "samples: build/describe/own.png",
+        "samples, drawn as in the report, 0 white and 255 black: build/describe/own.png",
     ]
     assert set(ended.after) - set(ended.before) == {"build/describe/own.png"}
     with Image.open("build/describe/own.png") as drawn:

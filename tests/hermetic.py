@@ -3,8 +3,8 @@ its entry in dvc.lock, with an empty home, none of the user's environment, and n
 makes there must be what dvc.lock says, and nothing else may change.
 
 DVC skips a stage as long as what is declared did not change. What else the stage reads makes its results stale for
-good, and `dvc status` finds nothing wrong. What is not looked at: the mode of an input, and what is written by an absolute
-path to somewhere outside of the project, the home and the folder for temporary files.
+good, and `dvc status` finds nothing wrong. What is not looked at: the mode of an input, and what is written by an
+absolute path to somewhere outside of the project, the home and the folder for temporary files.
 """
 
 import hashlib

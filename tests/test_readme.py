@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from stages import params
+from stages import datasets, folders, params
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -46,6 +46,8 @@ _TURNS = {
 
 _MODES = {"1", "L", "LA", "I;16", "P", "PA", "RGB", "RGBA"}
 _FIX = "bring a PNG, JPEG, WebP or BMP file that other programs show, or leave it out"
+_SMALLER = "make it smaller, or leave it out"
+_SAVE = "save it as RGB or grey values, 8 bits each, or leave it out"
 
 
 class Picture(NamedTuple):
@@ -85,7 +87,7 @@ def decode(data: bytes, name: str) -> Picture:
         image.load()
         turn = _turn(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _refused(name, "too large a picture", f"at most {MOST_PIXELS} pixels", "more") from error
+        raise _refused(name, "too large a picture", f"at most {MOST_PIXELS} pixels", "more", _SMALLER) from error
     except Image.UnidentifiedImageError as error:  # its text has an address in memory
         got = f"a beginning of {data[:16]!r}"
         raise _refused(name, "not a picture that is read here", "a PNG, JPEG, WebP or BMP file", got) from error
@@ -154,7 +156,7 @@ def fitted(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def _require_small(size: int, name: str) -> None:
     if size > MOST_FILE_BYTES:
-        raise _refused(name, "too large a file", f"at most {MOST_FILE_BYTES} bytes", "more")
+        raise _refused(name, "too large a file", f"at most {MOST_FILE_BYTES} bytes", "more", _SMALLER)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
@@ -169,10 +171,10 @@ def _require_readable(image: Image.Image, data: bytes, name: str) -> None:
     """Raise DataError for kinds of pixels that would not be shown rightly."""
     if image.mode not in _MODES:
         what = "colours for print" if image.mode == "CMYK" else "a kind of pixels that is not read here"
-        raise _refused(name, what, "grey values or RGB", image.mode)
+        raise _refused(name, what, "grey values or RGB", image.mode, _SAVE)
     if image.format == "PNG" and image.mode == "RGB" and data[24] == 16 and "transparency" in image.info:
-        raise _refused(name, "a transparent colour of 16 bits", "8 bits, or an alpha channel", "16 bits")
+        raise _refused(name, "a transparent colour of 16 bits", "8 bits, or an alpha channel", "16 bits", _SAVE)
 
 
-def _refused(name: str, what: str, expected: str = "", got: str = "") -> DataError:
-    return DataError(Problem(name, what, _FIX, expected, got))
+def _refused(name: str, what: str, expected: str = "", got: str = "", fix: str = _FIX) -> DataError:
+    return DataError(Problem(name, what, fix, expected, got))

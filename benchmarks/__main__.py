@@ -3,7 +3,8 @@
     python -m benchmarks [RUNS]        or: make bench
 
 Every run goes once through all that is compared, so that a machine whose speed drifts does so for all alike. Writes
-results.md and results.json beside this module. Nothing passes or fails by the clock.
+results.md and results.json beside this module, and at last does what `python -m benchmarks.growth` does. Nothing passes
+or fails by the clock.
 """
 
 import json
@@ -16,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, recipes
+from benchmarks import growth, measure, recipes
 from benchmarks.measure import Process, summary, table
-from stages import arrays, atomic, command, idx
+from stages import atomic, command
 from stages.render import published
 from tools import scratch
 
@@ -37,15 +38,8 @@ QUICK |= {"train.epochs": 8, "train.threads": 2}
 # pyproject.toml.
 INSTALLED = scratch.CHECKOUT / "build" / "rivals"
 RIVALS = {"jax": "benchmarks.rivals.jax_scan", "torch": "benchmarks.rivals.torch_loop"}
-SIZES = (1, 2, 4, 8)
 
-TRAIN = [PYTHON, "-m", "stages.train", "data/normalized/train", "data/normalized/classes.json"]
-TRAIN += ["data/model", "reports/history.csv", "reports/training.json"]
-EVALUATE = [PYTHON, "-m", "stages.evaluate", "data/normalized/train", "data/normalized/test"]
-EVALUATE += ["data/normalized/classes.json", "data/model"]
-EVALUATE += ["data/predictions", "reports/predictions.csv", "reports/reliability.csv", "reports/metrics.json"]
-NORMALIZE = [PYTHON, "-m", "stages.normalize", "data/raw", "data/normalized/train", "data/normalized/test"]
-NORMALIZE += ["data/normalized/classes.json"]
+TRAIN, EVALUATE = [*growth.TRAIN, *growth.FITTED], growth.EVALUATE
 
 Runs = dict[str, list[Process]]
 
@@ -63,14 +57,14 @@ def main(runs: int = 5) -> None:
             taken.setdefault(name, []).append(process)
             print(f"run {number + 1}/{runs}  {name}: {process.seconds:.2f} s, {process.peak_mb:.0f} MB", flush=True)
     floor = measure.run([PYTHON, "-m", "benchmarks.floor"], scratch.CHECKOUT)
-    growth = [_growth(work, times) for times in SIZES]
     _, cnn, _ = recipes.RECIPES["cnn"]
     scratch.write_params(work, cnn | {"train.replicates": 1, "train.threads": 2})
     taken["cnn"] = [measure.run(TRAIN, work)]
-    results = _results(taken, accuracies, floor, growth)
+    results = _results(taken, accuracies, floor)
     atomic.write_json(RESULTS / "results.json", results)
     atomic.write_text(RESULTS / "results.md", _page(results))
     print((RESULTS / "results.md").read_text(encoding="utf-8"))
+    growth.main()
 
 
 def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[str, Process]]:
@@ -114,23 +108,6 @@ def _mirror(work: Path) -> Path:
     return mirror
 
 
-def _growth(work: Path, times: int) -> dict[str, Any]:
-    """Return seconds and peak MB of three stages on `times` as many images: those there are, repeated."""
-    folder = FOLDER / f"times-{times}"
-    scratch.copy(folder, {"train.replicates": 1, "train.epochs": 2})
-    for archive in (work / "data/raw").iterdir():
-        array = idx.read(archive, 3 if "images" in archive.name else 1)
-        idx.write(folder / "data/raw" / archive.name, np.concatenate([array] * times))
-    commands = {"normalize": NORMALIZE, "train": TRAIN, "evaluate": EVALUATE}
-    taken = {name: measure.run(command, folder) for name, command in commands.items()}
-    images = len(arrays.read_split(folder / "data/normalized/train").labels)
-    shutil.rmtree(folder)
-    return {"images": images} | {
-        name: {"seconds": round(process.seconds, 2), "peak_mb": round(process.peak_mb)}
-        for name, process in taken.items()
-    }
-
-
 def _read_accuracy(work: Path) -> float:
     return json.loads((work / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
 
@@ -140,7 +117,7 @@ def _epochs(process: Process, beginning: str) -> list[float]:
     return np.diff(process.at(beginning)).tolist()
 
 
-def _results(taken: Runs, accuracies: list[float], floor: Process, growth: list[dict[str, Any]]) -> dict[str, Any]:
+def _results(taken: Runs, accuracies: list[float], floor: Process) -> dict[str, Any]:
     plain, rivals = taken["plain"], [name for name in RIVALS if name in taken]
     fitted = [process.at("fitted")[0] for process in plain]
     ours = dict.fromkeys(("train 1", "train 1, 2 threads"), "replicate 0  epoch")
@@ -161,7 +138,6 @@ def _results(taken: Runs, accuracies: list[float], floor: Process, growth: list[
         "peak_mb": {name: [round(process.peak_mb) for process in processes] for name, processes in taken.items()},
         "quick_accuracies": accuracies,
         "floor_epoch_seconds": round(lowest, 4),
-        "growth": growth,
         "ratios": {
             "epoch, plain / ours": ratios(epoch["plain"], epoch["train 1"]),
             "epoch, plain / ours with train.threads 2": ratios(epoch["plain"], epoch["train 1, 2 threads"]),
@@ -188,19 +164,12 @@ def _page(results: dict[str, Any]) -> str:
     ratios = [[name, summary(values)] for name, values in results["ratios"].items()]
     peaks = results["peak_mb"]
     seconds = [[name, summary(values), f"{max(peaks[name])}"] for name, values in results["seconds"].items()]
-    stages = ("normalize", "train", "evaluate")
-    growth = [
-        [f"{row['images']:,}", *(f"{row[stage]['seconds']:.1f} s, {row[stage]['peak_mb']} MB" for stage in stages)]
-        for row in results["growth"]
-    ]
     accuracies = summary(results["quick_accuracies"], 4)
     return (
         "# Benchmarks\n\nMade by `make bench`. Medians, with the smallest and the largest in brackets.\n\n"
         f"{results['machine']}.\n\n## Ratios\n\n{table(['what', 'ratio'], ratios)}\n"
         f"The quickest recipe's test accuracy: {accuracies}; the published one is {PUBLISHED}.\n\n"
         f"## Whole processes\n\n{table(['command', 'seconds', 'peak MB of the process'], seconds)}\n"
-        f"## Growth\n\nTraining images, and what each stage takes; training is two epochs.\n\n"
-        f"{table(['training images', *stages], growth)}"
     )
 
 

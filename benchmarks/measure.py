@@ -2,12 +2,15 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from threading import Event, Thread
 from time import perf_counter
 from typing import NamedTuple
 
@@ -18,11 +21,15 @@ PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Process(NamedTuple):
-    """A process that has ended well: wall time in seconds, peak memory in MB, and its lines with the second of each."""
+    """A process that has ended well: wall time in seconds, peak memory in MB, and its lines with the second of each.
+
+    own_mb: the most memory that was its own and in no file, as seen fifty times a second; 0 where this is no Linux.
+    """
 
     seconds: float
     peak_mb: float
     lines: list[tuple[float, str]]
+    own_mb: float = 0
 
     def at(self, beginning: str) -> list[float]:
         """Return when, in seconds after the start, the lines were printed that begin so."""
@@ -40,15 +47,32 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
+    ended, seen = Event(), [(0, 0)]
+    watch = Thread(target=_watch, args=(process.pid, ended, seen))
+    watch.start()
     with process.stdout:
         lines = [(perf_counter() - start, line.rstrip()) for line in process.stdout]
     _, status, usage = os.wait4(process.pid, 0)
     seconds = perf_counter() - start
+    ended.set()
+    watch.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         printed = " | ".join(line for _, line in lines[-5:])
         raise StageError(Problem(" ".join(command), "failed", printed, "exit code 0", str(process.returncode)))
-    return Process(seconds, usage.ru_maxrss * PEAK_UNIT / 1e6, lines)
+    peak, own = (max(kib) * 1024 / 1e6 for kib in zip(*seen, strict=True))
+    # getrusage counts what this process had when it started the other, which a small one never has.
+    return Process(seconds, peak or usage.ru_maxrss * PEAK_UNIT / 1e6, lines, own)
+
+
+def _watch(pid: int, ended: Event, seen: list[tuple[int, int]]) -> None:
+    """Note a process's peak memory so far and what of its memory is in no file, in KiB, until it has ended."""
+    while not ended.wait(0.02):
+        with suppress(OSError):  # it has ended this moment, or this is no Linux
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            found = dict(re.findall(r"^(VmHWM|RssAnon):\s+([0-9]+) kB", status, re.MULTILINE))
+            if len(found) == 2:  # or it has ended, and only its status is left
+                seen.append((int(found["VmHWM"]), int(found["RssAnon"])))
 
 
 def machine() -> str:

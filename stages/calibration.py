@@ -34,14 +34,26 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Reliability:
 
     A confidence on the edge of two bins is in the lower one.
     """
+    return means(sums(probabilities, labels))
+
+
+def sums(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return, float64 (3, BINS), the images of each bin, the sum of their confidences, and how many are right.
+
+    Those of images together are the sums of each one's.
+    """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     edges = np.linspace(0, 1, BINS + 1)
     of_bin = np.searchsorted(edges[1:-1], confidence)
-    images = np.bincount(of_bin, minlength=BINS)
+    return np.stack([np.bincount(of_bin, weights, BINS) for weights in (None, confidence, right)])
+
+
+def means(of_bins: np.ndarray) -> Reliability:
+    """Return the bins that have these sums."""
+    images, confidence, right = of_bins
     with np.errstate(invalid="ignore"):
-        means = [np.bincount(of_bin, weights, BINS) / images for weights in (confidence, right)]
-    return Reliability(images, *means)
+        return Reliability(images.astype(np.int64), confidence / images, right / images)
 
 
 def accuracy_by_coverage(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

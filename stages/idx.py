@@ -8,6 +8,8 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,24 +24,40 @@ BLOCK = 1 << 20
 MOST_EXPANSION = 1032
 
 
+def shape(path: Path, dimensions: int) -> tuple[int, ...]:
+    """Return the shape of the array in a gzip-compressed IDX file, as its header has it. Raises DataError as `read`."""
+    with _opened(path) as stream:
+        return _read_header(stream, path, dimensions)
+
+
+def blocks(path: Path, dimensions: int) -> Iterator[np.ndarray]:
+    """Yield the array of a gzip-compressed IDX file in pieces of whole rows, of about BLOCK bytes each.
+
+    Raises DataError as `read`, some of it after the last piece: until then nothing is known to be sound.
+    """
+    with _opened(path) as stream:
+        rows, *row = _read_header(stream, path, dimensions)
+        width = math.prod(row)
+        size, done = rows * width, 0
+        while done < size:
+            wanted = min(max(1, BLOCK // width) * width, size - done)
+            payload = _read_at_most(stream, wanted)
+            done += len(payload)
+            if len(payload) < wanted:
+                raise _unfilled(path, (rows, *row), f"{done} bytes")
+            yield np.frombuffer(payload, np.uint8).reshape(-1, *row)
+        if stream.read(1):  # this one byte makes gzip reach, and check, the checksum at the end of the file
+            raise _unfilled(path, (rows, *row), "more")
+
+
 def read(path: Path, dimensions: int) -> np.ndarray:
     """Return the uint8 array of an IDX file, gzip-compressed or plain, with the given number of dimensions.
 
     Nothing larger than what the file can hold is ever allocated. Raises DataError for anything but exactly one IDX
     array of that many dimensions.
     """
-    try:
-        with _opened(path) as stream:
-            shape = _read_header(stream, path, dimensions)
-            size = math.prod(shape)
-            _check_claim(size, path)
-            payload = _read_at_most(stream, size + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise _damaged(path, "not a whole gzip file", "gzip data", str(error)) from error
-    if len(payload) != size:
-        got = "more" if len(payload) > size else f"{len(payload)} bytes"
-        raise _damaged(path, f"the values do not fill the shape {shape}", f"{size} bytes", got)
-    return np.frombuffer(payload, np.uint8).reshape(shape)
+    payload = bytearray().join(block.data for block in blocks(path, dimensions))
+    return np.frombuffer(payload, np.uint8).reshape(shape(path, dimensions))
 
 
 def write(path: Path, array: np.ndarray) -> None:
@@ -56,15 +74,23 @@ def write(path: Path, array: np.ndarray) -> None:
         stream.write(np.ascontiguousarray(array).data)
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a file to read what it holds; the first two bytes of a plain IDX file are zero."""
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to read what it holds, and say what gzip finds wrong with it as a DataError.
+
+    The first two bytes of a plain IDX file are zero.
+    """
     with open(path, "rb") as file:
         is_plain = file.read(2) == b"\0\0"
-    return open(path, "rb") if is_plain else cast(BinaryIO, gzip.open(path, "rb"))
+    try:
+        with open(path, "rb") if is_plain else cast(BinaryIO, gzip.open(path, "rb")) as stream:
+            yield stream
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise _damaged(path, "not a whole gzip file", "gzip data", str(error)) from error
 
 
 def _read_header(stream: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
-    """Return the shape that the header gives."""
+    """Return the shape that the header gives, if the file can hold as much."""
     magic, expected = stream.read(4), bytes([0, 0, UINT8, dimensions])
     if magic != expected:
         got = magic.hex(" ") if len(magic) == 4 else f"a file of {len(magic)} bytes"
@@ -72,23 +98,24 @@ def _read_header(stream: BinaryIO, path: Path, dimensions: int) -> tuple[int, ..
     sizes = stream.read(4 * dimensions)
     if len(sizes) != 4 * dimensions:
         raise _damaged(path, "the file ends in its header", f"{4 + 4 * dimensions} bytes", f"{4 + len(sizes)} bytes")
-    return struct.unpack(f">{dimensions}I", sizes)
-
-
-def _check_claim(size: int, path: Path) -> None:
-    most = path.stat().st_size * MOST_EXPANSION
+    claimed = struct.unpack(f">{dimensions}I", sizes)
+    size, most = math.prod(claimed), path.stat().st_size * MOST_EXPANSION
     if size > most:
         raise _damaged(path, "the header claims more than the file can hold", f"at most {most} bytes", f"{size} bytes")
+    return claimed
 
 
 def _read_at_most(stream: BinaryIO, limit: int) -> bytearray:
-    """Read block by block: read(limit) would allocate what a lying header claims, and one byte past the array makes
-    gzip reach, and check, the checksum at the end of the file.
-    """
+    """Read block by block: read(limit) would allocate what a lying header claims."""
     payload = bytearray()
     while len(payload) < limit and (block := stream.read(min(BLOCK, limit - len(payload)))):
         payload += block
     return payload
+
+
+def _unfilled(path: Path, claimed: tuple[int, ...], got: str) -> DataError:
+    what = f"the values do not fill the shape {claimed}"
+    return _damaged(path, what, f"{math.prod(claimed)} bytes", got)
 
 
 def _damaged(path: Path, what: str, expected: str, got: str) -> DataError:

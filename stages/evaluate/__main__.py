@@ -7,7 +7,9 @@ and of one of them predicted alone, tables of them for `dvc plots`, and metrics.
 from functools import partial
 from pathlib import Path
 
-from stages import arrays, atomic, command, params
+import numpy as np
+
+from stages import arrays, atomic, calibration, command, params
 from stages.evaluate import networks, prediction, scores, tables
 
 
@@ -29,13 +31,17 @@ def main(
     trained = networks.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
     predict = partial(prediction.predict, trained, classes=len(names), batch_size=settings.batch_size)
-    predicted = {name: predict(split.images) for name, split in splits.items()}
-    summary = scores.summarize(names, {name: (predicted[name], split.labels) for name, split in splits.items()})
-    arrays.write(probabilities / "probabilities.npy", predicted["test"])
-    arrays.write(probabilities / "single_image.npy", predict(single)[:, 0])
-    labels = splits["test"].labels
-    atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(predicted["test"][0], labels, names))
-    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(predicted["test"], labels))
+    labels, path = splits["test"].labels, probabilities / "probabilities.npy"
+    # What is predicted appears when all scores are known, so that a failure leaves everything as it was.
+    with prediction.storing(path, (len(trained), len(labels), len(names))) as stored:
+        predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
+        tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
+        summary = scores.summarize(names, tallies)
+    arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
+    first = arrays.read(path, np.float32, 3)[0]
+    atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))
+    bins = [calibration.means(each) for each in tallies["test"].bins]
+    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(bins))
     atomic.write_json(metrics, summary)
     for name in splits:
         print(f"{name}: accuracy {summary[name]['accuracy']:.4f}, loss {summary[name]['loss']:.4f}")

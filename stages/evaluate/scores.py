@@ -3,9 +3,9 @@
 Throughout, probabilities are float (n, classes) and labels integer (n,).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,32 +34,27 @@ def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(right(probabilities, labels).mean())
 
 
-def top2_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of rows that have the label among their two largest entries; of equal ones, the first count."""
-    second = np.array(probabilities)
-    first = second.argmax(axis=1)
-    second[np.arange(len(labels)), first] = -1
-    return float(np.mean((first == labels) | (second.argmax(axis=1) == labels)))
-
-
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean of the losses, in nats."""
     return float(losses(probabilities, labels).mean())
 
 
-def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean over the rows of the squared distance to the truth, summed over all classes: from 0 to 2.
+def in_top2(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return, bool (n,), whether the label is among a row's two largest entries; of equal ones, the first count."""
+    second = np.array(probabilities)
+    first = second.argmax(axis=1)
+    second[np.arange(len(labels)), first] = -1
+    return (first == labels) | (second.argmax(axis=1) == labels)
+
+
+def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the squared distance of each row to the truth, summed over all classes, float64 (n,): from 0 to 2.
 
     (Brier, "Verification of forecasts expressed in terms of probability", 1950.)
     """
     distance = probabilities.astype(np.float64)
     distance[np.arange(len(labels)), labels] -= 1
-    return float((distance**2).sum(axis=1).mean())
-
-
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the expected calibration error, in [0, 1]."""
-    return calibration.reliability(probabilities, labels).expected_error
+    return (distance**2).sum(axis=1)
 
 
 def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -75,53 +70,78 @@ def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-Score = Callable[[np.ndarray, np.ndarray], float]
-
-OF_A_SPLIT: Mapping[str, Score] = {"accuracy": accuracy, "loss": cross_entropy}
-OF_TEST: Mapping[str, Score] = {
-    **OF_A_SPLIT,
-    "top2_accuracy": top2_accuracy,
-    "expected_calibration_error": calibration_error,
+# Scores that are means over the images, and what of each image.
+OF_AN_IMAGE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "accuracy": right,
+    "loss": losses,
+    "top2_accuracy": in_top2,
     "brier": brier,
 }
+OF_BOTH_SPLITS = ("accuracy", "loss")  # the others, of the test images alone
 
 
-def summarize(classes: Sequence[str], splits: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, dict]:
-    """Return the metrics of the splits train and test: probabilities float (replicates, n, classes), labels (n,).
+class Tally(NamedTuple):
+    """What the scores of networks on some images are made of: sums over the images, so that few are needed at a time.
+
+    images: their number. sums: of each of OF_AN_IMAGE, float64 (replicates,). bins: what `calibration.sums` gives for
+    each network, float64 (replicates, 3, BINS). confusion: each network's matrix, int64 (replicates, classes, classes).
+    """
+
+    images: int
+    sums: dict[str, np.ndarray]
+    bins: np.ndarray
+    confusion: np.ndarray
+
+    def means(self) -> dict[str, np.ndarray]:
+        """Return each score of each replicate, float64 (replicates,)."""
+        errors = [calibration.means(bins).expected_error for bins in self.bins]
+        return {name: of_all / self.images for name, of_all in self.sums.items()} | {
+            "expected_calibration_error": np.array(errors)
+        }
+
+
+def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tally:
+    """Add up blocks of images in their order: probabilities float (replicates, m, classes), labels (n,) of all.
+
+    Raises DataError unless there are as many predictions as labels, and some.
+    """
+    start, sums, bins, counts = 0, dict.fromkeys(OF_AN_IMAGE, np.zeros(())), np.zeros(()), np.zeros((), np.int64)
+    for block in blocks:
+        of_block = labels[start : start + block.shape[1]]
+        start += block.shape[1]
+        if len(of_block) < block.shape[1]:
+            break
+        for name, score in OF_AN_IMAGE.items():
+            sums[name] = sums[name] + [score(each, of_block).sum(dtype=np.float64) for each in block]
+        bins = bins + [calibration.sums(each, of_block) for each in block]
+        counts = counts + [confusion.counts(each.argmax(axis=1), of_block, classes) for each in block]
+    if start != len(labels) or not start:
+        raise _unusable("predictions", "as many as labels, and some", f"{start} and {len(labels)}")
+    return Tally(start, sums, bins, counts)
+
+
+def summarize(classes: Sequence[str], splits: Mapping[str, Tally]) -> dict[str, dict]:
+    """Return the metrics of the splits train and test.
 
     Every score is the mean over the replicates; beside it, `<score>_std` is the sample standard deviation over them, 0
     where there is but one replicate and so nothing is known of it. `accuracy_low` and `accuracy_high` are the ends of
     the test accuracy's 95 % interval for the choice of test images alone. `gap` is by how much the networks do better
     on what they were trained on: accuracy train - test, loss test - train.
 
-    Raises DataError where predictions and labels of a split don't go together, or where a score is no finite number.
+    Raises DataError where a score is no finite number.
     """
-    for name, (probabilities, labels) in splits.items():
-        _check_pairs(name, probabilities, labels)
-    train, test = _of_replicates(OF_A_SPLIT, *splits["train"]), _of_replicates(OF_TEST, *splits["test"])
+    test, of_train = splits["test"].means(), splits["train"].means()
+    train = {name: of_train[name] for name in OF_BOTH_SPLITS}
     gap = {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]}
     metrics: dict[str, Any] = {"train": _summary(train), "test": _summary(test), "gap": _summary(gap)}
-    probabilities, labels = splits["test"]
-    low, high = intervals.wilson(metrics["test"]["accuracy"], len(labels))
+    low, high = intervals.wilson(metrics["test"]["accuracy"], splits["test"].images)
     metrics["test"] |= {"accuracy_low": float(low), "accuracy_high": float(high)}
-    scores = [by_class(confusion.counts(each.argmax(axis=1), labels, len(classes))) for each in probabilities]
+    scores = [by_class(counts) for counts in splits["test"].confusion]
     metrics["classes"] = {
         name: _summary({score: np.array([each[score][index] for each in scores]) for score in scores[0]})
         for index, name in enumerate(classes)
     }
     return _rounded(metrics)
-
-
-def _check_pairs(split: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
-    _, images, classes = probabilities.shape
-    if images != len(labels) or not images:
-        raise _unusable(f"{split} images", "as many predictions as labels, and some", f"{images} and {len(labels)}")
-    if labels.max() >= classes:
-        raise _unusable(f"{split} labels", f"0 to {classes - 1}", str(labels.max()))
-
-
-def _of_replicates(scores: Mapping[str, Score], probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: np.array([score(each, labels) for each in probabilities]) for name, score in scores.items()}
 
 
 def _summary(values: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -1,10 +1,11 @@
 """The predictions as tables for `dvc plots`."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
-from stages import calibration
+from stages import arrays, calibration
 from stages.evaluate.scores import DECIMALS
 
 CONFUSION = ["actual", "predicted"]
@@ -17,14 +18,15 @@ NOT_TEXT = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 def confusion(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Iterator[list[str]]:
     """Yield actual and predicted class of each image: probabilities float (n, classes), labels integer (n,)."""
     names = [inert(name) for name in classes]
-    for label, predicted in zip(labels, probabilities.argmax(axis=1), strict=True):
+    predictions = chain.from_iterable(block.argmax(axis=1) for block in arrays.blocks(probabilities))
+    for label, predicted in zip(labels, predictions, strict=True):
         yield [names[label], names[predicted]]
 
 
-def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Iterator[list[int | float]]:
-    """Yield the bins of confidence that are not empty: probabilities float (replicates, n, classes), labels (n,)."""
-    for replicate, each in enumerate(probabilities):
-        for images, confidence, accuracy in zip(*calibration.reliability(each, labels), strict=True):
+def reliability(of_replicates: Sequence[calibration.Reliability]) -> Iterator[list[int | float]]:
+    """Yield the bins of confidence that are not empty, of each replicate in turn."""
+    for replicate, bins in enumerate(of_replicates):
+        for images, confidence, accuracy in zip(*bins, strict=True):
             if images:
                 yield [replicate, round(float(confidence), DECIMALS), round(float(accuracy), DECIMALS), int(images)]
 

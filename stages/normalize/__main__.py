@@ -4,6 +4,8 @@ Reads the four IDX archives and the class names of data/raw; writes images.npy a
 class names for the stages after it.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +19,27 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     entry = datasets.entry(params.section(params.Dataset).name)
     archives.check(raw, entry)
     names = arrays.read_classes(raw / datasets.CLASSES)
-    # All is read before anything is written: one damaged archive leaves everything as it was.
-    pictures = {split: _read(raw, split, entry, names) for split in ("train", "test")}
-    for split, folder in (("train", train), ("test", test)):
-        images, labels = pictures[split]
-        arrays.write_split(folder, arrays.Split(scaling.scale(images), labels))
+    folders = {"train": train, "test": test}
+    with ExitStack() as outputs:  # nothing appears before all is read: one damaged archive leaves everything as it was
+        for split, folder in folders.items():
+            outputs.enter_context(arrays.replacing_split(folder, *_read(raw, split, entry, names)))
+    for split, folder in folders.items():
         print(scaling.summary(split, arrays.read_split(folder), names))
     atomic.write_json(classes, names)
 
 
-def _read(raw: Path, split: str, entry: datasets.Entry, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images, uint8 (n, height, width), and the labels, uint8 (n,), of a split, checked."""
+def _read(
+    raw: Path, split: str, entry: datasets.Entry, names: list[str]
+) -> tuple[tuple[int, ...], Iterator[np.ndarray], np.ndarray]:
+    """Return the shape of a split's images, the images in blocks, float32 (m, height, width), and the labels, uint8
+    (n,), checked; of the images, what is wrong with their pixels shows while they are read.
+    """
     images_path, labels_path = (raw / entry.files()[f"{split}_{kind}"] for kind in ("images", "labels"))
-    images, labels = idx.read(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
+    shape, labels = idx.shape(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
     height, width = entry.image_shape
-    scaling.check_images(images, images_path, shape=(height, width))
-    scaling.check_labels(labels, labels_path, images=len(images), classes=names)
-    return images, labels
+    scaling.check_shape(shape, images_path, expected=(height, width))
+    scaling.check_labels(labels, labels_path, images=shape[0], classes=names)
+    return shape, scaling.scaled(idx.blocks(images_path, dimensions=3), images_path), labels
 
 
 if __name__ == "__main__":

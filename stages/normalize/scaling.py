@@ -1,11 +1,12 @@
 """Images and labels: what is wrong with them, and their pixels brought to [0, 1]."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from stages import arrays
 from stages.arrays import Split
 from stages.command import DataError, Problem
 
@@ -15,12 +16,21 @@ def scale(images: np.ndarray) -> np.ndarray:
     return np.divide(images, np.float32(255), dtype=np.float32)
 
 
-def check_images(images: np.ndarray, path: Path, *, shape: tuple[int, int]) -> None:
-    """Raise DataError unless there are images, of that height and width, that show something."""
-    if images.shape[1:] != shape or not len(images):
-        raise _wrong(path, "not the images of datasets.yaml", f"(n, {shape[0]}, {shape[1]}), n >= 1", f"{images.shape}")
-    if images.min() == images.max():
-        raise _wrong(path, "every pixel of every image is the same", "pictures", f"only the value {images.min()}")
+def scaled(blocks: Iterable[np.ndarray], path: Path) -> Iterator[np.ndarray]:
+    """Yield blocks of uint8 images scaled. Raises DataError, after the last of them, unless they show something."""
+    ends: set[int] = set()
+    for block in blocks:
+        ends |= {int(block.min()), int(block.max())}
+        yield scale(block)
+    if len(ends) == 1:
+        raise _wrong(path, "every pixel of every image is the same", "pictures", f"only the value {ends.pop()}")
+
+
+def check_shape(shape: tuple[int, ...], path: Path, *, expected: tuple[int, int]) -> None:
+    """Raise DataError unless images of that shape (n, height, width) are of the expected height and width, and some."""
+    if shape[1:] != expected or not shape[0]:
+        height, width = expected
+        raise _wrong(path, "not the images of datasets.yaml", f"(n, {height}, {width}), n >= 1", f"{shape}")
 
 
 def check_labels(labels: np.ndarray, path: Path, *, images: int, classes: Sequence[str]) -> None:
@@ -42,7 +52,8 @@ def summary(name: str, split: Split, classes: Sequence[str]) -> str:
     images, labels = split
     counts = np.bincount(labels, minlength=len(classes))
     per_class = ", ".join(f"{count} {of}" for of, count in zip(classes, counts, strict=True))
-    first = f"{name}: {images.shape} {images.dtype} in [{images.min():g}, {images.max():g}]"
+    low, high = arrays.ends(images)
+    first = f"{name}: {images.shape} {images.dtype} in [{low:g}, {high:g}]"
     return "\n".join([first, *textwrap.wrap(per_class, 76, initial_indent="  ", subsequent_indent="  ")])
 
 

@@ -1,4 +1,5 @@
-"""The compiled epoch: all mini-batches of a block run in one call, with the training images held in memory as tensors.
+"""The compiled epoch: all mini-batches of a block run in one call, on images held in memory as tensors, or brought from
+their file for that call where they are more than memory holds.
 
 Keras' own `fit` spends most of an epoch of a small network between batches. Here a step is Keras' model, loss and
 optimizer as in `fit`, but the loop over the steps is inside the compiled function.
@@ -9,10 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages import arrays
 from stages.runtime import keras, tf
 
 # Batches a call: enough that what happens between two calls costs nothing, few enough to stop in good time.
 BLOCK = 375
+# Bytes of images brought from their file for a call; a block of more of them takes several calls.
+BROUGHT = 1 << 24
 # The generator of random numbers: XLA's own choice takes seven times as long on a processor.
 RANDOM = "philox"
 # Images scored at once where nothing is learned.
@@ -61,8 +65,9 @@ def fast(model: keras.Model) -> keras.Model:
 class Loop:
     """A network and its optimizer with their steps compiled; replicates take turns in it by `load` and `state`.
 
-    images: float32 (n, height, width); labels: int32 (n,); both shared by all loops. loss: from labels and the model's
-    outputs to a mean. augment: from a batch and a seed int32 (2,) to a batch, or None. xla: whether XLA compiles it.
+    images: float32 (n, height, width), a tensor, or an array that may stay mapped: what becomes of them is the same.
+    labels: int32 (n,), a tensor; both shared by all loops. loss: from labels and the model's outputs to a mean.
+    augment: from a batch and a seed int32 (2,) to a batch, or None. xla: whether XLA compiles it.
     """
 
     def __init__(self, model, optimizer, loss, images, labels, *, augment, xla):
@@ -87,24 +92,43 @@ class Loop:
 
         rows: int32 (batches, size), indices of images; rates: float32 (batches,); seed: int32 (2,), of augmentation.
         """
-        batches = len(rows)
-        padding = max(0, BLOCK - batches) if batches > 1 else 0
-        rows, rates = np.pad(rows, ((0, padding), (0, 0))), np.pad(rates, (0, padding))
-        return np.array(
-            self._run(tf.constant(rows), tf.constant(rates), tf.constant(seed), tf.constant(batches)), float
-        )
+        most = self._batches_a_call(rows.shape[1])
+        sums = tf.constant(0.0), tf.constant(0.0)
+        for start in range(0, len(rows), most):
+            part = slice(start, start + most)
+            sums = self._call(rows[part], rates[part], seed + np.array([0, start], np.int32), most, sums)
+        return np.array(sums, float)
 
-    def score(self, images: tf.Tensor, labels: tf.Tensor) -> np.ndarray:
+    def score(self, images: tf.Tensor | np.ndarray, labels: tf.Tensor) -> np.ndarray:
         """Return the means over images of loss and of right answers, float64 (2,), as the network is now."""
         sums = np.zeros(2)
         for start in range(0, len(labels), SCORING_BATCH):
             batch = slice(start, start + SCORING_BATCH)
-            sums += np.array(self._score(images[batch], labels[batch]), float)
+            sums += np.array(self._score(tf.convert_to_tensor(images[batch]), labels[batch]), float)
+            arrays.release(images)
         return sums / len(labels)
 
-    def _steps(self, rows, rates, seed, batches):
+    def _batches_a_call(self, size: int) -> int:
+        """Return how many batches of that size a call is for: of images that are brought, what BROUGHT has room for."""
+        if tf.is_tensor(self.images):
+            return BLOCK
+        return min(BLOCK, max(1, BROUGHT // (size * self.images[:1].nbytes)))
+
+    def _call(self, rows, rates, seed, most, sums):
+        """Run batches in one call of as many as `most`, so that it is compiled once: those beyond are not run."""
+        batches = len(rows)
+        padding = max(0, most - batches) if batches > 1 else 0
+        rows, rates = np.pad(rows, ((0, padding), (0, 0))), np.pad(rates, (0, padding))
+        images, labels = self.images, self.labels
+        if not tf.is_tensor(images):
+            images, labels = tf.constant(arrays.pick(images, rows.ravel())), tf.gather(labels, rows.ravel())
+            rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+        given = map(tf.constant, (rows, rates, seed, batches))
+        return self._run(images, labels, *given, *sums)
+
+    def _steps(self, all_images, all_labels, rows, rates, seed, batches, loss_sum, right_sum):
         def step(index, loss_sum, right_sum):
-            images, labels = tf.gather(self.images, rows[index]), tf.gather(self.labels, rows[index])
+            images, labels = tf.gather(all_images, rows[index]), tf.gather(all_labels, rows[index])
             if self.augment:
                 images = self.augment(images, seed + tf.stack([0, index]))
             self.optimizer.learning_rate = rates[index]
@@ -115,7 +139,7 @@ class Loop:
             size = tf.cast(rows.shape[1], tf.float32)
             return index + 1, loss_sum + loss * size, right_sum + _right(labels, outputs)
 
-        start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
+        start = (tf.constant(0), loss_sum, right_sum)
         return tf.while_loop(lambda index, *_: index < batches, step, start)[1:]
 
     def _sums(self, images, labels):

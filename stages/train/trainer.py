@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages import arrays
 from stages.arrays import Split
 from stages.command import InputError, Problem
 from stages.models import with_probabilities
 from stages.params import Train
 from stages.runtime import cores, keras, tf
-from stages.train import loop
+from stages.train import loop, memory
 from stages.train.augmentation import augment
 from stages.train.history import Historian, Row, row
 from stages.train.networks import NETWORKS
@@ -41,9 +42,11 @@ class Run(NamedTuple):
 
 
 class Tensors(NamedTuple):
-    """A split as the loop takes it: images float32 (n, height, width) in [0, 1]; labels int32 (n,)."""
+    """A split as the loop takes it: images float32 (n, height, width) in [0, 1], a tensor, or an array where memory has
+    no room for one; labels int32 (n,).
+    """
 
-    images: tf.Tensor
+    images: tf.Tensor | np.ndarray
     labels: tf.Tensor
 
 
@@ -55,8 +58,9 @@ def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] |
     """
     kept = len(split.labels) - int(len(split.labels) * settings.validation_fraction)
     _check_division(settings, kept, len(split.labels) - kept)
-    train = _tensors(split.images[:kept], split.labels[:kept])
-    validation = _tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
+    tensors = partial(_tensors, held=memory.fits(split.images))
+    train = tensors(split.images[:kept], split.labels[:kept])
+    validation = tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
     chosen = range(settings.replicates) if replicates is None else replicates
     models = [_build(split.images.shape[1:], classes, settings, replicate) for replicate in chosen]
     loops: SimpleQueue[loop.Loop] = SimpleQueue()
@@ -202,8 +206,10 @@ def _compiled(model: keras.Model, train: Tensors, settings: Train) -> loop.Loop:
     )
 
 
-def _tensors(images: np.ndarray, labels: np.ndarray) -> Tensors:
-    return Tensors(tf.constant(images), tf.constant(labels.astype(np.int32)))
+def _tensors(images: np.ndarray, labels: np.ndarray, *, held: bool) -> Tensors:
+    tensors = Tensors(tf.constant(images) if held else images, tf.constant(labels.astype(np.int32)))
+    arrays.release(images)
+    return tensors
 
 
 def _check_division(settings: Train, kept: int, held_out: int) -> None:

@@ -2,8 +2,11 @@
 
 import io
 import json
+import resource
 import struct
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,6 +255,98 @@ def test_the_bytes_are_those_of_numpy(tmp_path, array, view):
     np.save(tmp_path / "theirs.npy", np.ascontiguousarray(view(array)))
 
     assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
+
+
+def test_blocks_are_all_rows_in_their_order(path):
+    array = np.arange(33, dtype=np.float32).reshape(11, 3)
+    arrays.write(path, array)
+
+    for whole in (array, arrays.read(path, np.float32, 2)):
+        assert [len(block) for block in arrays.blocks(whole, 4)] == [4, 4, 3]
+        assert np.concatenate(list(arrays.blocks(whole, 4))).tolist() == array.tolist()
+    assert [len(block) for block in arrays.blocks(np.zeros((3, arrays.BLOCK // 2), np.uint8))] == [2, 1]
+    assert [len(block) for block in arrays.blocks(np.zeros((2, arrays.BLOCK + 1), np.uint8))] == [1, 1]
+    assert list(arrays.blocks(array[:0])) == []
+
+
+@pytest.mark.parametrize("place", [0, 5, 10])
+def test_the_ends_are_those_of_all_blocks(monkeypatch, place):
+    monkeypatch.setattr(arrays, "BLOCK", 12)  # a row
+    array = np.full((11, 3), 0.5, np.float32)
+    array[place, 1] = 2
+    array[-1 - place, 2] = -1
+    assert arrays.ends(array) == (-1, 2)
+
+    array[place, 0] = np.nan
+    assert np.isnan(arrays.ends(array)).all()
+
+
+def test_rows_are_picked_in_the_order_that_is_asked_for(path, monkeypatch):
+    monkeypatch.setattr(arrays, "PICKED", 2)
+    array = np.arange(33, dtype=np.float32).reshape(11, 3)
+    arrays.write(path, array)
+
+    picked = arrays.pick(arrays.read(path, np.float32, 2), np.array([10, 0, 0, 7, 3]))
+
+    assert picked.tolist() == array[[10, 0, 0, 7, 3]].tolist()
+
+
+def resident() -> int:
+    """Return how many bytes of this process are in memory, files that it has mapped included."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what is in memory")
+def test_what_is_done_with_leaves_memory(path):
+    """32 MiB, read in blocks, picked from and looked at: no more of it than 8 is there at a time, or at the end."""
+    arrays.write(path, np.zeros((2048, 4096), np.float32))
+    mapped = arrays.read(path, np.float32, 2)
+    before = resident()
+
+    most = max(resident() for block in arrays.blocks(mapped[5:]) if block.max() == 0)
+    assert most - before < 8 << 20
+    picked = arrays.pick(mapped, np.arange(0, 2048, 4))
+    assert resident() - before - picked.nbytes < 8 << 20
+    assert mapped.max() == 0
+    assert resident() - before > 24 << 20  # what makes this a test at all
+    arrays.release(mapped)
+    assert resident() - before - picked.nbytes < 8 << 20
+
+
+def test_an_array_put_in_parts_has_the_bytes_that_numpy_writes(path, tmp_path):
+    """The parts come in another order than theirs, the last row not at all: it is 0."""
+    whole = np.arange(60, dtype=np.float32).reshape(3, 5, 4)
+    with arrays.replacing(path, whole.shape, np.float32) as put:
+        put((1, 2), whole[1, 2:])
+        put((0,), whole[:1])
+        put((2,), whole[2, :4])
+        put((1,), whole[1, :2])
+        assert not path.exists()
+
+    whole[2, 4] = 0
+    np.save(tmp_path / "numpy.npy", whole)
+    assert path.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+
+def test_a_split_from_blocks_appears_at_the_end_or_not_at_all(tmp_path):
+    def blocks(fail):
+        yield SPLIT.images[:1]
+        if fail:
+            raise ValueError("damaged")
+        yield SPLIT.images[1:]
+
+    with (
+        pytest.raises(ValueError, match="damaged"),
+        arrays.replacing_split(tmp_path / "new", (2, 2, 2), blocks(True), SPLIT.labels),
+    ):
+        pytest.fail("it was written")
+    assert list((tmp_path / "new").iterdir()) == []
+
+    arrays.write_split(tmp_path / "old", SPLIT)
+    with arrays.replacing_split(tmp_path / "new", (2, 2, 2), blocks(False), SPLIT.labels):
+        assert not {path.name for path in (tmp_path / "new").iterdir()} & {"images.npy", "labels.npy"}
+    for name in ("images.npy", "labels.npy"):
+        assert (tmp_path / "new" / name).read_bytes() == (tmp_path / "old" / name).read_bytes()
 
 
 SPLIT = Split(np.arange(8, dtype=np.float32).reshape(2, 2, 2) / 8, np.array([1, 0], np.uint8))

@@ -231,6 +231,35 @@ def test_a_missing_file_is_named(path):
     assert str(caught.value.filename) == str(path)
 
 
+def test_blocks_are_whole_images_in_their_order(path, monkeypatch):
+    """Twelve bytes of two images of six, in blocks with room for one and a half, or for less than one."""
+    path.write_bytes(WHOLE)
+
+    for size in (9, 5):
+        monkeypatch.setattr(idx, "BLOCK", size)
+        assert [block.tolist() for block in idx.blocks(path, 3)] == [IMAGES[:1], IMAGES[1:]]
+    assert idx.shape(path, 3) == (2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "got"),
+    [
+        (gzip.compress(HEADER + PIXELS[:-1]), "11 bytes"),
+        (gzip.compress(HEADER + PIXELS + b"\0"), "more"),
+        (WHOLE[:-8] + bytes(4) + WHOLE[-4:], "CRC check failed"),
+    ],
+    ids=["short", "long", "checksum"],
+)
+def test_what_is_wrong_at_the_end_is_told_after_the_blocks_before_it(path, monkeypatch, data, got):
+    monkeypatch.setattr(idx, "BLOCK", 6)
+    path.write_bytes(data)
+    blocks = idx.blocks(path, 3)
+
+    assert next(blocks).tolist() == IMAGES[:1]
+    with pytest.raises(DataError, match=got):
+        list(blocks)
+
+
 SOME_BYTES = st.binary(max_size=200)
 
 

@@ -142,15 +142,15 @@ def test_labels_of_another_number_and_no_images_are_refused(refused):
 
 def test_predictions_of_another_number_than_the_labels_are_refused(refused, monkeypatch):
     whole = prediction.predict
-    monkeypatch.setattr(prediction, "predict", lambda *arguments, **named: whole(*arguments, **named)[:, 1:])
+    for rows, got in ([1, 2, 3], "3 and 4"), ([0, 0, 1, 2, 3], "5 and 4"), ([], "0 and 4"):
+        some = lambda *given, rows=rows, **named: (each[:, rows] for each in whole(*given, **named))  # noqa: E731
+        monkeypatch.setattr(prediction, "predict", some)
 
-    assert refused().startswith(
-        "train images: can't be scored (expected as many predictions as labels, and some, got 3 and 4)"
-    )
+        assert refused().startswith(f"predictions: can't be scored (expected as many as labels, and some, got {got})")
 
 
 def test_a_score_that_is_no_number_is_not_written(refused, monkeypatch):
-    monkeypatch.setitem(scores.OF_TEST, "brier", lambda probabilities, labels: np.nan)
+    monkeypatch.setitem(scores.OF_AN_IMAGE, "brier", lambda probabilities, labels: np.full(len(labels), np.nan))
 
     assert refused().startswith("metrics.test.brier: can't be scored (expected a finite number, got nan)")
 

@@ -5,11 +5,18 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 from statsmodels.stats.proportion import proportion_confint
 
+from stages import calibration, confusion
 from stages.evaluate import scores
 
 # Four images of three classes; the third is taken for class 0, the fourth is nearly a toss-up.
 LABELS = np.array([0, 1, 2, 2], np.uint8)
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.1, 0.3], [0.3, 0.3, 0.4]], np.float32)
+
+
+def tally(*replicates):
+    """The sums of networks on the four images, which come in two blocks."""
+    whole = np.stack(replicates)
+    return scores.tally([whole[:, :3], whole[:, 3:]], LABELS, 3)
 
 
 def test_accuracy_and_loss_worked_by_hand():
@@ -36,10 +43,10 @@ def test_scores_are_those_of_scikit_learn():
     probabilities = random.dirichlet([0.5] * 5, 500).astype(np.float32)
     truth = np.eye(5)[labels]
 
-    assert scores.top2_accuracy(probabilities, labels) == sklearn_metrics.top_k_accuracy_score(
+    assert scores.in_top2(probabilities, labels).mean() == sklearn_metrics.top_k_accuracy_score(
         labels, probabilities, k=2
     )
-    assert scores.brier(probabilities, labels) == pytest.approx(
+    assert scores.brier(probabilities, labels).mean() == pytest.approx(
         sklearn_metrics.brier_score_loss(truth, probabilities, scale_by_half=False), abs=1e-6
     )
     assert scores.cross_entropy(probabilities, labels) == pytest.approx(
@@ -49,13 +56,13 @@ def test_scores_are_those_of_scikit_learn():
 
 def test_top_2_and_brier_worked_by_hand():
     """The third label is the second of its row; the fourth row is a tie of three, of which the first two count."""
-    assert scores.top2_accuracy(PROBABILITIES, LABELS) == 1
+    assert scores.in_top2(PROBABILITIES, LABELS).mean() == 1
     thirds = np.full((3, 3), 1 / 3)
-    assert scores.top2_accuracy(thirds, np.array([0, 1, 2])) == pytest.approx(2 / 3)
-    assert scores.top2_accuracy(np.array([[1.0, 0, 0]]), np.array([1])) == 1
+    assert scores.in_top2(thirds, np.array([0, 1, 2])).mean() == pytest.approx(2 / 3)
+    assert scores.in_top2(np.array([[1.0, 0, 0]]), np.array([1])).mean() == 1
     rows = [0.3**2 + 0.2**2 + 0.1**2, 0.1**2 + 0.2**2 + 0.1**2, 0.6**2 + 0.1**2 + 0.7**2, 0.3**2 + 0.3**2 + 0.6**2]
-    assert scores.brier(PROBABILITIES, LABELS) == pytest.approx(sum(rows) / 4, abs=1e-6)
-    assert scores.brier(np.array([[1.0, 0]]), np.array([1])) == 2
+    assert scores.brier(PROBABILITIES, LABELS).mean() == pytest.approx(sum(rows) / 4, abs=1e-6)
+    assert scores.brier(np.array([[1.0, 0]]), np.array([1])).mean() == 2
 
 
 def test_scores_by_class_worked_by_hand():
@@ -77,8 +84,8 @@ def test_a_class_never_predicted_has_precision_0():
 def test_metrics_are_means_over_replicates_with_their_spread():
     """The second replicate is right everywhere and sure of it: accuracies 0.75 and 1."""
     sure = np.eye(3, dtype=np.float32)[LABELS]
-    test = np.stack([PROBABILITIES, sure]), LABELS
-    train = np.stack([sure, sure]), LABELS
+    test = tally(PROBABILITIES, sure)
+    train = tally(sure, sure)
 
     metrics = scores.summarize(["a", "b", "c/d"], {"train": train, "test": test})
 
@@ -106,7 +113,7 @@ def test_metrics_are_means_over_replicates_with_their_spread():
 def test_the_interval_of_the_accuracy_is_wilsons_of_its_mean():
     """Not of all replicates' images together: these are the same images."""
     sure = np.eye(3, dtype=np.float32)[LABELS]
-    test = np.stack([PROBABILITIES, sure]), LABELS
+    test = tally(PROBABILITIES, sure)
 
     metrics = scores.summarize(["a", "b", "c"], {"train": test, "test": test})["test"]
 
@@ -114,13 +121,34 @@ def test_the_interval_of_the_accuracy_is_wilsons_of_its_mean():
     assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx(expected, abs=1e-6)
     names = {"accuracy", "loss", "top2_accuracy", "expected_calibration_error", "brier"}
     assert set(metrics) == names | {f"{name}_std" for name in names} | {"accuracy_low", "accuracy_high"}
-    assert metrics["brier"] == round(scores.brier(PROBABILITIES, LABELS) / 2, 6)
-    assert metrics["expected_calibration_error"] == round(scores.calibration_error(PROBABILITIES, LABELS) / 2, 6)
+    assert metrics["brier"] == round(scores.brier(PROBABILITIES, LABELS).mean() / 2, 6)
+    error = calibration.reliability(PROBABILITIES, LABELS).expected_error
+    assert metrics["expected_calibration_error"] == round(error / 2, 6)
 
 
 def test_the_spread_of_one_replicate_is_0_and_no_nan():
-    split = PROBABILITIES[None], LABELS
+    split = tally(PROBABILITIES)
 
     metrics = scores.summarize(["a", "b", "c"], {"train": split, "test": split})
 
     assert metrics["test"]["accuracy_std"] == 0
+
+
+def test_sums_of_blocks_of_any_size_are_those_of_all_images():
+    """Each score, bin and count of two networks, held against what the functions of all images at once say."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 4, 1001).astype(np.uint8)
+    probabilities = random.dirichlet([0.5] * 4, (2, 1001)).astype(np.float32)
+
+    for size in (1, 7, 500, 1001, 5000):
+        blocks = (probabilities[:, start : start + size] for start in range(0, 1001, size))
+        tally = scores.tally(blocks, labels, 4)
+        means = tally.means()
+
+        assert tally.images == 1001
+        for replicate, each in enumerate(probabilities):
+            bins = calibration.reliability(each, labels)
+            for name, score in scores.OF_AN_IMAGE.items():
+                assert means[name][replicate] == pytest.approx(score(each, labels).mean(), abs=1e-12)
+            assert means["expected_calibration_error"][replicate] == pytest.approx(bins.expected_error, abs=1e-12)
+            assert tally.confusion[replicate].tolist() == confusion.counts(each.argmax(axis=1), labels, 4).tolist()

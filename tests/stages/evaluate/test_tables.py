@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import atomic
+from stages import atomic, calibration
 from stages.evaluate import tables
 
 PROBABILITIES = np.float32([[[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]], [[0.6, 0.4], [0.3, 0.7], [1, 0]]])
@@ -19,7 +19,7 @@ def test_the_pairs_are_actual_and_predicted_names():
 
 def test_a_row_is_a_bin_with_images():
     """Replicate 0: 0.8 alone and right, 0.9 twice and once right. Replicate 1: 0.6 and 0.7 right, 1 wrong."""
-    rows = list(tables.reliability(PROBABILITIES, LABELS))
+    rows = list(tables.reliability([calibration.reliability(each, LABELS) for each in PROBABILITIES]))
 
     assert [(replicate, accuracy, images) for replicate, _, accuracy, images in rows] == [
         (0, 1, 1),

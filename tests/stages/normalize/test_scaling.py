@@ -52,26 +52,41 @@ def test_scaling_keeps_the_shape_and_the_images():
     assert np.array_equal(images, PICTURES)
 
 
+def scaled(*blocks):
+    return list(scaling.scaled(blocks, PATH))
+
+
 def test_images_of_the_shape_that_show_something_pass():
-    scaling.check_images(PICTURES, PATH, shape=(2, 2))
-    scaling.check_images(np.array([[[7, 7, 8]]], np.uint8), PATH, shape=(1, 3))
+    scaling.check_shape((2, 2, 2), PATH, expected=(2, 2))
+    scaling.check_shape((1, 1, 3), PATH, expected=(1, 3))
+    assert len(scaled(np.array([[[7, 7, 8]]], np.uint8))) == 1
+
+
+def test_blocks_are_scaled_one_by_one_and_may_be_constant_each():
+    """Black images, then white ones: together they show something."""
+    black, white = scaled(np.zeros((2, 1, 2), np.uint8), np.full((1, 1, 2), 255, np.uint8))
+
+    assert (black.tolist(), white.tolist()) == ([[[0, 0]], [[0, 0]]], [[[1, 1]]])
+    assert black.dtype == np.float32
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 2), (2, 1, 4), (2, 4, 1), (0, 2, 2)])
 def test_images_of_another_shape_or_none_are_refused(shape):
-    assert line(scaling.check_images, np.ones(shape, np.uint8), PATH, shape=(2, 2)) == (
+    assert line(scaling.check_shape, shape, PATH, expected=(2, 2)) == (
         f"data/raw/archive.gz: not the images of datasets.yaml (expected (n, 2, 2), n >= 1, got {shape}); {FIX}"
     )
 
 
 def test_14_by_56_is_not_28_by_28():
     """As many pixels, so nothing later would notice."""
-    assert "got (1, 14, 56)" in line(scaling.check_images, np.ones((1, 14, 56), np.uint8), PATH, shape=(28, 28))
+    assert "got (1, 14, 56)" in line(scaling.check_shape, (1, 14, 56), PATH, expected=(28, 28))
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_constant_images_are_refused(value):
-    assert line(scaling.check_images, np.full((3, 2, 2), value, np.uint8), PATH, shape=(2, 2)) == (
+    image = np.full((1, 2, 2), value, np.uint8)
+
+    assert line(scaled, image, image, image) == (
         "data/raw/archive.gz: every pixel of every image is the same "
         f"(expected pictures, got only the value {value}); {FIX}"
     )

@@ -61,7 +61,7 @@ def results():
         probabilities, labels = np.asarray(probabilities, np.float32), np.asarray(labels, np.uint8)
         classes = classes or [f"class-{index}" for index in range(probabilities.shape[2])]
         images = np.linspace(0, 1, 2 * len(labels) * 12, dtype=np.float32).reshape(2, len(labels), 3, 4)
-        split = probabilities, labels
+        split = scores.tally([probabilities], labels, len(classes))
         made = Results(
             settings=SETTINGS,
             entry=_entry(classes, title, source),
@@ -266,7 +266,7 @@ def write_inputs():
         atomic.write_text(reports / "history.csv", HISTORY_CSV)
         training = {"epochs": 1, "parameters": 101770, "untrained_loss": 1.05, "versions": VERSIONS}
         atomic.write_json(reports / "training.json", training)
-        split = probabilities, test.labels
+        split = scores.tally([probabilities], test.labels, len(classes))
         atomic.write_json(reports / "metrics.json", scores.summarize(classes, {"train": split, "test": split}))
         names = json.dumps(classes, ensure_ascii=False)
         atomic.write_text(folder / "params.yaml", PARAMS_YAML)

@@ -141,5 +141,28 @@ def test_a_damaged_array_is_named(command_line, run_stage, assert_clean_failure)
     assert run.stderr.startswith(f"error: {path}: not a whole .npy file")
 
 
+@pytest.mark.slow
+def test_a_memory_limit_that_is_no_number_is_refused(command_line, run_stage, assert_clean_failure):
+    assert_clean_failure(
+        run_stage(*command_line, MEMORY_LIMIT_MB="4 GB"),
+        2,
+        "error: MEMORY_LIMIT_MB: not a number of MB (expected a whole number, 1 to 999999999, got 4 GB); "
+        "fix: unset it, or give a number as in MEMORY_LIMIT_MB=4000",
+    )
+
+
+@pytest.mark.slow
+def test_the_files_are_the_same_whatever_the_memory(command_line, run_stage):
+    """Some 300 images are more than half of one MB. Which replicate prints its line first is open."""
+    images = np.random.RandomState(0).uniform(size=(300, 28, 28)).astype(np.float32)
+    arrays.write_split(Path("train"), arrays.Split(images, np.arange(300, dtype=np.uint8) % 3))
+
+    held, streamed = (run_stage(*command_line, MEMORY_LIMIT_MB=limit) for limit in ("100", "1"))
+
+    assert (held.code, streamed.code) == (0, 0)
+    assert sorted(held.stdout.splitlines()) == sorted(streamed.stdout.splitlines())
+    assert streamed.before == streamed.after == held.after
+
+
 def test_the_seed_of_each_replicate_is_in_the_range_of_keras_seeds():
     assert all(0 <= trainer.seed_of(2**32 - 1, replicate) < 2**32 for replicate in range(100))

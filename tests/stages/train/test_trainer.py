@@ -1,12 +1,14 @@
+from functools import partial
 from typing import get_args
 
 import numpy as np
 import pytest
 
+from stages import arrays
 from stages.arrays import Split
 from stages.command import InputError
 from stages.params import Train
-from stages.train import loop, networks, trainer
+from stages.train import loop, memory, networks, trainer
 
 CLASSES = 3
 SETTINGS = {
@@ -249,6 +251,48 @@ def test_results_do_not_depend_on_how_many_replicates_are_trained_at_once(split,
         assert run.history == other.history
         for one, another in zip(weights(run), weights(other), strict=True):
             np.testing.assert_array_equal(one, another)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dropout": 0.5},
+        pytest.param({"augmentation_shift": 1, "augmentation_flip": True}, marks=pytest.mark.slow),
+        pytest.param({"optimizer": "rmsprop", "output": "softmax", "batch_size": 17}, marks=pytest.mark.slow),
+        pytest.param({"network": "cnn_small", "dropout": 0.5, "augmentation_shift": 1}, marks=pytest.mark.slow),
+        pytest.param({"network": "cnn", "dropout": 0.5, "augmentation_flip": True}, marks=pytest.mark.slow),
+    ],
+    ids=lambda changes: changes.get("network", "dense"),
+)
+def test_images_from_their_file_give_the_same_networks_and_history(tmp_path, monkeypatch, changes):
+    """Eight batches in calls of three and one of a size of its own, each picked in parts; the images are more than the
+    memory that they may take.
+    """
+    random = np.random.RandomState(0)
+    made = Split(random.uniform(size=(72, 42, 42)).astype(np.float32), (np.arange(72) % CLASSES).astype(np.uint8))
+    arrays.write_split(tmp_path, made)
+    options = {"optimizer": "adam", "batch_size": 7, "epochs": 2, "validation_fraction": 0.2} | changes
+    monkeypatch.setattr(loop, "BROUGHT", 3 * options["batch_size"] * 42 * 42 * 4)
+    monkeypatch.setattr(arrays, "PICKED", 10)
+    held = trainer.fit(made, CLASSES, settings(**options))
+    assert memory.fits(made.images)
+    monkeypatch.setenv("MEMORY_LIMIT_MB", "1")
+    split = arrays.read_split(tmp_path)
+    assert not memory.fits(split.images)
+    monkeypatch.setattr(trainer.tf, "constant", partial(_of_few, trainer.tf.constant, 30))
+
+    streamed = trainer.fit(split, CLASSES, settings(**options))
+
+    for run, other in zip(held, streamed, strict=True):
+        assert run.history == other.history
+        for one, another in zip(weights(run), weights(other), strict=True):
+            np.testing.assert_array_equal(one, another)
+
+
+def _of_few(constant, most, value, *rest, **options):
+    """Make a tensor, but of no array of many images."""
+    assert np.ndim(value) < 3 or len(value) <= 3 * most
+    return constant(value, *rest, **options)
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, 3), (2, 2), (3, 1), (9, 1)])

@@ -1,0 +1,70 @@
+"""The growth of the stages: that memory does not grow with the images, and what was found of two million of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import growth
+from stages import idx
+from tools import scratch
+
+RESULTS = Path(growth.__file__).parent
+
+
+def test_an_archive_is_of_its_shape_and_has_all_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "PIECE", 30)
+    growth.write_archive(tmp_path / "images.gz", (75, 4, 5), 10)
+    growth.write_archive(tmp_path / "labels.gz", (75,), 10)
+
+    images, labels = idx.read(tmp_path / "images.gz", 3), idx.read(tmp_path / "labels.gz", 1)
+
+    assert (images.shape, labels.shape) == ((75, 4, 5), (75,))
+    assert images[:30].tolist() == images[30:60].tolist()
+    assert len({image.tobytes() for image in images[:30]}) == 30
+    assert np.bincount(labels[:30]).tolist() == [3] * 10
+
+
+def test_two_million_images_take_no_more_than_400_mb_to_normalize_and_to_evaluate():
+    """As measured; the table beside the numbers is of them."""
+    results = json.loads((RESULTS / "growth.json").read_text(encoding="utf-8"))
+
+    largest = results["rows"][-1]
+    assert largest["images"] == growth.MOST == 2_000_000
+    assert largest["normalize"]["peak_mb"] <= 400
+    assert largest["evaluate"]["own_mb"] <= 400
+    for stage in ("normalize", "evaluate"):
+        taken = [row[stage]["peak_mb"] for row in results["rows"]]
+        assert max(taken) - min(taken) < 30
+    assert (RESULTS / "growth.md").read_text(encoding="utf-8") == growth.page(results)
+
+
+def test_the_picture_has_a_line_for_each_stage():
+    taken = {"seconds": 2.0, "own_mb": 100, "peak_mb": 300}
+    rows = [
+        {"images": 1_000_000, **dict.fromkeys(growth.STAGES, taken)},
+        {"images": 2_000_000, "normalize": taken | {"seconds": 4.5, "own_mb": 120}},
+    ]
+
+    seconds, memory = growth.draw(rows).axes
+
+    lines = {line.get_label(): line.get_xydata().tolist() for line in seconds.lines}
+    assert list(lines) == list(growth.STAGES)
+    assert lines["normalize"] == [[1, 2], [2, 4.5]]
+    assert lines["train"] == [[1, 2]]
+    assert memory.lines[0].get_xydata().tolist() == [[1, 100], [2, 120]]
+
+
+@pytest.mark.slow
+def test_more_images_take_no_more_memory(tmp_path, monkeypatch):
+    """Of 58,000 images more, 182 MB as float32, no stage that reads them in blocks may show as much as a fifth."""
+    monkeypatch.setattr(growth, "FOLDER", tmp_path)
+    scratch.copy(tmp_path, {"dataset.name": growth.DATASET, "train.epochs": 1, "train.replicates": 2})
+
+    few, many = growth.row(2_000), growth.row(60_000)
+
+    for stage in ("normalize", "evaluate"):
+        assert many[stage]["peak_mb"] - few[stage]["peak_mb"] < 36
+        assert many[stage]["own_mb"] - few[stage]["own_mb"] < 36
+    assert many["train, streamed"]["own_mb"] < many["train"]["own_mb"]

@@ -51,7 +51,7 @@ class Project:
     def lie(self, *lines: str) -> None:
         """Add lines to the end of what `normalize` does, and let DVC run and record it."""
         path = self.folder / "stages/normalize/__main__.py"
-        text, last = path.read_text(encoding="utf-8"), "    atomic.write_json(classes, entry.classes)\n"
+        text, last = path.read_text(encoding="utf-8"), "    atomic.write_json(classes, names)\n"
         assert text.count(last) == 1
         path.write_text(text.replace(last, last + "".join(f"    {line}\n" for line in lines)), encoding="utf-8")
         self.dvc("repro", "--single-item", "normalize")

@@ -57,7 +57,7 @@ ENTRIES = {
     "a hash of an entry not chosen": ('"440fcabf', '"00000000', "validate"),
     "the seed of an entry not chosen": ("seed: 0", "seed: 1", "validate"),
     "the name of an entry not chosen": ("\ngarments:", "\nclothes:", "validate"),
-    "a comment": ("# Classes are", "# The classes are", "validate"),
+    "a comment": ("# Classes, 1", "# The classes, 1", "validate"),
 }
 
 NOUNS = {

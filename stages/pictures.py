@@ -24,6 +24,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # what is looked for in a folder; bytes alone decide what it is
 MOST_FILE_BYTES = 20 << 20
 MOST_PIXELS = 50_000_000  # as many as a telephone's camera takes
+STANDS_OUT = 32  # grey values; what differs less from the background is noise, of a camera or of JPEG
 
 Invert = Literal["auto", "yes", "no"]
 
@@ -119,36 +120,61 @@ def grey(image: Image.Image, background: int) -> np.ndarray:
 
 def border(values: np.ndarray) -> int:
     """Return the median of the outermost pixels of uint8 (height, width): the value of the background."""
-    edges = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    return int(np.sort(edges)[len(edges) // 2])
+    return int(borders(values[None])[0])
 
 
-def inverted(values: np.ndarray, choice: Invert) -> tuple[np.ndarray, str]:
+def borders(images: np.ndarray) -> np.ndarray:
+    """Return the border of each of uint8 (n, height, width), uint8 (n,)."""
+    edges = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
+    return np.sort(edges, axis=1)[:, edges.shape[1] // 2]
+
+
+def boxes(images: np.ndarray) -> np.ndarray:
+    """Return where in each of uint8 (n, height, width) the subject is, integer (n, 4): its first row and column, and
+    the row and column after its last.
+
+    It is what stands out from the background by more than STANDS_OUT; where nothing does, it is the whole image.
+    """
+    ground = borders(images)[:, None, None]
+    differs = np.where(images > ground, images - ground, ground - images) > STANDS_OUT
+    rows, columns = differs.any(axis=2), differs.any(axis=1)
+    first = [side.argmax(axis=1) for side in (rows, columns)]
+    after = [side.shape[1] - side[:, ::-1].argmax(axis=1) for side in (rows, columns)]
+    return np.stack([*first, *after], axis=1)
+
+
+def inverted(values: np.ndarray, choice: Invert, background: int = 0) -> tuple[np.ndarray, str]:
     """Return uint8 (height, width) with light and dark exchanged, or as it is, and which of them and why.
 
-    "auto" makes the background dark: it exchanges them where the border is light.
+    "auto" makes the background what `background` is, dark or light: it exchanges them where the border is the other.
     """
     value = border(values)
-    done = value > 127 if choice == "auto" else choice == "yes"
+    done = (value > 127) != (background > 127) if choice == "auto" else choice == "yes"
     why = f"as its border is {'light' if value > 127 else 'dark'} ({value} of 255)" if choice == "auto" else "as asked"
     return 255 - values if done else values, f"{'inverted' if done else 'not inverted'}, {why}"
 
 
 def fitted(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return uint8 (height, width) brought to `shape` and never stretched: the picture as large as it fits, in the
-    middle, around it the value of its border.
+    middle, around it the value of its border. Equal shapes give equal bytes.
+    """
+    return placed(values, shape, shape, border(values))
 
-    It is resized only if need be, by a filter which averages over what falls together and never overshoots; equal
-    shapes give equal bytes.
+
+def placed(values: np.ndarray, shape: tuple[int, int], room: tuple[int, int], background: int) -> np.ndarray:
+    """Return uint8 (height, width) as large as it fits into `room` and never stretched, in the middle of a background
+    of that shape.
+
+    It is resized only if need be, by a filter which averages over what falls together and never overshoots.
     """
     height, width = shape
-    scale = min(height / values.shape[0], width / values.shape[1])
+    scale = min(room[0] / values.shape[0], room[1] / values.shape[1])
     inner_height, inner_width = (max(1, round(side * scale)) for side in values.shape)
     inner = values
     if values.shape != (inner_height, inner_width):  # before it is padded: what is thin would grow to a huge square
         resized = Image.fromarray(values).resize((inner_width, inner_height), Image.Resampling.BILINEAR)
         inner = np.asarray(resized)
-    canvas = np.full(shape, border(values), np.uint8)
+    canvas = np.full(shape, background, np.uint8)
     top, left = (height - inner_height) // 2, (width - inner_width) // 2
     canvas[top : top + inner_height, left : left + inner_width] = inner
     return canvas

@@ -1,7 +1,7 @@
 """Score the networks.
 
 Reads the networks, the record that training left of them, and both splits; writes the probabilities of the test images
-and of one of them predicted alone, tables of them for `dvc plots`, and metrics.json.
+and of one of them predicted alone, what is typical of the training images, tables for `dvc plots`, and metrics.json.
 """
 
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import arrays, atomic, calibration, command, params
-from stages.evaluate import networks, prediction, scores, tables
+from stages.evaluate import familiarity, networks, prediction, scores, tables
 
 
 def main(
@@ -20,6 +20,7 @@ def main(
     model: Path,
     training: Path,
     probabilities: Path,
+    familiar: Path,
     predictions: Path,
     reliability: Path,
     metrics: Path,
@@ -37,6 +38,8 @@ def main(
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
         tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
         summary = scores.summarize(names, tallies)
+        typical = familiarity.measure(trained, splits["train"].images, batch_size=settings.batch_size)
+    familiarity.write(familiar, typical)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
     first = arrays.read(path, np.float32, 3)[0]
     atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))

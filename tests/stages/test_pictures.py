@@ -286,3 +286,42 @@ def test_light_and_dark_are_exchanged_as_asked_or_where_the_border_is_light():
     ]:
         result, said = pictures.inverted(values, choice)
         assert (result.tolist(), said) == (expected, note)
+
+
+def test_boxes_hold_what_stands_out_and_nothing_else():
+    images = np.full((3, 6, 9), 200, np.uint8)
+    images[0, 1:4, 2:8] = 255 - 100
+    images[1, 5, 8] = 233  # in a corner, just enough lighter
+    images[2, 2, 2] = 232  # not enough
+
+    assert pictures.boxes(images).tolist() == [[1, 2, 4, 8], [5, 8, 6, 9], [0, 0, 6, 9]]
+
+
+def test_borders_are_those_of_each_image():
+    images = np.zeros((2, 5, 7), np.uint8)
+    images[1] = 9
+    images[1, 1:4, 1:6] = 255
+
+    assert pictures.borders(images).tolist() == [pictures.border(each) for each in images] == [0, 9]
+
+
+@pytest.mark.parametrize(
+    ("border", "background", "inverts"), [(0, 0, False), (255, 0, True), (0, 255, True), (255, 255, False)]
+)
+def test_the_background_may_be_a_light_one(border, background, inverts):
+    values = np.full((3, 3), border, np.uint8)
+
+    found, said = pictures.inverted(values, "auto", background)
+
+    assert found.tolist() == (255 - values if inverts else values).tolist()
+    assert said.startswith("inverted" if inverts else "not inverted")
+
+
+def test_what_is_placed_has_room_around_it():
+    subject = np.full((4, 2), 200, np.uint8)
+
+    assert (
+        pictures.placed(subject, (8, 8), (4, 4), 7).tolist()
+        == np.pad(subject, [(2, 2), (3, 3)], constant_values=7).tolist()
+    )
+    assert (pictures.placed(subject, (8, 8), (8, 8), 7) == 200).sum() == 8 * 4

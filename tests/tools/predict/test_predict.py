@@ -1,0 +1,246 @@
+"""The tool as a whole, on networks made by hand that see in which half of a picture there is most light."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages import arrays, atomic, models
+from stages.command import InputError, StageError
+from stages.evaluate import familiarity
+from stages.runtime import keras
+from tools.predict import arguments, classify, run
+from tools.predict.formats import FORMATS
+
+CLASSES = ["top", "bottom"]
+
+
+def network(strength: float) -> keras.Model:
+    """Softmax of strength times the mean light of either half; the two means are the features."""
+    layers = [
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Dense(2, use_bias=False, name="halves"),
+        keras.layers.Dense(2, use_bias=False, name="logits"),
+    ]
+    model = keras.Sequential([keras.Input((28, 28), name="images"), *layers], name="halves")
+    model.set_weights([np.repeat(np.eye(2), 392, axis=0) / 392, strength * np.eye(2)])
+    return models.with_probabilities(model)
+
+
+def picture(row: int, value: int = 255) -> np.ndarray:
+    image = np.zeros((28, 28), np.uint8)
+    image[row : row + 8, 4:24] = value
+    return image
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Path:
+    """Two networks that agree and one that says the opposite; training images have a bar in one half."""
+    folder = tmp_path_factory.mktemp("workspace")
+    networks = [network(4), network(2), network(-1)]
+    images = np.stack([picture(row, value) for row in (0, 4, 16, 20) for value in range(200, 250)])
+    digests = models.write(folder / classify.MODEL, networks)
+    card = {"networks": digests, "classes": CLASSES, "image_shape": [28, 28]}
+    atomic.write_json(folder / classify.TRAINING, card)
+    atomic.write_json(folder / classify.CLASSES, CLASSES)
+    train = np.divide(images, np.float32(255), dtype=np.float32)
+    familiarity.write(folder / classify.FAMILIARITY, familiarity.measure(networks, train, batch_size=64))
+    arrays.write(folder / run.TEST, train[::10])
+    params = Path(__file__).parents[3] / "params.yaml"
+    (folder / "params.yaml").write_bytes(params.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ensemble(workspace):
+    """The networks, read once for all tests."""
+    before = Path.cwd()
+    os.chdir(workspace)
+    yield classify.load()
+    os.chdir(before)
+
+
+@pytest.fixture
+def predict(workspace, ensemble, monkeypatch, tmp_path, capsys):
+    """A function that runs the tool in the workspace, and returns what it prints and the failure it ends with."""
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr(classify, "load", lambda: ensemble)
+
+    def predict(*given):
+        failure = None
+        try:
+            run.run(arguments.parse(list(map(str, given)), list(FORMATS)))
+        except StageError as error:
+            failure = error
+        return capsys.readouterr().out, failure
+
+    return predict
+
+
+def test_probabilities_are_the_means_of_those_worked_out_by_hand(predict):
+    out, failure = predict("test:0", "test:19", "--format", "json")
+
+    assert failure is None
+    for found, share, sign in zip(json.loads(out), (200 / 255, 240 / 255), (1, -1), strict=True):
+        light = 8 * 20 * share / 392
+        tops = [1 / (1 + np.exp(-sign * strength * light)) for strength in (4, 2, -1)]
+        assert found["probabilities"]["top"] == pytest.approx(np.mean(tops), abs=1e-6)
+        assert found["class"] == ("top" if sign == 1 else "bottom")
+        assert found["runner_up"] == ("bottom" if sign == 1 else "top")
+        assert (found["agreement"], found["networks"]) == (2, 3)
+
+
+def test_a_picture_says_the_same_alone_and_among_others(predict):
+    together = json.loads(predict(*(f"test:{number}" for number in range(20)), "--format", "json")[0])
+
+    for number in (0, 7, 19):
+        assert json.loads(predict(f"test:{number}", "--format", "json")[0]) == [together[number]]
+
+
+def test_what_was_fed_comes_back_as_the_same(predict, tmp_path):
+    first = json.loads(predict("test:3", "test:17", "--show-input", tmp_path, "--format", "json")[0])
+
+    assert sorted(os.listdir(tmp_path)) == ["00001_test_3.png", "00002_test_17.png"]
+    with Image.open(tmp_path / "00002_test_17.png") as image:
+        expected = arrays.read(run.TEST, np.float32, 3)[17] * 255
+        assert image.mode == "L" and (np.asarray(image) == np.rint(expected)).all()
+    second = json.loads(predict(tmp_path, "--format", "json")[0])
+    assert [each["probabilities"] for each in first] == [each["probabilities"] for each in second]
+
+
+def test_a_picture_unlike_the_training_images_is_told(predict, tmp_path):
+    """Light all over is farther from either bar than any bar is from the others."""
+    Image.fromarray(np.full((28, 28), 255, np.uint8)).save(tmp_path / "light.png")
+
+    strange, known = json.loads(predict(tmp_path / "light.png", "test:2", "--invert", "no", "--format", "json")[0])
+
+    assert strange["unlike_training"] and strange["distance"] > 1 > known["distance"] and not known["unlike_training"]
+    assert "unlike the training images" in predict(tmp_path / "light.png", "--invert", "no")[0]
+
+
+def test_what_can_not_be_read_is_named_and_stops_nothing(predict, tmp_path):
+    Image.fromarray(picture(0)).save(tmp_path / "b.png")
+    (tmp_path / "a.png").write_bytes(b"<html>")
+    (tmp_path / "c.jpg").write_bytes((tmp_path / "b.png").read_bytes()[:60])
+    os.mkfifo(tmp_path / "d.png")
+
+    out, failure = predict(tmp_path, tmp_path / "none.png", "--format", "json")
+
+    assert [Path(found["file"]).name for found in json.loads(out)] == ["b.png"]
+    assert failure.exit_code == 1
+    assert [Path(problem.subject).name for problem in failure.problems] == ["a.png", "c.jpg", "d.png", "none.png"]
+
+
+def test_batches_change_nothing(predict, workspace, tmp_path):
+    names = [f"test:{number}" for number in range(20)]
+    expected = predict(*names, "--format", "csv")[0]
+    whole = (workspace / "params.yaml").read_text(encoding="utf-8")
+    try:
+        (workspace / "params.yaml").write_text(whole.replace("batch_size: 1000", "batch_size: 3"), encoding="utf-8")
+        assert predict(*names, "--format", "csv", "--show-input", tmp_path)[0] == expected
+        assert sorted(os.listdir(tmp_path)) == [f"{number + 1:05}_test_{number}.png" for number in range(20)]
+    finally:
+        (workspace / "params.yaml").write_text(whole, encoding="utf-8")
+
+
+def test_a_test_image_that_is_not_there_is_refused(predict):
+    _, failure = predict("test:20", "test:0")
+
+    assert failure.exit_code == 2
+    assert str(failure) == "test:20: no such test image (expected 0 to 19, got 20); fix: name another one"
+
+
+def test_a_figure_is_a_picture_and_the_same_each_time(predict, tmp_path):
+    for name in ("a.png", "b.png"):
+        assert predict(*(f"test:{number}" for number in range(4)), "--figure", tmp_path / name)[1] is None
+
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.format == "PNG" and image.size == (800, 500)
+
+
+def test_too_many_pictures_for_a_figure_are_refused_before_any_is_read(predict, tmp_path):
+    out, failure = predict(*["test:0"] * 61, "--figure", tmp_path / "a.png")
+
+    assert (out, failure.exit_code) == ("", 2) and not (tmp_path / "a.png").exists()
+
+
+def test_a_workspace_in_which_nothing_ran_is_refused_with_all_that_is_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError) as caught:
+        classify.load()
+
+    paths = ["data/model", "reports/training.json", "data/normalized/classes.json", "data/familiarity"]
+    assert [problem.subject for problem in caught.value.problems] == paths
+    assert all(problem.fix.startswith("dvc repro") for problem in caught.value.problems)
+
+
+@pytest.fixture(scope="module")
+def small_png() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(picture(4)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_rubbish_is_refused_or_classified_and_nothing_else(predict, tmp_path, small_png, data):
+    """Bytes of any kind, and pictures with a few bytes of them changed."""
+    changed = bytearray(small_png)
+    for place, value in data.draw(
+        st.lists(st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255)), max_size=3)
+    ):
+        changed[place] = value
+    (tmp_path / "a.png").write_bytes(
+        data.draw(st.sampled_from([bytes(changed), changed[:40]]) | st.binary(max_size=64))
+    )
+    Image.fromarray(picture(4)).save(tmp_path / "b.png")
+
+    out, failure = predict(tmp_path, "--format", "json")
+
+    found = [Path(each["file"]).name for each in json.loads(out)]
+    assert found == (["b.png"] if failure else ["a.png", "b.png"])
+    assert failure is None or [Path(problem.subject).name for problem in failure.problems] == ["a.png"]
+
+
+@pytest.mark.slow
+def test_the_command_line_keeps_the_contract(workspace, small_png, tmp_path, run_stage, assert_clean_failure):
+    for path in workspace.rglob("*"):
+        if path.is_file():
+            (tmp_path / path.relative_to(workspace)).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path.relative_to(workspace)).write_bytes(path.read_bytes())
+    (tmp_path / "a\n.png").write_bytes(small_png)
+
+    run = run_stage("tools.predict", "a\n.png", "nothing", "test:0")
+
+    assert_clean_failure(
+        run, 1, "error: nothing: No such file or directory; fix: check the name, and that it may be read"
+    )
+    assert [line.split()[:2] for line in run.stdout.splitlines() if line[0] != " "] == [
+        ["file", "class"],
+        ["a\\n.png", "top"],
+        ["test:0", "top"],
+    ]
+
+
+@pytest.mark.slow
+def test_it_starts_without_what_it_does_not_need(workspace, run_stage, tmp_path):
+    """matplotlib and DVC take longer than all the rest but TensorFlow; without a picture to read even that can wait."""
+    (tmp_path / "look.py").write_text(
+        "import sys, atexit, runpy\n"
+        "heavy = 'matplotlib', 'dvc', 'tensorflow', 'pandas', 'scipy'\n"
+        "atexit.register(lambda: print(*(name for name in heavy if name in sys.modules), file=sys.stderr))\n"
+        f"import os; os.chdir({str(workspace)!r})\n"
+        "runpy.run_module('tools.predict', run_name='__main__', alter_sys=True)\n",
+        encoding="utf-8",
+    )
+
+    assert run_stage("look", "test:0").stderr == "tensorflow\n"
+    assert run_stage("look", "--help").stderr == "\n"

@@ -1,0 +1,166 @@
+"""Pictures in many disguises, their files written by Pillow, against the image that they were made of."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import pictures
+from stages.evaluate.framing import Framing
+from tools.predict.preparing import prepare
+
+DARK = Framing(extent=1.0, background=0)
+SHAPE = (28, 28)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    """A lopsided shape in light greys, from the first row to the last: 28x20 of 28x28 pixels."""
+    rows, columns = np.mgrid[:28, :28]
+    shape = (abs(columns - 13.5) < 4 + rows * 0.22) & ((columns < 16) | (rows > 8))
+    return np.where(shape, 120 + 4 * rows + (columns % 4 == 0) * 20, 0).astype(np.uint8)
+
+
+def blurred(image):
+    """What becomes of the shape when each of its pixels was made ten times as large: the filter, a triangle of twice
+    the width, weighs a pixel with 6 and its neighbours with 1, those of them that are inside of the shape's box.
+    """
+
+    def filtered(values):
+        weights = 6 * np.eye(len(values)) + np.eye(len(values), k=1) + np.eye(len(values), k=-1)
+        return weights @ values / weights.sum(axis=1, keepdims=True)
+
+    return np.pad(filtered(filtered(image[:, 4:24].astype(float)).T).T, [(0, 0), (4, 4)])
+
+
+def large(image):
+    return Image.fromarray(image).resize((280, 280), Image.Resampling.NEAREST)
+
+
+def page(image):
+    """The shape dark on white, on a page that is not square, not in its middle."""
+    page = Image.new("L", (500, 400), 255)
+    page.paste(Image.fromarray(255 - np.asarray(large(image))), (170, 90))
+    return page
+
+
+def prepared(image, kind="PNG", invert="auto", framing=DARK, **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return prepare(pictures.decode(stream.getvalue(), "a"), SHAPE, framing, invert)
+
+
+def on_its_side(image):
+    """As a camera stores it that was held sideways: turned, with the tag by which programs turn it back."""
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    return page(image).transpose(Image.Transpose.ROTATE_90), {"exif": tags}
+
+
+def cut_out(image):
+    """The shape dark, and beneath what is transparent the same grey as in the middle of the shape."""
+    values = np.asarray(large(image))
+    grey = Image.fromarray(np.where(values, 255 - values, 100).astype(np.uint8))
+    return Image.merge("LA", [grey, Image.fromarray((values > 0).astype(np.uint8) * 255)])
+
+
+DISGUISES = {
+    "large": lambda image: (large(image), {}),
+    "16 bits": lambda image: (Image.fromarray(np.asarray(large(image)).astype(np.uint16) * 257), {}),
+    "page": lambda image: (page(image), {}),
+    "page in colour": lambda image: (page(image).convert("RGB"), {}),
+    "palette": lambda image: (page(image).convert("P"), {}),
+    "on its side": on_its_side,
+    "cut out": lambda image: (cut_out(image), {}),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_disguised_picture_is_the_image_it_was_made_of(image, disguise):
+    disguised, options = DISGUISES[disguise](image)
+
+    values, _ = prepared(disguised, **options)
+
+    assert values.shape == SHAPE and values.dtype == np.uint8
+    assert abs(values.astype(int) - blurred(image)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_lossy_one_is_nearly_that(image, kind):
+    values, notes = prepared(page(image), kind, quality=95)
+
+    assert abs(values.astype(int) - blurred(image)).mean() < 3
+    assert notes[0] == "inverted, as its border is light (255 of 255)"
+
+
+def test_one_like_the_training_images_comes_through_byte_for_byte(image):
+    values, notes = prepared(Image.fromarray(image))
+
+    assert values.tobytes() == image.tobytes()
+    assert notes == ("not inverted, as its border is dark (0 of 255)",)
+
+
+def test_the_margin_is_that_of_the_training_images(image):
+    """Half of the image: the shape, 28 rows of 20 columns, comes to 14 rows of 10, in the middle."""
+    values, notes = prepared(page(image), framing=Framing(extent=0.5, background=0))
+
+    assert pictures.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
+    assert notes[1] == "trimmed from 500x400 to 200x280"
+
+
+def test_it_is_never_stretched():
+    """A bar of 300x30 pixels is 28x3 in the end."""
+    bar = np.zeros((200, 400), np.uint8)
+    bar[40:70, 60:360] = 255
+
+    values, _ = prepared(Image.fromarray(bar))
+
+    assert (values > 127).sum(axis=1).max() == 28 and (values > 127).sum(axis=0).max() == 3
+
+
+def test_training_images_may_be_dark_on_light(image):
+    light = Framing(extent=1.0, background=255)
+
+    assert prepared(page(image), framing=light).notes[0].startswith("not inverted")
+    assert prepared(large(image), framing=light).notes[0].startswith("inverted")
+
+
+@pytest.mark.parametrize(
+    ("colour", "invert", "ground", "shown"),
+    [
+        (0, "auto", "white", 255),
+        (200, "auto", "white", 55),
+        (255, "auto", "black", 255),
+        (200, "no", "black", 200),
+        (0, "yes", "white", 255),
+        (255, "yes", "white", 0),  # nothing is left of it
+    ],
+)
+def test_what_is_transparent_is_laid_on_what_shows_the_rest(colour, invert, ground, shown):
+    alpha = np.zeros((40, 40), np.uint8)
+    alpha[10:30, 10:30] = 255
+    picture = Image.merge("LA", [Image.new("L", (40, 40), colour), Image.fromarray(alpha)])
+
+    values, notes = prepared(picture, invert=invert)
+
+    assert notes[0] == f"what is transparent laid on {ground}"
+    assert (values == shown).all()
+
+
+def test_the_ground_is_what_becomes_the_background_of_the_training_images():
+    dot = Image.new("LA", (40, 40), (0, 0))
+    dot.paste((100, 255), (10, 10, 30, 30))
+    light = Framing(extent=1.0, background=255)
+
+    assert prepared(dot, invert="no", framing=light).notes[0] == "what is transparent laid on white"
+    assert prepared(dot, invert="yes", framing=light).notes[0] == "what is transparent laid on black"
+
+
+def test_an_alpha_channel_of_nothing_but_opaque_pixels_is_not_spoken_of(image):
+    assert prepared(page(image).convert("RGBA")).notes == prepared(page(image)).notes
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000), (28, 29)])
+def test_any_size_is_brought_to_the_one_needed(size):
+    assert prepared(Image.new("L", size, 255)).values.shape == SHAPE

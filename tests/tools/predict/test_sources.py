@@ -1,0 +1,95 @@
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.command import InputError, StageError
+from stages.pictures import MOST_FILE_BYTES
+from tools.predict import arguments, sources
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def touch(*names):
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"")
+
+
+def test_folders_are_replaced_by_the_pictures_in_them_in_order():
+    touch("a/2.png", "a/10.JPG", "a/b/1.webp", "a/b.bmp", "a/notes.txt", "a/.hidden.png", "a/.git/x.png", "z.gif")
+    os.symlink(".", "a/circle", target_is_directory=True)
+
+    names, problems = sources.listed(["z.gif", "a", "test:3", "-", "a"])
+
+    inside = ["a/10.JPG", "a/2.png", "a/b.bmp", "a/b/1.webp"]
+    assert names == ["z.gif", *inside, "test:3", "-", *inside] and problems == []
+
+
+def test_a_folder_without_pictures_is_named():
+    touch("empty/notes.txt", "full/a.png")
+
+    names, (problem,) = sources.listed(["empty", "full"])
+
+    assert names == ["full/a.png"]
+    assert str(problem).startswith("empty: no pictures in this folder (expected files named .png, ")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("test:0", 0), ("test:12", 12), ("test:", None), ("test:-1", None), ("./test:1", None), ("test:1.png", None)],
+)
+def test_names_of_test_images(name, number):
+    assert sources.test_image(name) == number
+
+
+def test_what_is_no_regular_file_is_never_opened():
+    """To open a pipe that nobody writes to would wait for ever."""
+    os.mkfifo("pipe.png")
+
+    for name in ("pipe.png", "/dev/zero"):
+        with pytest.raises(StageError, match=rf"^{name}: not a regular file; fix: "):
+            sources.read(name)
+
+
+def test_a_missing_file_and_standard_input_that_is_closed_are_refused(monkeypatch):
+    with pytest.raises(StageError, match=r"^none\.png: No such file or directory; fix: check the name"):
+        sources.read("none.png")
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(StageError, match=r"^-: not a picture \(.*an empty file\)"):
+        sources.read("-")
+
+
+def test_of_standard_input_no_more_is_read_than_allowed(monkeypatch):
+    with open("/dev/zero", encoding="latin-1") as endless:
+        monkeypatch.setattr("sys.stdin", endless)
+        with pytest.raises(StageError, match=rf"^-: too large a file \(expected at most {MOST_FILE_BYTES} bytes"):
+            sources.read("-")
+
+
+def test_standard_input_is_a_picture_as_any_other(monkeypatch):
+    Image.fromarray(np.full((3, 5), 7, np.uint8)).save("a.png")
+    with open("a.png", encoding="latin-1") as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert sources.read("-").image.size == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "the following arguments are required: IMAGE"),
+        (["-", "a.png", "-"], "- can be read but once"),
+        ([""], "expected a file or a folder, got an empty name"),
+        (["a.png", "--invert", "maybe"], "argument --invert: invalid choice: 'maybe'"),
+        (["a.png", "--form", "csv"], "unrecognized arguments: --form csv"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(given, message):
+    with pytest.raises(InputError, match=f"^python -m tools.predict: {re.escape(message)}.*; fix: see python -m"):
+        arguments.parse(given, ["text", "csv"])

@@ -1,0 +1,1 @@
+"""Anybody's pictures, classified by the networks of the pipeline."""

@@ -1,0 +1,44 @@
+"""The tutorials' figure of predictions: each picture as the networks were given it, beside its probabilities."""
+
+from collections.abc import Sequence
+from math import ceil
+
+from stages.render import look
+from stages.render.figures import pictures
+from stages.render.look import Figure
+from tools.predict.formats import Result
+
+DPI = 100
+COLUMNS = 3  # of pictures, each with its bars
+
+
+def png(results: Sequence[Result], classes: Sequence[str]) -> bytes:
+    """Return the figure of at least one result as PNG, the same for the same results."""
+    return look.png(lambda: _drawn(results, look.drawable(classes)), DPI)
+
+
+def _drawn(results: Sequence[Result], classes: Sequence[str]) -> Figure:
+    columns = min(len(results), COLUMNS)
+    figure = look.empty(height=2 * ceil(len(results) / columns) + 1, width=look.WIDTH * columns / COLUMNS)
+    axes = list(look.grid(figure, 2 * len(results), 2 * columns, ratios=[5, 6] * columns))
+    for index, (result, picture, bars) in enumerate(zip(results, axes[::2], axes[1::2], strict=True)):
+        named = result.ranking[0]
+        pictures.draw_picture(picture, result.values / 255)
+        picture.set_title(look.cut(_shown(result.name), look.PICTURE_NAME), fontsize=8, color="dimgrey")
+        said = [f"{look.cut(classes[named], look.PICTURE_NAME)} {look.percent(float(result.probabilities[named]))}"]
+        said += ["unlike training"] if result.unlike else []
+        picture.set_xlabel("\n".join(said), fontsize=8, color=look.WRONG if result.unlike else look.RIGHT)
+        pictures.draw_probabilities(bars, result.probabilities, named)
+        bars.tick_params(axis="y", labelsize=8, labelleft=index % columns == 0)
+        bars.set_ylabel("probability" if index % columns == 0 else "", fontsize=8)
+        if index + columns < len(results):
+            bars.set_xticks([])
+        else:
+            look.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=pictures.CELL_NAMES)
+    return figure
+
+
+def _shown(name: str) -> str:
+    """Return the last part of a name; letters that the font may lack are shown as question marks."""
+    last = name.rstrip("/").rpartition("/")[2]
+    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in last)

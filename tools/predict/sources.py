@@ -1,0 +1,80 @@
+"""Where pictures come from: files, folders, standard input, the test images of the pipeline.
+
+Each has a name, by which it is known from here to the last line printed: the path of a file, STDIN, or `test:<number>`.
+A file of such a name can be given as ./test:12.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from stages import pictures
+from stages.command import Problem, StageError
+
+STDIN = "-"
+FIX = "check the name, and that it may be read"
+_TEST = re.compile(r"test:([0-9]{1,9})")
+
+
+class Listing(NamedTuple):
+    """The names of pictures, in the order in which they are asked for, and what of it is not there."""
+
+    names: list[str]
+    problems: list[Problem]
+
+
+def listed(given: Sequence[str]) -> Listing:
+    """Return what is asked for, folders replaced by the files in them and below, sorted, whose names end as those of
+    pictures do. Hidden files and folders are left out, as are folders that are links: they might lead in a circle.
+    """
+    listing = Listing([], [])
+    for name in given:
+        if name == STDIN or test_image(name) is not None or not os.path.isdir(name):
+            listing.names.append(name)
+            continue
+        found = sorted(_below(name, listing.problems))
+        listing.names.extend(found)
+        if not found:
+            expected = f"files named {', '.join(pictures.SUFFIXES)}"
+            listing.problems.append(Problem(name, "no pictures in this folder", FIX, expected, "none"))
+    return listing
+
+
+def test_image(name: str) -> int | None:
+    """Return which test image a name stands for, or None if it is that of a file."""
+    match = _TEST.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def read(name: str) -> pictures.Picture:
+    """Return the picture of a file or of standard input. Raises StageError, which names it, where there is none."""
+    try:
+        data = _standard_input() if name == STDIN else pictures.read(Path(name))
+    except OSError as error:
+        raise StageError(_unread(name, error)) from error
+    return pictures.decode(data, name)
+
+
+def _below(folder: str, problems: list[Problem]) -> Iterator[str]:
+    """Yield the files of a folder; add to `problems` what of it can't be read."""
+
+    def note(error: OSError) -> None:
+        problems.append(_unread(error.filename, error))
+
+    for path, folders, files in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(pictures.SUFFIXES) and not name.startswith("."):
+                yield os.path.join(path, name)
+
+
+def _unread(name: str, error: OSError) -> Problem:
+    return Problem(name, error.strerror or str(error), FIX)
+
+
+def _standard_input() -> bytes:
+    """Return what comes in, and no more of it than tells that it is too much; nothing, where it is closed."""
+    return sys.stdin.buffer.read(pictures.MOST_FILE_BYTES + 1) if sys.stdin else b""

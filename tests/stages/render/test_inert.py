@@ -11,7 +11,7 @@ import struct
 import numpy as np
 import pytest
 
-from stages import atomic
+from stages import atomic, calibration
 from stages.datasets import Generated
 from stages.evaluate import scores, tables
 from stages.render import document, report
@@ -118,7 +118,7 @@ def test_no_cell_of_a_table_begins_like_a_formula_unless_it_is_a_number(tmp_path
     probabilities = np.eye(len(HOSTILE), dtype=np.float32)
     rows = tables.confusion(probabilities, np.arange(len(HOSTILE)), HOSTILE)
     atomic.write_csv(tmp_path / "pairs.csv", tables.CONFUSION, rows)
-    bins = tables.reliability(probabilities[None], np.arange(len(HOSTILE)))
+    bins = tables.reliability([calibration.means(calibration.sums(probabilities, np.arange(len(HOSTILE))))])
     atomic.write_csv(tmp_path / "bins.csv", tables.RELIABILITY, bins)
 
     for name in ("pairs.csv", "bins.csv"):
@@ -129,7 +129,8 @@ def test_no_cell_of_a_table_begins_like_a_formula_unless_it_is_a_number(tmp_path
 
 
 def test_metrics_are_json_whatever_the_classes_are_called(tmp_path):
-    split = np.eye(len(HOSTILE), dtype=np.float32)[None], np.arange(len(HOSTILE), dtype=np.uint8)
+    probabilities, labels = np.eye(len(HOSTILE), dtype=np.float32)[None], np.arange(len(HOSTILE), dtype=np.uint8)
+    split = scores.tally([probabilities], labels, len(HOSTILE))
     atomic.write_json(tmp_path / "metrics.json", scores.summarize(HOSTILE, {"train": split, "test": split}))
 
     assert list(json.loads((tmp_path / "metrics.json").read_bytes())["classes"]) == sorted(HOSTILE)

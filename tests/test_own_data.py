@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from stages import command
@@ -20,9 +21,9 @@ from stages.validate import __main__ as validate
 
 RAW = ["data/raw"]
 NORMALIZED = ["data/normalized/train", "data/normalized/test", "data/normalized/classes.json"]
-TRAINED = ["data/model", "reports/history.csv", "reports/training.json"]
-EVALUATED = ["data/predictions", "reports/predictions.csv", "reports/reliability.csv", "reports/metrics.json"]
-REPORT = ["reports/report.md", "reports/report.html", "reports/figures"]
+# The arguments of each stage, its module first.
+PIPELINE = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text(encoding="utf-8"))
+COMMANDS = {name: stage["cmd"].removeprefix("python -m ").split() for name, stage in PIPELINE["stages"].items()}
 FILES = {"train_images": "a.idx", "train_labels": "b.idx", "test_images": "c.idx", "test_labels": "d.idx"}
 
 CLASSES = ["shirt", "trouser", "pullover", "dress", "coat", "sandal", "blouse", "sneaker", "bag", "boot"]
@@ -131,13 +132,9 @@ def test_pictures_give_the_accuracy_that_the_same_images_give_as_archives(normal
     metrics = []
     for name in ("archives", "pictures"):
         assign("params.yaml", "dataset.name", name)
-        for stage, paths in {
-            "download": RAW,
-            "normalize": [*RAW, *NORMALIZED],
-            "train": [NORMALIZED[0], NORMALIZED[2], *TRAINED],
-            "evaluate": [*NORMALIZED, TRAINED[0], *EVALUATED],
-        }.items():
-            assert run_stage(f"stages.{stage}", *paths).code == 0
+        for stage in ("download", "normalize", "train", "evaluate"):
+            ended = run_stage(*COMMANDS[stage])
+            assert ended.code == 0, ended.stderr
         metrics.append(Path("reports/metrics.json").read_bytes())
 
     assert metrics[0] == metrics[1]
@@ -165,14 +162,8 @@ def test_any_number_of_classes_and_any_size_give_a_report(
     }.items():
         assign("params.yaml", key, str(value))
 
-    for stage, paths in {
-        "download": RAW,
-        "normalize": [*RAW, *NORMALIZED],
-        "train": [NORMALIZED[0], NORMALIZED[2], *TRAINED],
-        "evaluate": [*NORMALIZED, TRAINED[0], *EVALUATED],
-        "render": [*NORMALIZED, EVALUATED[0], *TRAINED[1:], EVALUATED[3], *REPORT],
-    }.items():
-        ended = run_stage(f"stages.{stage}", *paths)
+    for stage in ("download", "normalize", "train", "evaluate", "render"):
+        ended = run_stage(*COMMANDS[stage])
         assert ended.code == 0, ended.stderr
 
     metrics = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))

@@ -341,6 +341,21 @@ def test_mirrors_may_be_folders_on_this_machine(project, download):
     assert right(project)
 
 
+def test_another_file_in_a_folder_on_this_machine_is_refused(project, download, assert_clean_failure):
+    """The only mirror is that folder, so there is nothing to fall back on, and none of the network's exit code.
+    The file has as many bytes as the right one.
+    """
+    text = (project / "datasets.yaml").read_text()
+    (project / "datasets.yaml").write_text(text.replace("[https://something.invalid/]", "[./mirror/toy/]"))
+    other = ARCHIVES["train_images"][:-1] + b"x"
+    (project / "mirror" / "toy" / FILES["train_images"]).write_bytes(other)
+
+    got = f"./mirror/toy/train_images.gz: {len(other)} bytes with SHA-256 {sha256(other)}"
+    same = "every address serves the same other file: datasets.yaml may be wrong or upstream changed"
+    line = not_served("train_images", got).replace("no address serves it", same)
+    assert_clean_failure(download(mirror=""), 4, line)
+
+
 def test_a_folder_of_pictures_becomes_archives(project, download):
     for split in ("train", "test"):
         (project / "pictures" / split / "only").mkdir(parents=True)

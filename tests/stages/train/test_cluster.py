@@ -138,6 +138,27 @@ def test_an_address_where_nobody_listens_is_said_before_ray_is_asked(small, stan
     assert stand_in.calls == []
 
 
+def test_a_cluster_that_fails_or_refuses_is_one_line_and_is_let_go(small, stand_in, monkeypatch):
+    """Amid the training, as where its first machine is lost, and at the start."""
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+
+    def fail(error):
+        raise error
+
+    monkeypatch.setattr(stand_in, "wait", lambda pending: fail(ZeroDivisionError("\nthe head is gone\nand more")))
+    with pytest.raises(
+        StageError, match=r"^RAY_ADDRESS: the cluster at auto failed: the head is gone; fix: mend the cluster"
+    ) as caught:
+        run(THERE)
+    assert caught.value.exit_code == 1
+
+    monkeypatch.setattr(stand_in, "init", lambda *arguments, **given: fail(ConnectionError("no\n answer")))
+    with pytest.raises(NetworkError, match=r"^RAY_ADDRESS: no cluster to train on at auto: no answer; fix: start it"):
+        run(THERE)
+    assert stand_in.calls.count("shutdown") == 2
+    assert not Path(THERE).exists()
+
+
 def test_without_ray_there_is_a_line_that_says_how_to_get_it(small, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setenv("RAY_ADDRESS", "auto")

@@ -45,7 +45,7 @@ def measure(networks: Sequence[keras.Model], images: np.ndarray, *, batch_size: 
     featured = [with_features(network) for network in networks]
     (_, features), (_, classes) = featured[0].output_shape
     most = max(1, MOST_NUMBERS // max(features, math.prod(images.shape[1:])))
-    images = images[spread(len(images), min(MOST_IMAGES, most))]
+    images = arrays.pick(images, spread(len(images), min(MOST_IMAGES, most)))
     means = np.full((len(networks), classes, features), np.inf, np.float32)
     spreads = np.ones_like(means)
     thresholds = np.empty(len(networks), np.float32)

@@ -24,14 +24,15 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], framing: Framing,
     """Return a picture as the training images are: of height and width `shape`, and framed as `framing` says."""
     grey, notes = _opaque(picture, framing.background, invert)
     values, done = pictures.inverted(grey, invert, framing.background)
+    notes = (*notes, done, *_blank(values))
     if values.shape == shape:
-        return Prepared(values, (*notes, done))
+        return Prepared(values, notes)
     top, left, bottom, right = pictures.boxes(values[None])[0]
     subject = values[top:bottom, left:right]
     trimmed = [f"trimmed from {_size(values)} to {_size(subject)}"] if subject.shape != values.shape else []
     height, width = (max(1, round(side * framing.extent)) for side in shape)
     placed = pictures.placed(subject, shape, (height, width), pictures.border(values))
-    return Prepared(placed, (*notes, done, *trimmed))
+    return Prepared(placed, (*notes, *trimmed))
 
 
 def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -52,6 +53,14 @@ def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert)
         white = (background > 127) != (invert == "yes")
     note = f"what is transparent laid on {'white' if white else 'black'}"
     return on_white if white else on_black, (*picture.notes, note)
+
+
+def _blank(values: np.ndarray) -> list[str]:
+    """Return a note where a picture shows nothing: some networks find that quite like what they were trained on."""
+    ground = pictures.border(values)
+    if max(int(values.max()) - ground, ground - int(values.min())) > pictures.STANDS_OUT:
+        return []
+    return ["nothing stands out from the background, so the class says nothing"]
 
 
 def _size(values: np.ndarray) -> str:

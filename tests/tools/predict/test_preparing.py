@@ -164,3 +164,14 @@ def test_an_alpha_channel_of_nothing_but_opaque_pixels_is_not_spoken_of(image):
 @pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000), (28, 29)])
 def test_any_size_is_brought_to_the_one_needed(size):
     assert prepared(Image.new("L", size, 255)).values.shape == SHAPE
+
+
+@pytest.mark.parametrize("size", [(28, 28), (50, 40)])
+@pytest.mark.parametrize(("least", "blank"), [(32, True), (33, False)])
+def test_it_is_said_where_nothing_is_to_be_seen(size, least, blank):
+    picture = Image.new("L", size, 100)
+    picture.putpixel((20, 20), 100 - least)
+
+    notes = prepared(picture, invert="no").notes
+
+    assert ("nothing stands out from the background, so the class says nothing" in notes) == blank

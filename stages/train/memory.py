@@ -6,6 +6,7 @@ environment variable MEMORY_LIMIT_MB, which says how much of it the images may t
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,9 +42,16 @@ def limit(environment: Mapping[str, str]) -> int:
 def _available() -> int:
     """Return the bytes of memory that this process may hope for."""
     found = re.search(r"^MemAvailable: +([0-9]+) kB$", _read(MEMINFO), re.MULTILINE)
-    free = int(found[1]) * 1024 if found else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    free = int(found[1]) * 1024 if found else _installed()
     limits = [int(text) for text in map(_read, CONTAINERS) if text.strip().isdecimal()]
     return min([free, *limits])
+
+
+def _installed() -> int:
+    """Return the bytes of memory that the machine has; as many as can be where it does not say, as on Windows."""
+    if not hasattr(os, "sysconf"):
+        return sys.maxsize
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _read(path: Path) -> str:

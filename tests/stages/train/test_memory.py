@@ -59,3 +59,11 @@ def test_a_machine_that_does_not_say_what_is_free_has_all_its_memory(machine):
     machine("")
 
     assert memory.limit({}) > 100_000_000
+
+
+def test_where_nothing_is_known_of_memory_images_are_held(machine, monkeypatch):
+    """As on Windows."""
+    machine("")
+    monkeypatch.delattr("os.sysconf")
+
+    assert memory.fits(MEGABYTE, {})

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stages import atomic, command, datasets, params
-from stages.command import InputError, Problem
+from stages.command import DataError, InputError, Problem
 from stages.validate import pins
 
 
@@ -36,10 +36,14 @@ def main(validated: Path) -> None:
 
 @contextmanager
 def _into(problems: list[Problem]) -> Iterator[None]:
-    """Add what is raised to the problems, and go on."""
+    """Add what is raised to the problems, and go on. Where nothing but the data is wrong, that stays a DataError."""
     try:
         yield
     except InputError as error:
+        problems += error.problems
+    except DataError as error:
+        if not problems:
+            raise
         problems += error.problems
 
 

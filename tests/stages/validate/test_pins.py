@@ -141,3 +141,16 @@ def test_a_folder_that_is_no_data_set_is_refused(add, validate, assert_clean_fai
     assert_clean_failure(
         validate(), 4, "error: pictures: no such folder; fix: correct folder in datasets.yaml, then dvc repro"
     )
+
+
+def test_a_folder_that_is_no_data_set_hides_nothing_of_params_yaml(add, assign, validate, assert_clean_failure):
+    add(PICTURED)
+    assign("params.yaml", "train.epochs", "-1")
+
+    assert_clean_failure(
+        validate(),
+        2,
+        "error: params.yaml: train.epochs: out of range (expected an integer 1 <= x <= 10000, got -1); "
+        "fix: edit params.yaml, then dvc repro",
+        "error: pictures: no such folder; fix: correct folder in datasets.yaml, then dvc repro",
+    )

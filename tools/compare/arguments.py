@@ -2,17 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
 
-from stages.command import InputError, Problem
+from tools.arguments import Parser
 from tools.compare import WORKSPACE
-
-
-class Parser(argparse.ArgumentParser):
-    """Fails as a stage does, not as argparse would."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(Problem(self.prog, message, f"see {self.prog} --help"))
 
 
 def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:

@@ -3,16 +3,11 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
-from stages.command import InputError, Problem
 from stages.pictures import Invert
+from tools.arguments import Parser
 from tools.predict import sources
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(Problem(self.prog, message, f"see {self.prog} --help"))
 
 
 def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
@@ -20,7 +15,7 @@ def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
 
     Raises InputError for what can't be meant.
     """
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tools.predict",
         description="Say what the networks of the pipeline take pictures for.",
         allow_abbrev=False,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dvc.repo import Repo
 
 from stages.command import InputError, Problem, StageError
-from tools.compare.arguments import Parser
+from tools.arguments import Parser
 from tools.compare.sides import Side
 from tools.sweep import experiments, formats, queue, ranking
 

@@ -58,13 +58,16 @@ def test_the_picture_has_a_line_for_each_stage():
 
 @pytest.mark.slow
 def test_more_images_take_no_more_memory(tmp_path, monkeypatch):
-    """Of 58,000 images more, 182 MB as float32, no stage that reads them in blocks may show as much as a fifth."""
+    """Of 100,000 images more, 314 MB as float32, no stage that reads them in blocks may show as much as a tenth.
+
+    Of fewer than 10,000, half of them for training, evaluate takes fewer to find out what is typical.
+    """
     monkeypatch.setattr(growth, "FOLDER", tmp_path)
     scratch.copy(tmp_path, {"dataset.name": growth.DATASET, "train.epochs": 1, "train.replicates": 2})
 
-    few, many = growth.row(2_000), growth.row(60_000)
+    few, many = growth.row(10_000), growth.row(110_000)
 
     for stage in ("normalize", "evaluate"):
-        assert many[stage]["peak_mb"] - few[stage]["peak_mb"] < 36
-        assert many[stage]["own_mb"] - few[stage]["own_mb"] < 36
+        assert many[stage]["peak_mb"] - few[stage]["peak_mb"] < 31
+        assert many[stage]["own_mb"] - few[stage]["own_mb"] < 31
     assert many["train, streamed"]["own_mb"] < many["train"]["own_mb"]

@@ -15,7 +15,7 @@ from tests.fuzz.__main__ import CASES, MOST_BYTES, by_chance, mutated
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "20")
+RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "10")
 SOON_S = 2  # a second, and another one for a slow machine
 MIB = 1 << 20
 

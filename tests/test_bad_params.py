@@ -5,6 +5,7 @@ every result stays as it was.
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,8 @@ import yaml
 
 from stages import command
 from stages.validate.__main__ import main
+from tests.project import ROOT, Project
 
-ROOT = Path(__file__).parents[1]
 STAMP = "data/validated"
 Change = Callable[[str], str | bytes | None]
 
@@ -245,45 +246,43 @@ def stubbed(pipeline: dict) -> dict:
     return pipeline
 
 
+def repro(project: Project) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dvc", "repro"]
+    return subprocess.run(command, env=project.environment(), capture_output=True, encoding="utf-8")
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # what DVC and its parser warn of
-def test_under_dvc_a_bad_file_costs_nothing(project, monkeypatch, capfd, caplog):
+def test_under_dvc_a_bad_file_costs_nothing(project):
     """With the real dvc.yaml and the real `validate`. DVC deletes the stamp of `validate`, a constant, before it starts
     it, and brings it back from its run-cache; what it can't read itself it refuses before that.
     """
-    from dvc.cli import main as dvc
-
-    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.parent / "site"))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    shutil.copytree(ROOT / "stages", "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "requirements.lock", project)
+    copy = Project.copied(project)
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     Path("dvc.yaml").write_text(yaml.safe_dump(stubbed(pipeline), sort_keys=False), encoding="utf-8")
     Path("stub.py").write_text(STUB, encoding="utf-8")
-    assert dvc(["init", "--no-scm", "--quiet"]) == 0
-    assert dvc(["repro"]) == 0
-    capfd.readouterr()
-    caplog.clear()
+    copy.git("init", "--quiet")
+    copy.dvc("repro")
     results = snapshot(project)
     assert {"dvc.lock", "reports/metrics.json", "data/model/file", STAMP} <= results.keys()
 
     for file, change, said in CASES:
         spoil(file, change)
-        assert dvc(["repro"]) == 255
-        # DVC's own messages go to the stderr there was when DVC was first imported, which may be that of another test.
-        printed = re.sub(r"line \d+", "line N", "".join([*capfd.readouterr(), caplog.text]))
-        caplog.clear()
+        ended = repro(copy)
+        printed = re.sub(r"line \d+", "line N", ended.stdout + ended.stderr)
+        assert ended.returncode == 255, printed
         if words := (UNREAD_PARAMS if file == "params.yaml" else UNREAD_DATASETS).get(said[0]):
             assert re.search(words, printed)
             assert "Running stage" not in printed
         else:
-            assert all(f"\nerror: {file}: {start}" in printed for start in said)
+            errors = [line for line in printed.splitlines() if line.startswith("error: ")]
+            for line, start in zip(errors, said, strict=True):
+                assert line.startswith(f"error: {file}: {start}")
         after = snapshot(project)
         assert {path for path in results.keys() | after.keys() if results.get(path) != after.get(path)} <= {file, STAMP}
         shutil.copy(ROOT / file, project)
 
     assert not Path(STAMP).exists()
-    assert dvc(["repro"]) == 0
-    assert "Stage 'validate' is cached" in capfd.readouterr().out + caplog.text
+    ended = repro(copy)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Stage 'validate' is cached" in ended.stdout
     assert snapshot(project) == results

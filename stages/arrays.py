@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from pydantic import Field
 
 from stages import atomic, records
+from stages.schema import MOST_CLASSES, ClassNames
 
 # The bytes of a .npy file of version 1.0 before its values (NEP 1), exactly as numpy writes them: read by what they
 # say, never evaluated as the Python text that they are.
@@ -27,7 +27,6 @@ _HEADER = re.compile(
     rb"'shape': \((?P<shape>|%(size)s,|%(size)s(?:, %(size)s){1,31})\), \} *\n" % {b"size": _SIZE}
 )
 
-MOST_CLASSES = 256  # as many as a label, a byte, can tell apart
 BLOCK = 1 << 22  # bytes of an array that are worked on at once; more of them would not be done any sooner
 PICKED = 50  # rows from anywhere in a mapped array that may be in memory at once: up to 2 MiB come with each
 
@@ -174,15 +173,9 @@ def write_split(folder: Path, split: Split) -> None:
         pass
 
 
-# The lengths also make pydantic look at the characters: lone surrogates can't be written.
-Names = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=1, max_length=MOST_CLASSES)
-]
-
-
 def read_classes(path: Path) -> list[str]:
     """Return the class names, in the order of the labels. Raises DataError for anything but a list of names."""
-    return records.read_json(path, Names)
+    return records.read_json(path, ClassNames)
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[re.Match[bytes], int]:

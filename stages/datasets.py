@@ -59,11 +59,7 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
-ClassNames = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=64)]],
-    Field(min_length=1, max_length=256),  # as many as a label, a byte, can tell apart
-    AfterValidator(_each_once),
-]
+ClassNames = Annotated[schema.ClassNames, AfterValidator(_each_once)]
 
 
 class Archive(Strict):

@@ -20,6 +20,13 @@ class Strict(BaseModel):
 # The name of a data set: it becomes part of addresses and file names, so nothing else is let through.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
+MOST_CLASSES = 256  # as many as a label, a byte, can tell apart
+# The names of classes, in the order of the labels. The lengths also make pydantic look at the characters: lone
+# surrogates can't be written.
+ClassNames = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]], Field(min_length=1, max_length=MOST_CLASSES)
+]
+
 Model = TypeVar("Model")
 
 # A file with more problems than this is not one with slips, but another file.

@@ -14,6 +14,8 @@ from stages.render.wording import count, decimal, interval, listed
 
 # A validation loss this much above its lowest has risen by more than it usually goes up and down between epochs.
 RISE = 0.05
+# In float32 the loss of networks that are sure and right is 0, of which nothing is a share.
+LEAST_LOSS = 1e-7
 
 
 def section(results: Results, render: Render) -> Section:
@@ -61,7 +63,7 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
             "out."
         )
     losses = [history["validation_loss"][history["replicate"] == each] for each in np.unique(history["replicate"])]
-    rise = float(np.mean([loss[-1] / loss.min() - 1 for loss in losses]))
+    rise = float(np.mean([(loss[-1] - loss.min()) / max(loss.min(), LEAST_LOSS) for loss in losses]))
     lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
     text = f"the validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
     if rise > RISE:

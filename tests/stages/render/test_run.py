@@ -54,6 +54,12 @@ def test_a_validation_loss_that_still_falls_tells_that_no_harm_was_done(some):
     assert text.endswith("after epoch 2 and ended 0.0% above that: not more than 5%, so the last epochs did no harm.")
 
 
+def test_a_validation_loss_of_nothing_at_all_did_not_rise(some):
+    text = run.overfitting(some(history=history([2, 1, 0.9], [1, 0, 0])))
+
+    assert "lowest after epoch 1 and 2 and ended 0.0% above that: not more" in text
+
+
 def test_the_digests_are_those_of_the_files(some, written_tables, tmp_path):
     made = some()
     arrays.write_split(tmp_path / "train", made.train)

@@ -59,7 +59,7 @@ check: setup  ## lint, check the format and the types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: setup  ## time it all beside the plain Keras script
+bench: repro  ## time it all beside the plain Keras script
 	$(BIN)/python -m benchmarks
 
 recipes: setup  ## train every recipe five times, and make their table

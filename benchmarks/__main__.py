@@ -3,8 +3,8 @@
     python -m benchmarks [RUNS]        or: make bench
 
 Every run goes once through all that is compared, so that a machine whose speed drifts does so for all alike. Writes
-results.md and results.json beside this module, and at last does what `python -m benchmarks.growth` does. Nothing passes
-or fails by the clock.
+results.md and results.json beside this module, and at last does what `python -m benchmarks.growth` does and, on what
+`dvc repro` left in the workspace, `python -m benchmarks.predict`. Nothing passes or fails by the clock.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import growth, measure, recipes
+from benchmarks import growth, measure, predict, recipes
 from benchmarks.measure import Process, summary, table
 from stages import atomic, command
 from stages.render import published
@@ -65,6 +65,7 @@ def main(runs: int = 5) -> None:
     atomic.write_text(RESULTS / "results.md", _page(results))
     print((RESULTS / "results.md").read_text(encoding="utf-8"))
     growth.main()
+    predict.main()
 
 
 def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[str, Process]]:

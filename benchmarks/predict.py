@@ -1,6 +1,6 @@
 """How fast `python -m tools.predict` is, and how far it sees through what may be done to a picture.
 
-    python -m benchmarks.predict [RUNS]
+    python -m benchmarks.predict [RUNS]        or: as a part of make bench
 
 Takes the test images, the networks and their predictions from the workspace, as `dvc repro` leaves them; writes
 predict.md and predict.json beside this module. Nothing passes or fails by the clock.

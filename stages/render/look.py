@@ -42,6 +42,7 @@ with _unconfigured():
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import Rectangle as Rectangle
     from matplotlib.textpath import text_to_path
     from matplotlib.ticker import MaxNLocator as MaxNLocator
 
@@ -106,29 +107,6 @@ def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | Non
             yield ax
         else:
             ax.set_axis_off()
-
-
-def gallery(count: int, columns: int, below: float, above: float = 0.1) -> tuple[Figure, list[Axes]]:
-    """Return a figure of square axes in rows, with room for text above and below each, in inches.
-
-    What is written there is known beforehand to fit, so that nothing has to be drawn only to be measured.
-    """
-    side = 0.88 / columns  # as a share of the width; the rest is between them
-    row = above + side * WIDTH + below
-    figure = Figure(figsize=(WIDTH, row * ceil(count / columns)))
-    height = figure.get_figheight()
-    places = [divmod(index, columns) for index in range(count)]
-    return figure, [
-        figure.add_axes(
-            (
-                (column + 0.06) / columns,
-                1 - (row * (number + 1) - below) / height,
-                side,
-                side * WIDTH / height,
-            )
-        )
-        for number, column in places
-    ]
 
 
 def name_ticks(

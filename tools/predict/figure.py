@@ -29,12 +29,7 @@ def _drawn(results: Sequence[Result], classes: Sequence[str]) -> Figure:
         said += ["unlike training"] if result.unlike else []
         picture.set_xlabel("\n".join(said), fontsize=8, color=look.WRONG if result.unlike else look.RIGHT)
         pictures.draw_probabilities(bars, result.probabilities, named)
-        bars.tick_params(axis="y", labelsize=8, labelleft=index % columns == 0)
-        bars.set_ylabel("probability" if index % columns == 0 else "", fontsize=8)
-        if index + columns < len(results):
-            bars.set_xticks([])
-        else:
-            look.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=pictures.CELL_NAMES)
+        pictures.name_cell(bars, classes, first=index % columns == 0, last=index + columns >= len(results))
     return figure
 
 

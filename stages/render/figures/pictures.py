@@ -4,14 +4,17 @@ Throughout, images are float (n, height, width) in [0, 1], probabilities float (
 (n,), and `classes` the class names in order of the labels; for a single image the first axis is gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 
 from stages.render import look
-from stages.render.look import Axes, Figure
+from stages.render.look import Axes, Figure, Rectangle
 
+# How an image is drawn: the higher a pixel the darker.
+PICTURE: dict[str, Any] = {"cmap": "binary", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
 # More classes than this have their pictures in rows of ten, and their names cut to what fits there.
 LARGE_PICTURES = 25
 # More class names than this along a small axis would overlap.
@@ -30,53 +33,39 @@ def training_image(image: np.ndarray, name: str) -> Figure:
 
 def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw images in rows of five, the class name under each."""
-    figure, axes = look.gallery(len(images), columns=5, below=0.25)
-    for ax, image, label in zip(axes, images, labels, strict=True):
-        draw_picture(ax, image)
-        ax.set_xlabel(look.cut(classes[label], look.PICTURE_NAME), fontsize=9)
-    return figure
+    return _gallery(images, [look.cut(classes[label], look.PICTURE_NAME) for label in labels])
 
 
 def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the mean image of each class over its name."""
     columns, size = (5, 9) if len(classes) <= LARGE_PICTURES else (10, 7)
-    figure, axes = look.gallery(len(classes), columns, below=0.25)
-    for ax, image, name in zip(axes, images, classes, strict=True):
-        draw_picture(ax, image)
-        ax.set_xlabel(look.cut(name, look.PICTURE_NAME), fontsize=size)
-    return figure
+    return _gallery(images, [look.cut(name, look.PICTURE_NAME) for name in classes], columns=columns, size=size)
 
 
 def predicted(
-    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: np.ndarray
+    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Iterable[int]
 ) -> Figure:
     """Draw images in rows of five, the number of each above it and the prediction below."""
-    figure, axes = look.gallery(len(images), columns=5, below=0.45, above=0.25)
-    for index, ax in enumerate(axes):
-        draw_picture(ax, images[index])
-        draw_prediction(ax, probabilities[index], labels[index], classes)
-        draw_number(ax, numbers[index])
-    return figure
+    pairs = zip(probabilities, labels, strict=True)
+    captions, colours = zip(*(_prediction(row, label, classes) for row, label in pairs), strict=True)
+    return _gallery(images, captions, colours=colours, headings=_headings(numbers))
 
 
 def voted(
-    images: np.ndarray, votes: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: np.ndarray
+    images: np.ndarray, votes: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Iterable[int]
 ) -> Figure:
     """Draw images in rows of five, the number of each above it, below it how many networks name which class.
 
     votes: integer (n, classes). The two classes named most often are written out, and the true one in brackets.
     """
-    figure, axes = look.gallery(len(images), columns=5, below=0.6, above=0.25)
-    for index, ax in enumerate(axes):
-        draw_picture(ax, images[index])
-        first, second = np.argsort(-votes[index], kind="stable")[:2]
-        others = votes[index].sum() - votes[index, [first, second]].sum()
-        lines = [f"{votes[index, named]} {look.cut(classes[named], look.PICTURE_NAME)}" for named in (first, second)]
+    captions = []
+    for of_class, label in zip(votes, labels, strict=True):
+        first, second = np.argsort(-of_class, kind="stable")[:2]
+        others = of_class.sum() - of_class[[first, second]].sum()
+        lines = [f"{of_class[named]} {look.cut(classes[named], look.PICTURE_NAME)}" for named in (first, second)]
         lines[1] += f", {others} other" if others else ""
-        lines.append(f"({look.cut(classes[labels[index]], look.PICTURE_NAME)})")
-        ax.set_xlabel("\n".join(lines), fontsize=9)
-        draw_number(ax, numbers[index])
-    return figure
+        captions.append("\n".join([*lines, f"({look.cut(classes[label], look.PICTURE_NAME)})"]))
+    return _gallery(images, captions, headings=_headings(numbers))
 
 
 def example(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
@@ -98,33 +87,21 @@ def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndar
         draw_picture(picture, images[index])
         draw_prediction(picture, probabilities[index], labels[index], classes, size=8)
         draw_probabilities(bars, probabilities[index], labels[index])
-        bars.tick_params(axis="y", labelsize=8, labelleft=index % 3 == 0)
-        bars.set_ylabel("probability" if index % 3 == 0 else "", fontsize=8)
-        if index + 3 < len(images):
-            bars.set_xticks([])
-        else:
-            look.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=CELL_NAMES)
+        name_cell(bars, classes, first=index % 3 == 0, last=index + 3 >= len(images))
     return figure
 
 
 def draw_picture(ax: Axes, image: np.ndarray) -> None:
     """Draw one image, the higher a pixel the darker."""
-    ax.imshow(image, cmap="binary", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(image, **PICTURE)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
 
 
-def draw_number(ax: Axes, number: int) -> None:
-    """Write above a picture which test image it is."""
-    ax.set_title(f"test image {number}", fontsize=8, color="dimgrey")
-
-
 def draw_prediction(ax: Axes, probabilities: np.ndarray, label: int, classes: Sequence[str], size: float = 9) -> None:
     """Write `<predicted> NN% (<true>)` below, blue when right and red when wrong."""
-    named = int(probabilities.argmax())
-    names = [look.cut(classes[index], look.PICTURE_NAME) for index in (named, label)]
-    ax.set_xlabel(f"{names[0]} {look.percent(probabilities[named])}\n({names[1]})", fontsize=size)
-    ax.xaxis.label.set_color(look.RIGHT if named == label else look.WRONG)
+    text, colour = _prediction(probabilities, label, classes)
+    ax.set_xlabel(text, fontsize=size, color=colour)
 
 
 def draw_probabilities(ax: Axes, probabilities: np.ndarray, label: int) -> None:
@@ -134,6 +111,16 @@ def draw_probabilities(ax: Axes, probabilities: np.ndarray, label: int) -> None:
     colours[label] = look.RIGHT
     ax.bar(range(len(probabilities)), probabilities, color=colours)
     ax.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="probability")
+
+
+def name_cell(bars: Axes, classes: Sequence[str], *, first: bool, last: bool) -> None:
+    """Name the axes of bars in a grid: the scale at the first of a row alone, the classes at the last of a column."""
+    bars.tick_params(axis="y", labelsize=8, labelleft=first)
+    bars.set_ylabel("probability" if first else "", fontsize=8)
+    if last:
+        look.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=CELL_NAMES)
+    else:
+        bars.set_xticks([])
 
 
 def _beside(
@@ -152,3 +139,52 @@ def _beside(
     draw_probabilities(bars, probabilities, label)
     look.name_ticks(bars.xaxis, classes, rotation)
     return figure
+
+
+def _prediction(probabilities: np.ndarray, label: int, classes: Sequence[str]) -> tuple[str, str]:
+    """Return `<predicted> NN%` over `(<true>)`, and its colour."""
+    named = int(probabilities.argmax())
+    names = [look.cut(classes[index], look.PICTURE_NAME) for index in (named, label)]
+    text = f"{names[0]} {look.percent(probabilities[named])}\n({names[1]})"
+    return text, look.RIGHT if named == label else look.WRONG
+
+
+def _headings(numbers: Iterable[int]) -> list[str]:
+    return [f"test image {number}" for number in numbers]
+
+
+def _gallery(
+    images: np.ndarray,
+    captions: Sequence[str],
+    *,
+    colours: Sequence[str] = (),
+    headings: Sequence[str] = (),
+    columns: int = 5,
+    size: float = 9,
+) -> Figure:
+    """Draw images in rows, a caption below each, in its colour if they have any, and a heading above if there are any.
+
+    All are on one axes, which is the whole figure, in inches from its upper left corner: to make and draw an axes for
+    each would take three times as long.
+    """
+    side = 0.88 * look.WIDTH / columns
+    above, below = 0.25 if headings else 0.1, 0.1 + 0.17 * (1 + max(text.count("\n") for text in captions))
+    height = ceil(len(images) / columns) * (above + side + below)
+    figure = Figure(figsize=(look.WIDTH, height))
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, look.WIDTH), ylim=(height, 0))
+    ax.set_axis_off()
+    high, wide = (side * length / max(images.shape[1:]) for length in images.shape[1:])
+    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        row, column = divmod(index, columns)
+        middle, top = (column + 0.5) * look.WIDTH / columns, row * (above + side + below) + above + (side - high) / 2
+        _draw_framed(ax, image, middle - wide / 2, top, wide, high)
+        colour = colours[index] if colours else "black"
+        ax.text(middle, top + high + 0.06, caption, fontsize=size, color=colour, ha="center", va="top")
+        if headings:
+            ax.text(middle, top - 0.06, headings[index], fontsize=8, color="dimgrey", ha="center")
+    return figure
+
+
+def _draw_framed(ax: Axes, image: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
+    ax.imshow(image, **PICTURE, aspect="auto", extent=(left, left + wide, top + high, top))
+    ax.add_patch(Rectangle((left, top), wide, high, fill=False, linewidth=0.8))

@@ -85,20 +85,36 @@ def test_the_training_image_is_shown_with_pixel_values_from_0_to_255():
 
 @pytest.mark.parametrize("count", [1, 3, 25])
 def test_the_training_images_stand_in_rows_of_five_over_their_classes(count):
-    axes = shown(pictures.labelled(images(count), np.arange(count) % 3, CLASSES))
+    figure = pictures.labelled(images(count), np.arange(count) % 3, CLASSES)
+    (ax,) = figure.axes
+    boxes = [image.get_window_extent() for image in ax.images]
 
-    assert [ax.get_xlabel() for ax in axes] == (CLASSES * 9)[:count]
-    assert [int(5 * ax.get_position().x0) for ax in axes] == [index % 5 for index in range(count)]
-    heights = sorted({round(ax.get_position().y0, 6) for ax in axes}, reverse=True)
-    assert [heights.index(round(ax.get_position().y0, 6)) for ax in axes] == [index // 5 for index in range(count)]
-    assert [ax.images[0].get_array().tolist() for ax in axes] == images(count).tolist()
+    assert [text.get_text() for text in ax.texts] == (CLASSES * 9)[:count]
+    assert [int(5 * box.x0 / figure.bbox.width) for box in boxes] == [index % 5 for index in range(count)]
+    heights = sorted({round(box.y0, 6) for box in boxes}, reverse=True)
+    assert [heights.index(round(box.y0, 6)) for box in boxes] == [index // 5 for index in range(count)]
+    assert [image.get_array().tolist() for image in ax.images] == images(count).tolist()
+
+
+def test_images_keep_their_form_in_a_frame_over_their_caption():
+    """They are 3 pixels high and 4 wide."""
+    figure = pictures.predicted(images(6), np.eye(3)[[0] * 6], [0] * 6, CLASSES, range(6))
+    (ax,) = figure.axes
+    boxes, frames = ([drawn.get_window_extent() for drawn in of] for of in (ax.images, ax.patches))
+
+    assert [box.width / box.height for box in boxes] == pytest.approx([4 / 3] * 6)
+    assert np.ravel([frame.extents for frame in frames]) == pytest.approx(np.ravel([box.extents for box in boxes]))
+    for box, caption, heading in zip(boxes, ax.texts[::2], ax.texts[1::2], strict=True):
+        below, above = caption.get_window_extent(), heading.get_window_extent()
+        assert below.y1 < box.y0 < box.y1 < above.y0
+        assert (below.x0 + below.x1) / 2 == pytest.approx((box.x0 + box.x1) / 2, abs=1)
 
 
 def test_each_mean_image_stands_over_the_name_of_its_class():
-    axes = shown(pictures.means(images(3), CLASSES))
+    (ax,) = pictures.means(images(3), CLASSES).axes
 
-    assert [ax.get_xlabel() for ax in axes] == CLASSES
-    assert [ax.images[0].get_array().tolist() for ax in axes] == images(3).tolist()
+    assert [text.get_text() for text in ax.texts] == CLASSES
+    assert [image.get_array().tolist() for image in ax.images] == images(3).tolist()
 
 
 @pytest.mark.parametrize("count", [1, 4, 15])
@@ -116,18 +132,19 @@ def test_the_examples_stand_in_rows_of_three_with_names_below_each_column_alone(
 
 def test_predictions_keep_their_order_and_say_which_images_they_are():
     probabilities = np.float32([[0.9, 0.1, 0], [0.2, 0.8, 0]])
-    axes = shown(pictures.predicted(images(2), probabilities, np.array([1, 2]), CLASSES, [40, 7]))
+    (ax,) = pictures.predicted(images(2), probabilities, np.array([1, 1]), CLASSES, [40, 7]).axes
 
-    assert [ax.get_title() for ax in axes] == ["test image 40", "test image 7"]
-    assert [ax.get_xlabel() for ax in axes] == ["Coat 90%\n(Shirt)", "Shirt 80%\n(Bag)"]
+    assert [text.get_text() for text in ax.texts[1::2]] == ["test image 40", "test image 7"]
+    assert [text.get_text() for text in ax.texts[::2]] == ["Coat 90%\n(Shirt)", "Shirt 80%\n(Shirt)"]
+    assert [to_rgba(text.get_color()) for text in ax.texts[::2]] == [RED, BLUE]
 
 
 def test_votes_name_the_two_classes_with_most_of_them_and_count_the_rest():
     votes = np.array([[1, 3, 0], [2, 1, 2]])
-    axes = shown(pictures.voted(images(2), votes, np.array([2, 0]), CLASSES, [5, 6]))
+    (ax,) = pictures.voted(images(2), votes, np.array([2, 0]), CLASSES, [5, 6]).axes
 
-    assert [ax.get_title() for ax in axes] == ["test image 5", "test image 6"]
-    assert [ax.get_xlabel() for ax in axes] == ["3 Shirt\n1 Coat\n(Bag)", "2 Coat\n2 Bag, 1 other\n(Coat)"]
+    assert [text.get_text() for text in ax.texts[1::2]] == ["test image 5", "test image 6"]
+    assert [text.get_text() for text in ax.texts[::2]] == ["3 Shirt\n1 Coat\n(Bag)", "2 Coat\n2 Bag, 1 other\n(Coat)"]
 
 
 @pytest.mark.parametrize("name", ["|", "``", "$5 to $9", r"$\frac{$", "a_b^c"])
@@ -143,7 +160,8 @@ def level_texts(ax) -> list:
     """Return the texts of an axes that are drawn without rotation: of others the extents say little."""
     low, high = sorted(ax.get_ylim())
     ticks = [label for label in ax.get_yticklabels() if low <= label.get_position()[1] <= high]
-    return [text for text in (ax.title, ax.xaxis.label, *ticks, *ax.texts) if text.get_text()]
+    of_axis = [ax.title, ax.xaxis.label, *ticks] if ax.axison else []
+    return [text for text in (*of_axis, *ax.texts) if text.get_text()]
 
 
 @pytest.mark.parametrize("draw", everything(HOSTILE).values(), ids=everything(HOSTILE).keys())
@@ -153,8 +171,10 @@ def test_no_text_is_clipped_by_the_figure_or_written_over_another(draw):
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         drawn = figure.get_tightbbox()
-        boxes = [text.get_window_extent(canvas.get_renderer()) for ax in shown(figure) for text in level_texts(ax)]
+        boxes = [text.get_window_extent(canvas.get_renderer()) for ax in figure.axes for text in level_texts(ax)]
+        boxes += [image.get_window_extent() for ax in figure.axes for image in ax.images]
 
+    assert len(boxes) > 1
     assert min(drawn.x0, drawn.y0) >= 0
-    assert drawn.x1 <= figure.get_figwidth() and drawn.y1 <= figure.get_figheight()
+    assert drawn.x1 <= figure.get_figwidth() + 1e-6 and drawn.y1 <= figure.get_figheight() + 1e-6
     assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[:index])

@@ -3,12 +3,12 @@
 The features of an image are what the last layer of a network, `logits`, is given. Its distance is that of its features
 from the mean of the training images which the network takes for the same class, each feature in units of its spread
 over them: strangers often differ in what hardly varies within a class, which a plain distance does not show. It is
-counted in units of the threshold, below which 99 % of the training images are; as it is the mean over the networks that
-counts, an image is unlike the training images where that is above 1.
+counted in units of the threshold, below which 99 % of the training images are, each held against the others; as it is
+the mean over the networks that counts, an image is unlike the training images where that is above 1.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +20,7 @@ from stages.runtime import keras
 
 PERCENTILE = 99
 MOST_IMAGES = 5_000  # 50 of them beyond the percentile; twice as many take half a second
-MOST_NUMBERS = 2**24  # of pixels or features at once, 64 MB: fewer images where they are large or the layer is wide
-
+MOST_NUMBERS = 2**24  # of pixels or features at once, 64 MB: fewer images where the layer is wide
 LEAST_SPREAD = 0.1  # of the mean spread, added to each: one of 0 is no evidence that a feature never differs
 
 
@@ -43,25 +42,54 @@ def measure(networks: Sequence[keras.Model], images: np.ndarray, *, batch_size: 
     Of many images, a part that is evenly spaced stands for all. Each network's output is probabilities.
     """
     featured = [with_features(network) for network in networks]
-    (_, features), (_, classes) = featured[0].output_shape
-    most = max(1, MOST_NUMBERS // max(features, math.prod(images.shape[1:])))
-    images = arrays.pick(images, spread(len(images), min(MOST_IMAGES, most)))
-    means = np.full((len(networks), classes, features), np.inf, np.float32)
-    spreads = np.ones_like(means)
-    thresholds = np.empty(len(networks), np.float32)
-    for replicate, network in enumerate(featured):
-        seen, probabilities = predict(network, images, batch_size)
-        named = probabilities.argmax(axis=1)
-        there = np.unique(named)
-        for index in there:
-            of_class = seen[named == index]
-            means[replicate, index] = of_class.mean(axis=0, dtype=np.float64)
-            spreads[replicate, index] = of_class.std(axis=0, dtype=np.float64)
-        mean_spread = spreads[replicate, there].mean(dtype=np.float64)
-        spreads[replicate, there] += LEAST_SPREAD * mean_spread if mean_spread else 1
-        away = distances(seen, named, means[replicate], spreads[replicate])
-        thresholds[replicate] = np.percentile(away, PERCENTILE)
-    return Familiarity(means, spreads, thresholds, framing.measure(images))
+    (_, features), _ = featured[0].output_shape
+    chosen = spread(len(images), min(MOST_IMAGES, max(1, MOST_NUMBERS // features)))
+    step = max(1, MOST_NUMBERS // math.prod(images.shape[1:]))
+
+    def blocks() -> Iterator[np.ndarray]:
+        return (arrays.pick(images, chosen[start : start + step]) for start in range(0, len(chosen), step))
+
+    found = [_typical(*_answers(network, blocks(), batch_size)) for network in featured]
+    means, spreads, thresholds = (np.array(part, np.float32) for part in zip(*found, strict=True))
+    return Familiarity(means, spreads, thresholds, framing.measure(blocks()))
+
+
+def _answers(network: keras.Model, blocks: Iterable[np.ndarray], batch_size: int) -> list[np.ndarray]:
+    """Return the features and the probabilities of all blocks of images."""
+    answers = [predict(network, block, batch_size) for block in blocks]
+    return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+
+def _typical(seen: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the means, the spreads and the threshold of one network, of the features that it has seen."""
+    named = probabilities.argmax(axis=1)
+    of_class = {index: seen[named == index] for index in np.unique(named).tolist()}
+    there = list(of_class)
+    means = np.full((probabilities.shape[1], seen.shape[1]), np.inf)
+    spreads, variances = np.ones_like(means), np.zeros_like(means)
+    for index, features in of_class.items():
+        means[index] = features.mean(axis=0, dtype=np.float64)
+        variances[index] = features.var(axis=0, dtype=np.float64)
+    least = LEAST_SPREAD * np.sqrt(variances[there]).mean() or 1.0
+    spreads[there] = np.sqrt(variances[there]) + least
+    away = [left_out(features, means[index], variances[index], least) for index, features in of_class.items()]
+    return means, spreads, float(np.percentile(np.concatenate(away), PERCENTILE))
+
+
+def left_out(features: np.ndarray, mean: np.ndarray, variance: np.ndarray, least: float) -> np.ndarray:
+    """Return the distance of each image of a class, float64 (n,), from what the others of it have in common; of an only
+    one, 0. So a threshold is not lowered by each image having drawn its class to itself, as it does where few images
+    have many features.
+
+    features: float32 (n, features); mean, variance: float64 (features,), of all n; least: what is added to a spread.
+    Without x, the mean of n numbers m goes to m - (x - m) / (n - 1), and their variance v to n / (n - 1) times
+    v - (x - m)^2 / (n - 1).
+    """
+    others = max(len(features) - 1, 1)
+    share = len(features) / others
+    away = features - mean
+    spreads = np.sqrt(np.maximum(share * (variance - away**2 / others), 0)) + least
+    return np.linalg.norm(share * away / spreads, axis=1)
 
 
 def spread(images: int, most: int) -> np.ndarray:

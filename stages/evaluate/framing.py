@@ -1,5 +1,6 @@
 """How the subject stands in the training images, so that `tools.predict` can bring other pictures to the same."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -18,11 +19,15 @@ class Framing(Strict):
     background: Annotated[int, Field(ge=0, le=255)]
 
 
-def measure(images: np.ndarray) -> Framing:
-    """Return the framing of float32 (n, height, width) in [0, 1], n >= 1."""
+def measure(blocks: Iterable[np.ndarray]) -> Framing:
+    """Return the framing of images, float32 (n, height, width) in [0, 1], given in blocks, n >= 1."""
+    extents, grounds = (np.concatenate(parts) for parts in zip(*map(_subjects, blocks), strict=True))
+    return Framing(extent=round(float(np.median(extents)), 6), background=int(np.median(grounds)))
+
+
+def _subjects(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much of each image its subject takes up, in [0, 1], and the grey value of its border."""
     values = np.rint(images * 255).astype(np.uint8)
     top, left, bottom, right = pictures.boxes(values).T
     height, width = images.shape[1:]
-    extents = np.maximum((bottom - top) / height, (right - left) / width)
-    background = int(np.median(pictures.borders(values)))
-    return Framing(extent=round(float(np.median(extents)), 6), background=background)
+    return np.maximum((bottom - top) / height, (right - left) / width), pictures.borders(values)

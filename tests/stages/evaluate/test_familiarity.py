@@ -12,11 +12,11 @@ from stages.evaluate import familiarity
 from stages.runtime import keras
 
 
-def network(weights: np.ndarray) -> keras.Model:
-    """A network whose features are the pixels of 2x2 images, and whose logits are these (pixels, classes) of them."""
+def network(weights: np.ndarray, side: int = 2) -> keras.Model:
+    """A network whose features are the pixels of square images, its logits these (pixels, classes) of them."""
     logits = keras.layers.Dense(weights.shape[1], use_bias=False, name="logits")
     model = keras.Sequential(
-        [keras.Input((2, 2), name="images"), keras.layers.Flatten(name="flatten"), logits], name="pixels"
+        [keras.Input((side, side), name="images"), keras.layers.Flatten(name="flatten"), logits], name="pixels"
     )
     model.set_weights([weights])
     return models.with_probabilities(model)
@@ -49,9 +49,34 @@ def test_means_and_thresholds_are_those_of_numpy(images):
         spreads = np.array([np.sqrt(pixels[named == index].var(axis=0)) for index in range(3)])
         spreads += spreads.mean() / 10
         np.testing.assert_allclose(found.spreads[replicate, :3], spreads, rtol=1e-6)
-        away = np.sort(np.sqrt((((pixels - means[named]) / spreads[named]) ** 2).sum(axis=1)))
+        away = np.sort([away_from_others(pixels, named, image, means=means, spreads=spreads) for image in range(500)])
         # the 99th percentile of 500: 0.99 * 499 = 494.01 places above the smallest
         assert found.thresholds[replicate] == pytest.approx(away[494] + 0.01 * (away[495] - away[494]), rel=1e-5)
+
+
+def away_from_others(pixels, named, image, *, means, spreads):
+    """Return the distance of an image from the others of its class; to spreads is added what it is for all of them."""
+    others = pixels[(named == named[image]) & (np.arange(len(pixels)) != image)]
+    added = spreads[named[image]] - np.sqrt(pixels[named == named[image]].var(axis=0))
+    return np.linalg.norm((pixels[image] - others.mean(axis=0)) / (others.std(axis=0) + added))
+
+
+def test_of_few_images_with_many_features_no_more_strangers_are_found_than_of_many():
+    """20 images of 144 pixels, and 2,000 more of the same kind: held against means and spreads that they have drawn to
+    themselves, the 20 would set a threshold that a third of the others are beyond.
+    """
+    drawn = np.random.default_rng(1).normal(0.5, 0.1, (2020, 12, 12)).astype(np.float32)
+    single = network(np.outer(np.ones(144), [1, -1]).astype(np.float32), side=12)  # all are of class 0
+
+    found = familiarity.measure([single], drawn[:20], batch_size=64)
+
+    features = drawn[20:].reshape(2000, 144)
+    away = familiarity.distances(features, np.zeros(2000, int), found.means[0], found.spreads[0])
+    assert 0.001 < (away > found.thresholds[0]).mean() < 0.05
+
+
+def test_an_only_image_of_its_class_sets_no_threshold():
+    assert familiarity.left_out(np.ones((1, 3), np.float32), np.ones(3), np.zeros(3), 0.1).tolist() == [0]
 
 
 @pytest.mark.parametrize("batch_size", [7, 499, 500, 1000])
@@ -86,6 +111,23 @@ def test_of_many_images_some_are_taken_that_are_evenly_spaced():
     assert familiarity.spread(10, 4).tolist() == [0, 2, 5, 7]
     taken = familiarity.spread(65_001, 10_000)
     assert len(set(taken.tolist())) == 10_000 and taken[0] == 0 and set(np.diff(taken)) == {6, 7}
+
+
+def test_large_images_are_looked_at_a_few_at_a_time(monkeypatch):
+    large = np.random.default_rng(2).random((100, 24, 24), np.float32)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4), keras.layers.Dense(3, name="logits")]
+    small = models.with_probabilities(keras.Sequential([keras.Input((24, 24), name="images"), *layers]))
+    at_once = familiarity.measure([small], large, batch_size=64)
+    shapes = []
+    monkeypatch.setattr(familiarity, "MOST_NUMBERS", 4 * 576)
+    monkeypatch.setattr(arrays, "pick", lambda images, rows: shapes.append(len(rows)) or images[rows])
+
+    found = familiarity.measure([small], large, batch_size=64)
+
+    assert shapes == [4] * 25 * 2  # once for the network, once for the framing
+    for each, expected in zip(found[:3], at_once[:3], strict=True):
+        np.testing.assert_allclose(each, expected, rtol=1e-4)
+    assert found.framing == at_once.framing
 
 
 def test_only_so_many_images_are_looked_at(images, monkeypatch):

@@ -12,11 +12,11 @@ def test_extent_and_background_are_medians_worked_by_hand():
     images[2, ::7] = images[2, :, ::9] = 0.2
     images[2, 0, 0] = images[2, 7, 9] = 1
 
-    found = framing.measure(images)
+    found = framing.measure([images[:1], images[1:]])
 
     assert found.extent == 0.8
     assert found.background == 51
 
 
 def test_an_image_of_which_nothing_stands_out_counts_as_full():
-    assert framing.measure(np.zeros((1, 4, 4), np.float32)).extent == 1
+    assert framing.measure([np.zeros((1, 4, 4), np.float32)]).extent == 1

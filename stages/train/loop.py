@@ -5,6 +5,7 @@ Keras' own `fit` spends most of an epoch of a small network between batches. Her
 optimizer as in `fit`, but the loop over the steps is inside the compiled function.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,11 +16,11 @@ from stages.runtime import keras, tf
 
 # Batches a call: enough that what happens between two calls costs nothing, few enough to stop in good time.
 BLOCK = 375
-# Bytes of images brought from their file for a call; a block of more of them takes several calls.
-BROUGHT = 1 << 24
+# Bytes of images that are brought from their file for a call, or scored at once: what is more takes several calls.
+AT_ONCE = 1 << 24
 # The generator of random numbers: XLA's own choice takes seven times as long on a processor.
 RANDOM = "philox"
-# Images scored at once where nothing is learned.
+# Images scored at once where nothing is learned, unless they are large: convolutions need many times their size.
 SCORING_BATCH = 5000
 
 
@@ -101,18 +102,18 @@ class Loop:
 
     def score(self, images: tf.Tensor | np.ndarray, labels: tf.Tensor) -> np.ndarray:
         """Return the means over images of loss and of right answers, float64 (2,), as the network is now."""
-        sums = np.zeros(2)
-        for start in range(0, len(labels), SCORING_BATCH):
-            batch = slice(start, start + SCORING_BATCH)
+        sums, most = np.zeros(2), min(SCORING_BATCH, _images_at_once(images))
+        for start in range(0, len(labels), most):
+            batch = slice(start, start + most)
             sums += np.array(self._score(tf.convert_to_tensor(images[batch]), labels[batch]), float)
             arrays.release(images)
         return sums / len(labels)
 
     def _batches_a_call(self, size: int) -> int:
-        """Return how many batches of that size a call is for: of images that are brought, what BROUGHT has room for."""
+        """Return how many batches of that size a call is for: of images that are brought, as many as may be at once."""
         if tf.is_tensor(self.images):
             return BLOCK
-        return min(BLOCK, max(1, BROUGHT // (size * self.images[:1].nbytes)))
+        return min(BLOCK, max(1, _images_at_once(self.images) // size))
 
     def _call(self, rows, rates, seed, most, sums):
         """Run batches in one call of as many as `most`, so that it is compiled once: those beyond are not run."""
@@ -149,3 +150,8 @@ class Loop:
 
 def _right(labels, outputs):
     return tf.reduce_sum(tf.cast(tf.argmax(outputs, axis=1, output_type=tf.int32) == labels, tf.float32))
+
+
+def _images_at_once(images: tf.Tensor | np.ndarray) -> int:
+    """Return how many float32 images AT_ONCE has room for, at least 1."""
+    return max(1, AT_ONCE // (math.prod(images.shape[1:]) * 4))

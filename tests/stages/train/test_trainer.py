@@ -103,6 +103,18 @@ def test_row_0_scores_the_first_training_images_alone(split, initial, monkeypatc
     assert run.history[0]["train_loss"] == pytest.approx(loss(probabilities, split.labels[:10]), abs=1e-5)
 
 
+def test_large_images_are_scored_a_few_at_a_time_to_the_same_scores(split, initial, monkeypatch):
+    _, _, probabilities = forward(split.images, initial)
+    scored = []
+    monkeypatch.setattr(arrays, "release", scored.append)  # which is done after each part
+    monkeypatch.setattr(loop, "AT_ONCE", 10 * split.images[:1].nbytes)
+
+    (run,) = trainer.fit(split, CLASSES, settings())
+
+    assert run.history[0]["train_loss"] == pytest.approx(loss(probabilities, split.labels), abs=1e-5)
+    assert sum(map(loop.tf.is_tensor, scored)) == 3  # of 24 images, 10 at once
+
+
 def test_validation_images_are_the_last_and_are_not_trained_on(split, initial):
     kept = Split(split.images[:18], split.labels[:18])
     _, _, probabilities = forward(split.images[18:], initial)
@@ -272,7 +284,7 @@ def test_images_from_their_file_give_the_same_networks_and_history(tmp_path, mon
     made = Split(random.uniform(size=(72, 42, 42)).astype(np.float32), (np.arange(72) % CLASSES).astype(np.uint8))
     arrays.write_split(tmp_path, made)
     options = {"optimizer": "adam", "batch_size": 7, "epochs": 2, "validation_fraction": 0.2} | changes
-    monkeypatch.setattr(loop, "BROUGHT", 3 * options["batch_size"] * 42 * 42 * 4)
+    monkeypatch.setattr(loop, "AT_ONCE", 3 * options["batch_size"] * 42 * 42 * 4)
     monkeypatch.setattr(arrays, "PICKED", 10)
     held = trainer.fit(made, CLASSES, settings(**options))
     assert memory.fits(made.images)

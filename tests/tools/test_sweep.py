@@ -255,8 +255,15 @@ def test_waiting_ends_when_nothing_of_this_commit_is_left_and_says_how_much_is(m
 def test_waiting_without_a_worker_is_given_up(monkeypatch):
     monkeypatch.setattr(queue, "LOOK", 0)
 
-    with pytest.raises(StageError, match=r"^dvc queue: no worker for the queued experiments: a; fix: dvc queue start"):
+    with pytest.raises(StageError, match=r"^dvc queue: no worker for the experiments to come: a; fix: dvc queue start"):
         queue.wait(repository([{"Queued": ["a"]}] * 100))
+
+
+def test_what_a_killed_worker_left_running_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(queue, "LOOK", 0)
+
+    with pytest.raises(StageError, match=r"no worker for .*: a, b; fix: dvc queue kill a, then dvc queue start"):
+        queue.wait(repository([{"Running": ["a"], "Queued": ["b"]}] * 100))
 
 
 def test_waiting_goes_on_as_long_as_a_worker_answers(monkeypatch):

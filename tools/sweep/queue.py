@@ -33,19 +33,21 @@ def unfinished(repo: Repo) -> list[str]:
 def wait(repo: Repo) -> None:
     """Return when no experiment of HEAD is queued or running. Says on stderr how many are, whenever that changes.
 
-    Raises StageError where some are queued and no worker of the queue answers.
+    Raises StageError where no worker of the queue answers: to DVC, what a worker ran when it was killed runs for ever.
     """
     looks, before = 0, 0
-    while left := len(unfinished(repo)):
-        if left != before:
+    while left := unfinished(repo):
+        if len(left) != before:
             print(
-                f"experiments to come: {left} (Ctrl-C ends the waiting, dvc queue stop --kill the work)",
+                f"experiments to come: {len(left)} (Ctrl-C ends the waiting, dvc queue stop --kill the work)",
                 file=sys.stderr,
             )
-        looks, before = looks + 1, left
-        if looks % LOOKS == 0 and names(repo, "Queued") and not _at_work(repo):
-            what = f"no worker for the queued experiments: {', '.join(names(repo, 'Queued'))}"
-            raise StageError(Problem("dvc queue", what, "dvc queue start -j 2, then python -m tools.sweep --wait"))
+        looks, before = looks + 1, len(left)
+        if looks % LOOKS == 0 and not _at_work(repo) and (left := unfinished(repo)):
+            running = names(repo, "Running")
+            kill = f"dvc queue kill {' '.join(running)}, then " if running else ""
+            fix = f"{kill}dvc queue start -j 2, then python -m tools.sweep --wait"
+            raise StageError(Problem("dvc queue", f"no worker for the experiments to come: {', '.join(left)}", fix))
         time.sleep(LOOK)
 
 

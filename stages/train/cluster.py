@@ -25,7 +25,7 @@ from stages.arrays import Split
 from stages.command import NetworkError, Problem, StageError
 from stages.params import Train
 from stages.runtime import share_operations
-from stages.train import loop, trainer
+from stages.train import loop, memory, trainer
 from stages.train.history import Row, line
 
 # What a task imports. The first three may show in the networks; without the others it could not start.
@@ -139,7 +139,9 @@ def _connect(ray: Any, address: str) -> None:
         code = Path(folder) / "stages"
         shutil.copytree(Path(stages.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
         # As working_dir and not as py_modules: before these a machine looks into its own folder of this one's name.
-        given = {"runtime_env": {"working_dir": folder}, "log_to_driver": False, "logging_level": logging.ERROR}
+        said = {name: os.environ[name] for name in [memory.LIMIT] if name in os.environ}
+        environment = {"working_dir": folder, "env_vars": said}
+        given = {"runtime_env": environment, "log_to_driver": False, "logging_level": logging.ERROR}
         try:
             ray.init(address, **given)
         except (ConnectionError, RuntimeError, ValueError) as error:

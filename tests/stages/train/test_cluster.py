@@ -78,7 +78,7 @@ def stand_in(monkeypatch):
     calls: list = []
     ray = ModuleType("ray")
     ray.calls, ray.get, ray.remote, ray.put = calls, get, remote, lambda value: value
-    ray.init = lambda *arguments, **given: calls.append((*arguments, *given["runtime_env"]))
+    ray.init = lambda address, *, runtime_env, **given: calls.append((address, runtime_env["env_vars"]))
     ray.shutdown = lambda: calls.append("shutdown")
     ray.wait = lambda pending: (pending[-1:], pending[:-1])
     ray.nodes = lambda: [{"Alive": True, "Resources": {}}, {"Alive": False, "Resources": {"CPU": 64.0}}]
@@ -105,7 +105,15 @@ def test_results_are_put_in_order_and_have_the_same_bytes(small, stand_in, monke
     notice, *lines = capsys.readouterr().out.splitlines()
     assert notice == "waiting for a machine of 1 cores: so far the cluster has none"
     assert sorted(lines) == sorted(2 * said)  # by the tasks, whose output stays on their machines, and by the stage
-    assert stand_in.calls == [("auto", "working_dir"), {"num_cpus": 1, "max_retries": 5}, "shutdown"]
+    assert stand_in.calls == [("auto", {}), {"num_cpus": 1, "max_retries": 5}, "shutdown"]
+
+
+def test_how_much_memory_images_may_take_is_said_to_the_tasks(small, stand_in, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setenv("MEMORY_LIMIT_MB", "1")
+    run(THERE)
+
+    assert stand_in.calls[0] == ("auto", {"MEMORY_LIMIT_MB": "1"})
 
 
 def test_what_a_task_raises_is_raised_here(small, stand_in, monkeypatch, assign):

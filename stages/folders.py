@@ -1,8 +1,9 @@
 """A folder of pictures as a data set: which of its files belong to it, of which class and split, and their digest.
 
 It is laid out as `train/<class>/*` and `test/<class>/*`, or, where the entry has a test_fraction, as `<class>/*`. Which
-split a picture belongs to then follows from its bytes alone: a picture that is added moves no other, and two equal ones
-never come to stand on both sides. Files are pictures by the ends of their names; hidden ones are not looked at.
+split a picture belongs to then follows from its grey values alone: a picture that is added moves no other, and two of
+equal ones never come to stand on both sides, whatever format they are saved in. Files are pictures by the ends of their
+names; hidden ones are not looked at.
 """
 
 import hashlib
@@ -70,7 +71,7 @@ def digest(names_and_hashes: Iterable[tuple[str, str]]) -> str:
 
 
 def split_of(place: Place, sha256: str, test_fraction: float) -> str:
-    """Return the split of a picture: that of its folder, or by its hash, a number evenly spread over [0, 2**256)."""
+    """Return the split of a picture: that of its folder, or by the SHA-256 of what it shows, evenly in [0, 2**256)."""
     return place.split or SPLITS[int(sha256, 16) < test_fraction * 2**256]
 
 

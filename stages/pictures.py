@@ -45,7 +45,11 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_BIT_DEPTH = 24  # which byte of a PNG it is, in the header that comes first
+_SCALES = {2: 85, 4: 17}  # Pillow scales grey values of so many bits to 0 to 255, but not the one that is transparent
+
 _MODES = {"1", "L", "LA", "I;16", "P", "PA", "RGB", "RGBA"}
+CHECK = "check the name, and that it may be read"
 _FIX = "bring a PNG, JPEG, WebP or BMP file that other programs show, or leave it out"
 _SMALLER = "make it smaller, or leave it out"
 _SAVE = "save it as RGB or grey values, 8 bits each, or leave it out"
@@ -61,14 +65,22 @@ class Picture(NamedTuple):
 def read(path: Path) -> bytes:
     """Return the bytes of a regular file; anything else is not opened, for a pipe would wait for ever.
 
-    Raises DataError for what is no such file or too large, OSError for what can't be read.
+    Raises DataError, which names it, for what is no such file, too large, or can't be read.
     """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise _refused(str(path), "not a regular file")
-    _require_small(status.st_size, str(path))
-    with open(path, "rb") as file:
-        return file.read(status.st_size)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _refused(str(path), "not a regular file")
+        _require_small(status.st_size, str(path))
+        with open(path, "rb") as file:
+            return file.read(status.st_size)
+    except OSError as error:
+        raise DataError(unread(str(path), error)) from error
+
+
+def unread(name: str, error: OSError) -> Problem:
+    """Return what there is to say of a file or folder that the system does not give."""
+    return Problem(name, error.strerror or str(error), CHECK)
 
 
 def decode(data: bytes, name: str) -> Picture:
@@ -98,6 +110,8 @@ def decode(data: bytes, name: str) -> Picture:
         got = f"{error}"[:200] or type(error).__name__
         raise _refused(name, "a damaged picture", "a whole one", got) from error
     _require_readable(image, data, name)
+    if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+        image.info["transparency"] *= _SCALES.get(data[_BIT_DEPTH], 1)
     notes = [f"the first of {frames} frames"] if frames > 1 else []
     if turn is not None:
         notes.append("turned as its orientation tag says")
@@ -150,7 +164,8 @@ def inverted(values: np.ndarray, choice: Invert, background: int = 0) -> tuple[n
     """
     value = border(values)
     done = (value > 127) != (background > 127) if choice == "auto" else choice == "yes"
-    why = f"as its border is {'light' if value > 127 else 'dark'} ({value} of 255)" if choice == "auto" else "as asked"
+    side = "light" if value > 127 else "dark"
+    why = f"as its border is {side} ({value} of 255)" if choice == "auto" else f"as invert is {choice}"
     return 255 - values if done else values, f"{'inverted' if done else 'not inverted'}, {why}"
 
 
@@ -198,7 +213,9 @@ def _require_readable(image: Image.Image, data: bytes, name: str) -> None:
     if image.mode not in _MODES:
         what = "colours for print" if image.mode == "CMYK" else "a kind of pixels that is not read here"
         raise _refused(name, what, "grey values or RGB", image.mode, _SAVE)
-    if image.format == "PNG" and image.mode == "RGB" and data[24] == 16 and "transparency" in image.info:
+    if image.mode == "P" and image.palette is None:
+        raise _refused(name, "a damaged picture", "a palette", "none")
+    if image.format == "PNG" and image.mode == "RGB" and data[_BIT_DEPTH] == 16 and "transparency" in image.info:
         raise _refused(name, "a transparent colour of 16 bits", "8 bits, or an alpha channel", "16 bits", _SAVE)
 
 

@@ -41,9 +41,8 @@ def main(name: Path) -> None:
     """Describe the data set of that name, and draw samples of it into build/describe."""
     key = str(name)  # the command line gives paths
     entry = datasets.entry(key)
-    whole = pins.pinned(key, entry)
-    if isinstance(whole, datasets.Pictured):  # be they those that are pinned or not
-        whole = whole.model_copy(update={"sha256": folders.pin(whole)})
+    # Of a folder the pictures that are there, be they those that are pinned or not.
+    whole = pins.pinned(key, entry.model_copy(update={"sha256": ""}) if isinstance(entry, datasets.Pictured) else entry)
     with tempfile.TemporaryDirectory() as temporary:
         raw = Path(temporary)
         bring(key, whole, raw)
@@ -132,7 +131,7 @@ def _read(raw: Path, split: str, entry: datasets.Entry, classes: list[str]) -> P
 
 def _unpinned(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[str]:
     """Return a line for each pin that is missing, or is one of other pictures."""
-    lines = [str(problem) for problem in pins.missing(name, entry)]
+    lines = [str(problem) for problem in pins.missing(name, entry, whole)]
     if isinstance(entry, datasets.Pictured) and isinstance(whole, datasets.Pictured):
         others = entry.sha256 not in ("", whole.sha256)
         lines += [f'these are not the pictures that are pinned; theirs is sha256: "{whole.sha256}"'] * others

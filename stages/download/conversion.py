@@ -32,11 +32,13 @@ def write(entry: datasets.Pictured, folder: Path) -> list[str]:
     return listing.classes
 
 
-def adapted(data: bytes, name: str, entry: datasets.Pictured) -> np.ndarray:
-    """Return a picture as the data set has it, uint8 of the entry's image_shape. Raises DataError."""
-    values = pictures.grey(pictures.decode(data, name).image, entry.background)
+def adapted(grey: np.ndarray, entry: datasets.Pictured) -> tuple[np.ndarray, str]:
+    """Return a picture's grey values, uint8 (height, width), as the data set has them, uint8 of the entry's
+    image_shape; and what became of light and dark, as a phrase to print.
+    """
+    values, done = pictures.inverted(grey, entry.invert)
     height, width = entry.image_shape
-    return pictures.fitted(pictures.inverted(values, entry.invert)[0], (height, width))
+    return pictures.fitted(values, (height, width)), done
 
 
 def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,17 +51,24 @@ def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarra
     for index, place in enumerate(tqdm(listing.places, desc=entry.folder, unit=" pictures", leave=False, disable=None)):
         try:
             data = pictures.read(place.path)
-            images[index] = adapted(data, str(place.path), entry)
+            grey = pictures.grey(pictures.decode(data, str(place.path)).image, entry.background)
         except DataError as error:
             problems += error.problems
             continue
+        images[index], _ = adapted(grey, entry)
         labels[index] = place.label
-        sha256 = hashlib.sha256(data).hexdigest()
-        hashes.append((place.name, sha256))
-        is_test.append(folders.split_of(place, sha256, entry.test_fraction) == "test")
+        hashes.append((place.name, hashlib.sha256(data).hexdigest()))
+        is_test.append(folders.split_of(place, _hash(grey), entry.test_fraction) == "test")
     folders.refuse(problems)
     _require_pinned(entry, folders.digest(hashes))
     return images, labels, np.array(is_test)
+
+
+def _hash(grey: np.ndarray) -> str:
+    """Return the SHA-256 of grey values, uint8 (height, width), and of these two."""
+    sha256 = hashlib.sha256("{} {}\n".format(*grey.shape).encode())
+    sha256.update(np.ascontiguousarray(grey).data)
+    return sha256.hexdigest()
 
 
 def _require_pinned(entry: datasets.Pictured, sha256: str) -> None:

@@ -27,7 +27,8 @@ def main(validated: Path) -> None:
     if name is not None and entries is not None:
         with _into(problems):
             datasets.require(name, entries)
-            problems += pins.missing(name, entries[name])
+            entry = entries[name]
+            problems += pins.missing(name, entry, pins.pinned(name, entry))
     if problems:
         raise InputError(*problems)
     atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")

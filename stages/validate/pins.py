@@ -1,7 +1,9 @@
 """What pins the data of an entry that is on this machine, for who wrote the entry to paste into it.
 
-A file on this machine is no dependency in dvc.yaml, so DVC would not notice a change of it. What is pinned can't change
-unnoticed: `download` refuses other bytes, and a new pin makes everything after it run again.
+A file on this machine is no dependency in dvc.yaml, so DVC does not notice a change of it. The pin says which data the
+results are of: `download`, when it runs, refuses other bytes, and a new pin makes it and everything after it run again.
+Until then `dvc repro` goes on with the data that it has: after a change, `python -m tools.describe NAME` prints the new
+pin of a folder.
 """
 
 from pathlib import Path
@@ -10,12 +12,8 @@ from stages import datasets, folders, hashes, schema
 from stages.command import InputError, Problem
 
 
-def missing(name: str, entry: datasets.Entry) -> list[Problem]:
-    """Return a problem for each pin that the entry lacks, with its value in the remedy.
-
-    Raises as `pinned` does.
-    """
-    whole = pinned(name, entry)
+def missing(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[Problem]:
+    """Return a problem for each pin that the entry lacks, with its value, from the `pinned` entry, in the remedy."""
     if isinstance(entry, datasets.Pictured) and isinstance(whole, datasets.Pictured):
         return [] if entry.sha256 else [_problem(name, f'sha256: "{whole.sha256}"')]
     if isinstance(entry, datasets.Downloaded) and isinstance(whole, datasets.Downloaded):

@@ -76,6 +76,10 @@ def test_16_bits_are_divided_by_257_and_of_colours_the_upper_8_count():
         (png(2, 1, 8, GREY_ALPHA, b"\0\x05\x00\x05\xff"), [100, 5]),
         (png(2, 1, 8, GREY_ALPHA, b"\0\x00\x33\xff\x33"), [80, 131]),  # a fifth of the pixel
         (png(2, 1, 8, GREY, b"\0\x05\x06", (b"tRNS", struct.pack(">H", 5))), [100, 6]),
+        (png(4, 1, 2, GREY, b"\0\x1b", (b"tRNS", struct.pack(">H", 3))), [0, 85, 170, 100]),
+        (png(4, 1, 2, GREY, b"\0\x1b", (b"tRNS", struct.pack(">H", 1))), [0, 100, 170, 255]),
+        (png(4, 1, 4, GREY, b"\0\x0f\x71", (b"tRNS", struct.pack(">H", 15))), [0, 100, 119, 17]),
+        (png(4, 1, 4, GREY, b"\0\x0f\x71", (b"tRNS", struct.pack(">H", 7))), [0, 255, 100, 17]),
         (png(2, 1, 1, GREY, b"\0\x40", (b"tRNS", struct.pack(">H", 1))), [0, 100]),
         (png(2, 1, 16, GREY, b"\0\x01\x01\xff\xff", (b"tRNS", struct.pack(">H", 257))), [100, 255]),
         (png(2, 1, 8, RGB, b"\0\5\5\5\6\6\6", (b"tRNS", struct.pack(">3H", 5, 5, 5))), [100, 6]),
@@ -188,6 +192,10 @@ def test_colours_for_print_and_transparent_colours_of_16_bits_are_refused():
     assert refusal(png(1, 1, 16, RGB, b"\0" + bytes(6), colour)).what == "a transparent colour of 16 bits"
 
 
+def test_a_palette_that_is_missing_is_a_damage():
+    assert refusal(png(1, 1, 8, PALETTE, b"\0\0")).got == "none"
+
+
 PICTURE = np.random.RandomState(0).randint(0, 256, (28, 28), np.uint8)
 
 
@@ -217,6 +225,13 @@ def test_only_regular_files_are_opened(tmp_path):
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(DataError, match="not a regular file"):
             pictures.read(path)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "link.png").symlink_to("a.png")
+
+    with pytest.raises(DataError, match=r"link\.png: No such file or directory; fix: check the name"):
+        pictures.read(tmp_path / "link.png")
 
 
 def test_a_file_on_disk_that_is_too_large_is_refused(tmp_path, monkeypatch):
@@ -281,8 +296,8 @@ def test_light_and_dark_are_exchanged_as_asked_or_where_the_border_is_light():
     for values, choice, expected, note in [
         (light, "auto", exchanged, "inverted, as its border is light (255 of 255)"),
         (255 - light, "auto", exchanged, "not inverted, as its border is dark (0 of 255)"),
-        (light, "yes", exchanged, "inverted, as asked"),
-        (light, "no", light.tolist(), "not inverted, as asked"),
+        (light, "yes", exchanged, "inverted, as invert is yes"),
+        (light, "no", light.tolist(), "not inverted, as invert is no"),
     ]:
         result, said = pictures.inverted(values, choice)
         assert (result.tolist(), said) == (expected, note)

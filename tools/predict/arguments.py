@@ -11,7 +11,7 @@ from tools.predict import sources
 
 
 def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
-    """Return images, format, invert, show_input and figure, the last two paths or None.
+    """Return images, format, invert, show_input and figure, the last two paths or None, as is invert if not given.
 
     Raises InputError for what can't be meant.
     """
@@ -31,9 +31,8 @@ def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--invert",
         choices=get_args(Invert),
-        default="auto",
-        help="whether to exchange light and dark; if not given, where the border is not dark or light as that of the "
-        "training images",
+        help="whether to exchange light and dark; if not given, as the entry of datasets.yaml says for a folder of "
+        "pictures; for other data sets auto, where the border is not dark or light as that of the training images",
     )
     parser.add_argument("--show-input", type=Path, metavar="FOLDER", help="write there what the networks were given")
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw each picture beside its probabilities")

@@ -1,13 +1,15 @@
 """From any picture to what networks saw in training: grey, of the background, the size and the margin of those images.
 
-A picture that is of their size already is taken to have their margin too, so that one of theirs comes through as it is.
+A picture that is of their size already is taken to have their margin too, so that one of theirs comes through as it is,
+but for light and dark. Where they were pictures themselves, what was done to those is done to it, and no more.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from stages import pictures
+from stages import datasets, pictures
+from stages.download import conversion
 from stages.evaluate.framing import Framing
 
 LIGHT = 230  # what is lighter can't be seen on white
@@ -33,6 +35,14 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], framing: Framing,
     height, width = (max(1, round(side * framing.extent)) for side in shape)
     placed = pictures.placed(subject, shape, (height, width), pictures.border(values))
     return Prepared(placed, (*notes, *trimmed))
+
+
+def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared:
+    """Return a picture as those of a folder come into its data set."""
+    grey = pictures.grey(picture.image, entry.background)
+    values, done = conversion.adapted(grey, entry)
+    laid = [f"what is transparent laid on {entry.background} of 255"] if picture.image.has_transparency_data else []
+    return Prepared(values, (*picture.notes, *laid, done, *_blank(values)))
 
 
 def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stages import arrays, atomic, params, pictures
+from stages import arrays, atomic, datasets, params, pictures
 from stages.command import InputError, Problem, StageError, printable
 from stages.normalize import scaling
 from tools.predict import classify, sources
 from tools.predict.formats import FORMATS, Batches, Result
-from tools.predict.preparing import Prepared, prepare
+from tools.predict.preparing import Prepared, as_pictured, prepare
 
 TEST = Path("data/normalized/test/images.npy")
 MOST_DRAWN = 60  # pictures in one figure
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(Problem("--figure", "too many pictures", fix, f"at most {MOST_DRAWN}", str(len(names))))
     batch_size = params.section(params.Evaluate).batch_size
     ensemble = classify.load()
+    prepared = _preparation(ensemble, options.invert)
     tests = _test_images(names, ensemble.shape)
     drawn: list[Result] = []
     with tqdm(total=len(names), unit=" pictures", leave=False, disable=None) as bar:  # on a terminal alone
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
         def read(name: str) -> Prepared | None:
             bar.update()
             try:
-                return tests[name] if name in tests else _prepared(name, ensemble, options.invert)
+                return tests[name] if name in tests else prepared(sources.read(name))
             except StageError as error:
                 problems.extend(error.problems)
                 return None
@@ -110,8 +111,20 @@ def _test_images(names: Sequence[str], shape: tuple[int, int]) -> Mapping[str, P
     return {name: Prepared(np.rint(images[number] * 255).astype(np.uint8), ()) for name, number in numbers.items()}
 
 
-def _prepared(name: str, ensemble: classify.Ensemble, invert: pictures.Invert) -> Prepared:
-    return prepare(sources.read(name), ensemble.shape, ensemble.typical.framing, invert)
+def _preparation(ensemble: classify.Ensemble, invert: pictures.Invert | None) -> Callable[[pictures.Picture], Prepared]:
+    """Return what brings a picture to the networks: what was done to the training images, where these were pictures.
+
+    Raises InputError where the data set of params.yaml can't be theirs.
+    """
+    name = params.section(params.Dataset).name
+    entry = datasets.entry(name)
+    if not isinstance(entry, datasets.Pictured):
+        return lambda picture: prepare(picture, ensemble.shape, ensemble.typical.framing, invert or "auto")
+    if tuple(entry.image_shape) != ensemble.shape:
+        what, got = "of another image_shape than the networks take", f"{tuple(entry.image_shape)} of {name}"
+        raise InputError(Problem("params.yaml: dataset.name", what, "dvc repro", f"{ensemble.shape}", got))
+    asked = entry.model_copy(update={"invert": invert or entry.invert})
+    return lambda picture: as_pictured(picture, asked)
 
 
 def _file_name(number: int, name: str) -> str:

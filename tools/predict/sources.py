@@ -15,7 +15,6 @@ from stages import pictures
 from stages.command import Problem, StageError
 
 STDIN = "-"
-FIX = "check the name, and that it may be read"
 _TEST = re.compile(r"test:([0-9]{1,9})")
 
 
@@ -39,7 +38,7 @@ def listed(given: Sequence[str]) -> Listing:
         listing.names.extend(found)
         if not found:
             expected = f"files named {', '.join(pictures.SUFFIXES)}"
-            listing.problems.append(Problem(name, "no pictures in this folder", FIX, expected, "none"))
+            listing.problems.append(Problem(name, "no pictures in this folder", pictures.CHECK, expected, "none"))
     return listing
 
 
@@ -51,18 +50,14 @@ def test_image(name: str) -> int | None:
 
 def read(name: str) -> pictures.Picture:
     """Return the picture of a file or of standard input. Raises StageError, which names it, where there is none."""
-    try:
-        data = _standard_input() if name == STDIN else pictures.read(Path(name))
-    except OSError as error:
-        raise StageError(_unread(name, error)) from error
-    return pictures.decode(data, name)
+    return pictures.decode(_standard_input() if name == STDIN else pictures.read(Path(name)), name)
 
 
 def _below(folder: str, problems: list[Problem]) -> Iterator[str]:
     """Yield the files of a folder; add to `problems` what of it can't be read."""
 
     def note(error: OSError) -> None:
-        problems.append(_unread(error.filename, error))
+        problems.append(pictures.unread(error.filename, error))
 
     for path, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -71,10 +66,9 @@ def _below(folder: str, problems: list[Problem]) -> Iterator[str]:
                 yield os.path.join(path, name)
 
 
-def _unread(name: str, error: OSError) -> Problem:
-    return Problem(name, error.strerror or str(error), FIX)
-
-
 def _standard_input() -> bytes:
     """Return what comes in, and no more of it than tells that it is too much; nothing, where it is closed."""
-    return sys.stdin.buffer.read(pictures.MOST_FILE_BYTES + 1) if sys.stdin else b""
+    try:
+        return sys.stdin.buffer.read(pictures.MOST_FILE_BYTES + 1) if sys.stdin else b""
+    except OSError as error:
+        raise StageError(pictures.unread(STDIN, error)) from error

@@ -98,7 +98,7 @@ def test_the_entry_says_what_becomes_of_transparency_light_and_shape(save, entry
     assert arrays(tmp_path / "light")["test"][0] == [[[245, 235], [0, 215]]]
 
 
-def test_each_picture_is_tested_on_or_not_by_its_bytes_and_others_change_nothing(save, entry, tmp_path):
+def test_each_picture_is_tested_on_or_not_by_what_it_shows_and_others_change_nothing(save, entry, tmp_path):
     pictures = [[[value, value + 1, 0], [0, 0, 0]] for value in range(40)]
     for value, rows in enumerate(pictures):
         save(f"{'ab'[value % 2]}/{value:02}.png", rows)
@@ -111,16 +111,38 @@ def test_each_picture_is_tested_on_or_not_by_its_bytes_and_others_change_nothing
     more = arrays(tmp_path / "more")
 
     for split in ("train", "test"):
-        images, labels = few[split]
+        images, _ = few[split]
         hashes = [
-            hashlib.sha256((tmp_path / "own" / "ab"[label] / f"{rows[0][0]:02}.png").read_bytes()).hexdigest()
-            for rows, label in zip(images, labels, strict=True)
+            hashlib.sha256(b"2 3\n" + bytes([*rows[0], *rows[1]])).hexdigest()  # the shape, and the pixels
+            for rows in images
         ]
         assert all((int(sha256[:8], 16) < 0.3 * 2**32) == (split == "test") for sha256 in hashes)
         assert [rows for rows in more[split][0] if rows in images and rows != pictures[1]] == [
             rows for rows in images if rows != pictures[1]
         ]
     assert sorted(more[split][0].count(pictures[1]) for split in more) == [0, 2]
+
+
+def test_copies_in_other_formats_are_all_on_one_side_whatever_the_entry_makes_of_them(save, entry, tmp_path):
+    """Light ones are made dark and halved, so that the archives alone would not tell copies of the original."""
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    for value in range(30):
+        rows = np.full((4, 6), 200 + value, np.uint8)
+        rows[1, 1] = value
+        save(f"a/{value:02}.png", rows)
+        save(f"a/{value:02}.bmp", rows)
+        Image.fromarray(rows).convert("RGBA").save(tmp_path / f"own/a/{value:02}.webp", lossless=True)
+        Image.fromarray(rows[::-1, ::-1]).save(tmp_path / f"own/a/{value:02} turned.png", exif=turned)
+    keys = {"test_fraction": 0.4, "invert": "auto"}
+
+    conversion.write(entry(**keys), tmp_path / "raw")
+
+    made = {split: [rows[1][2] for rows in images] for split, (images, _) in arrays(tmp_path / "raw").items()}
+    assert 4 <= len(set(made["test"])) <= 20
+    for values in made.values():
+        assert sorted(values) == sorted([*set(values)] * 4)
+    assert set(made["train"]).isdisjoint(made["test"])
 
 
 def test_other_pictures_than_those_that_are_pinned_are_refused(save, entry, tmp_path):
@@ -145,13 +167,15 @@ def test_all_pictures_that_cannot_be_read_are_named_and_nothing_is_written(save,
     save("test/a/1.png", TWO)
     (tmp_path / "own/train/a/2.png").write_bytes(b"<html>")
     (tmp_path / "own/train/a/3.png").write_bytes((tmp_path / "own/train/a/1.png").read_bytes()[:-20])
+    (tmp_path / "own/train/a/4.png").symlink_to("nowhere")
 
     with pytest.raises(DataError) as caught:
-        conversion.write(entry(), tmp_path / "raw")
+        conversion.write(entry(sha256="0" * 64), tmp_path / "raw")
 
     assert [(problem.subject, problem.what) for problem in caught.value.problems] == [
         (f"{tmp_path}/own/train/a/2.png", "not a picture that is read here"),
         (f"{tmp_path}/own/train/a/3.png", "a damaged picture"),
+        (f"{tmp_path}/own/train/a/4.png", "No such file or directory"),
     ]
     assert not (tmp_path / "raw").exists()
 

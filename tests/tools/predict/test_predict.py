@@ -1,8 +1,10 @@
 """The tool as a whole, on networks made by hand that see in which half of a picture there is most light."""
 
+import gzip
 import io
 import json
 import os
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages import arrays, atomic, models
+from stages import arrays, atomic, datasets, folders, models
 from stages.command import InputError, StageError
+from stages.download import conversion
 from stages.evaluate import familiarity
 from stages.runtime import keras
 from tools.predict import arguments, classify, run
@@ -52,8 +55,8 @@ def workspace(tmp_path_factory) -> Path:
     train = np.divide(images, np.float32(255), dtype=np.float32)
     familiarity.write(folder / classify.FAMILIARITY, familiarity.measure(networks, train, batch_size=64))
     arrays.write(folder / run.TEST, train[::10])
-    params = Path(__file__).parents[3] / "params.yaml"
-    (folder / "params.yaml").write_bytes(params.read_bytes())
+    for name in ("params.yaml", "datasets.yaml"):
+        (folder / name).write_bytes((Path(__file__).parents[3] / name).read_bytes())
     return folder
 
 
@@ -135,6 +138,94 @@ def test_what_can_not_be_read_is_named_and_stops_nothing(predict, tmp_path):
     assert [Path(found["file"]).name for found in json.loads(out)] == ["b.png"]
     assert failure.exit_code == 1
     assert [Path(problem.subject).name for problem in failure.problems] == ["a.png", "c.jpg", "d.png", "none.png"]
+
+
+@pytest.fixture
+def pictured(predict, workspace, tmp_path, monkeypatch):
+    """A function that makes the folder `own` the data set of a workspace, and returns its entry."""
+    monkeypatch.chdir(tmp_path)
+
+    def pictured(**keys):
+        entry = {"title": "t", "description": "d", "licence": "l", "image_shape": [28, 28], "source": "images"}
+        entry |= {"folder": "own", **keys}
+        Path("datasets.yaml").write_text(json.dumps({"own": entry}), encoding="utf-8")
+        text = (workspace / "params.yaml").read_text(encoding="utf-8")
+        Path("params.yaml").write_text(text.replace("name: fashion_mnist", "name: own"), encoding="utf-8")
+        return datasets.entry("own")
+
+    return pictured
+
+
+def save_pictures():
+    """Of light and dark borders, too large, of the networks' size, wide, half transparent, turned by a tag."""
+    folder = Path("own/train/a")
+    folder.mkdir(parents=True)
+    for number, (light, size) in enumerate(product((False, True), [(96, 96), (28, 28), (20, 60)])):
+        values = np.full(size, 240 if light else 10, np.uint8)
+        values[5:17, 8:12] = 255 - values[0, 0]
+        image = Image.fromarray(values)
+        tags = Image.Exif()
+        tags[0x0112] = 6
+        image.save(folder / f"{number}-turned.png", exif=tags)
+        alpha = np.full(size, 255, np.uint8)
+        alpha[:, :15] = 90
+        image.putalpha(Image.fromarray(alpha))
+        image.save(folder / f"{number}-through.png")
+    Path("own/test/a").mkdir(parents=True)
+    Image.new("L", (28, 28)).save("own/test/a/0.png")
+
+
+@pytest.mark.parametrize("keys", [{}, {"invert": "auto", "background": 60}, {"invert": "yes", "background": 0}])
+def test_pictures_of_a_folder_are_what_was_trained_on_byte_for_byte(predict, pictured, keys):
+    entry = pictured(**keys)
+    save_pictures()
+    conversion.write(entry.model_copy(update={"sha256": folders.pin(entry)}), Path("raw"))
+
+    _, failure = predict("own/train", "--show-input", "fed")
+
+    assert failure is None
+    fed = [np.asarray(Image.open(path)) for path in sorted(Path("fed").iterdir())]
+    trained = gzip.decompress(Path("raw/train-images-idx3-ubyte.gz").read_bytes())[16:]
+    assert len(fed) == 12 and len({each.tobytes() for each in fed}) == 12
+    assert np.stack(fed).tobytes() == trained
+
+
+def test_the_entry_of_a_folder_says_whether_to_invert_and_the_command_line_has_the_last_word(predict, pictured):
+    pictured(invert="auto")
+    Path("own").mkdir()
+    Image.fromarray(255 - picture(4)).save("own/a.png")
+
+    notes = [
+        json.loads(predict("own", "--format", "json", "--show-input", f"fed {number}", *asked)[0])[0]["notes"]
+        for number, asked in enumerate([[], ["--invert", "no"]])
+    ]
+
+    assert notes == [["inverted, as its border is light (255 of 255)"], ["not inverted, as invert is no"]]
+    first, second = (np.asarray(Image.open(f"fed {number}/00001_a.png")) for number in range(2))
+    assert first.tolist() == picture(4).tolist() == (255 - second).tolist()
+
+
+def test_what_is_transparent_is_laid_on_the_background_of_the_entry_and_that_is_said(predict, pictured):
+    pictured(background=60)
+    dot = Image.new("LA", (28, 28), (0, 0))
+    dot.paste((200, 255), (10, 10, 20, 20))
+    dot.save("a.png")
+
+    [found] = json.loads(predict("a.png", "--format", "json", "--show-input", "fed")[0])
+
+    assert found["notes"] == ["what is transparent laid on 60 of 255", "not inverted, as invert is no"]
+    fed = np.asarray(Image.open("fed/00001_a.png"))
+    assert (fed[0, 0], fed[15, 15], fed.sum()) == (60, 200, 60 * 684 + 200 * 100)
+
+
+def test_a_folder_of_pictures_of_another_shape_than_the_networks_is_refused(predict, pictured):
+    pictured(image_shape=[28, 30])
+    Image.fromarray(picture(4)).save("a.png")
+
+    assert str(predict("a.png")[1]) == (
+        "params.yaml: dataset.name: of another image_shape than the networks take (expected (28, 28), "
+        "got (28, 30) of own); fix: dvc repro"
+    )
 
 
 def test_batches_change_nothing(predict, workspace, tmp_path):

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_counts_sizes_copies_and_what_looks_odd_are_listed(add, described):
     assert "not pinned" not in described("own").stdout
     save("test/hat/02.png", [[9, 7, 8], [7, 7, 7]])
     assert "  these are not the pictures that are pinned; theirs is sha256: " in described("own").stdout
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_file_is_read_for_its_pin_its_image_and_its_size_alone(add, described, monkeypatch):
+    add(PICTURED)
+    read, paths = describe.pictures.read, []
+    monkeypatch.setattr(describe.pictures, "read", lambda path: paths.append(path) or read(path))
+
+    assert described("own").code == 0
+
+    assert len(paths) == 3 * 41 and set(Counter(paths).values()) == {3}
 
 
 def idx(*shape, values):

@@ -41,7 +41,8 @@ def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared
     """Return a picture as those of a folder come into its data set."""
     grey = pictures.grey(picture.image, entry.background)
     values, done = conversion.adapted(grey, entry)
-    laid = [f"what is transparent laid on {entry.background} of 255"] if picture.image.has_transparency_data else []
+    seen_through = (grey != pictures.grey(picture.image, 255 - entry.background)).any()
+    laid = [f"what is transparent laid on {entry.background} of 255"] if seen_through else []
     return Prepared(values, (*picture.notes, *laid, done, *_blank(values)))
 
 

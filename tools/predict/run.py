@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(Problem("--figure", "too many pictures", fix, f"at most {MOST_DRAWN}", str(len(names))))
     batch_size = params.section(params.Evaluate).batch_size
     ensemble = classify.load()
-    prepared = _preparation(ensemble, options.invert)
+    preparation = _preparation(ensemble, options.invert)
     tests = _test_images(names, ensemble.shape)
     drawn: list[Result] = []
     with tqdm(total=len(names), unit=" pictures", leave=False, disable=None) as bar:  # on a terminal alone
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
         def read(name: str) -> Prepared | None:
             bar.update()
             try:
-                return tests[name] if name in tests else prepared(sources.read(name))
+                return tests[name] if name in tests else preparation(sources.read(name))
             except StageError as error:
                 problems.extend(error.problems)
                 return None

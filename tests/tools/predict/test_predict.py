@@ -216,6 +216,8 @@ def test_what_is_transparent_is_laid_on_the_background_of_the_entry_and_that_is_
     assert found["notes"] == ["what is transparent laid on 60 of 255", "not inverted, as invert is no"]
     fed = np.asarray(Image.open("fed/00001_a.png"))
     assert (fed[0, 0], fed[15, 15], fed.sum()) == (60, 200, 60 * 684 + 200 * 100)
+    Image.fromarray(picture(4)).convert("RGBA").save("opaque.png")
+    assert json.loads(predict("opaque.png", "--format", "json")[0])[0]["notes"] == ["not inverted, as invert is no"]
 
 
 def test_a_folder_of_pictures_of_another_shape_than_the_networks_is_refused(predict, pictured):

@@ -124,7 +124,7 @@ def test_each_picture_is_tested_on_or_not_by_what_it_shows_and_others_change_not
 
 
 def test_copies_in_other_formats_are_all_on_one_side_whatever_the_entry_makes_of_them(save, entry, tmp_path):
-    """Light ones are made dark and halved, so that the archives alone would not tell copies of the original."""
+    """Light ones are made dark and halved, or left as they are, which moves none to the other side."""
     turned = Image.Exif()
     turned[0x0112] = 3
     for value in range(30):
@@ -134,11 +134,14 @@ def test_copies_in_other_formats_are_all_on_one_side_whatever_the_entry_makes_of
         save(f"a/{value:02}.bmp", rows)
         Image.fromarray(rows).convert("RGBA").save(tmp_path / f"own/a/{value:02}.webp", lossless=True)
         Image.fromarray(rows[::-1, ::-1]).save(tmp_path / f"own/a/{value:02} turned.png", exif=turned)
-    keys = {"test_fraction": 0.4, "invert": "auto"}
 
-    conversion.write(entry(**keys), tmp_path / "raw")
+    conversion.write(entry(test_fraction=0.4, invert="auto"), tmp_path / "raw")
+    conversion.write(entry(test_fraction=0.4, image_shape=(4, 6)), tmp_path / "as they are")
 
     made = {split: [rows[1][2] for rows in images] for split, (images, _) in arrays(tmp_path / "raw").items()}
+    assert made == {
+        split: [255 - rows[0][0] for rows in images] for split, (images, _) in arrays(tmp_path / "as they are").items()
+    }
     assert 4 <= len(set(made["test"])) <= 20
     for values in made.values():
         assert sorted(values) == sorted([*set(values)] * 4)

@@ -5,6 +5,7 @@ All damage keeps size, time and mode, so nothing but the bytes gives it away.
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,12 @@ def write(path: Path, data: bytes) -> None:
 def git(*arguments: str) -> None:
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
     subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+def loose(revision: str) -> str:
+    """Return the path of git's object of that name, which is no part of a pack."""
+    name = subprocess.check_output(["git", "rev-parse", revision], encoding="ascii").strip()
+    return f".git/objects/{name[:2]}/{name[2:]}"
 
 
 def commit() -> None:
@@ -188,8 +195,8 @@ def test_an_output_of_dvcs_that_was_changed_is_brought_from_the_cache(project, f
     one, b = damage("data/one"), damage("data/d/e/b")
 
     assert findings() == [
-        changed("data/d/e/b", f"MD5 {md5(B)}", f"MD5 {b}", "rm -rf data/d/e/b && dvc checkout data/d"),
-        changed("data/one", f"MD5 {md5(HELLO)}", f"MD5 {one}", "rm -rf data/one && dvc checkout data/one"),
+        changed("data/d/e/b", f"MD5 {md5(B)}", f"MD5 {b}", "rm -rf data/d/e/b && dvc checkout --force data/d"),
+        changed("data/one", f"MD5 {md5(HELLO)}", f"MD5 {one}", "rm -rf data/one && dvc checkout --force data/one"),
     ]
 
 
@@ -270,9 +277,9 @@ def test_files_that_are_missing_or_not_recorded_are_named(project, findings):
     write(Path("reports/figures/.f.123.tmp"), X)
 
     assert findings() == [
-        changed("data/d/e/b", f"MD5 {md5(B)}", "nothing", "rm -rf data/d/e/b && dvc checkout data/d"),
         changed("data/d/my file", "nothing", f"MD5 {md5(X)}", "rm -rf 'data/d/my file'"),
-        changed("data/one", f"MD5 {md5(HELLO)}", "nothing", "rm -rf data/one && dvc checkout data/one"),
+        changed("data/d/e/b", f"MD5 {md5(B)}", "nothing", "rm -rf data/d/e/b && dvc checkout --force data/d"),
+        changed("data/one", f"MD5 {md5(HELLO)}", "nothing", "rm -rf data/one && dvc checkout --force data/one"),
         changed("reports/figures/.f.123.tmp", "nothing", f"MD5 {md5(X)}", "rm -rf reports/figures/.f.123.tmp"),
         changed("reports/m.json", f"MD5 {md5(SIX)}", "nothing", "dvc repro"),
     ]
@@ -308,9 +315,9 @@ def test_only_regular_files_are_read_and_links_to_elsewhere_named(project, findi
     shutil.rmtree("reports/figures"), os.symlink(tmp_path / "elsewhere", "reports/figures")
 
     assert [line.partition("; fix")[0].partition(": ")[::2] for line in findings()] == [
-        ("data/d/a", f"not what dvc.lock says (expected MD5 {md5(HELLO)}, got a link to elsewhere)"),
         ("data/d/folder", "not what dvc.lock says (expected nothing, got a link to elsewhere)"),
         ("data/d/loop", "not what dvc.lock says (expected nothing, got no regular file)"),
+        ("data/d/a", f"not what dvc.lock says (expected MD5 {md5(HELLO)}, got a link to elsewhere)"),
         ("data/one", f"not what dvc.lock says (expected MD5 {md5(HELLO)}, got no regular file)"),
         ("reports/figures", "not what dvc.lock says (expected nothing, got a link to elsewhere)"),
         ("reports/figures/f", f"not what dvc.lock says (expected MD5 {md5(HELLO)}, got nothing)"),
@@ -362,13 +369,49 @@ def test_a_run_that_is_not_committed_yet_is_whole_by_itself(project, verify):
     assert (code, line.rpartition("; ")[2]) == (0, "HEAD has another run, which is whole too")
 
 
-def test_without_git_there_is_no_commit_to_hold_anything_against(project, verify):
+def without_commits() -> None:
+    shutil.rmtree(".git")
+    git("init", "--quiet", "--template=")
+
+
+def without_repository() -> None:
     shutil.rmtree(".git")
     write(Path(".dvc/config.local"), b"[core]\n    no_scm = true\n")
+
+
+def without_git() -> None:
+    without_repository()
+    os.environ["PATH"] = "nowhere"
+
+
+@pytest.mark.parametrize("undo", [without_commits, without_repository, without_git])
+def test_without_git_or_commits_there_is_none_to_hold_anything_against(project, verify, monkeypatch, undo):
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # to be put back
+    undo()
 
     code, (line,) = verify()
 
     assert (code, line.rpartition("; ")[2]) == (0, "no commit to hold them against")
+
+
+@pytest.mark.parametrize("data", [None, b"", b"damaged"], ids=["missing", "empty", "damaged"])
+def test_what_git_can_not_read_of_the_commit_is_told_in_its_words(project, verify, data):
+    """None of it is a success, as if there were no commit, or something unexpected."""
+    objects = ("HEAD", "HEAD^{tree}", "HEAD:reports", "HEAD:dvc.lock", "HEAD:reports/m.json")
+    branch = subprocess.check_output(["git", "symbolic-ref", "HEAD"], encoding="ascii").strip()
+    for path in [*map(loose, objects), f".git/{branch}"]:
+        before = Path(path).read_bytes()
+        os.remove(path)
+        if data is not None:
+            write(Path(path), data)
+
+        code, (line,) = verify()
+
+        assert code == 1
+        fix = "git fsck, which names all that is damaged; then bring that from another clone"
+        assert re.fullmatch(rf"error: git (rev-list|ls-tree|cat-file): .+; fix: {fix}", line)
+        write(Path(path), before)
+    assert verify()[0] == 0
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink])
@@ -499,9 +542,13 @@ def test_each_command_that_is_printed_mends_what_it_is_printed_for(project, veri
 
     for path in ("data/one", "data/d/e/b", "reports/m.json", "reports/figures/g"):
         damage(path)
-    write(Path("data/d/my file"), X)
+    write(Path("data/d/my file"), b"in no cache\n")
     os.remove("data/d/a")
     assert len(findings()) == 6
+    mend()
+
+    for path in ("data/d/a", "data/d/e/b"):
+        write(Path(path), b"in no cache, of another size\n")
     mend()
 
     for path in (stored(md5(HELLO)), stored(md5(B)), "data/one"):

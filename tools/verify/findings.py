@@ -65,7 +65,8 @@ def _in_workspace(out: Out, files: Files, listing: Files | None, cache: Cache) -
         fix = _restored(out, "", out.md5, cache)
         yield Problem(out.path, NOT_AS_RECORDED, fix, f"MD5 {out.md5}", f"MD5 {lock.digest(files)}")
         return
-    for name in sorted(files.keys() | listing.keys()):
+    # First what is not listed: `dvc checkout` would delete it too, and nobody's file is to go by another one's command.
+    for name in sorted(files.keys() | listing.keys(), key=lambda name: (name in listing, name)):
         expected, got = listing.get(name, NOTHING), files.get(name, NOTHING)
         if expected != got:
             fix = _restored(out, name, expected, cache) if name in listing else f"rm -rf {quote(out.named(name))}"
@@ -79,12 +80,16 @@ def _remade(out: Out, md5: str, cache: Cache) -> str:
 
 
 def _restored(out: Out, name: str, md5: str, cache: Cache) -> str:
-    """Return the command that brings a file back: without deleting it, DVC might believe its size and time."""
+    """Return the command that brings a file back.
+
+    Without deleting it, DVC might believe its size and time. Without `--force` it would ask, or fail where nobody can
+    answer, before it replaces another changed file of a folder.
+    """
     if out.kept_by == "git":
         return f"rm -rf {quote(out.named(name))} && dvc repro"
     if cache.held(md5) != md5:
         return _remade(out, md5, cache)
-    return f"rm -rf {quote(out.named(name))} && dvc checkout {quote(out.path)}"
+    return f"rm -rf {quote(out.named(name))} && dvc checkout --force {quote(out.path)}"
 
 
 def _shown(held: str) -> str:

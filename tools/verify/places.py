@@ -132,6 +132,8 @@ def head(disk: Disk) -> Head:
 
 def _tree() -> dict[str, str]:
     """Return the name of each file's blob in HEAD, by the file's path in this folder; none where there is no commit."""
+    if not _git("rev-list", "--max-count=1", "--all", "--reflog"):  # HEAD alone names none where its branch is damaged
+        return {}
     entries = (line.partition("\t") for line in os.fsdecode(_git("ls-tree", "-r", "-z", "HEAD", ".")).split("\0"))
     return {path: facts.split()[2] for facts, _, path in entries if path}
 
@@ -139,14 +141,17 @@ def _tree() -> dict[str, str]:
 def _blobs(names: list[str]) -> list[bytes]:
     stream = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
     found = []
-    for _ in names:
-        size = int(stream.readline().split()[2])
+    for name in names:
+        facts = stream.readline().split()
+        if facts[-1] == b"missing":  # damaged, too
+            raise _unreadable("cat-file", f"{name} missing")
+        size = int(facts[2])
         found.append(stream.read(size + 1)[:size])  # a line break follows
     return found
 
 
 def _git(*arguments: str, given: str = "") -> bytes:
-    """Return what git prints, nothing where it has no such thing. Raises StageError where it refuses to look."""
+    """Return what git prints, nothing where there is no git or no repository. Raises StageError where it fails."""
     environment = os.environ | {"LC_ALL": "C"}
     try:
         ended = subprocess.run(
@@ -154,7 +159,14 @@ def _git(*arguments: str, given: str = "") -> bytes:
         )
     except FileNotFoundError:  # no git on this machine
         return b""
+    if ended.returncode == 0 or ended.stderr.startswith(b"fatal: not a git repository"):
+        return ended.stdout
     if b"dubious ownership" in ended.stderr:
         fix = f"git config --global --add safe.directory {shlex.quote(os.getcwd())}"
         raise StageError(Problem("git", "does not trust the owner of this folder", fix))
-    return ended.stdout if ended.returncode == 0 else b""
+    raise _unreadable(arguments[0], ", ".join(ended.stderr.decode(errors="replace").splitlines()))
+
+
+def _unreadable(subcommand: str, said: str) -> StageError:
+    fix = "git fsck, which names all that is damaged; then bring that from another clone"
+    return StageError(Problem(f"git {subcommand}", said, fix))

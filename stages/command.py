@@ -31,6 +31,10 @@ except ImportError:  # Windows has no such locks: there, one has to look for an 
 # In the folder that DVC keeps for its own locks, which neither git nor DVC counts.
 LOCK = Path(".dvc/tmp/stage.lock")
 
+# What to do about damaged data or models. To delete them or to run their stage again would not do: where it is the
+# object in DVC's cache that is damaged, DVC, which does not hash it, restores the same bytes.
+MEND = "python -m tools.verify, which names the command that mends it"
+
 
 def printable(text: str) -> str:
     """Escape what is not printable, so that a message is one line and can't steer a terminal."""

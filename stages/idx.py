@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from stages import atomic
-from stages.command import DataError, Problem
+from stages.command import MEND, DataError, Problem
 
 UINT8 = 8
 BLOCK = 1 << 20
@@ -119,6 +119,4 @@ def _unfilled(path: Path, claimed: tuple[int, ...], got: str) -> DataError:
 
 
 def _damaged(path: Path, what: str, expected: str, got: str) -> DataError:
-    return DataError(
-        Problem(str(path), what, "delete it, then dvc repro --single-item --force download", expected, got)
-    )
+    return DataError(Problem(str(path), what, MEND, expected, got))

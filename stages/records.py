@@ -20,13 +20,11 @@ from typing import TypeVar
 import numpy as np
 
 from stages import schema
-from stages.command import DataError, InputError, Problem
+from stages.command import MEND, DataError, InputError, Problem
 
 # Far more than the stages write for 256 classes, and for a million epochs: what is larger is something else.
 MOST_JSON_BYTES = 1 << 20
 MOST_CSV_BYTES = 1 << 26
-
-FIX = "delete it, then dvc repro, which restores or remakes it"
 
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:e[-+]?[0-9]{1,3})?")
 
@@ -46,7 +44,7 @@ def read_json(path: Path, model: type[Model]) -> Model:
     try:
         return schema.check(value, model, path)
     except InputError as error:
-        raise DataError(*(replace(problem, fix=FIX) for problem in error.problems)) from error
+        raise DataError(*(replace(problem, fix=MEND) for problem in error.problems)) from error
 
 
 def read_csv(path: Path, *headers: Sequence[str]) -> np.ndarray:
@@ -70,7 +68,7 @@ def read_csv(path: Path, *headers: Sequence[str]) -> np.ndarray:
 
 def damaged(path: Path, what: str, expected: str, got: str) -> DataError:
     """Return the error that refuses a file which a stage before this one made."""
-    return DataError(Problem(str(path), what, FIX, expected, got))
+    return DataError(Problem(str(path), what, MEND, expected, got))
 
 
 def _read_text(path: Path, most: int) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from stages import models
-from stages.command import DataError, Problem
+from stages.command import MEND, DataError, Problem
 from stages.evaluate import architecture
 from stages.runtime import keras
 
@@ -60,7 +60,7 @@ def _purpose(training: Path, card: models.Card, classes: list[str], image_shape:
     for what, expected, got in (("classes", classes, card.classes), ("images", image_shape, card.image_shape)):
         if expected != got:
             what = f"networks made for other {what}"
-            yield Problem(str(training), what, models.TRAIN_AGAIN, f"{expected!s:.200}", f"{got!s:.200}")
+            yield Problem(str(training), what, MEND, f"{expected!s:.200}", f"{got!s:.200}")
 
 
 def _listing(folder: Path, paths: list[Path]) -> Iterator[Problem]:
@@ -171,4 +171,4 @@ def _difference(content: bytes, ours: bytes, but: Sequence[slice]) -> int | None
 
 
 def _damaged(subject: object, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(str(subject), what, f"dvc checkout --force, or {models.TRAIN_AGAIN}", expected, got))
+    return DataError(Problem(str(subject), what, MEND, expected, got))

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stages import arrays
+from stages import arrays, models
 from stages.command import DataError, InputError, Problem
 from stages.runtime import keras
 
@@ -61,6 +61,4 @@ def batch_of_one(images: np.ndarray, index: int) -> np.ndarray:
 
 
 def _unusable(replicate: int, what: str, expected: str, got: str) -> DataError:
-    return DataError(
-        Problem(f"network of replicate {replicate}", what, "dvc repro --single-item --force train", expected, got)
-    )
+    return DataError(Problem(f"network of replicate {replicate}", what, models.TRAIN_AGAIN, expected, got))

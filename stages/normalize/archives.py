@@ -7,7 +7,7 @@ back, or one that DVC restores from a damaged cache, is hashed by nobody else.
 from pathlib import Path
 
 from stages import hashes
-from stages.command import DataError, Problem
+from stages.command import MEND, DataError, Problem
 from stages.datasets import Archive, Downloaded, Entry
 
 
@@ -27,8 +27,7 @@ def _problem(path: Path, archive: Archive) -> Problem | None:
     expected, got = (archive.size, archive.sha256), hashes.of_file(path)
     if got == expected:
         return None
-    fix = "delete it, then dvc repro --single-item --force download"
-    return Problem(str(path), "not the archive of datasets.yaml", fix, _shown(*expected), _shown(*got))
+    return Problem(str(path), "not the archive of datasets.yaml", MEND, _shown(*expected), _shown(*got))
 
 
 def _shown(size: int, sha256: str) -> str:

@@ -5,7 +5,7 @@ A section goes from arrays and numbers to plain text, tables and figures not yet
 
 import numpy as np
 
-from stages.command import DataError, InputError, Problem
+from stages.command import MEND, DataError, InputError, Problem
 from stages.params import Render
 from stages.render import examples, failures, run, saw, trust, verdict
 from stages.render.document import Report, Section
@@ -39,11 +39,10 @@ def _check_probabilities(results: Results) -> None:
         ("single_image.npy", alone, f"({replicates}, {classes})"),
     ):
         if str(array.shape) != expected:
-            what, fix = "not of these test images and classes", "dvc repro --single-item --force evaluate"
-            raise DataError(Problem(name, what, fix, expected, str(array.shape)))
+            what = "not of these test images and classes"
+            raise DataError(Problem(name, what, MEND, expected, str(array.shape)))
         if not np.isfinite(array).all():
-            what, fix = "no probabilities", "delete data/predictions, then dvc repro"
-            raise DataError(Problem(name, what, fix, "finite numbers", "NaN or infinity"))
+            raise DataError(Problem(name, "no probabilities", MEND, "finite numbers", "NaN or infinity"))
 
 
 def _check_indices(results: Results, render: Render) -> None:

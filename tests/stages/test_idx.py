@@ -41,7 +41,7 @@ def refusal(path):
             idx.read(path, 3)
         [problem] = caught.value.problems
         assert problem.subject == str(path)
-        assert problem.fix == "delete it, then dvc repro --single-item --force download"
+        assert problem.fix == "python -m tools.verify, which names the command that mends it"
         return problem
 
     return refusal

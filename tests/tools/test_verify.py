@@ -385,7 +385,7 @@ def without_git() -> None:
 
 
 @pytest.mark.parametrize("undo", [without_commits, without_repository, without_git])
-def test_without_git_or_commits_there_is_none_to_hold_anything_against(project, verify, monkeypatch, undo):
+def test_without_git_there_is_no_commit_to_hold_anything_against(project, verify, monkeypatch, undo):
     monkeypatch.setenv("PATH", os.environ["PATH"])  # to be put back
     undo()
 

@@ -233,21 +233,25 @@ def test_what_is_no_probability_is_refused(some, render, value):
     made = some(images=4)
     alone = made.single[1].copy()
     alone[0, 1] = value
+    what = r"expected finite numbers, got NaN or infinity\); fix: python -m tools\.verify, "
 
-    with pytest.raises(DataError, match=r"single_image.npy: no probabilities \(expected finite numbers, got NaN"):
+    with pytest.raises(DataError, match=rf"single_image.npy: no probabilities \({what}"):
         report.build(made._replace(single=(0, alone)), render())
 
     made.probabilities[0, 1, 2] = value
-    with pytest.raises(DataError, match=r"probabilities.npy: no probabilities \(expected finite numbers, got NaN"):
+    with pytest.raises(DataError, match=rf"probabilities.npy: no probabilities \({what}"):
         report.build(made, render())
 
 
 def test_probabilities_of_other_images_are_refused(some, render):
-    made = some(images=4)
+    made, fix = some(images=4), r"fix: python -m tools\.verify, "
 
-    with pytest.raises(DataError, match=r"probabilities.npy: .* \(expected \(1, 4, 3\), got \(1, 5, 3\)\)"):
+    with pytest.raises(
+        DataError,
+        match=rf"probabilities.npy: .* \(expected \(1, 4, 3\), got \(1, 5, 3\)\); {fix}",
+    ):
         report.build(made._replace(probabilities=np.zeros((1, 5, 3), np.float32)), render())
-    with pytest.raises(DataError, match=r"single_image.npy: .* \(expected \(2, 3\), got \(1, 3\)\)"):
+    with pytest.raises(DataError, match=rf"single_image.npy: .* \(expected \(2, 3\), got \(1, 3\)\); {fix}"):
         report.build(made._replace(single=(0, np.zeros((1, 3), np.float32))), render())
 
 

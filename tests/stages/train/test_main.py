@@ -127,7 +127,7 @@ def test_a_value_that_nobody_can_learn_from_trains_nothing(
 
     run = run_stage(*command_line)
 
-    fix = "delete it, then dvc repro, which restores or remakes it"
+    fix = "python -m tools.verify, which names the command that mends it"
     assert_clean_failure(run, 4, f"error: {path}: {line}; fix: {fix}")
 
 

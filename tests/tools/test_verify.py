@@ -399,7 +399,7 @@ def test_what_git_can_not_read_of_the_commit_is_told_in_its_words(project, verif
     """None of it is a success, as if there were no commit, or something unexpected."""
     objects = ("HEAD", "HEAD^{tree}", "HEAD:reports", "HEAD:dvc.lock", "HEAD:reports/m.json")
     branch = subprocess.check_output(["git", "symbolic-ref", "HEAD"], encoding="ascii").strip()
-    for path in [*map(loose, objects), f".git/{branch}"]:
+    for path in [*map(loose, objects), f".git/{branch}", ".git/HEAD"]:
         before = Path(path).read_bytes()
         os.remove(path)
         if data is not None:

@@ -57,17 +57,22 @@ class _Stage(BaseModel):
     params: Annotated[dict[str, dict[str, Any]], AfterValidator(_plain)] = {}
 
 
+def stages_of(text: str, subject: str) -> Any:
+    """Return what dvc.lock has of its stages, unchecked. Raises DataError, too, where a merge was not finished."""
+    if CONFLICT.search(text):
+        what, fix = "has the markers of a merge conflict, <<<<<<<", "git checkout --ours dvc.lock, then dvc repro"
+        raise DataError(Problem(subject, what, fix))
+    return yaml.load(text, _Loader)["stages"]
+
+
 def parse(text: str, side: str) -> dict[str, Any]:
     """Return the stages MADE_BY names: of each the deps and outs, path and md5, and the params by file and section.
 
     Raises DataError, in which it names the side, where the record is damaged or tells of two test sets.
     """
     subject, fix = f"{side}: {PATH}", "dvc repro there, and commit dvc.lock"
-    if CONFLICT.search(text):
-        fix = "git checkout --ours dvc.lock, then dvc repro"
-        raise DataError(Problem(subject, "has the markers of a merge conflict, <<<<<<<", fix))
     try:
-        stages = yaml.load(text, _Loader)["stages"]
+        stages = stages_of(text, subject)
         record = {name: _Stage.model_validate(stages[name]).model_dump() for name in MADE_BY}
         made, scored = digests(record["normalize"]["outs"]), digests(record["evaluate"]["deps"])
         same = all(made[path] == scored[path] for path in (TEST, CLASSES))

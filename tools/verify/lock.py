@@ -10,10 +10,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from stages.command import DataError, Problem
+from tools.compare.lock import PATH, stages_of
 
-PATH, PIPELINE = "dvc.lock", "dvc.yaml"
+PIPELINE = "dvc.yaml"
 MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
-CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 # What each file of an output holds, by its path within the output; an output that is one file has the path "".
 # A text is an MD5, or says in words why there is none.
@@ -69,11 +69,8 @@ def parse(text: str, pipeline: str, *, where: str = "", fix: str = "git checkout
 
     Raises DataError, which says where the file is and how to mend it, unless both are whole.
     """
-    if CONFLICT.search(text):
-        what, fix = "has the markers of a merge conflict, <<<<<<<", "git checkout --ours dvc.lock, then dvc repro"
-        raise DataError(Problem(where + PATH, what, fix))
     try:
-        stages = _LOCK.validate_python(yaml.safe_load(text)["stages"])
+        stages = _LOCK.validate_python(stages_of(text, where + PATH))
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(Problem(where + PATH, "not whole", fix, "a record of stages", _said(error))) from error
     try:

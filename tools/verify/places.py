@@ -159,7 +159,8 @@ def _git(*arguments: str, given: str = "") -> bytes:
         )
     except FileNotFoundError:  # no git on this machine
         return b""
-    if ended.returncode == 0 or ended.stderr.startswith(b"fatal: not a git repository"):
+    outside = ended.stderr.startswith(b"fatal: not a git repository") and not Path(".git").exists()
+    if ended.returncode == 0 or outside:
         return ended.stdout
     if b"dubious ownership" in ended.stderr:
         fix = f"git config --global --add safe.directory {shlex.quote(os.getcwd())}"

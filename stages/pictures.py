@@ -24,6 +24,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # what is looked for in a folder; bytes alone decide what it is
 MOST_FILE_BYTES = 20 << 20
 MOST_PIXELS = 50_000_000  # as many as a telephone's camera takes
+CHECK = "check the name, and that it may be read"  # what to do where nothing is to be had
 STANDS_OUT = 32  # grey values; what differs less from the background is noise, of a camera or of JPEG
 
 Invert = Literal["auto", "yes", "no"]
@@ -49,7 +50,6 @@ _BIT_DEPTH = 24  # which byte of a PNG it is, in the header that comes first
 _SCALES = {2: 85, 4: 17}  # Pillow scales grey values of so many bits to 0 to 255, but not the one that is transparent
 
 _MODES = {"1", "L", "LA", "I;16", "P", "PA", "RGB", "RGBA"}
-CHECK = "check the name, and that it may be read"
 _FIX = "bring a PNG, JPEG, WebP or BMP file that other programs show, or leave it out"
 _SMALLER = "make it smaller, or leave it out"
 _SAVE = "save it as RGB or grey values, 8 bits each, or leave it out"

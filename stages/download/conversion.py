@@ -65,7 +65,7 @@ def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarra
 
 
 def _hash(grey: np.ndarray) -> str:
-    """Return the SHA-256 of grey values, uint8 (height, width), and of these two."""
+    """Return the SHA-256 of height and width in a line, and grey values, uint8 (height, width), after it."""
     sha256 = hashlib.sha256("{} {}\n".format(*grey.shape).encode())
     sha256.update(np.ascontiguousarray(grey).data)
     return sha256.hexdigest()

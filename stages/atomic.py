@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         yield temporary
-        with open(temporary, "rb") as file:
+        with open(temporary, "r+b") as file:  # Windows flushes only what may be written to
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:

@@ -6,12 +6,13 @@ each has such a line. A traceback is printed only with `--debug`. Where nobody r
 without a word.
 
 Of a checkout one stage runs at a time. DVC sees to that as long as it lives; but a stage whose DVC was killed goes on,
-and would put its results in the place of those of the next run.
+and would put its results in the place of those of the next run, or among them.
 """
 
 import argparse
 import inspect
 import io
+import json
 import os
 import sys
 import traceback
@@ -30,6 +31,7 @@ except ImportError:  # Windows has no such locks: there, one has to look for an 
 
 # In the folder that DVC keeps for its own locks, which neither git nor DVC counts.
 LOCK = Path(".dvc/tmp/stage.lock")
+WRITTEN = LOCK.with_name("rwlock")  # DVC's own note of the paths that it reads and writes just now
 
 # What to do about damaged data or models. To delete them or to run their stage again would not do: where it is the
 # object in DVC's cache that is damaged, DVC, which does not hash it, restores the same bytes.
@@ -138,10 +140,14 @@ def _let_go(stream: Any) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let an interrupt be a KeyboardInterrupt, but once: the cleaning up that it sets off is not interrupted."""
+    """Let an interrupt be a KeyboardInterrupt, but once: the cleaning up that it sets off is not interrupted.
+
+    The second is therefore let pass. A third ends all as one before `main` does: the first may have been lost, as is
+    what is raised in a `__del__`, and then nothing is being cleaned up.
+    """
 
     def interrupt(*_: object) -> None:
-        heed(lambda *_: None)
+        heed(lambda *_: undo())
         raise _Interrupt
 
     undo = heed(interrupt)
@@ -156,8 +162,8 @@ def _alone(module: str, paths: Sequence[Path]) -> Iterator[None]:
     """Hold the lock of this checkout while a stage runs, and before it does remove what killed ones left in its paths.
 
     The kernel frees the lock when the process ends, however it does. Raises StageError, naming the process, where
-    another one holds it: DVC has then deleted the outputs of this stage, has not recorded what the other one puts in
-    their place, and so runs the stage again the next time.
+    another one holds it, and where one has held it until just now: DVC has then deleted the outputs of this stage, has
+    not recorded what the other one puts in their place, and so runs the stage again the next time.
     """
     if not is_stage(module) or fcntl is None or not LOCK.parents[1].is_dir():
         yield
@@ -177,7 +183,30 @@ def _alone(module: str, paths: Sequence[Path]) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         atomic.sweep(paths)
+        _refuse_what_others_made(paths)
         yield
+
+
+def _refuse_what_others_made(paths: Sequence[Path]) -> None:
+    """Raise StageError where DVC has deleted an output, for this stage to make it anew, and yet there is one.
+
+    It is of an orphan that ended before this stage took the lock. What has other names than the files of this stage
+    would stay, and be recorded as made by it. Under the lock nobody adds to it, so that it is enough to look once; and
+    that holds for whenever the orphan wrote and however it ended, which no comparison of times would tell. A stage that
+    is run by hand may find what it made before.
+    """
+    if "DVC_STAGE" not in os.environ:  # by which DVC names what it runs
+        return
+    try:
+        written = json.loads(WRITTEN.read_text(encoding="utf-8"))["write"]
+    except json.JSONDecodeError:  # another command of DVC writes the file at this very moment
+        return
+    what, fix = "there already, by a stage of an earlier run that ended only now", "dvc repro"
+    problems = [
+        Problem(str(path), what, fix) for path in paths if os.path.abspath(path) in written and os.path.lexists(path)
+    ]
+    if problems:
+        raise StageError(*problems)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,7 +10,10 @@ import select
 import shutil
 import signal
 import sys
+import tempfile
 from contextlib import suppress
+from itertools import cycle, islice, product
+from pathlib import Path
 
 import pytest
 
@@ -94,15 +97,20 @@ def results(project):
     return {path.relative_to(project.folder).as_posix(): path.read_bytes() for path in files}
 
 
-def start(project, **fault):
+def start(project, *targets, **fault):
     """Start `dvc repro`, a process of which the fault befalls."""
-    return project.start(*REPRO, PYTHONPATH=str(FAULTS), FAULT=json.dumps(fault))
+    return project.start(
+        *REPRO, *targets, PYTHONPATH=str(FAULTS), FAULT=json.dumps(fault), ACTED=str(project.folder.parent / "acted")
+    )
 
 
 def befall(project, **fault):
     """Run `dvc repro` into a fault, and return its exit code and what was printed by the end of all its processes."""
+    acted = project.folder.parent / "acted"
+    acted.unlink(missing_ok=True)
     with start(project, **fault) as process:
         printed = process.stdout.read()  # to the end of the pipe, which an orphan holds as well
+    assert acted.exists(), f"the fault never came: {printed}"
     return process.returncode, printed
 
 
@@ -118,15 +126,17 @@ def fault(program, act, *, event="", having="", count=1):
 
 
 def drawn():
-    """Return 20 kill points: the processes in turn, and the rest by chance, of a seed."""
-    chance, programs = random.Random(20), ["dvc", *(f"stages.{name}" for name in ALL)]
-    for number in range(20):
-        program = programs[number % len(programs)]
-        name = chance.choice(["SIGKILL", "SIGTERM", "SIGINT"])
-        target = chance.choice(["self", "group"] if program == "dvc" else ["self", "parent", "group"])
-        yield pytest.param(
-            program, f"{name} {target}", chance.uniform(0.02, 0.98), id=f"{number}-{program}-{name}-{target}"
-        )
+    """Return 20 kill points: 6 of DVC and 14 of the stages in turn, each signal to each target, and when by chance, of
+    a seed.
+    """
+    chance, signals = random.Random(20), ["SIGKILL", "SIGTERM", "SIGINT"]
+    of_dvc = zip(cycle(["dvc"]), product(signals, ["self", "group"]), strict=False)
+    of_stages = zip(
+        cycle(f"stages.{name}" for name in ALL), cycle(product(signals, ["self", "parent", "group"])), strict=False
+    )
+    for number, (program, (name, target)) in enumerate([*of_dvc, *islice(of_stages, 14)]):
+        act = f"{name} {target}"
+        yield pytest.param(program, act, chance.uniform(0.02, 0.98), id=f"{number}-{program}-{act}".replace(" ", "-"))
 
 
 @pytest.mark.parametrize(("program", "act", "share"), list(drawn()))
@@ -210,13 +220,12 @@ def holder(project):
 class Held:
     """A `dvc repro` whose training has come to an event, and waits there until let go."""
 
-    def __init__(self, project, *, event="os.rename", having="0.keras"):
-        self.folder = project.folder.parent / "held"
-        self.folder.mkdir()
+    def __init__(self, project, *targets, event="os.rename", having="0.keras"):
+        self.folder = Path(tempfile.mkdtemp(dir=project.folder.parent))
         for name in ("held", "go"):
             os.mkfifo(self.folder / name)
         waits = fault("stages.train", f"hold {self.folder}", event=event, having=having)
-        self.process = start(project, **waits)
+        self.process = start(project, *targets, **waits)
         fifo = os.open(self.folder / "held", os.O_RDONLY | os.O_NONBLOCK)
         assert select.select([fifo], [], [], 120)[0], "training did not come to that event"
         self.stage = int(os.read(fifo, 20))
@@ -265,6 +274,26 @@ def test_an_orphan_is_not_overtaken(project, baseline, reference, tmp_path_facto
         ) in failure(project)
         held.go()
 
+    project.dvc("repro")
+    assert results(project) == reference
+
+
+def test_an_orphan_that_ends_amid_the_imports_of_the_next_run_leaves_nothing_in_it(project, reference):
+    """It makes two networks, and the later run but one. DVC had deleted both; the lock is free when it is asked for."""
+    forget(project, "train")
+    with Held(project) as orphan:
+        orphan.process.kill()
+        orphan.process.wait()
+        project.edit("params.yaml", "replicates: 2", "replicates: 1")
+        with Held(project, "--single-item", "train", event="import", having="'keras'") as later:
+            orphan.go()
+            printed = later.go()
+            assert later.process.wait() == 255, printed
+
+    what = "there already, by a stage of an earlier run that ended only now; fix: dvc repro"
+    names = ("data/model", "reports/history.csv", "reports/training.json")
+    assert "".join(f"error: {name}: {what}\n" for name in names) in printed
+    project.edit("params.yaml", "replicates: 1", "replicates: 2")
     project.dvc("repro")
     assert results(project) == reference
 

@@ -8,6 +8,8 @@ JSON, says of which one: `program`, as after `python -m`; at which event: the `c
     "limit 1000": no file may become larger than that, from then on
     "hold FOLDER": says so by the file `held` there, and waits for what is written to the FIFO `go` there
 
+Where ACTED is the name of a file, that is made just before: a fault that never came would prove nothing.
+
 With EVENTS instead, a folder, each process leaves the number of its audit events there, in a file named as its program.
 """
 
@@ -26,6 +28,8 @@ def _hold(folder):
 
 
 def _act(act, argument):
+    if "ACTED" in os.environ:
+        open(os.environ["ACTED"], "wb").close()
     if act == "limit":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(argument), int(argument)))
     elif act == "hold":

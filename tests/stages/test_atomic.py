@@ -70,6 +70,15 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     assert calls == ["fsync", "replace"]
 
 
+def test_what_is_flushed_to_the_disk_is_open_for_writing(tmp_path, monkeypatch):
+    """Windows refuses to flush any other file. To write nothing fails as well where one may not write."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: os.write(descriptor, b""))
+
+    atomic.write_bytes(tmp_path / "file", b"new")
+
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
 def test_others_may_read_the_file_as_the_umask_says(tmp_path):
     umask = os.umask(0o022)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import command
+from stages import atomic, command
 from stages.command import DataError, InputError, NetworkError, Problem, StageError
 
 PROBLEM = Problem("data/x", "too short", fix="make it longer", expected="5", got="4")
@@ -250,6 +250,28 @@ def test_what_an_interrupt_sets_off_is_not_interrupted(run_main, assert_clean_fa
     assert ended.stdout == "cleaned\n"
 
 
+def test_a_third_interrupt_ends_what_the_first_did_not(tmp_path, run_main):
+    """The first is lost here as by a `__del__`, of which Python only prints what it raises."""
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "__init__.py").write_text("import stages", encoding="utf-8")  # first of all, as of a stage
+
+    ended = run_main(
+        "try:",
+        "    os.kill(os.getpid(), signal.SIGTERM)",
+        "    signal.pause()",
+        "except BaseException:",
+        "    print('lost')",
+        "os.kill(os.getpid(), signal.SIGINT)",
+        "print('let pass')",
+        "os.kill(os.getpid(), signal.SIGTERM)",
+        "print('deaf')",
+        first=HEED_CTRL_C,
+    )
+
+    assert (ended.code, ended.stdout) == (130, "lost\nlet pass\n")
+    assert ended.stderr == "error: stub: interrupted; fix: python -m stub starts this tool again\n"
+
+
 def test_what_nohup_and_the_background_of_a_shell_ignore_stays_ignored(run):
     def main():
         os.kill(os.getpid(), signal.SIGHUP)
@@ -395,6 +417,65 @@ def test_a_tool_runs_beside_a_stage(checkout, run):
 def test_where_there_is_no_checkout_there_is_nothing_to_lock(tmp_path, run_main):
     assert run_main("print('ran')").stdout == "ran\n"
     assert not (tmp_path / ".dvc").exists()
+
+
+@pytest.fixture
+def under_dvc(checkout, monkeypatch):
+    """A stage that DVC has begun: it has deleted `out` and `table`, to have them made of `source`."""
+    said = {"pid": 17, "cmd": "dvc repro"}
+    locked = {"read": {str(checkout / "source"): [said]}, "write": {str(checkout / n): said for n in ("out", "table")}}
+    (checkout / ".dvc/tmp").mkdir()
+    (checkout / ".dvc/tmp/rwlock").write_text(json.dumps(locked), encoding="utf-8")
+    (checkout / "source").mkdir()
+    monkeypatch.setenv("DVC_STAGE", "example")
+    return checkout
+
+
+def made(source: Path, out: Path, table: Path):
+    """Stand for a stage that writes less than it may find."""
+    atomic.write_bytes(out / "0", b"new")
+    atomic.write_bytes(table, b"new")
+
+
+PATHS = ("source", "out", "table")
+
+
+def test_what_an_orphan_put_where_dvc_had_made_room_is_not_mixed_with_what_is_new(under_dvc, run):
+    """It ended before the stage took the lock, amid the imports maybe: nothing but its files tells of it."""
+    (under_dvc / "out").mkdir()
+    for name in ("out/1", "table"):
+        (under_dvc / name).write_bytes(b"old")
+
+    what = "there already, by a stage of an earlier run that ended only now; fix: dvc repro"
+    assert run(made, *PATHS) == (1, "", f"error: out: {what}\nerror: table: {what}\n")
+    assert [path.name for path in (under_dvc / "out").iterdir()] == ["1"]
+    assert (under_dvc / "table").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", PATHS[1:])
+def test_one_output_that_is_there_is_enough(under_dvc, run, name):
+    (under_dvc / name).write_bytes(b"old")
+
+    assert run(made, *PATHS)[0] == 1
+
+
+def test_a_stage_of_which_dvc_has_made_room_finds_nothing_to_refuse(under_dvc, run):
+    assert run(made, *PATHS) == (0, "", "")
+
+
+def test_by_hand_a_stage_may_run_over_what_it_made(under_dvc, run, monkeypatch):
+    """Whatever a killed DVC has left in its note."""
+    monkeypatch.delenv("DVC_STAGE")
+
+    assert [run(made, *PATHS), run(made, *PATHS)] == [(0, "", "")] * 2
+
+
+@pytest.mark.parametrize("half", ["", '{"write": {'])
+def test_a_note_that_another_dvc_is_writing_fails_nothing(under_dvc, run, half):
+    """DVC writes it in place, and does so for as little as `dvc status`."""
+    (under_dvc / ".dvc/tmp/rwlock").write_text(half, encoding="utf-8")
+
+    assert run(made, *PATHS) == (0, "", "")
 
 
 def test_what_killed_stages_left_is_swept_by_the_next_one_that_writes_there(checkout, run, monkeypatch):

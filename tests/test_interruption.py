@@ -281,7 +281,7 @@ def test_an_orphan_is_not_overtaken(project, baseline, reference, tmp_path_facto
 def test_an_orphan_that_ends_amid_the_imports_of_the_next_run_leaves_nothing_in_it(project, reference):
     """It makes two networks, and the later run but one. DVC had deleted both; the lock is free when it is asked for."""
     forget(project, "train")
-    with Held(project) as orphan:
+    with Held(project, event="os.mkdir", having="data/model") as orphan:
         orphan.process.kill()
         orphan.process.wait()
         project.edit("params.yaml", "replicates: 2", "replicates: 1")

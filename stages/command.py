@@ -161,9 +161,9 @@ def _interruptible() -> Iterator[None]:
 def _alone(module: str, paths: Sequence[Path]) -> Iterator[None]:
     """Hold the lock of this checkout while a stage runs, and before it does remove what killed ones left in its paths.
 
-    The kernel frees the lock when the process ends, however it does. Raises StageError, naming the process, where
-    another one holds it, and where one has held it until just now: DVC has then deleted the outputs of this stage, has
-    not recorded what the other one puts in their place, and so runs the stage again the next time.
+    The kernel frees the lock when the process ends, however it does. Raises StageError where another process holds it,
+    naming that, and where one that held it until just now has left outputs, naming these: DVC has then deleted those of
+    this stage, has not recorded what the other one puts in their place, and so runs the stage again the next time.
     """
     if not is_stage(module) or fcntl is None or not LOCK.parents[1].is_dir():
         yield

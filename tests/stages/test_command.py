@@ -456,7 +456,9 @@ def test_what_an_orphan_put_where_dvc_had_made_room_is_not_mixed_with_what_is_ne
 def test_one_output_that_is_there_is_enough(under_dvc, run, name):
     (under_dvc / name).write_bytes(b"old")
 
-    assert run(made, *PATHS)[0] == 1
+    code, _, stderr = run(made, *PATHS)
+
+    assert code == 1 and stderr.startswith(f"error: {name}: there already, ")
 
 
 def test_a_stage_of_which_dvc_has_made_room_finds_nothing_to_refuse(under_dvc, run):

@@ -5,6 +5,7 @@ In each case `download` leaves four IDX files, a role each, and the class names 
 
 import re
 import unicodedata
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -20,6 +21,10 @@ PATH = Path("datasets.yaml")
 MOST_ARCHIVE_BYTES = 4 << 30
 
 CLASSES = "classes.json"
+
+# What stages.download.garments draws: so many kinds of clothing, on squares of so many pixels a side.
+DRAWN_CLASSES = 10
+DRAWN_SIDE = 28
 
 # The names of the files that are made here; those of an archive are its publisher's.
 FILES = {
@@ -47,16 +52,19 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _each_once(names: list[str]) -> list[str]:
-    """Refuse names that can't be told apart or shown."""
+    """Refuse names that can't be told apart or shown; return them as a folder's name is read, accents not apart."""
+    flaws: list[str] = []
     seen: dict[str, int] = {}
+    composed = [unicodedata.normalize("NFC", name) for name in names]
     for index, name in enumerate(names):
         if not name.isprintable() or name != name.strip():
-            raise ValueError(f"class {index} has characters that can't be shown or blanks around it: {name!r}")
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            raise ValueError(f"classes {seen[folded]} and {index} have the same name: {name}")
-        seen[folded] = index
-    return names
+            flaws.append(f"class {index} has characters that can't be shown or blanks around it: {name!r}")
+        first = seen.setdefault(composed[index].casefold(), index)
+        if first < index:
+            flaws.append(f"classes {first} and {index} have the same name: {name}")
+    if flaws:
+        raise ValueError(*flaws)
+    return composed
 
 
 ClassNames = Annotated[schema.ClassNames, AfterValidator(_each_once)]
@@ -82,14 +90,15 @@ class Archives(Strict):
 
     @model_validator(mode="after")
     def differ(self) -> "Archives":
-        roles = list(type(self).model_fields)
-        for fact in ("file", "sha256"):
-            seen: dict[str, str] = {}
-            for role in roles:
-                value = getattr(getattr(self, role), fact).lower()
-                if value and value in seen:
-                    raise ValueError(f"{seen[value]} and {role} have the same {fact}")
-                seen[value] = role
+        """Refuse two files of one name, and two of the same bytes: but labels that are sorted may well be equal."""
+        flaws = []
+        for (role, one), (other_role, other) in combinations(self, 2):
+            if one.file.lower() == other.file.lower():
+                flaws.append(f"{role} and {other_role} have the same file")
+            if one.sha256 and one.sha256 == other.sha256 and (role, other_role) != ("train_labels", "test_labels"):
+                flaws.append(f"{role} and {other_role} have the same sha256")
+        if flaws:
+            raise ValueError(*flaws)
         return self
 
 
@@ -158,11 +167,14 @@ class Downloaded(Described):
     @field_validator("mirrors")
     @classmethod
     def trust_each_mirror_once(cls, mirrors: list[str]) -> list[str]:
+        flaws = []
         for index, mirror in enumerate(mirrors):
             if flaw := _flaw(mirror):
-                raise ValueError(f"mirror {index} {flaw}")
+                flaws.append(f"mirror {index} {flaw}")
             if mirror.rstrip("/") in (m.rstrip("/") for m in mirrors[:index]):
-                raise ValueError(f"mirror {index} stands there twice")
+                flaws.append(f"mirror {index} stands there twice")
+        if flaws:
+            raise ValueError(*flaws)
         return mirrors
 
     @model_validator(mode="after")
@@ -193,6 +205,20 @@ class Generated(Described):
     classes: ClassNames
     seed: Seed
     images: Images
+
+    @field_validator("classes")
+    @classmethod
+    def name_what_is_drawn(cls, classes: list[str]) -> list[str]:
+        if len(classes) != DRAWN_CLASSES:
+            raise ValueError(f"{DRAWN_CLASSES} kinds of clothing are drawn, and {len(classes)} are named")
+        return classes
+
+    @field_validator("image_shape")
+    @classmethod
+    def say_how_large_it_is_drawn(cls, image_shape: list[int]) -> list[int]:
+        if image_shape != [DRAWN_SIDE, DRAWN_SIDE]:
+            raise ValueError(f"what is drawn has a shape of {[DRAWN_SIDE, DRAWN_SIDE]}, not {image_shape}")
+        return image_shape
 
 
 class Pictured(Described):

@@ -3,12 +3,14 @@
 No value has a default here: params.yaml is the one home of values, this module that of their types and bounds.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from stages import schema, strict_yaml
+from stages.command import Problem
 from stages.schema import Name, Strict
 
 PATH = Path("params.yaml")
@@ -25,6 +27,11 @@ Units = Annotated[int, Field(ge=1, le=8192)]
 
 def _as_list(value: object) -> object:
     return [value] if type(value) is int else value
+
+
+# The least height and width of images, in pixels, for a network that makes them smaller: that leave one after the two
+# convolutions and poolings of cnn_small.
+LEAST_SIDE = {"cnn_small": 10}
 
 
 class Train(Strict):
@@ -46,13 +53,12 @@ class Train(Strict):
     replicates: Annotated[int, Field(ge=1, le=1000)]
     threads: Annotated[int, Field(ge=1, le=64)]
 
-    @model_validator(mode="after")
-    def stop_by_validation_images(self) -> "Train":
-        if self.early_stopping_patience and not self.validation_fraction:
-            raise ValueError(
-                "early_stopping_patience needs validation images: give validation_fraction a value above 0"
-            )
-        return self
+    @field_validator("early_stopping_patience")
+    @classmethod
+    def stop_by_validation_images(cls, patience: int, others: ValidationInfo) -> int:
+        if patience and others.data.get("validation_fraction") == 0:  # it stands above, or is missing if it is wrong
+            raise ValueError("needs validation images: give validation_fraction a value above 0")
+        return patience
 
 
 class Evaluate(Strict):
@@ -89,3 +95,13 @@ def section(model: type[Section], path: Path = PATH) -> Section:
     """
     name = model.__name__.lower()
     return schema.check(strict_yaml.load(path).get(name), model, path, under=name)
+
+
+def unfit(network: str, image_shape: Sequence[int]) -> list[Problem]:
+    """Return a problem if of images of that height and width nothing would be left for the last layer of a network."""
+    least = LEAST_SIDE.get(network, 1)
+    if min(image_shape) >= least:
+        return []
+    what, fix = f"{network} needs larger images", "choose another network, or a larger image_shape; then dvc repro"
+    expected, got = f"{least} x {least} pixels at least", " x ".join(map(str, image_shape))
+    return [Problem(f"{PATH}: train.network", what, fix, expected, got)]

@@ -1,7 +1,7 @@
 """Parsed YAML held against a pydantic model; every problem of a file is reported at once, in our own words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,6 +28,7 @@ ClassNames = Annotated[
 ]
 
 Model = TypeVar("Model")
+Finding = TypeVar("Finding")
 
 # A file with more problems than this is not one with slips, but another file.
 MOST_PROBLEMS = 50
@@ -43,11 +44,26 @@ def check(value: object, model: type[Model], path: Path, *, under: str = "") -> 
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        schema, errors = adapter.json_schema(), error.errors(include_url=False)
-        problems = [_problem(e, schema, path, under) for e in errors[:MOST_PROBLEMS]]
-        if more := len(errors) - len(problems):
-            problems.append(Problem(str(path), f"{more} more problems", _fix(path)))
-        raise InputError(*problems) from error
+        schema = adapter.json_schema()
+        raise refusal(path, _apart(error), lambda e: _problem(e, schema, path, under)) from error
+
+
+def refusal(path: Path, findings: Iterable[Finding], say: Callable[[Finding], Problem]) -> InputError:
+    """Return the error that says each finding in a file; of more than MOST_PROBLEMS it counts the others."""
+    findings = list(findings)
+    problems = [say(finding) for finding in findings[:MOST_PROBLEMS]]
+    if more := len(findings) - len(problems):
+        problems.append(Problem(str(path), f"{more} more problems", _fix(path)))
+    return InputError(*problems)
+
+
+def _apart(error: ValidationError) -> Iterator[Mapping[str, Any]]:
+    """Yield pydantic's errors; a validator of ours names all that it finds, each as an argument of its ValueError."""
+    for each in error.errors(include_url=False):
+        if each["type"] == "value_error":
+            yield from ({**each, "ctx": {"error": what}} for what in each["ctx"]["error"].args)
+        else:
+            yield each
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -74,7 +90,7 @@ def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under
         what, got = "missing", "nothing"
     elif kind == "extra_forbidden":
         keys = list(_node(schema, loc[:-1])[0].get("properties", {}))
-        what, expected, got = f"unknown key{nearest(loc[-1], keys)}", one_of(keys), _cut(without_user(str(loc[-1])))
+        what, expected, got = f"unknown key{nearest(loc[-1], keys)}", one_of(keys), _cut(redacted(str(loc[-1])))
     elif kind == "literal_error":
         what = f"unknown choice{nearest(error['input'], _choices(node))}"
     elif kind == "finite_number":
@@ -108,7 +124,7 @@ def _node(schema: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[dict[str,
         if part in choice.get("mapping", {}):
             node = _resolved({"$ref": choice["mapping"][part]}, schema)
             continue
-        key.append(without_user(str(part)))
+        key.append(redacted(str(part)))
         if part == choice.get("propertyName"):
             node = {"enum": list(choice["mapping"])}
         elif loc[depth:] == ("[key]",):  # not a value but its key is wrong
@@ -161,19 +177,22 @@ def _choices(node: dict[str, Any]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    """Return a value as one would write it in YAML, cut where it is long, without what an address says of its user."""
+    """Return a value as one would write it in YAML, cut where it is long, without what is secret in an address."""
     if isinstance(value, bool) or value is None:
         text = {True: "true", False: "false", None: "nothing"}[value]
     elif isinstance(value, float):
         text = repr(value).replace("inf", ".inf").replace("nan", ".nan")
     else:
         text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return _cut(without_user(text))
+    return _cut(redacted(text))
 
 
-def without_user(text: str) -> str:
-    """Return a text without what may be a user's name and password: all before its last @, but for the scheme."""
-    return re.sub(r"^([\[{\"']{0,4}(?:https?://)?).*@", r"\1***@", text, flags=re.DOTALL)
+def redacted(text: str) -> str:
+    """Return a text without what may be a user's name, a password or a token, however badly written: all before its
+    last @, but for the scheme, and in an address all that follows a ? or a #.
+    """
+    named = re.sub(r"^([\[{\"']{0,4}(?:https?://)?).*(@|%40)", r"\1***@", text, flags=re.DOTALL | re.IGNORECASE)
+    return re.sub(r"((?:\w:/|\*{3}@)[^?#]*)[?#].*", r"\1?***", named, flags=re.DOTALL)
 
 
 def _cut(text: str, most: int = 80) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from stages.command import InputError, Problem
-from stages.schema import without_user
+from stages.schema import redacted, refusal
 
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 20
@@ -40,17 +40,24 @@ _FOREIGN = re.compile(
 
 
 class _Loader(yaml.SafeLoader):
-    """Builds only mappings, lists and scalars; refuses repeated keys, aliases, tags and ambiguous scalars."""
+    """Builds only mappings, lists and scalars; refuses aliases and tags, notes repeated keys and ambiguous scalars."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's way to start from none
     depth = 0
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.flaws: list[tuple[int, str]] = []
+
+    def note(self, problem, mark):
+        self.flaws.append((mark.line + 1, problem))
 
     def compose_node(self, parent, index):
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _error("anchors and aliases are not used here", event.start_mark)
         if getattr(event, "tag", None):
-            raise _error(f"tags are not used here: {event.tag:.80}", event.start_mark)
+            raise _error("tags are not used here", event.start_mark)
         self.depth += 1
         if self.depth > MOST_DEPTH:
             raise _error(f"nested more than {MOST_DEPTH} levels deep", event.start_mark)
@@ -59,27 +66,28 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node, deep=False):
-        lines: dict[object, int] = {}
-        for key_node, _ in node.value:
-            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+        mapping: dict[str, object] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key, value = self.construct_object(key_node, deep=True), self.construct_object(value_node, deep)
             if not isinstance(key, str):
-                raise _error("a key that is no text: put it in quotes", key_node.start_mark)
+                self.note("a key that is no text: put it in quotes", key_node.start_mark)
+                continue
             if key in lines:
-                raise _error(
-                    f"key {without_user(key)!r:.80} stands twice, also on line {lines[key]}", key_node.start_mark
-                )
-            lines[key] = line
-        return super().construct_mapping(node, deep)
+                self.note(f"key {redacted(key)!r:.80} stands twice, also on line {lines[key]}", key_node.start_mark)
+            mapping[key], lines[key] = value, key_node.start_mark.line + 1
+        return mapping
 
     def construct_text(self, node):
         if node.style is None and _AMBIGUOUS.fullmatch(node.value):
-            what = f"YAML readers differ on {node.value:.80}: put it in quotes, or write a plain number, true or false"
-            raise _error(what, node.start_mark)
+            what = f"YAML readers differ on {redacted(node.value):.80}"
+            self.note(f"{what}: put it in quotes, or write a plain number, true or false", node.start_mark)
         return self.construct_scalar(node)
 
     def construct_integer(self, node):
         if (digits := len(node.value.lstrip("+-"))) > MOST_DIGITS:
-            raise _error(f"an integer of {digits} digits: put it in quotes, or write a smaller one", node.start_mark)
+            self.note(f"an integer of {digits} digits: put it in quotes, or write a smaller one", node.start_mark)
+            return node.value
         return int(node.value)
 
     def construct_float(self, node):
@@ -98,17 +106,20 @@ def load(path: Path) -> dict[str, object]:
 
     Raises InputError, with the line number where there is one, for a file that is missing, larger than 64 KiB, no
     UTF-8, no YAML, no mapping, nested more than MOST_DEPTH levels deep, or that has a construct which two YAML readers
-    would take differently.
+    would take differently; of keys and values that are at fault, with each of them.
     """
     text = _read_text(path)
     try:
-        value = yaml.load(text, _Loader)
+        loader = _Loader(text)
+        value = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise InputError(_problem(path, f"{line}{error.problem or error.context}")) from error
     except (ValueError, OverflowError) as error:  # PyYAML passes the number of an escape to chr as it is
         raise InputError(_problem(path, "an escape in double quotes that names no character")) from error
+    if loader.flaws:
+        raise refusal(path, sorted(loader.flaws), lambda flaw: _problem(path, f"line {flaw[0]}: {flaw[1]}"))
     if not isinstance(value, dict):
         raise InputError(_problem(path, "not a mapping of keys to values", "a mapping", _kind(value)))
     return value

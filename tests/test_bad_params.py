@@ -108,8 +108,9 @@ PARAMS: list[tuple[Change, list[str]]] = [
     (put("train.epochs", "0o10"), [f"{DIFFER} 0o10"]),
     (put("train.epochs", "9" * 5000), ["line N: an integer of 5000 digits: put it in quotes"]),
     (put("train.augmentation_flip", "yes"), [f"{DIFFER} yes"]),
+    (swap("  epochs: 10", "  epochs: 010\n  faster: yes"), [f"{DIFFER} 010", f"{DIFFER} yes"]),
     (put("train.validation_fraction", "1"), ["train.validation_fraction: out of range"]),
-    (put("train.early_stopping_patience", "3"), ["train: early_stopping_patience needs validation images"]),
+    (put("train.early_stopping_patience", "3"), ["train.early_stopping_patience: needs validation images"]),
     (put("train.seed", "-1"), ["train.seed: out of range"]),
     (put("render.examples", "[]"), ["render.examples: out of range"]),
     (put("render.examples", "[0, a]"), ["render.examples.1: wrong type"]),
@@ -143,14 +144,23 @@ DATASETS: list[tuple[Change, list[str]]] = [
         ["fashion_mnist.archives: train_labels and test_labels have"],
     ),
     (
-        put(f"{LABELS}.sha256", '"a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"'),
-        ["fashion_mnist.archives: train_labels and test_labels have the same sha256"],
+        put(f"{LABELS}.sha256", '"346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"'),
+        ["fashion_mnist.archives: test_images and test_labels have the same sha256"],
     ),
     (put("mnist.mirrors", "[http://a.example/]"), ["mnist.mirrors: mirror 0 is not an https address"]),
     (put("mnist.mirrors", "[https://me:secret@a.example/]"), ["mnist.mirrors: mirror 0 has a user name or a password"]),
+    (
+        put("mnist.mirrors", "[http://a.example/, https://me:secret@a.example/]"),
+        ["mnist.mirrors: mirror 0 is not an https address", "mnist.mirrors: mirror 1 has a user name or a password"],
+    ),
+    (put("mnist.mirrors", "https://me:secret%40a.example/"), ["mnist.mirrors: wrong type"]),
+    (put("mnist.mirrors", "https://a.example/data?token=secret"), ["mnist.mirrors: wrong type"]),
+    (put("mnist.mirrors", "!<https://me:secret@a.example> []"), ["line N: tags are not used here"]),
     (put("mnist.mirrors", "[]"), ["mnist.mirrors: out of range"]),
     (put("garments.classes", "[coat, Coat]"), ["garments.classes: classes 0 and 1 have the same name: Coat"]),
     (put("garments.classes", '["a\\u202eb", c]'), ["garments.classes: class 0 has characters that can't be shown"]),
+    (put("garments.classes", "[a, b, c]"), ["garments.classes: 10 kinds of clothing are drawn, and 3 are named"]),
+    (put("garments.image_shape", "[32, 32]"), ["garments.image_shape: what is drawn has a shape of [28, 28]"]),
     (put("garments.images", "{train: 12000}"), ["garments.images.test: missing"]),
 ]
 CASES = [("params.yaml", *case) for case in PARAMS] + [("datasets.yaml", *case) for case in DATASETS]
@@ -223,6 +233,20 @@ def test_all_problems_of_both_files_are_said_together(project, capsys):
         ["params.yaml", "train.epochs"],
         ["datasets.yaml", "mnist.source"],
     ]
+
+
+def test_a_network_that_needs_larger_images_is_refused_before_it_is_trained(project, capsys):
+    """It takes both files to tell."""
+    spoil("params.yaml", put("train.network", "cnn_small"))
+    spoil("datasets.yaml", put("fashion_mnist.image_shape", "[9, 28]"))
+    before = snapshot(project)
+
+    with pytest.raises(SystemExit) as ended:
+        command.run(main, [STAMP])
+
+    what = "cnn_small needs larger images (expected 10 x 10 pixels at least, got 9 x 28); fix: "
+    assert (ended.value.code, snapshot(project)) == (2, before)
+    assert capsys.readouterr().err.startswith(f"error: params.yaml: train.network: {what}")
 
 
 STUB = """

@@ -11,6 +11,7 @@ reached or did not give a file, it is one of the network (3).
 
 import hashlib
 import http.client
+import ipaddress
 import re
 import socket
 import ssl
@@ -25,8 +26,8 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from stages import atomic
-from stages.command import DataError, NetworkError, Problem, printable
+from stages import atomic, schema
+from stages.command import DataError, InputError, NetworkError, Problem, printable
 from stages.datasets import Archive
 from stages.download import timed
 
@@ -54,7 +55,8 @@ class Patience:
 
     connect_s: float = 10
     read_s: float = 30  # from one piece of an answer to the next
-    deadline_s: float = 900  # for an archive from one address, all tries and waits included
+    deadline_s: float = 900  # for an archive from one address, all tries and waits included; more for a large one
+    slowest: float = 100_000  # bytes a second at which even the largest archive is waited for
     tries: int = 4
     first_wait_s: float = 1  # before the second try; twice as long before each further one
     longest_wait_s: float = 60  # even if the server asks for more
@@ -86,33 +88,47 @@ class Passing(Failed):
 
 
 class Deadline:
-    """When the patience with an address ends, counted from now."""
+    """When the patience with an address that is to serve so many bytes ends, counted from now."""
 
-    def __init__(self, patience: Patience):
-        self._patience = patience
-        self._end = patience.clock() + patience.deadline_s
+    def __init__(self, patience: Patience, size: int):
+        self._clock = patience.clock
+        self._allowed_s = max(patience.deadline_s, size / patience.slowest)
+        self._end = self._clock() + self._allowed_s
 
     def left_s(self) -> float:
         """Return how many seconds are left, more than 0. Raises Failed if none are."""
-        left = self._end - self._patience.clock()
+        left = self._end - self._clock()
         if left <= 0:
-            raise Failed(f"not done after {self._patience.deadline_s:g} s")
+            raise Failed(f"not done after {self._allowed_s:g} s")
         return left
 
 
 def addresses(name: str, file: str, mirrors: Sequence[str], own_mirror: str) -> list[str]:
-    """Return where to look for a file of the data set `name`, in that order; `own_mirror` may be empty."""
+    """Return where to look for a file of the data set `name`, in that order; `own_mirror` may be empty.
+
+    Raises InputError for an own mirror by http, unless it is on this machine.
+    """
+    if _is_exposed(own_mirror):
+        what, fix = "http is for a server on this machine alone", "give an address with https, or a folder"
+        raise InputError(Problem("DATASET_MIRROR", what, fix, "https://", shown(own_mirror)))
     own = [f"{own_mirror.rstrip('/')}/{name}/{file}"] if own_mirror else []
     return own + [f"{mirror.rstrip('/')}/{file}" for mirror in mirrors]
 
 
 def shown(address: str) -> str:
-    """Return an address fit to be printed: without what may be a user name, a password or a token, however badly
-    written.
-    """
-    without_name = re.sub(rf"^({_URL.pattern})?.*(@|%40)", r"\1***@", address, flags=re.DOTALL | re.IGNORECASE)
-    is_url = re.match(r"\w+:/", address)
-    return printable(re.sub(r"[?#].*", "?***", without_name, flags=re.DOTALL) if is_url else without_name)
+    """Return an address fit to be printed, without what may be secret in it."""
+    return printable(schema.redacted(address))
+
+
+def _is_exposed(address: str) -> bool:
+    """Return whether an address is one of http and not of this machine, so that others may read and change it."""
+    if not re.match("http:", address, re.IGNORECASE):
+        return False
+    try:
+        host = (urllib3.util.parse_url(address).host or "").strip("[]")  # as requests reads it
+        return host != "localhost" and not ipaddress.ip_address(host).is_loopback
+    except ValueError:  # no address of a machine, or a name of one
+        return True
 
 
 def fetch(archive: Archive, candidates: Iterable[str], target: Path, patience: Patience = PATIENCE) -> str:
@@ -162,15 +178,15 @@ def not_served(archive: Archive, failures: Sequence[tuple[str, Failed]]) -> Netw
 def redirected(address: str, location: str) -> str:
     """Return where a redirect leads.
 
-    Another host is fine, for the hash pins the bytes. Raises Failed for http where there was https, and for whatever is
-    neither.
+    Another host is fine, for the hash pins the bytes. Raises Failed for http, but from a server on this machine to one,
+    and for whatever is neither http nor https.
     """
     try:
         target = urljoin(address, location)
         scheme = urlsplit(target).scheme
     except ValueError as error:
         raise Failed("a redirect to what is no address") from error
-    if scheme not in ("https", urlsplit(address).scheme):
+    if scheme not in ("https", urlsplit(address).scheme) or _is_exposed(target):
         raise Failed(f"a redirect to {scheme}:, refused")
     return target
 
@@ -214,7 +230,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _fetch_patiently(archive: Archive, address: str, path: Path, patience: Patience) -> None:
     """Write what `address` serves to `path`, trying again while that may help. Raises Failed."""
-    deadline = Deadline(patience)
+    deadline = Deadline(patience, archive.size)
     wait = patience.first_wait_s
     for tries_left in reversed(range(patience.tries)):
         try:

@@ -8,10 +8,9 @@ a network, write its function and its line in NETWORKS here, and its name into `
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from stages.command import InputError, Problem
+from stages import params
+from stages.command import InputError
 from stages.runtime import keras
-
-LEAST_SIDE = 10  # pixels that leave one after the two convolutions and poolings of cnn_small
 
 
 class Network(NamedTuple):
@@ -52,13 +51,8 @@ def cnn_small(
 
     `hidden_units` has no part in it. Raises InputError for images of which nothing would be left after the pooling.
     """
-    if min(image_shape) < LEAST_SIDE:
-        what, fix = (
-            "cnn_small needs larger images",
-            "choose dense or cnn, or give the data set larger images; then dvc repro",
-        )
-        least, got = f"{LEAST_SIDE} x {LEAST_SIDE} pixels at least", " x ".join(map(str, image_shape))
-        raise InputError(Problem("params.yaml: train.network", what, fix, least, got))
+    if problems := params.unfit("cnn_small", image_shape):
+        raise InputError(*problems)
     layers = [
         keras.Input(image_shape, name="images"),
         keras.layers.Reshape((*image_shape, 1), name="channel"),

@@ -17,17 +17,19 @@ from stages.validate import pins
 def main(validated: Path) -> None:
     """Check params.yaml and datasets.yaml wholly, and the one against the other."""
     problems: list[Problem] = []
-    name = entries = None
+    name = network = entries = None
     with _into(problems):
         params.load()
     with _into(problems):
         entries = datasets.load()
-    with suppress(InputError):  # what is wrong with this section is listed by now; the rest of the file may be wrong
+    with suppress(InputError):  # what is wrong with a section is listed by now; the rest of the file may be wrong
         name = params.section(params.Dataset).name
+        network = params.section(params.Train).network
     if name is not None and entries is not None:
         with _into(problems):
             datasets.require(name, entries)
             entry = entries[name]
+            problems += params.unfit(network, entry.image_shape) if network else []
             problems += pins.missing(name, entry, pins.pinned(name, entry))
     if problems:
         raise InputError(*problems)

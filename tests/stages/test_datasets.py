@@ -1,6 +1,7 @@
 """What datasets.yaml may say: the committed file, and what is said of it after an edit."""
 
 import re
+import unicodedata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -136,14 +137,40 @@ def test_two_archives_of_one_name_are_refused_also_where_only_case_differs(assig
     assert lines() == ["mnist.archives: train_labels and test_labels have the same file"]
 
 
-def test_two_archives_with_one_hash_are_refused(assign, project):
-    assign(
-        "datasets.yaml",
-        "mnist.archives.test_labels.sha256",
-        f'"{datasets.entry("mnist").archives.train_images.sha256}"',
-    )
+@pytest.mark.parametrize(
+    ("role", "other"),
+    [
+        ("train_images", "test_labels"),
+        ("train_images", "test_images"),
+        ("train_images", "train_labels"),
+        ("train_labels", "test_images"),
+        ("test_images", "test_labels"),
+    ],
+)
+def test_two_archives_with_one_hash_are_refused(assign, role, other):
+    sha256 = getattr(datasets.entry("mnist").archives, role).sha256
+    assign("datasets.yaml", f"mnist.archives.{other}.sha256", f'"{sha256}"')
 
-    assert lines() == ["mnist.archives: train_images and test_labels have the same sha256"]
+    assert lines() == [f"mnist.archives: {role} and {other} have the same sha256"]
+
+
+def test_labels_for_testing_may_be_those_for_training(assign):
+    """They are where classes are sorted and as many of each are for testing as for training."""
+    sha256 = datasets.entry("mnist").archives.train_labels.sha256
+    assign("datasets.yaml", "mnist.archives.test_labels.sha256", f'"{sha256}"')
+
+    assert datasets.entry("mnist").archives.test_labels.sha256 == sha256
+
+
+def test_all_that_archives_have_in_common_is_named(assign):
+    archives = datasets.entry("mnist").archives
+    assign("datasets.yaml", "mnist.archives.test_images.sha256", f'"{archives.train_images.sha256}"')
+    assign("datasets.yaml", "mnist.archives.test_labels.file", archives.train_labels.file)
+
+    assert lines() == [
+        "mnist.archives: train_images and test_images have the same sha256",
+        "mnist.archives: train_labels and test_labels have the same file",
+    ]
 
 
 @pytest.mark.parametrize("role", ["train_images", "train_labels", "test_images", "test_labels"])
@@ -205,12 +232,26 @@ def test_every_role_is_needed(project, role):
         ("me:secret@a.org", f'wrong type (expected {MIRRORS}, got "***@a.org")'),
         ("{me:secret@a.org: 1}", f"wrong type (expected {MIRRORS}, got {{'***@a.org': 1}})"),
         ("https://me:secret@a.org/", f'wrong type (expected {MIRRORS}, got "https://***@a.org/")'),
+        ("https://me:secret%40a.org/", f'wrong type (expected {MIRRORS}, got "https://***@a.org/")'),
+        ("https://a.org/data?token=secret", f'wrong type (expected {MIRRORS}, got "https://a.org/data?***)'),
     ],
 )
 def test_what_is_no_list_of_mirrors_gives_one_line_without_passwords(assign, mirrors, line):
     assign("datasets.yaml", "mnist.mirrors", mirrors)
 
     assert lines() == [f"mnist.mirrors: {line}"]
+
+
+def test_each_mirror_that_is_no_use_has_a_line(assign):
+    assign(
+        "datasets.yaml", "mnist.mirrors", "[http://a.org, https://b.org/x, https://me:secret@b.org/, https://b.org/x/]"
+    )
+
+    assert lines() == [
+        "mnist.mirrors: mirror 0 is not an https address with a host",
+        "mnist.mirrors: mirror 2 has a user name or a password in it",
+        "mnist.mirrors: mirror 3 stands there twice",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +313,23 @@ def test_what_are_no_class_names_gives_one_line(assign, classes, line):
     assert lines() == [f"mnist.classes{line}"]
 
 
+def test_each_class_name_that_is_no_use_has_a_line(assign):
+    assign("datasets.yaml", "mnist.classes", '[a, "b ", A, " c", a]')
+
+    assert lines() == [
+        "mnist.classes: class 1 has characters that can't be shown or blanks around it: 'b '",
+        "mnist.classes: classes 0 and 2 have the same name: A",
+        "mnist.classes: class 3 has characters that can't be shown or blanks around it: ' c'",
+        "mnist.classes: classes 0 and 4 have the same name: a",
+    ]
+
+
+def test_accents_are_not_taken_apart_as_they_are_not_in_the_names_of_folders(assign):
+    assign("datasets.yaml", "mnist.classes", '["cafe\\u0301", "caf\\u00e8"]')
+
+    assert datasets.entry("mnist").classes == ["caf\u00e9", "caf\u00e8"]
+
+
 def test_up_to_256_classes_are_possible_and_no_more(assign):
     """A label is a byte."""
     names = [f"class {number}" for number in range(257)]
@@ -289,6 +347,9 @@ def test_up_to_256_classes_are_possible_and_no_more(assign):
         ("image_shape", "[28]", f"image_shape: out of range (expected {SHAPE}, got [28])"),
         ("image_shape", "[28, 28, 1]", f"image_shape: out of range (expected {SHAPE}, got [28, 28, 1])"),
         ("image_shape", "[0, 28]", "image_shape.0: out of range (expected an integer 1 <= x <= 4096, got 0)"),
+        ("image_shape", "[32, 32]", "image_shape: what is drawn has a shape of [28, 28], not [32, 32]"),
+        ("image_shape", "[28, 32]", "image_shape: what is drawn has a shape of [28, 28], not [28, 32]"),
+        ("classes", "[a, b, c]", "classes: 10 kinds of clothing are drawn, and 3 are named"),
         ("source", "draw", 'source: unknown choice (expected download, generate or images, got "draw")'),
         (
             "source",
@@ -513,6 +574,8 @@ def test_any_value_of_any_key_is_taken_as_it_is_or_gives_lines_that_name_the_key
         assert all(str(problem).startswith(f"datasets.yaml: {name}.") for problem in error.problems)
         assert all("\n" not in str(problem) and len(str(problem)) < 600 for problem in error.problems)
         return
+    if key == "classes":
+        value = [unicodedata.normalize("NFC", name) for name in value]
     assert read[name].model_dump()[key] == value
     if key == "mirrors":
         for mirror in (address for address in value if not datasets.is_folder(address)):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from stages import schema
 from stages.command import InputError
@@ -160,6 +160,7 @@ SECRETS = [
     "me:secret\n@host",
     "me:secret@@host/a@b",
     "https://host/@me:secret@host",
+    "https://me:secret%40host/@host",
 ]
 
 
@@ -229,3 +230,32 @@ def test_choices_read_as_prose(names, prose):
 )
 def test_the_nearest_name_is_proposed_only_when_it_is_near(name, hint):
     assert schema.nearest(name, ["epochs", "seed"]) == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("me:secret@host", "***@host"),
+        ("HTTPS://me:secret%40host/", "HTTPS://***@host/"),
+        ("https://host/data?token=secret", "https://host/data?***"),
+        ("https://host/data#secret", "https://host/data?***"),
+        ("https://me:se?cret@host/data?token=secret", "https://***@host/data?***"),
+        ("me:secret@host/data?token=secret", "***@host/data?***"),
+        ("['https://host/?token=secret', 'https://host/']", "['https://host/?***"),
+        ("Who is it? #1", "Who is it? #1"),
+        ("/srv/a set?/a.gz", "/srv/a set?/a.gz"),
+        ("100%", "100%"),
+    ],
+)
+def test_what_is_secret_in_an_address_is_left_out_and_nothing_else(text, shown):
+    assert schema.redacted(text) == shown
+
+
+def test_each_thing_that_a_validator_finds_is_a_problem_and_counts_as_one():
+    def find(number):
+        raise ValueError(*(f"finding {index}" for index in range(number)))
+
+    found = Annotated[int, AfterValidator(find)]
+
+    assert problems(2, found) == ["menu.yaml: finding 0", "menu.yaml: finding 1"]
+    assert problems(51, found)[49:] == ["menu.yaml: finding 49", "menu.yaml: 1 more problems"]

@@ -26,18 +26,26 @@ def load(text):
     return strict_yaml.load(PATH)
 
 
-def refusal(text):
-    """Return the one line that refuses a text, without the file's name and the remedy, which are always the same."""
+def refusals(text):
+    """Return the lines that refuse a text, without the file's name and the remedy, which are always the same."""
     start = time.process_time()
     with pytest.raises(InputError) as caught:
         load(text)
     assert time.process_time() - start < SOON_S
-    [problem] = caught.value.problems
-    line = str(problem)
-    assert "\n" not in line
-    assert line.startswith("params.yaml: ")
-    assert line.endswith("; fix: edit params.yaml, then dvc repro")
-    return line.removeprefix("params.yaml: ").removesuffix("; fix: edit params.yaml, then dvc repro")
+    lines = list(map(str, caught.value.problems))
+    for line in lines:
+        assert "\n" not in line
+        assert line.startswith("params.yaml: ")
+        assert line.endswith("; fix: edit params.yaml, then dvc repro")
+    return [
+        line.removeprefix("params.yaml: ").removesuffix("; fix: edit params.yaml, then dvc repro") for line in lines
+    ]
+
+
+def refusal(text):
+    """Return the one line that refuses a text."""
+    [line] = refusals(text)
+    return line
 
 
 def as_dvc_reads(text):
@@ -132,8 +140,12 @@ def test_scalars_on_which_readers_differ_are_refused_unless_quoted(scalar):
         ("a: [{b: 1, b: 2}]", "line 1: key 'b' stands twice, also on line 1"),
         ("me:x@host: 1\nme:x@host: 1\n", "line 2: key '***@host' stands twice, also on line 1"),
         (f"{'a' * 999}: 1\n" * 2, f"line 2: key '{'a' * 79} stands twice, also on line 1"),
-        (f"a: !{'a' * 999} 1\n", f"line 1: tags are not used here: !{'a' * 79}"),
-        ("1: a\n1.0: b\n", "line 1: a key that is no text: put it in quotes"),
+        ("a: !<https://me:secret@host> 1\n", "line 1: tags are not used here"),
+        (
+            "a: 2001-12-14 me:secret@host\n",
+            "line 1: YAML readers differ on ***@host: put it in quotes, or write a plain number, true or false",
+        ),
+        ("1: a\nb: 1.0\n", "line 1: a key that is no text: put it in quotes"),
         ("a: 1\ntrue: 1\n", "line 2: a key that is no text: put it in quotes"),
         ("a: 1\n~: 1\n", "line 2: a key that is no text: put it in quotes"),
         ("? [a, b]\n: 1\n", "line 1: a key that is no text: put it in quotes"),
@@ -145,9 +157,9 @@ def test_scalars_on_which_readers_differ_are_refused_unless_quoted(scalar):
         ("a: &x 1\n", "line 1: anchors and aliases are not used here"),
         ("a: 1\nb: *x\n", "line 2: anchors and aliases are not used here"),
         ("&x a: 1\n", "line 1: anchors and aliases are not used here"),
-        ("a: !!str 1\n", "line 1: tags are not used here: tag:yaml.org,2002:str"),
-        ("a: ! 1\n", "line 1: tags are not used here: !"),
-        ("a: !custom {}\n", "line 1: tags are not used here: !custom"),
+        ("a: !!str 1\n", "line 1: tags are not used here"),
+        ("a: ! 1\n", "line 1: tags are not used here"),
+        ("a: !custom {}\n", "line 1: tags are not used here"),
         ("%YAML 1.1\n---\na: 010\n", "line 1: not used here: %YAML"),
         ("# a comment\n%TAG ! tag:example.com,2000:\n---\na: 1\n", "line 2: not used here: %TAG"),
         ("a: 1\n...\n", "line 2: not used here: ..."),
@@ -185,6 +197,38 @@ def test_refused_texts_have_one_line_that_says_where(text, line):
     assert refusal(text) == line
 
 
+def test_all_keys_and_values_that_are_at_fault_are_named_in_the_order_of_their_lines():
+    text = f"""a:
+  b: [x, {{c: yes}}]
+  d: 010
+1: on
+e: {"7" * 101}
+a: 1
+? [no]
+: 2
+"""
+    quoted = "put it in quotes"
+    differ = f"{quoted}, or write a plain number, true or false"
+
+    assert refusals(text) == [
+        f"line 2: YAML readers differ on yes: {differ}",
+        f"line 3: YAML readers differ on 010: {differ}",
+        f"line 4: YAML readers differ on on: {differ}",
+        f"line 4: a key that is no text: {quoted}",
+        f"line 5: an integer of 101 digits: {quoted}, or write a smaller one",
+        "line 6: key 'a' stands twice, also on line 1",
+        f"line 7: YAML readers differ on no: {differ}",
+        f"line 7: a key that is no text: {quoted}",
+    ]
+
+
+def test_of_very_many_at_fault_the_first_fifty_are_listed_and_the_others_counted():
+    lines = refusals("".join(f"a{number}: 010\n" for number in range(1000)))
+
+    assert [line.split(":")[0] for line in lines[:50]] == [f"line {number}" for number in range(1, 51)]
+    assert lines[50:] == ["950 more problems"]
+
+
 def test_integers_of_100_digits_and_20_levels_are_read():
     deepest = "[" * 19 + "a" + "]" * 19
     assert load(f"a: {'7' * 100}") == {"a": int("7" * 100)}
@@ -209,7 +253,7 @@ def test_an_alias_bomb_is_refused_at_its_first_anchor():
     ],
 )
 def test_code_in_tags_never_runs(text):
-    assert refusal(text).startswith("line 1: tags are not used here: tag:yaml.org,2002:python/object/")
+    assert refusal(text) == "line 1: tags are not used here"
     assert not Path("canary").exists()
 
 
@@ -258,7 +302,7 @@ def test_any_text_gives_what_dvc_reads_or_an_input_error(data):
     try:
         ours = load(data)
     except InputError as error:
-        assert "\n" not in str(error)
+        assert all("\n" not in str(problem) for problem in error.problems)
         return
     assert isinstance(ours, dict)
     assert same(ours, as_dvc_reads(data.decode("utf-8-sig")))

@@ -244,6 +244,18 @@ def test_corrupt_old_file_is_replaced(project, download):
     assert right(project)
 
 
+def test_a_mirror_without_tls_is_refused_but_for_one_on_this_machine(project, server, download, assert_clean_failure):
+    """DATASET_MIRROR is no way around TLS: others could see what is asked for and say what is there."""
+    run = download(mirror="http://hans:pa55wort@something.invalid/sets")
+
+    what = "http is for a server on this machine alone (expected https://, got http://***@something.invalid/sets)"
+    line = f"error: DATASET_MIRROR: {what}; fix: give an address with https, or a folder"
+    assert_clean_failure(run, 2, line)
+
+    assert download(mirror=serve(server)).code == 0
+    assert right(project)
+
+
 # Credentials
 
 USER, SECRET = "hans", "pa55wort"
@@ -296,7 +308,7 @@ def test_credentials_of_a_mirror_are_never_printed(download, mirror):
 )
 def test_credentials_of_a_proxy_are_never_printed(download, closed, proxy):
     run = download(
-        "--debug", mirror="http://something.invalid", proxy=proxy.format(closed=closed.removeprefix("http://"))
+        "--debug", mirror="https://something.invalid", proxy=proxy.format(closed=closed.removeprefix("http://"))
     )
 
     assert run.code == 3

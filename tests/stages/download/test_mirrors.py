@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from stages import datasets
-from stages.command import DataError, NetworkError
+from stages.command import DataError, InputError, NetworkError
 from stages.download import mirrors
 from tests.stages.download.loopback import CHUNKED, OK, Handler, Server, close, drip, hang, pour, reply, say
 
@@ -98,6 +98,44 @@ def test_own_mirror_comes_first_and_has_a_folder_for_each_data_set():
 
 def test_without_own_mirror_the_mirrors_are_tried_in_turn():
     assert mirrors.addresses("mnist", "a.gz", ["https://x/", "https://y/"], "") == ["https://x/a.gz", "https://y/a.gz"]
+
+
+@pytest.mark.parametrize(
+    "own_mirror",
+    [
+        "http://127.0.0.1:8000/",
+        "HTTP://127.1.2.3",
+        "http://[::1]:1",
+        "http://localhost",
+        "http://LocalHost:1/a",
+        "https://host/",
+        "http/",
+        "/srv/http:/",
+    ],
+)
+def test_own_mirror_may_be_without_tls_on_this_machine(own_mirror):
+    assert mirrors.addresses("mnist", "a.gz", [], own_mirror) == [f"{own_mirror.rstrip('/')}/mnist/a.gz"]
+
+
+@pytest.mark.parametrize(
+    "own_mirror",
+    [
+        "http://host/",
+        "HTTP://10.0.0.1",
+        "http://128.0.0.1",
+        "http://[::2]/",
+        "http://127.0.0.1.host/",
+        "http://[",
+        "http://localhost.host",
+        "http://127.0.0.1@host/",
+        "http://host\\@127.0.0.1/",
+        "http://host#@127.0.0.1",
+        "http://",
+    ],
+)
+def test_own_mirror_without_tls_elsewhere_is_refused(own_mirror):
+    with pytest.raises(InputError, match="DATASET_MIRROR: http is for a server on this machine alone"):
+        mirrors.addresses("mnist", "a.gz", [], own_mirror)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +256,7 @@ def test_trouble_is_told_by_its_cause_and_not_by_the_text_of_a_library(cause, re
         ("https://a/x", "//b/y", "https://b/y"),
         ("https://a/x", "https://b/y", "https://b/y"),
         ("http://a/x", "https://b/y", "https://b/y"),
-        ("http://a/x", "http://b/y", "http://b/y"),
+        ("http://127.0.0.1/x", "http://localhost:1/y", "http://localhost:1/y"),
     ],
 )
 def test_redirects_to_any_host_are_followed(address, location, expected):
@@ -230,6 +268,8 @@ def test_redirects_to_any_host_are_followed(address, location, expected):
     [
         ("https://a/x", "http://a/x", "a redirect to http:, refused"),
         ("https://a/x", "HTTP://a/x", "a redirect to http:, refused"),
+        ("http://127.0.0.1/x", "http://a/x", "a redirect to http:, refused"),
+        ("http://127.0.0.1/x", "//a/x", "a redirect to http:, refused"),
         ("http://a/x", "file:///etc/passwd", "a redirect to file:, refused"),
         ("http://a/x", "ftp://a/x", "a redirect to ftp:, refused"),
         ("http://a/x", "http://[", "a redirect to what is no address"),
@@ -352,7 +392,7 @@ def test_dropped_connection_is_tried_again(server, download, cut):
 )
 def test_no_more_than_one_byte_too_many_is_written(server, tmp_path, action, written):
     archive = datasets.Archive(file=FILE, size=1000, sha256=sha256(BODY[:1000]))
-    deadline = mirrors.Deadline(mirrors.PATIENCE)
+    deadline = mirrors.Deadline(mirrors.PATIENCE, archive.size)
 
     with pytest.raises(mirrors.OtherFile):
         mirrors._receive(archive, server.route("/a", action), tmp_path / "written", deadline, mirrors.PATIENCE)
@@ -383,10 +423,25 @@ def test_deadline_counts_all_tries_and_waits(server, download):
     assert (now, len(server.hits)) == (3, 3), "after 1 and 2 seconds, the 4 of the third wait are no longer there"
 
 
+@pytest.mark.parametrize(
+    ("size", "allowed_s"), [(1, 900), (26_421_880, 900), (90_000_000, 900), (1_000_000_000, 10_000), (4 << 30, 42_949)]
+)
+def test_deadline_is_later_for_an_archive_that_takes_longer_on_a_sound_line(size, allowed_s):
+    """A hundred kilobytes a second are enough, however large it is."""
+    now = 0
+    deadline = mirrors.Deadline(mirrors.Patience(clock=lambda: now), size)
+
+    now = allowed_s - 1
+    assert 1 <= deadline.left_s() < 2
+    now = allowed_s + 1
+    with pytest.raises(mirrors.Failed, match=f"not done after {size / 100_000 if size > 90_000_000 else 900:g} s"):
+        deadline.left_s()
+
+
 def test_deadline_ends_a_silence_too(server, download):
     address = server.route("/a", hang(SIZED))
 
-    assert download.fails(address, deadline_s=0.1) == message(f"{address}: not done after 0.1 s")
+    assert download.fails(address, deadline_s=0.1, slowest=1e9) == message(f"{address}: not done after 0.1 s")
 
 
 def test_deadline_holds_for_the_answer_of_a_proxy(server, download, monkeypatch):

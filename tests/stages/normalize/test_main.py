@@ -15,9 +15,8 @@ tiny:
   licence: none
   classes: [Ärmel, Hut]
   image_shape: [2, 3]
-  source: generate
-  seed: 0
-  images: {train: 10, test: 10}
+  source: images
+  folder: pictures
 """
 TRAIN = [[[0, 51, 102], [153, 204, 255]], [[255, 0, 0], [0, 0, 0]], [[1, 2, 3], [4, 5, 6]]]
 TEST = [[[0, 0, 0], [0, 0, 85]], [[170, 0, 0], [0, 0, 0]]]

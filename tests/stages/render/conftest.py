@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from stages import arrays, atomic
 from stages.arrays import Split
-from stages.datasets import Generated
+from stages.datasets import Pictured
 from stages.evaluate import scores
 from stages.params import Render
 from stages.render.document import Table
@@ -35,7 +35,7 @@ HISTORY = np.array(
 
 def _entry(classes, title, source):
     facts = {"title": title, "description": "few pictures", "licence": "free", "classes": classes}
-    made = Generated(**facts, image_shape=[3, 4], source="generate", seed=0, images={"train": 10, "test": 10})
+    made = Pictured(**facts, image_shape=[3, 4], source="images", folder="pictures")
     return made.model_copy(update={"source": source})
 
 
@@ -240,9 +240,8 @@ tiny:
   licence: free
   classes: %s
   image_shape: [%d, %d]
-  source: generate
-  seed: 0
-  images: {train: 10, test: 10}
+  source: images
+  folder: pictures
 """
 HISTORY_CSV = """replicate,epoch,train_loss,train_accuracy
 0,0,1.1,0.3

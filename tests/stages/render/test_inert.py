@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stages import atomic, calibration
-from stages.datasets import Generated
+from stages.datasets import Pictured
 from stages.evaluate import scores, tables
 from stages.render import document, report
 from stages.render.look import png
@@ -71,9 +71,8 @@ def made(some, render):
 
 def test_the_names_are_ones_that_datasets_yaml_may_have():
     facts = {"title": HOSTILE[0], "description": HOSTILE[2], "licence": HOSTILE[8], "image_shape": [3, 4]}
-    images = {"train": 10, "test": 10}
 
-    assert Generated(**facts, classes=HOSTILE, source="generate", seed=0, images=images).classes == HOSTILE
+    assert Pictured(**facts, classes=HOSTILE, source="images", folder="pictures").classes == HOSTILE
 
 
 @pytest.mark.parametrize("name", ["\tx", "\rx", "x\ny", "\x1b[31m", "\u202ex", "\u2066x", "x\u200b", " x", "\ufeffx"])
@@ -82,7 +81,7 @@ def test_names_that_no_format_could_show_are_refused(name):
     facts = {"title": "t", "description": "d", "licence": "l", "image_shape": [3, 4]}
 
     with pytest.raises(ValueError, match="class 1 has characters that can't be shown or blanks around it"):
-        Generated(**facts, classes=["a", name], source="generate", seed=0, images={"train": 10, "test": 10})
+        Pictured(**facts, classes=["a", name], source="images", folder="pictures")
 
 
 def test_the_page_has_no_script_no_handler_and_no_address_but_its_own(made, parse):

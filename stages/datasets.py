@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from stages import schema, strict_yaml
 from stages.command import InputError, Problem
@@ -177,14 +177,13 @@ class Downloaded(Described):
             raise ValueError(*flaws)
         return mirrors
 
-    @model_validator(mode="after")
-    def pin_what_others_keep(self) -> "Downloaded":
-        bare = [role for role, archive in self.archives if not archive.is_pinned()]
-        if bare and not all(map(is_folder, self.mirrors)):
-            raise ValueError(
-                f"needs size and sha256 of what is not on this machine: archives.{', archives.'.join(bare)}"
-            )
-        return self
+    @field_validator("archives")
+    @classmethod
+    def pin_what_others_keep(cls, archives: Archives, others: ValidationInfo) -> Archives:
+        bare = [role for role, archive in archives if not archive.is_pinned()]
+        if bare and not all(map(is_folder, others.data.get("mirrors", []))):  # they stand above, or are wrong
+            raise ValueError(*(f"{role} is not on this machine, and so needs size and sha256" for role in bare))
+        return archives
 
     def files(self) -> dict[str, str]:
         """Return the file name of each role."""

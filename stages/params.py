@@ -56,7 +56,7 @@ class Train(Strict):
     @field_validator("early_stopping_patience")
     @classmethod
     def stop_by_validation_images(cls, patience: int, others: ValidationInfo) -> int:
-        if patience and others.data.get("validation_fraction") == 0:  # it stands above, or is missing if it is wrong
+        if patience and others.data.get("validation_fraction") == 0:  # it stands above, or is wrong
             raise ValueError("needs validation images: give validation_fraction a value above 0")
         return patience
 

@@ -483,10 +483,15 @@ def unpinned(project, *keys):
 def test_what_is_not_on_this_machine_is_pinned(project, assign, keys):
     unpinned(project, *keys)
 
-    assert lines() == ["mnist: needs size and sha256 of what is not on this machine: archives.train_images"]
+    needs = "mnist.archives: train_images is not on this machine, and so needs size and sha256"
+    assert lines() == [needs]
 
     assign("datasets.yaml", "mnist.mirrors", "[/data/mnist, https://a.org/]")
-    assert lines() == ["mnist: needs size and sha256 of what is not on this machine: archives.train_images"]
+    assert lines() == [needs]
+
+    assign("datasets.yaml", "mnist.title", '""')
+    assert lines() == ['mnist.title: out of range (expected a text of 1 to 2000 characters, got "")', needs]
+    assign("datasets.yaml", "mnist.title", "MNIST")
 
     assign("datasets.yaml", "mnist.mirrors", "[/data/mnist, ./mnist]")
     archives = datasets.entry("mnist").archives

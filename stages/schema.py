@@ -192,7 +192,9 @@ def redacted(text: str) -> str:
     last @, but for the scheme, and in an address all that follows a ? or a #.
     """
     named = re.sub(r"^([\[{\"']{0,4}(?:https?://)?).*(@|%40)", r"\1***@", text, flags=re.DOTALL | re.IGNORECASE)
-    return re.sub(r"((?:\w:/|\*{3}@)[^?#]*)[?#].*", r"\1?***", named, flags=re.DOTALL)
+    if not (address := re.search(r"\w:/|\*{3}@", named)):
+        return named
+    return named[: address.end()] + re.sub(r"[?#].*", "?***", named[address.end() :], flags=re.DOTALL)
 
 
 def _cut(text: str, most: int = 80) -> str:

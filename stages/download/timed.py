@@ -40,7 +40,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         answer = functools.partial(_Answer, left_s=self._left_s)
-        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": answer})
+        given = {"response_class": staticmethod(answer)}  # or Python 3.13 warns of what a partial is to become
+        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), given)
         return pool
 
 

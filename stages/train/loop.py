@@ -145,7 +145,7 @@ class Loop:
 
     def _sums(self, images, labels):
         outputs = self.model(images, training=False)
-        return self.loss(labels, outputs) * tf.cast(len(labels), tf.float32), _right(labels, outputs)
+        return self.loss(labels, outputs) * labels.shape[0], _right(labels, outputs)
 
 
 def _right(labels, outputs):

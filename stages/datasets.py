@@ -3,6 +3,7 @@
 In each case `download` leaves four IDX files, a role each, and the class names in CLASSES beside them.
 """
 
+import ipaddress
 import re
 import unicodedata
 from itertools import combinations
@@ -141,6 +142,8 @@ def _flaw_of_address(address: str) -> str:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(host)  # which Python 3.10 does not look at
     except ValueError:  # brackets that hold no IPv6 address, a port that is none
         return "is not an https address with a host"
     if parts.scheme != "https" or not host:

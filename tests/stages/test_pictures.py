@@ -167,7 +167,8 @@ def test_a_webp_that_claims_too_many_pixels_is_refused():
     canvas = b"\0\0\0\0" + (16382).to_bytes(3, "little") * 2
     body = b"WEBPVP8X" + struct.pack("<I", len(canvas)) + canvas
 
-    assert refusal(b"RIFF" + struct.pack("<I", len(body)) + body).what == "too large a picture"
+    what = refusal(b"RIFF" + struct.pack("<I", len(body)) + body).what
+    assert what in ("too large a picture", "a damaged picture")  # as Pillow 13 and 12 have it
 
 
 def test_a_file_too_large_is_refused(monkeypatch):

@@ -2,20 +2,16 @@
 
 import gzip
 import hashlib
-import http.client
 import itertools
 import os
 import socket
-import ssl
 from pathlib import Path
 
 import pytest
-import requests
-import urllib3
 
 from stages import datasets
 from stages.command import DataError, InputError, NetworkError
-from stages.download import mirrors
+from stages.download import mirrors, transport
 from tests.stages.download.loopback import CHUNKED, OK, Handler, Server, close, drip, hang, pour, reply, say
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +46,7 @@ class Download:
 
     def __call__(self, *addresses, archive=ARCHIVE, **patience):
         patience = {"connect_s": 5, "read_s": 5, "sleep": self.pauses.append} | patience
-        return mirrors.fetch(archive, addresses, self.target, mirrors.Patience(**patience))
+        return mirrors.fetch(archive, addresses, self.target, transport.Patience(**patience))
 
     def fails(self, *addresses, error=NetworkError, **patience):
         """Return the message, having seen that the old file stays and nothing else does."""
@@ -199,88 +195,6 @@ def test_look_alikes_are_the_archives_of_mnist():
     assert expected == mirrors.LOOK_ALIKES
 
 
-@pytest.mark.parametrize(
-    ("retry_after", "asked"),
-    [
-        (None, None),
-        ("7", 7),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
-        ("soon", None),
-        ("9" * 5000, None),
-    ],
-)
-def test_server_may_say_when_to_come_back(retry_after, asked):
-    failure = mirrors.refusal(429, retry_after)
-
-    assert isinstance(failure, mirrors.Passing)
-    assert failure.asked_wait_s == asked
-
-
-@pytest.mark.parametrize("status", [204, 206, 304, 400, 401, 403, 404, 407, 410, 451])
-def test_refusals_are_final_unless_the_server_is_busy_or_broken(status):
-    failure = mirrors.refusal(status, "7")
-
-    assert str(failure) == f"HTTP {status}"
-    assert not isinstance(failure, mirrors.Passing)
-
-
-@pytest.mark.parametrize(
-    ("cause", "reason", "passing"),
-    [
-        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "the connection was dropped", True),
-        (BrokenPipeError(32, "Broken pipe"), "the connection was dropped", True),
-        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "certificate verify failed", False),
-        (OSError(101, "Network is unreachable"), "Network is unreachable", False),
-        (OSError("Tunnel connection failed: 407"), "Tunnel connection failed: 407", False),
-        (http.client.BadStatusLine("user:secret"), "no proper HTTP answer (BadStatusLine)", False),
-        (None, "ConnectionError", False),
-    ],
-)
-def test_trouble_is_told_by_its_cause_and_not_by_the_text_of_a_library(cause, reason, passing):
-    """requests raises its exceptions while it handles those of urllib3, which are raised from the system's."""
-    middle = urllib3.exceptions.ProtocolError("http://user:secret@host/")
-    middle.__cause__ = cause
-    error = requests.ConnectionError("http://user:secret@host/")
-    error.__context__ = middle
-
-    failure = mirrors.trouble(error)
-
-    assert str(failure) == reason
-    assert isinstance(failure, mirrors.Passing) == passing
-
-
-@pytest.mark.parametrize(
-    ("address", "location", "expected"),
-    [
-        ("https://a/x/y", "z", "https://a/x/z"),
-        ("https://a/x", "//b/y", "https://b/y"),
-        ("https://a/x", "https://b/y", "https://b/y"),
-        ("http://a/x", "https://b/y", "https://b/y"),
-        ("http://127.0.0.1/x", "http://localhost:1/y", "http://localhost:1/y"),
-    ],
-)
-def test_redirects_to_any_host_are_followed(address, location, expected):
-    assert mirrors.redirected(address, location) == expected
-
-
-@pytest.mark.parametrize(
-    ("address", "location", "reason"),
-    [
-        ("https://a/x", "http://a/x", "a redirect to http:, refused"),
-        ("https://a/x", "HTTP://a/x", "a redirect to http:, refused"),
-        ("http://127.0.0.1/x", "http://a/x", "a redirect to http:, refused"),
-        ("http://127.0.0.1/x", "//a/x", "a redirect to http:, refused"),
-        ("http://a/x", "file:///etc/passwd", "a redirect to file:, refused"),
-        ("http://a/x", "ftp://a/x", "a redirect to ftp:, refused"),
-        ("http://a/x", "http://[", "a redirect to what is no address"),
-    ],
-)
-def test_redirects_to_less_are_refused(address, location, reason):
-    with pytest.raises(mirrors.Failed) as caught:
-        mirrors.redirected(address, location)
-    assert str(caught.value) == reason
-
-
 # What servers do wrong
 
 
@@ -392,7 +306,7 @@ def test_dropped_connection_is_tried_again(server, download, cut):
 )
 def test_no_more_than_one_byte_too_many_is_written(server, tmp_path, action, written):
     archive = datasets.Archive(file=FILE, size=1000, sha256=sha256(BODY[:1000]))
-    deadline = mirrors.Deadline(mirrors.PATIENCE, archive.size)
+    deadline = transport.Deadline(mirrors.PATIENCE, archive.size)
 
     with pytest.raises(mirrors.OtherFile):
         mirrors._receive(archive, server.route("/a", action), tmp_path / "written", deadline, mirrors.PATIENCE)
@@ -421,21 +335,6 @@ def test_deadline_counts_all_tries_and_waits(server, download):
 
     assert download.fails(bad, deadline_s=5, clock=lambda: now, sleep=sleep) == message(f"{bad}: HTTP 503")
     assert (now, len(server.hits)) == (3, 3), "after 1 and 2 seconds, the 4 of the third wait are no longer there"
-
-
-@pytest.mark.parametrize(
-    ("size", "allowed_s"), [(1, 900), (26_421_880, 900), (90_000_000, 900), (1_000_000_000, 10_000), (4 << 30, 42_949)]
-)
-def test_deadline_is_later_for_an_archive_that_takes_longer_on_a_sound_line(size, allowed_s):
-    """A hundred kilobytes a second are enough, however large it is."""
-    now = 0
-    deadline = mirrors.Deadline(mirrors.Patience(clock=lambda: now), size)
-
-    now = allowed_s - 1
-    assert 1 <= deadline.left_s() < 2
-    now = allowed_s + 1
-    with pytest.raises(mirrors.Failed, match=f"not done after {size / 100_000 if size > 90_000_000 else 900:g} s"):
-        deadline.left_s()
 
 
 def test_deadline_ends_a_silence_too(server, download):

@@ -6,6 +6,7 @@ import struct
 import zlib
 
 import numpy as np
+import PIL
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,11 +165,12 @@ def test_a_claim_of_too_many_pixels_is_refused_before_decoding(side):
 
 
 def test_a_webp_that_claims_too_many_pixels_is_refused():
+    """Pillow 12, the last for Python 3.10, looks first whether there is a frame, and here is none."""
     canvas = b"\0\0\0\0" + (16382).to_bytes(3, "little") * 2
     body = b"WEBPVP8X" + struct.pack("<I", len(canvas)) + canvas
 
-    what = refusal(b"RIFF" + struct.pack("<I", len(body)) + body).what
-    assert what in ("too large a picture", "a damaged picture")  # as Pillow 13 and 12 have it
+    expected = "too large a picture" if int(PIL.__version__.split(".")[0]) >= 13 else "a damaged picture"
+    assert refusal(b"RIFF" + struct.pack("<I", len(body)) + body).what == expected
 
 
 def test_a_file_too_large_is_refused(monkeypatch):

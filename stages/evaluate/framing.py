@@ -1,7 +1,7 @@
 """How the subject stands in the training images, so that `tools.predict` can bring other pictures to the same."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -9,25 +9,97 @@ from pydantic import Field
 from stages import pictures
 from stages.schema import Strict
 
+PLAIN = 0.75  # of the border, in half of the images: with less of it the background, the background is not plain
+
+Grey = Annotated[int, Field(ge=0, le=255)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 class Framing(Strict):
-    """extent: how much of the image the subject takes up, of its height or its width, whichever share is larger: the
-    median over training images. background: the grey value around it, in [0, 255], likewise.
+    """What is typical of training images; shares are of the height or the width.
+
+    background: the grey value of the border, in [0, 255], the median over the images. subject: the grey value in them
+    that is farthest from it, likewise. plain: whether most of the border is of one value, so that there is a background.
+    extent: the share that the subject takes up, of its height or its width, whichever is larger: the median. centring:
+    what of the subject is in one place in all images, the middle of its bounding box or its centre of mass. centre: the
+    row and the column of that place, as shares. limits: the smallest and the largest of each of `facts`.
     """
 
+    background: Grey
+    subject: Grey
+    plain: bool
     extent: Annotated[float, Field(gt=0, le=1)]
-    background: Annotated[int, Field(ge=0, le=255)]
+    centring: Literal["box", "mass"]
+    centre: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    limits: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+    @property
+    def lighter(self) -> bool:
+        """Whether the subject is lighter than the background."""
+        return self.subject > self.background
 
 
 def measure(blocks: Iterable[np.ndarray]) -> Framing:
     """Return the framing of images, float32 (n, height, width) in [0, 1], given in blocks, n >= 1."""
-    extents, grounds = (np.concatenate(parts) for parts in zip(*map(_subjects, blocks), strict=True))
-    return Framing(extent=round(float(np.median(extents)), 6), background=int(np.median(grounds)))
+    found = [_measured(np.rint(block * 255).astype(np.uint8)) for block in blocks]
+    measured = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    lighter = np.median(measured["lighter"]) > 0
+    off = {name: np.abs(measured[name] - np.median(measured[name], axis=0)).mean() for name in ("box", "mass")}
+    centring: Literal["box", "mass"] = "mass" if off["mass"] < off["box"] else "box"
+    facts = _facts(measured, centring)
+    return Framing(
+        background=int(np.median(measured["border"])),
+        subject=int(np.median(measured["lightest" if lighter else "darkest"])),
+        plain=bool(np.median(measured["even"]) >= PLAIN),
+        extent=round(float(np.median(measured["extent"])), 6),
+        centring=centring,
+        centre=[round(float(place), 6) for place in np.median(measured[centring], axis=0)],
+        limits={name: [float(np.round(end, 6)) for end in (fact.min(), fact.max())] for name, fact in facts.items()},
+    )
 
 
-def _subjects(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much of each image its subject takes up, in [0, 1], and the grey value of its border."""
-    values = np.rint(images * 255).astype(np.uint8)
+def fits(values: np.ndarray, framing: Framing) -> bool:
+    """Return whether uint8 (height, width), of the size of the training images, is framed and lit as they are: whether
+    each of its facts is within their limits.
+    """
+    facts = _facts(_measured(values[None]), framing.centring)
+    return all(low - 1e-6 <= facts[name][0] <= high + 1e-6 for name, (low, high) in framing.limits.items())
+
+
+def centre_of_mass(weights: np.ndarray) -> np.ndarray:
+    """Return the row and the column of each of (n, height, width) >= 0 that is the mean of its pixels, by weight, as
+    shares, float (n, 2); the middle where there is no weight.
+    """
+    places = []
+    for axis, side in ((2, weights.shape[1]), (1, weights.shape[2])):
+        line = weights.sum(axis=axis, dtype=np.float64)
+        total = line.sum(axis=1)
+        mean = (line @ (np.arange(side) + 0.5)) / np.where(total > 0, total, 1) / side
+        places.append(np.where(total > 0, mean, 0.5))
+    return np.stack(places, axis=1)
+
+
+def _measured(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what there is to know of each of uint8 (n, height, width): arrays of n values, or of n places."""
+    count, height, width = values.shape
+    border = pictures.borders(values)
+    edges = np.concatenate([values[:, 0], values[:, -1], values[:, :, 0], values[:, :, -1]], axis=1)
+    difference = values.astype(np.int16) - border[:, None, None]
     top, left, bottom, right = pictures.boxes(values).T
-    height, width = images.shape[1:]
-    return np.maximum((bottom - top) / height, (right - left) / width), pictures.borders(values)
+    flat = values.reshape(count, -1)
+    return {
+        "border": border,
+        "even": (np.abs(edges.astype(np.int16) - border[:, None]) <= pictures.STANDS_OUT).mean(axis=1),
+        "lighter": difference.reshape(count, -1).sum(axis=1, dtype=np.int64),
+        "darkest": flat.min(axis=1),
+        "lightest": flat.max(axis=1),
+        "extent": np.maximum((bottom - top) / height, (right - left) / width),
+        "box": np.stack([(top + bottom) / 2 / height, (left + right) / 2 / width], axis=1),
+        "mass": centre_of_mass(np.abs(difference)),
+    }
+
+
+def _facts(measured: dict[str, np.ndarray], centring: str) -> dict[str, np.ndarray]:
+    """Return the numbers, an array (n,) each, by which a picture is told to be framed and lit as training images are."""
+    named = {name: measured[name] for name in ("border", "darkest", "lightest", "extent")}
+    return named | {"row": measured[centring][:, 0], "column": measured[centring][:, 1]}

@@ -12,7 +12,6 @@ from stages.runtime import keras
 
 MODEL, TRAINING = Path("data/model"), Path("reports/training.json")
 CLASSES, FAMILIARITY = Path("data/normalized/classes.json"), Path("data/familiarity")
-SMALLEST = float(np.finfo(np.float32).tiny)  # in place of a threshold of 0, to which equal images lead
 
 
 class Ensemble(NamedTuple):
@@ -26,7 +25,7 @@ class Ensemble(NamedTuple):
 
 class Answers(NamedTuple):
     """probabilities: float32 (n, classes), the mean over the networks. agreement: integer (n,), how many of them name
-    the class to which that gives most. distances: float64 (n,), from what is typical; 1 is the threshold.
+    the class to which that gives most. distances: float64 (n,), from the training images; 1 is the threshold.
     """
 
     probabilities: np.ndarray
@@ -60,9 +59,10 @@ def classify(ensemble: Ensemble, images: np.ndarray) -> Answers:
         raise DataError(Problem(str(MODEL), "gives no probabilities", models.TRAIN_AGAIN, "finite numbers", "NaN"))
     probabilities, named = each.mean(axis=0), each.argmax(axis=2)
     distances = [
-        familiarity.distances(features[:count], classes, means, spreads).astype(np.float64)
-        / max(float(threshold), SMALLEST)
-        for (features, _), classes, means, spreads, threshold in zip(said, named, *ensemble.typical[:3], strict=True)
+        familiarity.distances(features[:count], references).astype(np.float64) / threshold
+        for (features, _), references, threshold in zip(
+            said, ensemble.typical.references, ensemble.typical.thresholds, strict=True
+        )
     ]
     agreement = (named == probabilities.argmax(axis=1)).sum(axis=0)
     return Answers(probabilities, agreement, np.mean(distances, axis=0))

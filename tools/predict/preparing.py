@@ -1,18 +1,22 @@
-"""From any picture to what networks saw in training: grey, of the background, the size and the margin of those images.
+"""From any picture to what networks saw in training: grey, with the background, the size and the place of those images.
 
-A picture that is of their size already is taken to have their margin too, so that one of theirs comes through as it is,
-but for light and dark. Where they were pictures themselves, what was done to those is done to it, and no more.
+A picture that has their size and is framed and lit as they are is taken as it is, so that one of theirs comes through
+byte for byte. Where they were pictures themselves, what was done to those is done to it, and no more.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from stages import datasets, pictures
 from stages.download import conversion
+from stages.evaluate import framing
 from stages.evaluate.framing import Framing
+from tools.predict import subject
 
 LIGHT = 230  # what is lighter can't be seen on white
+BLANK = "nothing stands out from the background, so the class says nothing"
 
 
 class Prepared(NamedTuple):
@@ -22,19 +26,25 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
-def prepare(picture: pictures.Picture, shape: tuple[int, int], framing: Framing, invert: pictures.Invert) -> Prepared:
-    """Return a picture as the training images are: of height and width `shape`, and framed as `framing` says."""
-    grey, notes = _opaque(picture, framing.background, invert)
-    values, done = pictures.inverted(grey, invert, framing.background)
-    notes = (*notes, done, *_blank(values))
-    if values.shape == shape:
-        return Prepared(values, notes)
-    top, left, bottom, right = pictures.boxes(values[None])[0]
-    subject = values[top:bottom, left:right]
-    trimmed = [f"trimmed from {_size(values)} to {_size(subject)}"] if subject.shape != values.shape else []
-    height, width = (max(1, round(side * framing.extent)) for side in shape)
-    placed = pictures.placed(subject, shape, (height, width), pictures.border(values))
-    return Prepared(placed, (*notes, *trimmed))
+def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, invert: pictures.Invert) -> Prepared:
+    """Return a picture as the training images are: of height and width `shape`, framed and lit as `like` says."""
+    grey, notes = _opaque(picture, like.background, invert)
+    if grey.shape == shape:
+        for done in {"auto": (False, True), "no": (False,), "yes": (True,)}[invert]:
+            values = 255 - grey if done else grey
+            if framing.fits(values, like):
+                return Prepared(values, (*notes, *_inverted(done, invert), *_blank(values)))
+    if not like.plain:  # nothing tells what of a picture is its background
+        done = invert == "yes"
+        values = pictures.fitted(255 - grey if done else grey, shape)
+        return Prepared(values, (*notes, *_inverted(done, invert), *_blank(values)))
+    found = subject.find(grey, None if invert == "auto" else like.lighter == (invert == "yes"))
+    if found is None:
+        return Prepared(np.full(shape, like.background, np.uint8), (*notes, BLANK))
+    notes = (*notes, *_inverted(found.dark == like.lighter, invert))
+    if found.size != grey.shape:
+        notes = (*notes, f"trimmed from {_size(grey.shape)} to {_size(found.size)}")
+    return Prepared(_placed(found.strength, shape, like), notes)
 
 
 def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared:
@@ -44,6 +54,23 @@ def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared
     seen_through = (grey != pictures.grey(picture.image, 255 - entry.background)).any()
     laid = [f"what is transparent laid on {entry.background} of 255"] if seen_through else []
     return Prepared(values, (*picture.notes, *laid, done, *_blank(values)))
+
+
+def _placed(strength: np.ndarray, shape: tuple[int, int], like: Framing) -> np.ndarray:
+    """Return float32 (height, width) in [0, 1] as grey values, uint8 of `shape`: as large as the subjects of the training
+    images and never stretched, its box or its centre of mass where theirs are.
+    """
+    scale = min(like.extent * whole / side for whole, side in zip(shape, strength.shape, strict=True))
+    height, width = (max(1, round(side * scale)) for side in strength.shape)
+    inner = np.asarray(Image.fromarray(strength).resize((width, height), Image.Resampling.BILINEAR))
+    centre = framing.centre_of_mass(inner[None])[0] if like.centring == "mass" else (0.5, 0.5)
+    starts = [
+        min(max(round(place * whole - own * side), 0), whole - side)
+        for place, whole, own, side in zip(like.centre, shape, centre, inner.shape, strict=True)
+    ]
+    canvas = np.zeros(shape)
+    canvas[starts[0] : starts[0] + height, starts[1] : starts[1] + width] = inner
+    return np.rint(like.background + canvas * (like.subject - like.background)).astype(np.uint8)
 
 
 def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -66,13 +93,17 @@ def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert)
     return on_white if white else on_black, (*picture.notes, note)
 
 
+def _inverted(done: bool, invert: pictures.Invert) -> list[str]:
+    why = "as light and dark are exchanged in the training images" if invert == "auto" else f"as invert is {invert}"
+    return [f"inverted, {why}"] if done else []
+
+
 def _blank(values: np.ndarray) -> list[str]:
     """Return a note where a picture shows nothing: some networks find that quite like what they were trained on."""
     ground = pictures.border(values)
-    if max(int(values.max()) - ground, ground - int(values.min())) > pictures.STANDS_OUT:
-        return []
-    return ["nothing stands out from the background, so the class says nothing"]
+    stands_out = max(int(values.max()) - ground, ground - int(values.min())) > pictures.STANDS_OUT
+    return [] if stands_out else [BLANK]
 
 
-def _size(values: np.ndarray) -> str:
-    return f"{values.shape[1]}x{values.shape[0]}"
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

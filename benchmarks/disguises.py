@@ -1,5 +1,6 @@
-"""What may be done to an image before somebody shows it to `tools.predict`: from uint8 (height, width), light on black, to
-a file. Light falls and noise comes the same way in each run.
+"""What may be done to an image before somebody shows it to `tools.predict`.
+
+Each takes an image, uint8 (height, width), light on black. Light and noise are the same in each run.
 """
 
 import io
@@ -87,6 +88,10 @@ def _coloured(image: np.ndarray) -> Image.Image:
     return Image.merge("RGB", bands)
 
 
+def _vignette(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return 1 - 0.9 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
+
+
 def _rising(middle: float, slope: float) -> Light:
     """Return light that rises from left to right along a slanted edge; the larger the slope, the sharper the edge."""
     return lambda y, x: 0.5 + 0.5 / (1 + np.exp(np.clip(-(x + 0.3 * y - middle) * slope, -50, 50)))
@@ -109,9 +114,7 @@ PAPER: Mapping[str, Callable[[np.ndarray], Image.Image]] = {
 UNEVEN: Mapping[str, Callable[[np.ndarray], Image.Image]] = {
     "light falling to a half": lambda image: drawn(image, light=lambda y, x: 1 - (x + y) / 4),
     "light falling to 0.3": lambda image: drawn(image, light=lambda y, x: 1 - 0.7 * x),
-    "corners darker by half": lambda image: drawn(
-        image, light=lambda y, x: 1 - 0.9 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
-    ),
+    "corners darker by half": lambda image: drawn(image, light=_vignette),
     "dim light": lambda image: drawn(image, light=lambda y, x: np.full_like(x, 0.45)),
     "soft shadow over half of it": lambda image: drawn(image, light=_rising(0.6, 25)),
     "hard shadow over half of it": lambda image: drawn(image, light=_rising(0.6, 1000)),

@@ -133,8 +133,8 @@ def _page(results: dict[str, Any]) -> str:
         f"after the start {rate} a second\n\n"
         + "".join(_disguises(name, each) for name, each in results["disguises"].items())
         + "## Pictures unlike the training images\n\n"
-        "What each score tells from the test images of the workspace: the area under the ROC curve (1 is perfect, 0.5 is "
-        "chance), and the share that is flagged where 1 % of the test images are.\n\n"
+        "How well each score tells such pictures from the test images of the workspace: the area under the ROC curve "
+        "(1 is perfect, 0.5 is chance), and the share that is flagged where 1 % of the test images are.\n\n"
         + measure.table(["score", *kinds], flagged)
     )
 

@@ -1,5 +1,6 @@
-"""How well scores tell pictures of something else, or badly lit ones, from images like those in training: ours beside the
-plain alternatives. Each score is the mean over the networks, larger where an image is less like them.
+"""How well scores tell pictures of something else from images like those in training: ours beside plain alternatives.
+
+Each score is the mean over the networks, and larger where an image is less like the training images.
 """
 
 from collections.abc import Callable, Mapping

@@ -72,7 +72,7 @@ def spread(images: int, most: int) -> np.ndarray:
 
 
 def with_features(network: keras.Model) -> keras.Model:
-    """Return the network with two outputs: what its last layer is given, which it computes anyway, and probabilities."""
+    """Return the network with two outputs: what its last layer is given, and the probabilities."""
     return keras.Model(network.inputs[0], [network.get_layer("logits").input, network.output])
 
 

@@ -19,7 +19,7 @@ class Framing(Strict):
     """What is typical of training images; shares are of the height or the width.
 
     background: the grey value of the border, in [0, 255], the median over the images. subject: the grey value in them
-    that is farthest from it, likewise. plain: whether most of the border is of one value, so that there is a background.
+    that is farthest from it, likewise. plain: whether most of the border is of one value, as a background is.
     extent: the share that the subject takes up, of its height or its width, whichever is larger: the median. centring:
     what of the subject is in one place in all images, the middle of its bounding box or its centre of mass. centre: the
     row and the column of that place, as shares. limits: the smallest and the largest of each of `facts`.
@@ -100,6 +100,6 @@ def _measured(values: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _facts(measured: dict[str, np.ndarray], centring: str) -> dict[str, np.ndarray]:
-    """Return the numbers, an array (n,) each, by which a picture is told to be framed and lit as training images are."""
+    """Return the numbers, an array (n,) each, that tell whether a picture is framed and lit as others are."""
     named = {name: measured[name] for name in ("border", "darkest", "lightest", "extent")}
     return named | {"row": measured[centring][:, 0], "column": measured[centring][:, 1]}

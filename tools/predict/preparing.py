@@ -57,7 +57,7 @@ def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared
 
 
 def _placed(strength: np.ndarray, shape: tuple[int, int], like: Framing) -> np.ndarray:
-    """Return float32 (height, width) in [0, 1] as grey values, uint8 of `shape`: as large as the subjects of the training
+    """Return float32 (height, width) in [0, 1] as grey values, uint8 of `shape`: as large as the subjects of training
     images and never stretched, its box or its centre of mass where theirs are.
     """
     scale = min(like.extent * whole / side for whole, side in zip(shape, strength.shape, strict=True))

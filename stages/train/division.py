@@ -80,4 +80,4 @@ def _problem(what: str, fewest: int, fraction: float) -> Problem:
 
 
 def _images(count: int) -> str:
-    return f"{count} image{'s' * (count != 1)}"
+    return "1 image" if count == 1 else f"{count} images"

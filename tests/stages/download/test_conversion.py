@@ -93,18 +93,20 @@ def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_p
 
 
 def test_names_of_files_and_of_the_folder_say_nothing_about_the_order(save, entry, tmp_path):
-    """Forty pictures, one of them in both classes; renamed, in another format, they give the same bytes."""
+    """Forty pictures, one of them in both classes, whose labels are not in the order of their names; renamed, in
+    another format, they give the same bytes.
+    """
     shown = [[[value, 9, 0], [0, value, 0]] for value in range(40)]
     for value, rows in enumerate(shown):
         save(f"{'ab'[value % 2]}/{value:02}.png", rows)
     save("b/00.png", shown[0])
-    conversion.write(entry(test_fraction=0.3), tmp_path / "raw")
+    conversion.write(entry(test_fraction=0.3, classes=["b", "a"]), tmp_path / "raw")
 
     (tmp_path / "own").rename(tmp_path / "old")
     for value, rows in enumerate(shown):
         save(f"{'ab'[value % 2]}/{99 - value} {value % 7}.bmp", rows)
     save("b/again.png", shown[0])
-    conversion.write(entry(test_fraction=0.3), tmp_path / "renamed")
+    conversion.write(entry(test_fraction=0.3, classes=["b", "a"]), tmp_path / "renamed")
 
     names = sorted(path.name for path in (tmp_path / "raw").iterdir())
     assert len(names) == 4

@@ -1,6 +1,7 @@
 """A folder of pictures as the four IDX archives of a data set, all brought to the shape that its entry gives.
 
-The order is that of the files' names, so the archives depend on nothing but the pictures and the entry.
+Pictures are sorted by the hash of their decoded pixels, then by label. So the archives depend on the pictures and the
+entry, and on no file's name, and the first images of an archive show what the data set is like.
 """
 
 import hashlib
@@ -20,10 +21,10 @@ def write(entry: datasets.Pictured, folder: Path) -> list[str]:
     pins, or where a split has none of a class.
     """
     listing = folders.listing(entry)
-    images, labels, is_test = _read(entry, listing)
-    _require_each_class(entry, listing.classes, labels, is_test)
+    images, labels, rows = _read(entry, listing)
+    _require_each_class(entry, listing.classes, labels, rows)
     files = entry.files()
-    for split, chosen in (("train", ~is_test), ("test", is_test)):
+    for split, chosen in rows.items():
         for role, array in ((f"{split}_images", images[chosen]), (f"{split}_labels", labels[chosen])):
             idx.write(folder / files[role], array)
             print(f"{files[role]}: from pictures, {' x '.join(map(str, array.shape))}")
@@ -41,11 +42,13 @@ def adapted(grey: np.ndarray, entry: datasets.Pictured) -> tuple[np.ndarray, str
     return pictures.fitted(values, (height, width)), done
 
 
-def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return images uint8 (n, height, width), labels uint8 (n,), and which are for testing, bool (n,)."""
+def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarray, np.ndarray, dict[str, list[int]]]:
+    """Return images uint8 (n, height, width), labels uint8 (n,), and for each split the indices of its images, sorted
+    by the hash of the pixels, then by label: pictures that are equal in both give equal images.
+    """
     count = len(listing.places)
     images, labels = np.empty((count, *entry.image_shape), np.uint8), np.empty(count, np.uint8)
-    is_test: list[bool] = []
+    keys: dict[str, list[tuple[str, int, int]]] = {split: [] for split in folders.SPLITS}
     hashes: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for index, place in enumerate(tqdm(listing.places, desc=entry.folder, unit=" pictures", leave=False, disable=None)):
@@ -58,10 +61,11 @@ def _read(entry: datasets.Pictured, listing: folders.Listing) -> tuple[np.ndarra
         images[index], _ = adapted(grey, entry)
         labels[index] = place.label
         hashes.append((place.name, hashlib.sha256(data).hexdigest()))
-        is_test.append(folders.split_of(place, _hash(grey), entry.test_fraction) == "test")
+        pixels = _hash(grey)
+        keys[folders.split_of(place, pixels, entry.test_fraction)].append((pixels, place.label, index))
     folders.refuse(problems)
     _require_pinned(entry, folders.digest(hashes))
-    return images, labels, np.array(is_test)
+    return images, labels, {split: [index for *_, index in sorted(each)] for split, each in keys.items()}
 
 
 def _hash(grey: np.ndarray) -> str:
@@ -78,10 +82,12 @@ def _require_pinned(entry: datasets.Pictured, sha256: str) -> None:
         raise DataError(Problem(entry.folder, "not the pictures of datasets.yaml", fix, expected, sha256))
 
 
-def _require_each_class(entry: datasets.Pictured, classes: list[str], labels: np.ndarray, is_test: np.ndarray) -> None:
+def _require_each_class(
+    entry: datasets.Pictured, classes: list[str], labels: np.ndarray, rows: dict[str, list[int]]
+) -> None:
     """Raise DataError where a class would have no picture in a split; of few pictures, hashes may choose none."""
     problems = []
-    for split, chosen in (("train", ~is_test), ("test", is_test)):
+    for split, chosen in rows.items():
         counts = np.bincount(labels[chosen], minlength=len(classes))
         for label in np.flatnonzero(counts == 0):
             fix = "bring more pictures of it, or change test_fraction in datasets.yaml; then dvc repro"

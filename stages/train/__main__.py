@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 
 from stages import arrays, atomic, command, models, params, runtime
-from stages.train import cluster, trainer
+from stages.train import cluster, division, trainer
 
 # Whose versions may show in the networks.
 PACKAGES = ("keras", "numpy", "tensorflow")
@@ -25,6 +25,7 @@ def main(train: Path, classes: Path, model: Path, history: Path, training: Path)
     fit = partial(cluster.fit, address=address) if address else trainer.fit
     names = arrays.read_classes(classes)
     split = arrays.read_split(train, len(names))
+    division.require_each_class(split.labels, names, settings.validation_fraction)
     runs = fit(split, len(names), settings)
     digests = models.write(model, [run.model for run in runs])
     card = models.Card(networks=digests, classes=names, image_shape=list(split.images.shape[1:]))

@@ -100,14 +100,15 @@ class Loop:
             sums = self._call(rows[part], rates[part], seed + np.array([0, start], np.int32), most, sums)
         return np.array(sums, float)
 
-    def score(self, images: tf.Tensor | np.ndarray, labels: tf.Tensor) -> np.ndarray:
-        """Return the means over images of loss and of right answers, float64 (2,), as the network is now."""
-        sums, most = np.zeros(2), min(SCORING_BATCH, _images_at_once(images))
-        for start in range(0, len(labels), most):
-            batch = slice(start, start + most)
-            sums += np.array(self._score(tf.convert_to_tensor(images[batch]), labels[batch]), float)
-            arrays.release(images)
-        return sums / len(labels)
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        """Return the means of loss and of right answers over some images, float64 (2,), as the network is now.
+
+        rows: int32 (n,), indices of these images.
+        """
+        sums = np.zeros(2)
+        for some in arrays.blocks(rows, min(SCORING_BATCH, _images_at_once(self.images))):
+            sums += np.array(self._score(*self._picked(some)), float)
+        return sums / len(rows)
 
     def _batches_a_call(self, size: int) -> int:
         """Return how many batches of that size a call is for: of images that are brought, as many as may be at once."""
@@ -122,10 +123,16 @@ class Loop:
         rows, rates = np.pad(rows, ((0, padding), (0, 0))), np.pad(rates, (0, padding))
         images, labels = self.images, self.labels
         if not tf.is_tensor(images):
-            images, labels = tf.constant(arrays.pick(images, rows.ravel())), tf.gather(labels, rows.ravel())
+            images, labels = self._picked(rows.ravel())
             rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
         given = map(tf.constant, (rows, rates, seed, batches))
         return self._run(images, labels, *given, *sums)
+
+    def _picked(self, rows):
+        """Return images and labels of these indices as tensors."""
+        held = tf.is_tensor(self.images)
+        images = tf.gather(self.images, rows) if held else tf.constant(arrays.pick(self.images, rows))
+        return images, tf.gather(self.labels, rows)
 
     def _steps(self, all_images, all_labels, rows, rates, seed, batches, loss_sum, right_sum):
         def step(index, loss_sum, right_sum):

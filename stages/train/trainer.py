@@ -22,6 +22,7 @@ from stages.params import Train
 from stages.runtime import cores, keras, tf
 from stages.train import loop, memory
 from stages.train.augmentation import augment
+from stages.train.division import Division, divide
 from stages.train.history import Historian, Row, row
 from stages.train.networks import NETWORKS
 from stages.train.schedules import learning_rates
@@ -32,8 +33,8 @@ class Run(NamedTuple):
 
     A row has epoch, train_loss and train_accuracy, and with validation images also validation_loss and
     validation_accuracy. Row 0 is the untrained network, its figures on training images those of the first
-    `loop.SCORING_BATCH`. In the others, as in Keras' own history, they are the mean over the epoch's batches, each
-    taken before the step that learned from it.
+    `loop.SCORING_BATCH` that are not held out. In the others, as in Keras' own history, they are the mean over the
+    epoch's batches, each taken before the step that learned from it.
     """
 
     model: keras.Model
@@ -42,8 +43,8 @@ class Run(NamedTuple):
 
 
 class Tensors(NamedTuple):
-    """A split as the loop takes it: images float32 (n, height, width) in [0, 1], a tensor, or an array where memory has
-    no room for one; labels int32 (n,).
+    """A split as the loop takes it, held-out images included: images float32 (n, height, width) in [0, 1], a tensor, or
+    an array where memory has no room for one; labels int32 (n,).
     """
 
     images: tf.Tensor | np.ndarray
@@ -53,21 +54,19 @@ class Tensors(NamedTuple):
 def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] | None = None) -> list[Run]:
     """Return `settings.replicates` networks that differ in seed alone, or those of them that `replicates` names.
 
-    Raises InputError where a batch is larger than the images left to train on, where no image is left for validation
-    that was asked for, or where the loss is no longer finite.
+    Raises InputError where a batch is larger than the images left to train on, or where the loss is no longer finite.
+    Whether each class has images on both sides of the division is for `division.require_each_class` to say.
     """
-    kept = len(split.labels) - int(len(split.labels) * settings.validation_fraction)
-    _check_division(settings, kept, len(split.labels) - kept)
-    tensors = partial(_tensors, held=memory.fits(split.images))
-    train = tensors(split.images[:kept], split.labels[:kept])
-    validation = tensors(split.images[kept:], split.labels[kept:]) if kept < len(split.labels) else None
+    division = divide(*split, settings.validation_fraction)
+    _check_batch_size(settings.batch_size, len(division.kept))
+    tensors = _tensors(split)
     chosen = range(settings.replicates) if replicates is None else replicates
     models = [_build(split.images.shape[1:], classes, settings, replicate) for replicate in chosen]
     loops: SimpleQueue[loop.Loop] = SimpleQueue()
     stop = Event()
     for _ in range(min(max(1, cores() // settings.threads), len(models))):
-        loops.put(_compiled(loop.fast(models[0]), train, settings))
-    fit_one = partial(_fit_replicate, loops, stop, validation, settings)
+        loops.put(_compiled(loop.fast(models[0]), tensors, settings))
+    fit_one = partial(_fit_replicate, loops, stop, division, settings)
     with ThreadPoolExecutor(len(models)) as pool:
         futures = [pool.submit(fit_one, *each) for each in zip(chosen, models, strict=True)]
         try:
@@ -125,17 +124,18 @@ def _turn(loops: SimpleQueue) -> Iterator[loop.Loop]:
 
 
 def _fit_replicate(
-    loops: SimpleQueue, stop: Event, validation: Tensors | None, settings: Train, replicate: int, model: keras.Model
+    loops: SimpleQueue, stop: Event, division: Division, settings: Train, replicate: int, model: keras.Model
 ) -> list[Row]:
     seed = seed_of(settings.seed, replicate)
     # RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change (NEP 19).
     random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate])))
+    kept, held_out = division
     with _turn(loops) as each:
-        images, fresh = len(each.labels), each.fresh
+        fresh = each.fresh
         each.load(loop.State(loop.values(model.variables), fresh))
-        some = slice(loop.SCORING_BATCH)  # enough to tell guessing from knowing
-        history = [row(0, _logs(each.score(each.images[some], each.labels[some]), each, validation))]
-    steps = -(-images // settings.batch_size)
+        some = kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing
+        history = [row(0, _logs(each.score(some), each, held_out))]
+    steps = -(-len(kept) // settings.batch_size)
     rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, settings.epochs * steps)
     callbacks = keras.callbacks.CallbackList(
         _callbacks(history, replicate, settings), model=model, epochs=settings.epochs, steps=steps
@@ -147,14 +147,14 @@ def _fit_replicate(
         sums = np.zeros(2)
         with _turn(loops) as each:
             each.load(loop.State(loop.values(model.variables), moments))
-            for rows in blocks(random.permutation(images).astype(np.int32), settings.batch_size):
+            for rows in blocks(random.permutation(kept), settings.batch_size):
                 if stop.is_set():
                     raise _Stopped
                 callbacks.on_train_batch_begin(step % steps)
                 sums += each.run(rows, rates[step : step + len(rows)], np.array([seed, step], np.uint32).view(np.int32))
                 step += len(rows)
                 callbacks.on_train_batch_end((step - 1) % steps)
-            logs, (variables, moments) = _logs(sums / images, each, validation), each.state()
+            logs, (variables, moments) = _logs(sums / len(kept), each, held_out), each.state()
         loop.assign(model.variables, variables)
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -174,11 +174,11 @@ def _callbacks(history: list[Row], replicate: int, settings: Train) -> list[kera
     return callbacks
 
 
-def _logs(means: np.ndarray, each: loop.Loop, validation: Tensors | None) -> dict[str, float]:
+def _logs(means: np.ndarray, each: loop.Loop, held_out: np.ndarray) -> dict[str, float]:
     """Return scores under the names by which Keras' callbacks know them."""
     logs = dict(zip(("loss", "accuracy"), means.tolist(), strict=True))
-    if validation:
-        logs |= zip(("val_loss", "val_accuracy"), each.score(*validation).tolist(), strict=True)
+    if len(held_out):
+        logs |= zip(("val_loss", "val_accuracy"), each.score(held_out).tolist(), strict=True)
     return logs
 
 
@@ -188,7 +188,7 @@ def _build(shape: tuple[int, ...], classes: int, settings: Train, replicate: int
     return build(shape, classes, hidden_units=settings.hidden_units, dropout=settings.dropout)
 
 
-def _compiled(model: keras.Model, train: Tensors, settings: Train) -> loop.Loop:
+def _compiled(model: keras.Model, tensors: Tensors, settings: Train) -> loop.Loop:
     decay = settings.weight_decay or None  # Keras tells none from 0
     config = {"learning_rate": settings.learning_rate, "weight_decay": decay}
     optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
@@ -200,24 +200,20 @@ def _compiled(model: keras.Model, train: Tensors, settings: Train) -> loop.Loop:
         model,
         optimizer,
         lambda labels, logits: cross_entropy(labels, outputs(logits)),
-        *train,
+        *tensors,
         augment=augmented,
         xla=NETWORKS[settings.network].xla,
     )
 
 
-def _tensors(images: np.ndarray, labels: np.ndarray, *, held: bool) -> Tensors:
-    tensors = Tensors(tf.constant(images) if held else images, tf.constant(labels.astype(np.int32)))
-    arrays.release(images)
-    return tensors
+def _tensors(split: Split) -> Tensors:
+    images = tf.constant(split.images) if memory.fits(split.images) else split.images
+    arrays.release(split.images)
+    return Tensors(images, tf.constant(split.labels.astype(np.int32)))
 
 
-def _check_division(settings: Train, kept: int, held_out: int) -> None:
-    if settings.batch_size > kept:
+def _check_batch_size(size: int, kept: int) -> None:
+    if size > kept:
         place, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
         fix = "lower train.batch_size or train.validation_fraction, then dvc repro"
-        raise InputError(Problem(place, what, fix, f"at most {kept}", str(settings.batch_size)))
-    if settings.validation_fraction and not held_out:
-        place, what = "params.yaml: train.validation_fraction", "a share that is no whole image"
-        fix, got = "raise it, or make it 0, then dvc repro", str(settings.validation_fraction)
-        raise InputError(Problem(place, what, fix, f"0, or at least 1/{kept}", got))
+        raise InputError(Problem(place, what, fix, f"at most {kept}", str(size)))

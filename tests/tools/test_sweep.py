@@ -179,7 +179,7 @@ SWEEP = [
 
 def test_the_table_as_text():
     assert formats.text(ranking.rank(SWEEP), ["later"]).split("\n\n")[:2] == [
-        "Validation accuracy on the last 10 % of the training images (aaaaaaaa)",
+        "Validation accuracy on 10 % of the training images of each class (aaaaaaaa)",
         "experiment   batch_size  learning_rate  accuracy      change, 95 %  verdict\n"
         "hammy-whit          128          0.003     89.50                    best\n"
         "stubby-kats          32          0.001     88.50    -2.13 to +0.13  no evidence\n"

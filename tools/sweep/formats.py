@@ -61,7 +61,7 @@ FORMATS: dict[str, Callable[[Ranking, Sequence[str]], str]] = {"text": text, "md
 
 
 def _title(each: Table) -> str:
-    return f"Validation accuracy on the last {100 * each.fraction:g} % of the training images ({each.images:.8})"
+    return f"Validation accuracy on {100 * each.fraction:g} % of the training images of each class ({each.images:.8})"
 
 
 def _fitted(each: Table) -> str:

@@ -62,12 +62,19 @@ def arrays(folder):
     }
 
 
+def pixels(rows):
+    """The hash by which a picture has its place: of its height and width, and of its pixels after them."""
+    text = f"{len(rows)} {len(rows[0])}\n".encode()
+    return hashlib.sha256(text + bytes(value for row in rows for value in row)).hexdigest()
+
+
+# By printf '2 3\n\x00\xff\x00\x07\x00\x07' | sha256sum, and so on, their hashes begin with bd, a1 and 41.
 ONE, TWO, THREE = [[1, 2, 3], [4, 5, 6]], [[9, 8, 7], [6, 5, 4]], [[0, 255, 0], [7, 0, 7]]
 
 
 def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_path, capsys):
-    save("train/coat/b.png", ONE)
-    save("train/coat/a.bmp", TWO)
+    save("train/coat/a.png", ONE)
+    save("train/coat/b.bmp", TWO)
     save("train/bag/x.png", THREE)
     save("test/coat/a.png", THREE)
     save("test/bag/y.png", ONE)
@@ -75,7 +82,7 @@ def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_p
 
     assert conversion.write(entry(), tmp_path / "raw") == ["bag", "coat"]
 
-    assert arrays(tmp_path / "raw") == {"train": ([THREE, TWO, ONE], [0, 1, 1]), "test": ([ONE, THREE], [0, 1])}
+    assert arrays(tmp_path / "raw") == {"train": ([THREE, TWO, ONE], [0, 1, 1]), "test": ([THREE, ONE], [1, 0])}
     assert capsys.readouterr().out.splitlines() == [
         "train-images-idx3-ubyte.gz: from pictures, 3 x 2 x 3",
         "train-labels-idx1-ubyte.gz: from pictures, 3",
@@ -83,6 +90,33 @@ def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_p
         "t10k-labels-idx1-ubyte.gz: from pictures, 2",
         f"{tmp_path}/own: left out 1 files that are no pictures by their names",
     ]
+
+
+def test_names_of_files_and_of_the_folder_say_nothing_about_the_order(save, entry, tmp_path):
+    """Forty pictures, one of them in both classes, whose labels are not in the order of their names; renamed, in
+    another format, they give the same bytes.
+    """
+    shown = [[[value, 9, 0], [0, value, 0]] for value in range(40)]
+    for value, rows in enumerate(shown):
+        save(f"{'ab'[value % 2]}/{value:02}.png", rows)
+    save("b/00.png", shown[0])
+    conversion.write(entry(test_fraction=0.3, classes=["b", "a"]), tmp_path / "raw")
+
+    (tmp_path / "own").rename(tmp_path / "old")
+    for value, rows in enumerate(shown):
+        save(f"{'ab'[value % 2]}/{99 - value} {value % 7}.bmp", rows)
+    save("b/again.png", shown[0])
+    conversion.write(entry(test_fraction=0.3, classes=["b", "a"]), tmp_path / "renamed")
+
+    names = sorted(path.name for path in (tmp_path / "raw").iterdir())
+    assert len(names) == 4
+    for name in names:
+        assert (tmp_path / "renamed" / name).read_bytes() == (tmp_path / "raw" / name).read_bytes()
+    made = arrays(tmp_path / "raw")
+    for images, labels in made.values():
+        keys = [(pixels(rows), label) for rows, label in zip(images, labels, strict=True)]
+        assert keys == sorted(keys)
+    assert sum(len(labels) for _, labels in made.values()) == 41
 
 
 def test_the_entry_says_what_becomes_of_transparency_light_and_shape(save, entry, tmp_path):

@@ -50,7 +50,9 @@ def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stag
         "image_shape": [28, 28],
     }
     split = arrays.read_split(Path("train"))
-    held_out, labels = split.images[24:], split.labels[24:]
+    hashes = [hashlib.sha256(image.tobytes()).hexdigest() for image in split.images]
+    rows_of = [sorted(np.flatnonzero(split.labels == label), key=hashes.__getitem__)[:2] for label in range(3)]
+    held_out, labels = split.images[np.ravel(rows_of)], np.repeat([0, 1, 2], 2)
     trained = networks.read(Path("data/model"), Path("reports/training.json"), ["a", "b", "c"], (28, 28))
     for replicate, model in enumerate(trained):
         probabilities = model.predict(held_out, verbose=0)
@@ -129,6 +131,26 @@ def test_a_value_that_nobody_can_learn_from_trains_nothing(
 
     fix = "python -m tools.verify, which names the command that mends it"
     assert_clean_failure(run, 4, f"error: {path}: {line}; fix: {fix}")
+
+
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_a_class_without_a_validation_image_is_refused_by_its_name(
+    command_line, run_stage, assign, assert_clean_failure, address
+):
+    """Before a cluster is asked for anything."""
+    assign("params.yaml", "train.validation_fraction", "0.05")
+
+    run = run_stage(*command_line, **({"RAY_ADDRESS": address} if address else {}))
+
+    assert_clean_failure(
+        run,
+        2,
+        "error: params.yaml: train.validation_fraction: leaves no validation image of these classes: "
+        "a (10 images), b (10 images), c (10 images) (expected more than 0.05 and less than 0.95, got 0.05); "
+        "fix: set train.validation_fraction to such a value, or add images of these classes, then dvc repro",
+    )
+    assign("params.yaml", "train.validation_fraction", "0.051")
+    assert run_stage(*command_line).code == 0
 
 
 def test_a_damaged_array_is_named(command_line, run_stage, assert_clean_failure):

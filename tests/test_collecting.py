@@ -18,7 +18,7 @@ def test_collecting_reads_nothing_that_a_run_makes(tmp_path):
             hermetic.copy(ROOT / name, tmp_path / name)
     assert not any((tmp_path / name).exists() for name in MADE)
 
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "slow or not slow"]
     ended = subprocess.run(command, cwd=tmp_path, env=hermetic.scrubbed(), capture_output=True, encoding="utf-8")
 
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr

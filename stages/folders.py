@@ -27,7 +27,7 @@ MOST_SUFFIXES = 8  # named of the files that are left out; of more, the others a
 # Pictures of other kinds: what Pillow makes PNG files of by itself, and what it needs the package pillow-heif for.
 CONVERTIBLE = (".avif", ".gif", ".ico", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".ppm", ".tga", ".tif", ".tiff")
 HEIF = (".heic", ".heif")
-# Opened as a stream: given a path, Pillow 13 maps an uncompressed TIFF into memory, and then turns it wrongly by its tag.
+# Opened as a stream: given a path, Pillow 13 maps an uncompressed TIFF into memory, then turns it wrongly by its tag.
 _CONVERT = (
     "import sys, pathlib, PIL.Image as I, PIL.ImageOps as O{}; [print(p) or O.exif_transpose(I.open(p.open('rb')))"
     ".save(f'{{p}}.png') for p in pathlib.Path(sys.argv[1]).rglob('*') if p.suffix.lower() in sys.argv[2:]]"

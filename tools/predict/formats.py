@@ -190,7 +190,7 @@ def _of(held: int, count: int) -> str:
 
 def _kind(note: str) -> str:
     """Return a note without its numbers, which differ from picture to picture."""
-    return note if note in FLAGS else re.sub(r"[0-9]+(?:x[0-9]+)?", "...", note)
+    return note if note in FLAGS else re.sub(r"[0-9]+(?:[x.][0-9]+)*", "...", note)
 
 
 def _without_numbers(kind: str, rows: Sequence[_Row]) -> str:

@@ -1,6 +1,7 @@
 """The pictures asked for, in batches: read, prepared, classified, printed, written and drawn as it was asked.
 
-What can't be read is left out and named at the end; nothing but its name is kept of a picture that has been printed.
+What can't be read is left out and named at the end. No image is kept of a picture that was classified, unless a figure
+is drawn of it.
 """
 
 import argparse

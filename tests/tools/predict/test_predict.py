@@ -357,7 +357,7 @@ def test_the_command_line_keeps_the_contract(workspace, small_png, tmp_path, run
     assert_clean_failure(
         run, 1, "error: nothing: No such file or directory; fix: check the name, and that it may be read"
     )
-    assert [line.split()[:2] for line in run.stdout.splitlines() if line[0] != " "] == [
+    assert [line.split()[:2] for line in run.stdout.split("\n\n")[0].splitlines() if line[0] != " "] == [
         ["file", "class"],
         ["a\\n.png", "top"],
         ["test:0", "top"],

@@ -28,6 +28,7 @@ setup: .venv/installed  ## make .venv from requirements-dev.lock; nothing to do 
 
 repro: setup  ## run what changed of the pipeline, on what params.yaml names
 	$(BIN)/dvc repro
+	@echo "Read the report: reports/report.md, or reports/report.html in a browser"
 
 verify: setup  ## check every byte of the outputs: in the workspace, in DVC's cache and in git
 	$(BIN)/python -m tools.verify

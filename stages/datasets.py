@@ -18,6 +18,7 @@ from stages.command import InputError, Problem
 from stages.schema import Name, Strict
 
 PATH = Path("datasets.yaml")
+PARAM = "params.yaml: dataset.name"  # where the name of a data set stands, unless somebody types it
 
 MOST_ARCHIVE_BYTES = 4 << 30
 
@@ -250,16 +251,20 @@ def load(path: Path = PATH) -> dict[str, Entry]:
     return schema.check(strict_yaml.load(path), dict[Name, Entry], path)
 
 
-def entry(name: str, path: Path = PATH) -> Entry:
-    """Return one entry of datasets.yaml, and look at no other. Raises InputError with every problem in it."""
+def entry(name: str, path: Path = PATH, *, given_as: str = PARAM) -> Entry:
+    """Return one entry of datasets.yaml, and look at no other. Raises InputError with every problem in it.
+
+    `given_as` says where the name stands that may be wrong.
+    """
     entries = strict_yaml.load(path)
-    require(name, entries, path)
+    require(name, entries, path, given_as=given_as)
     return schema.check(entries[name], cast("type[Entry]", Entry), path, under=name)
 
 
-def require(name: str, entries: dict, path: Path = PATH) -> None:
+def require(name: str, entries: dict, path: Path = PATH, *, given_as: str = PARAM) -> None:
     """Raise InputError unless there is an entry of that name."""
     if name not in entries:
         what = f"no such data set{schema.nearest(name, entries)}"
-        fix = f"choose one of {path} in params.yaml, then dvc repro"
-        raise InputError(Problem("params.yaml: dataset.name", what, fix, schema.one_of(entries), name))
+        typed = f"name one of {path}, or add an entry there"
+        fix = f"choose one of {path} in params.yaml, then dvc repro" if given_as == PARAM else typed
+        raise InputError(Problem(given_as, what, fix, schema.one_of(entries), name))

@@ -7,17 +7,31 @@ names; hidden ones are not looked at.
 """
 
 import hashlib
+import os
+import shlex
+import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from stages import datasets, pictures, schema
-from stages.command import DataError, InputError, Problem
+from stages.command import DataError, InputError, Problem, printable
 
 SPLITS = ("train", "test")
 MOST_PROBLEMS = 20  # a line each; of more, the others are counted
+MOST_SUFFIXES = 8  # named of the files that are left out; of more, the others are counted
+
+# Pictures of other kinds: what Pillow makes PNG files of by itself, and what it needs the package pillow-heif for.
+CONVERTIBLE = (".avif", ".gif", ".ico", ".jfif", ".jp2", ".jpe", ".pbm", ".pgm", ".ppm", ".tga", ".tif", ".tiff")
+HEIF = (".heic", ".heif")
+# Opened as a stream: given a path, Pillow 13 maps an uncompressed TIFF into memory, then turns it wrongly by its tag.
+_CONVERT = (
+    "import sys, pathlib, PIL.Image as I, PIL.ImageOps as O{}; [print(p) or O.exif_transpose(I.open(p.open('rb')))"
+    ".save(f'{{p}}.png') for p in pathlib.Path(sys.argv[1]).rglob('*') if p.suffix.lower() in sys.argv[2:]]"
+)
 
 
 class Place(NamedTuple):
@@ -30,30 +44,76 @@ class Place(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The class names in the order of the labels, the pictures sorted by name, and how many files are none."""
+    """The class names in the order of the labels, the pictures sorted by name, and how many files of which other
+    suffixes there are.
+    """
 
     classes: list[str]
     places: list[Place]
-    other_files: int
+    others: Counter[str]
 
 
 def listing(entry: datasets.Pictured) -> Listing:
     """Return what is in the folder of an entry, without opening a file. Raises DataError with all that is amiss."""
     root = Path(entry.folder)
     if not root.is_dir():
-        raise DataError(_problem(root, "no such folder", "correct folder in datasets.yaml"))
+        raise DataError(_no_folder(root))
     tops = {"": root} if entry.test_fraction else _splits(root)
     found = _class_folders(tops, root)
     classes = _classes(entry, {name for _, name in found})
-    places, other_files = [], sum(len(_files(top)) for top in tops.values())
+    beside = [path for top in sorted({root, *tops.values()}) for path in _files(top)]
+    places, others = [], Counter(suffix(path.name) for path in beside)
     for (split, name), folder in found.items():
         files = _files(folder)
         chosen = [path for path in files if _is_one(path)]
         places += [Place(path, _relative(path, root), classes.index(name), split) for path in chosen]
-        other_files += len(files) - len(chosen)
+        others.update(suffix(path.name) for path in files if not _is_one(path))
     filled = {(place.split, classes[place.label]) for place in places}
-    refuse([problem for split in tops for problem in _amiss(split, tops[split], classes, found, filled)])
-    return Listing(classes, sorted(places, key=lambda place: place.name), other_files)
+    refuse(
+        [
+            *(_problem(path, "a picture in no class", "move it into a class") for path in filter(_is_one, beside)),
+            *(problem for split in tops for problem in _amiss(split, tops[split], classes, found, filled)),
+        ]
+    )
+    return Listing(classes, sorted(places, key=lambda place: place.name), others)
+
+
+def suffix(name: str) -> str:
+    """Return the end of a file's name that says its kind, in small letters."""
+    return os.path.splitext(name)[1].lower()
+
+
+def left_out(folder: str, others: Mapping[str, int]) -> list[str]:
+    """Return lines to print of the files in a folder that are not read: their suffixes with how many files have each,
+    and a command that makes PNG files of the pictures among them.
+    """
+    if not others:
+        return []
+    lines = [f"{folder}: left out {counted(others)}: only {', '.join(pictures.SUFFIXES)} files are read"]
+    if command := converter(folder, others):
+        lines.append(f"to make PNG files of them, run: {command}")
+    return list(map(printable, lines))
+
+
+def counted(others: Mapping[str, int]) -> str:
+    """Return how many files have each suffix, the most frequent one first."""
+    ordered = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{count:,} {suffix or 'without a suffix'}" for suffix, count in ordered[:MOST_SUFFIXES]]
+    more = sum(count for _, count in ordered[MOST_SUFFIXES:])
+    return ", ".join([*named, *([f"{more:,} others"] if more else [])])
+
+
+def converter(folder: str, others: Iterable[str]) -> str:
+    """Return the command that makes PNG files of the pictures with such suffixes in a folder and below; nothing if
+    none of the suffixes is one of a picture.
+    """
+    kinds = sorted({*CONVERTIBLE, *HEIF}.intersection(others))
+    if not kinds:
+        return ""
+    heif = not set(HEIF).isdisjoint(kinds)
+    code = _CONVERT.format(", pillow_heif; pillow_heif.register_heif_opener()" if heif else "")
+    install = "python -m pip install pillow-heif && " if heif else ""
+    return f'{install}python -c "{code}" {shlex.join([folder, *kinds])}'
 
 
 def pin(entry: datasets.Pictured) -> str:
@@ -85,8 +145,11 @@ def refuse(problems: list[Problem]) -> None:
 
 def _splits(root: Path) -> dict[str, Path]:
     names = sorted(map(_name, _folders(root)))
+    if not names:
+        place = "train/<class> or test/<class>; or into <class>, and give the entry a test_fraction"
+        raise DataError(_no_classes(root, place))
     if names != sorted(SPLITS):
-        got = f"{', '.join(names)}"[:100] or "none"
+        got = f"{', '.join(names)}"[:100]
         fix = "arrange it so, or give the entry a test_fraction, then dvc repro"
         raise DataError(Problem(str(root), "not the folders of a data set", fix, "train and test, no more", got))
     return {split: root / split for split in SPLITS}
@@ -98,6 +161,8 @@ def _class_folders(tops: dict[str, Path], root: Path) -> dict[tuple[str, str], P
     found = dict(named)
     if len(found) < len(named):
         raise DataError(_problem(root, "two folders differ in how accents are written alone", "rename one"))
+    if not found:
+        raise DataError(*(_no_classes(top, "a folder named as its class") for top in tops.values()))
     return found
 
 
@@ -105,12 +170,15 @@ def _amiss(
     split: str, top: Path, classes: list[str], found: dict[tuple[str, str], Path], filled: set[tuple[str, str]]
 ) -> Iterator[Problem]:
     """Yield what is wrong with the folder of a split, in which those classes that are `filled` have pictures."""
-    for path in filter(_is_one, _files(top)):
-        yield _problem(path, "a picture in no class", "move it into a class")
     for name in classes:
         folder = found.get((split, name))
         if (split, name) not in filled:
-            yield _problem(folder or top / name, "no pictures of this class", "bring some, or remove it")
+            others = Counter(suffix(path.name) for path in _files(folder)) if folder else Counter()
+            if command := converter(str(folder), others):
+                fix = f"make PNG files of them, then dvc repro: {command}"
+                yield Problem(str(folder), "no pictures of this class that are read", fix, "PNG", counted(others))
+            else:
+                yield _problem(folder or top / name, "no pictures of this class", "bring some, or remove it")
         for inner in _folders(folder) if folder else []:
             yield _problem(inner, "a folder within a class", "move its pictures into the class")
 
@@ -130,6 +198,25 @@ def _classes(entry: datasets.Pictured, names: set[str]) -> list[str]:
         raise DataError(*(replace(problem, fix=fix) for problem in error.problems)) from error
 
 
+def _no_folder(root: Path) -> Problem:
+    """Say what is in the place of a folder."""
+    if not root.is_file():
+        return _problem(root, "no such folder", "correct folder in datasets.yaml")
+    packed = [end for _, ends, _ in shutil.get_unpack_formats() for end in ends if root.name.lower().endswith(end)]
+    if packed:
+        what = f"{max(packed, key=len)} archive, not a folder"
+        return _problem(root, f"a {what}", "unpack it, and name the folder with its pictures in datasets.yaml")
+    what = f"a {suffix(root.name)} file, not a folder".replace("  ", " ")
+    return _problem(root, what, "name a folder of pictures in datasets.yaml")
+
+
+def _no_classes(top: Path, place: str) -> Problem:
+    count = sum(map(_is_one, _files(top)))
+    got = f"{count:,} pictures directly in it" if count else counted(Counter(suffix(path.name) for path in _files(top)))
+    fix = f"put each picture into {place}; then dvc repro"
+    return Problem(str(top), "no class folders here", fix, "a folder for each class", got or "an empty folder")
+
+
 def _folders(top: Path) -> list[Path]:
     return [path for path in _entries(top) if path.is_dir()]
 
@@ -143,7 +230,7 @@ def _entries(top: Path) -> Iterator[Path]:
 
 
 def _is_one(path: Path) -> bool:
-    return path.suffix.lower() in pictures.SUFFIXES
+    return suffix(path.name) in pictures.SUFFIXES
 
 
 def _name(path: Path) -> str:

@@ -96,7 +96,7 @@ def assign(project):
             start = "  " * depth + part + ":"
             place = next(i for i in range(place + 1, len(lines)) if lines[i].startswith(start))
         end = place + 1
-        while end < len(lines) and lines[end].startswith("  " * (depth + 1)):
+        while end < len(lines) and lines[end].startswith(("  " * (depth + 1), "  " * depth + "- ")):
             end += 1
         lines[place:end] = [f"{start} {value}"]
         (project / name).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -29,7 +29,8 @@ def put(key: str, value: str) -> Change:
         for depth, part in enumerate(key.split(".")):
             start = "  " * depth + part + ":"
             place = next(i for i in range(place + 1, len(lines)) if lines[i].startswith(start))
-        below = [not line.startswith("  " * (depth + 1)) for line in lines[place + 1 :]]
+        inner = ("  " * (depth + 1), "  " * depth + "- ")
+        below = [not line.startswith(inner) for line in lines[place + 1 :]]
         end = place + 1 + (below.index(True) if any(below) else len(below))
         return "\n".join([*lines[:place], f"{start} {value}", *lines[end:]]) + "\n"
 

@@ -139,6 +139,14 @@ def test_the_command_line_is_the_inputs_then_the_outputs(stage):
 PAGE = "reports/report.html"
 
 
+def test_make_repro_ends_with_the_paths_of_the_report():
+    command = ["make", "--dry-run", "--assume-old=.venv/installed", "repro"]
+    *_, last = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    written = [path for path in outputs("render") if "report." in path]
+    assert last.startswith("echo ") and len(written) == 2 and all(path in last for path in written)
+
+
 def test_data_and_the_page_for_browsers_are_dvcs_and_the_other_reports_are_gits():
     for stage in NAMES:
         for kind in ("outs", "plots", "metrics"):

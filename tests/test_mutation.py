@@ -167,8 +167,8 @@ def assigned(key: str, value: str) -> Callable[[bytes], bytes]:
 
     def change(content: bytes) -> bytes:
         section, name = key.encode().split(b".")
-        pattern = rb"(?m)(^" + section + rb":\n(?:  .*\n)*?  " + name + rb":) [^#\n]*"
-        changed, times = re.subn(pattern, rb"\1 " + value.encode() + b"  ", content)
+        pattern = rb"(?m)(^" + section + rb":\n(?:  .*\n)*?  " + name + rb":)[^#\n]*(#.*)?\n(?:  - .*\n)*"
+        changed, times = re.subn(pattern, rb"\1 " + value.encode() + rb"  \2\n", content)
         assert times == 1, f"{key} stands {times} times in params.yaml"
         return changed
 

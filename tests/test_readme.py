@@ -14,9 +14,21 @@ from stages import datasets, folders, params
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-METRICS = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
-TRAINING = json.loads((ROOT / "reports/training.json").read_text(encoding="utf-8"))
-HISTORY = list(csv.DictReader((ROOT / "reports/history.csv").read_text(encoding="utf-8").splitlines()))
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict:
+    return json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def training() -> dict:
+    return json.loads((ROOT / "reports/training.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def history() -> list[dict[str, str]]:
+    return list(csv.DictReader((ROOT / "reports/history.csv").read_text(encoding="utf-8").splitlines()))
 
 
 def row(start: str) -> list[str]:
@@ -25,14 +37,14 @@ def row(start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_result_table_is_the_committed_run():
-    test, last = METRICS["test"], str(TRAINING["epochs"])
-    trained = [float(line["train_accuracy"]) for line in HISTORY if line["epoch"] == last]
+def test_the_result_table_is_the_committed_run(metrics, training, history):
+    test, last = metrics["test"], str(training["epochs"])
+    trained = [float(line["train_accuracy"]) for line in history if line["epoch"] == last]
 
     assert row("test accuracy")[1] == f"{test['accuracy']:.4f} ± {test['accuracy_std']:.4f}"
     assert row("test loss")[1] == f"{test['loss']:.4f} ± {test['loss_std']:.4f}"
     assert row("training accuracy, last epoch")[1] == f"{sum(trained) / len(trained):.4f}"
-    assert row("parameters")[1] == f"{TRAINING['parameters']:,}"
+    assert row("parameters")[1] == f"{training['parameters']:,}"
 
 
 def test_the_recipes_are_those_that_were_measured_and_r1_is_the_committed_run():
@@ -57,21 +69,21 @@ def test_the_recipes_land_where_the_published_runs_do():
     assert measured["R3"]["untrained_loss"] == pytest.approx(2.3, abs=0.25)
 
 
-def test_the_losses_of_five_epochs_are_the_first_of_the_committed_run():
+def test_the_losses_of_five_epochs_are_the_first_of_the_committed_run(history):
     """R4 is R1 stopped early, so that its epochs are the first five of the committed history."""
-    losses = " ".join(f"{float(line['train_loss']):.4f}" for line in HISTORY[1:6])
+    losses = " ".join(f"{float(line['train_loss']):.4f}" for line in history[1:6])
 
     assert losses in " ".join(README.split())
-    assert float(HISTORY[5]["train_loss"]) == pytest.approx(0.2938, abs=0.01)
+    assert float(history[5]["train_loss"]) == pytest.approx(0.2938, abs=0.01)
 
 
-def test_the_metrics_diff_starts_from_the_committed_run():
+def test_the_metrics_diff_starts_from_the_committed_run(metrics, training):
     """In the form in which DVC shows it: five decimals."""
     rows = re.findall(r"^reports/(metrics|training)\.json +(\S+) +([\d.]+) ", README, re.MULTILINE)
 
     assert len(rows) >= 5
     for file, name, shown in rows:
-        value = METRICS if file == "metrics" else TRAINING
+        value = metrics if file == "metrics" else training
         for key in name.split("."):
             value = value[key]
         assert float(shown) == round(value, 5), name

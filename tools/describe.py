@@ -40,7 +40,7 @@ class Part(NamedTuple):
 def main(name: Path) -> None:
     """Describe the data set of that name, and draw samples of it into build/describe."""
     key = str(name)  # the command line gives paths
-    entry = datasets.entry(key)
+    entry = datasets.entry(key, given_as=f"python -m tools.describe {key}")
     # Of a folder the pictures that are there, be they those that are pinned or not.
     whole = pins.pinned(key, entry.model_copy(update={"sha256": ""}) if isinstance(entry, datasets.Pictured) else entry)
     with tempfile.TemporaryDirectory() as temporary:

@@ -28,8 +28,8 @@ def write(entry: datasets.Pictured, folder: Path) -> list[str]:
         for role, array in ((f"{split}_images", images[chosen]), (f"{split}_labels", labels[chosen])):
             idx.write(folder / files[role], array)
             print(f"{files[role]}: from pictures, {' x '.join(map(str, array.shape))}")
-    if listing.other_files:
-        print(f"{entry.folder}: left out {listing.other_files} files that are no pictures by their names")
+    for line in folders.left_out(entry.folder, listing.others):
+        print(line)
     return listing.classes
 
 

@@ -1,13 +1,18 @@
-"""Folders laid out in all ways, in which files need be no pictures: none is decoded here."""
+"""Folders laid out in all ways, in which files need be no pictures: `folders` decodes none."""
 
 import hashlib
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from stages import datasets, folders
+from stages import datasets, folders, pictures
 from stages.command import DataError
 
 NAME = "a text of 1 to 64 characters"
@@ -32,7 +37,7 @@ def make(tmp_path):
 def refusal(entry, tmp_path):
     with pytest.raises(DataError) as caught:
         folders.listing(entry)
-    assert all(problem.fix.endswith("then dvc repro") for problem in caught.value.problems)
+    assert all("then dvc repro" in problem.fix for problem in caught.value.problems)
     return [str(problem).replace(f"{tmp_path}/", "").split("; fix: ")[0] for problem in caught.value.problems]
 
 
@@ -74,7 +79,53 @@ def test_hidden_files_are_not_looked_at_and_others_are_counted(make):
     listing = folders.listing(entry)
 
     assert [place.name for place in listing.places] == ["a/1.png"]
-    assert listing.other_files == 2
+    assert listing.others == {".txt": 1, ".md": 1}
+
+
+def test_files_left_out_are_named_by_their_suffixes_the_most_frequent_first():
+    others = {".txt": 1, ".gif": 1200, "": 2, ".xmp": 1}
+
+    line, command = folders.left_out("own", others)
+
+    assert line.startswith("own: left out 1,200 .gif, 2 without a suffix, 1 .txt, 1 .xmp: only .png, .jpg, ")
+    assert command.startswith('to make PNG files of them, run: python -c "') and command.endswith(" own .gif")
+    assert folders.left_out("own", {}) == []
+    assert len(folders.left_out("own", {".txt": 1})) == 1
+    assert folders.counted({f".{letter}": 2 for letter in "abcdefghij"}).endswith("2 .h, 4 others")
+
+
+def test_the_command_that_is_printed_makes_png_files_of_what_pillow_opens(tmp_path, monkeypatch):
+    """In a folder whose name a shell would take apart, in folders below it, whatever the case of the suffix."""
+    monkeypatch.chdir(tmp_path)
+    rows = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    upright = Image.Exif()
+    upright[0x0112] = 6  # shown turned clockwise by a quarter
+    for name, options in {
+        "a.gif": {},
+        "deep/er/B.GIF": {"save_all": True, "append_images": [Image.fromarray(255 - rows)]},
+        "c.tiff": {},
+        "turned.tif": {"exif": upright},
+        "16 bits.tif": {},
+        "notes.gif.txt": {"format": "GIF"},
+    }.items():
+        path = Path("it's $HOME", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rows.astype(np.uint16) * 257 if name[0] == "1" else rows).save(path, **options)
+
+    command = folders.converter("it's $HOME", [".gif", ".tif", ".tiff", ".txt"])
+    subprocess.run(["/bin/sh", "-c", command.replace("python", f"'{sys.executable}'", 1)], check=True)
+
+    made = {path.name: path for path in Path("it's $HOME").rglob("*.png")}
+    assert set(made) == {"a.gif.png", "B.GIF.png", "c.tiff.png", "turned.tif.png", "16 bits.tif.png"}
+    for name, path in made.items():
+        image = pictures.decode(pictures.read(path), name).image
+        expected = np.rot90(rows, -1) if name.startswith("turned") else rows
+        assert pictures.grey(image, 255).tolist() == expected.tolist(), name
+
+
+def test_heic_is_made_into_png_by_a_package_that_has_to_be_installed():
+    assert folders.converter("own", [".heic"]).startswith("python -m pip install pillow-heif && python -c ")
+    assert "pillow_heif" not in folders.converter("own", [".gif"])
 
 
 def test_letters_with_accents_are_the_same_however_a_system_takes_them_apart(make, tmp_path):
@@ -96,7 +147,21 @@ def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_p
 @pytest.mark.parametrize(
     ("names", "keys", "lines"),
     [
-        ((), {}, [".: not the folders of a data set (expected train and test, no more, got none)"]),
+        ((), {}, [".: no class folders here (expected a folder for each class, got an empty folder)"]),
+        (
+            ("1.png", "2.jpg"),
+            {},
+            [".: no class folders here (expected a folder for each class, got 2 pictures directly in it)"],
+        ),
+        (
+            ("train/1.png", "test/2.gif"),
+            {},
+            [
+                "train: no class folders here (expected a folder for each class, got 1 pictures directly in it)",
+                "test: no class folders here (expected a folder for each class, got 1 .gif)",
+            ],
+        ),
+        (("train/a/1.png", "test/a/1.png", "2.png"), {}, ["2.png: a picture in no class"]),
         (("train/a/1.png",), {}, [".: not the folders of a data set (expected train and test, no more, got train)"]),
         (
             ("train/a/1.png", "test/a/1.png", "old/a/1.png"),
@@ -111,6 +176,11 @@ def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_p
         (("train/a/1.png", "train/b/1.png", "test/a/1.png"), {}, ["test/b: no pictures of this class"]),
         (("a/1.png", "b/1.txt"), {"test_fraction": 0.5}, ["b: no pictures of this class"]),
         (
+            ("a/1.png", "b/1.gif", "b/2.HEIC", "b/3.gif"),
+            {"test_fraction": 0.5},
+            ["b: no pictures of this class that are read (expected PNG, got 2 .gif, 1 .heic)"],
+        ),
+        (
             ("a/1.png", "2.png", "b/c/1.png"),
             {"test_fraction": 0.5},
             ["2.png: a picture in no class", "b: no pictures of this class", "b/c: a folder within a class"],
@@ -120,7 +190,11 @@ def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_p
             {"test_fraction": 0.5, "classes": ["a", "c"]},
             [".: its folders are not the classes of datasets.yaml: b or c"],
         ),
-        (("1.png",), {"test_fraction": 0.5}, [f".: out of range (expected {NAMES}, got [])"]),
+        (
+            ("1.png",),
+            {"test_fraction": 0.5},
+            [".: no class folders here (expected a folder for each class, got 1 pictures directly in it)"],
+        ),
         (("a/1.png", "A/1.png"), {"test_fraction": 0.5}, [".: classes 0 and 1 have the same name: a"]),
         ((f"{'a' * 65}/1.png",), {"test_fraction": 0.5}, [f'./0: out of range (expected {NAME}, got "{"a" * 65}")']),
     ],
@@ -131,10 +205,20 @@ def test_what_is_no_data_set_is_refused_with_all_that_is_amiss(make, tmp_path, n
     assert [line.replace(str(tmp_path), ".").replace(".: 0:", "./0:") for line in found] == lines
 
 
-def test_a_folder_that_is_not_there_is_named(make, tmp_path):
-    entry = make("file").model_copy(update={"folder": str(tmp_path / "file")})
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("none", "no such folder"),
+        ("file", "a file, not a folder"),
+        ("table.csv", "a .csv file, not a folder"),
+        ("Pictures.ZIP", "a .zip archive, not a folder"),
+        ("pictures.tar.gz", "a .tar.gz archive, not a folder"),
+    ],
+)
+def test_what_is_in_the_place_of_the_folder_is_named(make, tmp_path, name, what):
+    entry = make("file", "table.csv", "Pictures.ZIP", "pictures.tar.gz")
 
-    assert refusal(entry, tmp_path) == ["file: no such folder"]
+    assert refusal(entry.model_copy(update={"folder": str(tmp_path / name)}), tmp_path) == [f"{name}: {what}"]
 
 
 def test_a_name_that_is_no_text_is_a_line(make, tmp_path):

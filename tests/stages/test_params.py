@@ -1,5 +1,6 @@
 """What params.yaml may say: the committed file, and what is said of it after an edit."""
 
+from difflib import ndiff
 from pathlib import Path
 
 import pytest
@@ -323,6 +324,38 @@ def test_all_problems_of_a_section_are_reported_together_and_no_others(assign):
 
 COMMITTED = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 KEYS = [(section, key) for section in COMMITTED for key in COMMITTED[section]]
+
+
+def set_by_dvc(path, key, value):
+    """Set a param by the function that `dvc exp run -S key=value` calls, which writes the whole file anew."""
+    from dvc.utils.hydra import apply_overrides
+
+    apply_overrides(path, [f"{key}={value}"])
+
+
+def another(value):
+    if isinstance(value, list):
+        return [value[0] + 1, *value[1:]]
+    if isinstance(value, bool):
+        return not value
+    return f"{value}_x" if isinstance(value, str) else value / 2 + 0.25 if isinstance(value, float) else value + 1
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_dvc_changes_one_line_of_the_committed_file_to_set_one_value(project, section, key):
+    path, value = project / "params.yaml", COMMITTED[section][key]
+    committed = path.read_text(encoding="utf-8")
+
+    set_by_dvc(path, f"{section}.{key}", value)
+    assert path.read_text(encoding="utf-8") == committed
+
+    set_by_dvc(path, f"{section}.{key}", another(value))
+    lines = ndiff(committed.splitlines(), path.read_text(encoding="utf-8").splitlines())
+    changed = [line for line in lines if line[0] in "+-"]
+    assert [line[0] for line in changed] == ["-", "+"]
+    assert changed[0].partition("#")[2] == changed[1].partition("#")[2]  # the reason beside the value stays
+    read = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    assert read == COMMITTED | {section: COMMITTED[section] | {key: another(value)}}
 
 
 @given(st.sampled_from(KEYS), ANYTHING)

@@ -150,10 +150,25 @@ def test_what_would_make_results_wrong_ends_it(project, described):
 
 
 def test_a_name_that_is_not_there_has_the_choices_listed(described):
-    ended = described("onw")
+    ended = described("garment")
 
     assert ended.code == 2
-    assert "no such data set (expected fashion_mnist, mnist or garments, got onw)" in ended.stderr
+    assert ended.stderr == (
+        "error: python -m tools.describe garment: no such data set: did you mean garments? (expected fashion_mnist, "
+        "mnist or garments, got garment); fix: name one of datasets.yaml, or add an entry there\n"
+    )
+
+
+@pytest.mark.usefixtures("pictures")
+def test_files_left_out_are_named_with_how_to_convert_them(add, described):
+    add(PICTURED)
+    Path("pictures/train/bag/a.gif").touch()
+    Path("pictures/test/hat/notes.txt").touch()
+
+    printed = described("own").stdout
+
+    assert "pictures: left out 1 .gif, 1 .txt: only .png, .jpg, .jpeg, .webp, .bmp files are read\n" in printed
+    assert "to make PNG files of them, run: python -c " in printed
 
 
 def test_samples_are_the_first_of_each_class_then_the_second():

@@ -198,7 +198,27 @@ def test_text_keeps_to_80_columns_whatever_differs():
     assert max(map(len, printed.splitlines())) <= 80
     assert "hammy-whit: train.batch_size=128 train.learning_rate=0.003 train.param_0=1" in printed
     assert "Not yet done: later." in printed
-    assert "To go on: dvc exp apply hammy-whit; then" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "patience", "commands"),
+    [
+        ("hammy-whit", 0, ["dvc exp apply hammy-whit", formats.ON_ALL_IMAGES, "python -m tools.compare"]),
+        ("hammy-whit", 2, ["dvc exp apply hammy-whit", "python -m tools.compare"]),
+        ("HEAD", 0, [formats.ON_ALL_IMAGES, "python -m tools.compare"]),
+        ("HEAD", 2, []),
+    ],
+)
+def test_the_next_commands_are_lines_to_paste(name, patience, commands):
+    """All three, unless the best is there already, or needs the images that were kept out of training to stop early."""
+    ranked = ranking.rank([experiment(name, [0.9], early_stopping_patience=patience), experiment("other", [0.8])])
+
+    text, markdown = formats.text(ranked, []), formats.markdown(ranked, [])
+
+    assert re.findall("^  (.*)$", text, re.M) == commands
+    assert "".join(f"{command}\n" for command in commands) in markdown
+    assert ("to stop early" in " ".join(text.split())) == (patience > 0 and commands != [])
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_markdown_has_the_same_table_and_no_markup_of_a_name():
@@ -334,7 +354,9 @@ def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
 
 @pytest.mark.slow
 def test_a_sweep_through_the_queue_two_at_a_time(tmp_path):
-    """Three experiments, of which one can't be trained; in folders of their own: the checkout stays as it is."""
+    """Three experiments, of which one can't be trained; in folders of their own: the checkout stays as it is. Then the
+    lines that are printed to go on do so.
+    """
     sweep = Project.copied(tmp_path / "project")
     sweep.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
     sweep.edit("params.yaml", "name: fashion_mnist", "name: garments")
@@ -343,8 +365,9 @@ def test_a_sweep_through_the_queue_two_at_a_time(tmp_path):
     sweep.git("init", "--quiet")
     sweep.git("config", "user.name", "test")  # DVC commits each experiment
     sweep.git("config", "user.email", "test@example.org")
-    sweep.dvc("repro", "normalize")
+    sweep.dvc("repro")
     sweep.commit("pipeline")
+    network = (sweep.folder / "data/model/0.keras").read_bytes()
     validated = ("-S", "train.validation_fraction=0.1")
     try:
         sweep.dvc("exp", "run", "--queue", "-S", "train.learning_rate=1e-3,1e-9", *validated)
@@ -368,7 +391,18 @@ def test_a_sweep_through_the_queue_two_at_a_time(tmp_path):
         found[each["params"]["train.learning_rate"]] = each["accuracy"]
     assert list(found) == [0.001, 1e-9] and found[0.001] > found[1e-9] + 0.2
     assert sweep.git("status", "--porcelain") == ""
-    assert not (sweep.folder / "data/model").exists()
+    assert (sweep.folder / "data/model/0.keras").read_bytes() == network
+
+    ranked, _ = sweep.start(sys.executable, "-m", "tools.sweep", PYTHONPATH=str(ROOT)).communicate(timeout=60)
+    commands = re.findall("^  (.*)$", ranked, re.M)
+    assert len(commands) == 3
+    pasted = sweep.start("/bin/sh", "-ex", "-c", "\n".join(commands), PYTHONPATH=str(ROOT))
+    said, _ = pasted.communicate(timeout=300)
+    assert pasted.returncode == 0, said
+    settings = params.load(sweep.folder / "params.yaml").train
+    assert (settings.validation_fraction, settings.learning_rate) == (0, 0.001)
+    assert sweep.lock()["train"]["params"]["params.yaml"]["train"]["validation_fraction"] == 0
+    assert re.search(r"^accuracy .* (better|worse|no evidence)", said, re.M), said
 
 
 def commit_of(sweep, name):

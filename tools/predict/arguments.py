@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from stages.command import InputError, Problem
 from stages.pictures import Invert
 from tools.arguments import Parser
 from tools.predict import sources
@@ -38,6 +39,10 @@ def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw each picture beside its probabilities")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     options = parser.parse_args(given)
+    if options.figure and options.figure.suffix.lower() != ".png":
+        name = options.figure.with_suffix(".png") if options.figure.name else "out.png"
+        what, got = "a figure is written as PNG alone", str(options.figure)
+        raise InputError(Problem("--figure", what, f"--figure {name}", "a name that ends in .png", got))
     if options.images.count(sources.STDIN) > 1:
         parser.error("- can be read but once")
     if "" in options.images:

@@ -1,12 +1,15 @@
 """The pictures asked for, in batches: read, prepared, classified, printed, written and drawn as it was asked.
 
-What can't be read is left out and named at the end; nothing but its name is kept of a picture that has been printed.
+What can't be read is left out and named at the end. No image is kept of a picture that was classified, unless a figure
+is drawn of it.
 """
 
 import argparse
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -17,17 +20,19 @@ from tqdm import tqdm
 from stages import arrays, atomic, datasets, params, pictures
 from stages.command import InputError, Problem, StageError, printable
 from stages.normalize import scaling
-from tools.predict import classify, sources
+from stages.render import duplicates
+from tools.predict import classify, formats, sources
 from tools.predict.formats import FORMATS, Batches, Result
 from tools.predict.preparing import Prepared, as_pictured, prepare
 
-TEST = Path("data/normalized/test/images.npy")
+TRAIN, TEST = Path("data/normalized/train/images.npy"), Path("data/normalized/test/images.npy")
 MOST_DRAWN = 60  # pictures in one figure
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for. Raises StageError at the end, with all pictures that could not be read."""
-    names, problems = sources.listed(options.images)
+    names, problems, left_out = sources.listed(options.images)
+    beforehand = len(problems)
     if options.figure and len(names) > MOST_DRAWN:
         fix = "name fewer of them, or leave --figure out"
         raise InputError(Problem("--figure", "too many pictures", fix, f"at most {MOST_DRAWN}", str(len(names))))
@@ -51,14 +56,42 @@ def run(options: argparse.Namespace) -> None:
             batches = _written(batches, options.show_input)
         if options.figure:
             batches = _kept(batches, drawn)
-        for text in FORMATS[options.format](batches, ensemble.classes, len(ensemble.networks)):
+        lines = FORMATS[options.format]
+        if options.format == "text":
+            lines = partial(formats.text, trained=_training_images)
+        for text in lines(batches, ensemble.classes, len(ensemble.networks)):
             tqdm.write(text, end="")  # above the bar
     if drawn:
         from tools.predict import figure  # matplotlib takes half a second to start
 
         atomic.write_bytes(options.figure, figure.png(drawn, ensemble.classes))
+    unread = len(problems) - beforehand
+    if options.format == "text" and len(names) - unread > 1:
+        print("\n".join(_ending(options, len(names), unread)))
+    for line in left_out:
+        print(line, file=sys.stderr)
     if problems:
         raise StageError(*problems)
+
+
+def _ending(options: argparse.Namespace, asked: int, unread: int) -> Iterator[str]:
+    """Yield what to say after the summary: what is missing in it, and what to do next."""
+    if unread:
+        yield f"{unread:,} of {asked:,} could not be read, and are named below"
+    if options.figure:
+        yield f"drawn beside their probabilities: {options.figure}"
+    elif asked <= MOST_DRAWN:
+        yield "to see them beside their probabilities: add --figure out.png"
+    else:
+        yield "to have all that was found of each, as a table: add --format csv"
+
+
+def _training_images(digests: set[bytes]) -> set[bytes]:
+    """Return those of the digests that training images have, if these are there."""
+    if not TRAIN.exists():
+        return set()
+    blocks = arrays.blocks(arrays.read(TRAIN, np.float32, 3))
+    return {known for block in blocks for known in digests.intersection(duplicates.digests(block))}
 
 
 def _classified(

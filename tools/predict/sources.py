@@ -7,11 +7,12 @@ A file of such a name can be given as ./test:12.
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stages import pictures
+from stages import folders, pictures
 from stages.command import Problem, StageError
 
 STDIN = "-"
@@ -19,26 +20,32 @@ _TEST = re.compile(r"test:([0-9]{1,9})")
 
 
 class Listing(NamedTuple):
-    """The names of pictures, in the order in which they are asked for, and what of it is not there."""
+    """The names of pictures, in the order in which they are asked for; what of it is not there; and lines to print of
+    the files in folders that are left out.
+    """
 
     names: list[str]
     problems: list[Problem]
+    left_out: list[str]
 
 
 def listed(given: Sequence[str]) -> Listing:
     """Return what is asked for, folders replaced by the files in them and below, sorted, whose names end as those of
     pictures do. Hidden files and folders are left out, as are folders that are links: they might lead in a circle.
     """
-    listing = Listing([], [])
+    listing = Listing([], [], [])
     for name in given:
         if name == STDIN or test_image(name) is not None or not os.path.isdir(name):
             listing.names.append(name)
             continue
-        found = sorted(_below(name, listing.problems))
+        files = sorted(_below(name, listing.problems))
+        found = [file for file in files if folders.suffix(file) in pictures.SUFFIXES]
         listing.names.extend(found)
-        if not found:
-            expected = f"files named {', '.join(pictures.SUFFIXES)}"
-            listing.problems.append(Problem(name, "no pictures in this folder", pictures.CHECK, expected, "none"))
+        others = Counter(folders.suffix(file) for file in files if folders.suffix(file) not in pictures.SUFFIXES)
+        if found:
+            listing.left_out.extend(folders.left_out(name, others))
+        else:
+            listing.problems.append(_without_pictures(name, others))
     return listing
 
 
@@ -53,17 +60,22 @@ def read(name: str) -> pictures.Picture:
     return pictures.decode(_standard_input() if name == STDIN else pictures.read(Path(name)), name)
 
 
+def _without_pictures(folder: str, others: Mapping[str, int]) -> Problem:
+    expected = f"files named {', '.join(pictures.SUFFIXES)}"
+    command = folders.converter(folder, others)
+    fix = f"make PNG files of them: {command}" if command else pictures.CHECK
+    return Problem(folder, "no pictures in this folder that are read", fix, expected, folders.counted(others) or "none")
+
+
 def _below(folder: str, problems: list[Problem]) -> Iterator[str]:
     """Yield the files of a folder; add to `problems` what of it can't be read."""
 
     def note(error: OSError) -> None:
         problems.append(pictures.unread(error.filename, error))
 
-    for path, folders, files in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if name.lower().endswith(pictures.SUFFIXES) and not name.startswith("."):
-                yield os.path.join(path, name)
+    for path, inner, files in os.walk(folder, onerror=note):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        yield from (os.path.join(path, name) for name in files if not name.startswith("."))
 
 
 def _standard_input() -> bytes:

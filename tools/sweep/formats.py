@@ -1,6 +1,7 @@
 """A ranking as text for a terminal of 80 columns, as Markdown, as JSON for programs."""
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
@@ -12,6 +13,7 @@ from tools.compare.comparison import NO_EVIDENCE
 from tools.compare.formats import WIDTH, aligned, literal, table, wrapped
 from tools.sweep.ranking import BEST, Place, Ranking, Table
 
+ON_ALL_IMAGES = "dvc exp run -S train.validation_fraction=0.0"
 SCORES = ["accuracy", "change, 95 %", "verdict"]
 MEANING = (
     "Accuracy is the mean of an experiment's networks on images kept out of training, in %; changes are from the best, "
@@ -27,7 +29,10 @@ WITHHELD = (
 def text(ranking: Ranking, unfinished: Sequence[str]) -> str:
     """Return lines of at most 80 columns, but where the name of a param is long by itself."""
     blocks = [block for each in ranking.tables for block in (wrapped([_title(each)]), _fitted(each))]
-    return "\n\n".join([*blocks, *(wrapped([line]) for line in _notes(ranking, unfinished))]) + "\n"
+    blocks += [wrapped([line]) for line in _notes(ranking, unfinished)]
+    if commands := next_commands(ranking):
+        blocks += [wrapped([_to_go_on(commands)]), "\n".join(f"  {command}" for command in commands)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def markdown(ranking: Ranking, unfinished: Sequence[str]) -> str:
@@ -35,7 +40,10 @@ def markdown(ranking: Ranking, unfinished: Sequence[str]) -> str:
     blocks = []
     for each in ranking.tables:
         blocks += [f"**{md.escape(_title(each))}**", table(_columns(each.params), _rows(each, each.params))]
-    return "\n\n".join([*blocks, *map(md.escape, _notes(ranking, unfinished))]) + "\n"
+    blocks += map(md.escape, _notes(ranking, unfinished))
+    if commands := next_commands(ranking):
+        blocks += [md.escape(_to_go_on(commands)), "\n".join(["```bash", *commands, "```"])]
+    return "\n\n".join(blocks) + "\n"
 
 
 def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
@@ -109,11 +117,29 @@ def _notes(ranking: Ranking, unfinished: Sequence[str]) -> list[str]:
     notes += [f"{name} has the same networks as {other}, to the byte." for name, other in ranking.repeated.items()]
     if unfinished:
         notes.append(f"Not yet done: {', '.join(unfinished)}.")
-    best = [each.places[0].experiment for each in ranking.tables]
-    if len(best) == 1 and best[0].name != "HEAD":
-        apply = f"dvc exp apply {best[0].name}"
-        notes.append(f"To go on: {apply}; then python -m tools.compare holds it against HEAD on the test images.")
     return notes
+
+
+def next_commands(ranking: Ranking) -> list[str]:
+    """Return the command lines that take the best experiment, train it on all training images unless it needs some of
+    them to stop early, and compare it with HEAD. There are none if each of several tables has its best.
+    """
+    if len(ranking.tables) != 1:
+        return []
+    best = ranking.tables[0].places[0].experiment
+    commands = [f"dvc exp apply {shlex.quote(best.name)}"] if best.name != "HEAD" else []
+    if not best.params.get("train.early_stopping_patience"):
+        commands.append(ON_ALL_IMAGES)
+    return [*commands, "python -m tools.compare"] if commands else []
+
+
+def _to_go_on(commands: Sequence[str]) -> str:
+    if ON_ALL_IMAGES in commands:
+        return "To go on, train the best on all training images, and compare it with HEAD on the test images, once:"
+    return (
+        "To go on, compare the best with HEAD on the test images, once. It is not trained on all training images, for "
+        "it needs those that were kept out to stop early:"
+    )
 
 
 def _numbers(place: Place, params: Sequence[str]) -> dict[str, Any]:

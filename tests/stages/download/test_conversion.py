@@ -88,7 +88,7 @@ def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_p
         "train-labels-idx1-ubyte.gz: from pictures, 3",
         "t10k-images-idx3-ubyte.gz: from pictures, 2 x 2 x 3",
         "t10k-labels-idx1-ubyte.gz: from pictures, 2",
-        f"{tmp_path}/own: left out 1 files that are no pictures by their names",
+        f"{tmp_path}/own: left out 1 .txt: only .png, .jpg, .jpeg, .webp, .bmp files are read",
     ]
 
 

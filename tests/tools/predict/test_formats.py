@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import weakref
 
 import numpy as np
 import pytest
 
+from stages.render import duplicates
 from tools.predict.formats import FORMATS, Result
 
 CLASSES = ["Coat", "=Bag()", "Dress"]
@@ -17,30 +19,114 @@ def result(name="a.png", shares=(0.1, 0.7, 0.2), agreement=2, distance=0.5, note
     return Result(name, IMAGE, np.float32(shares), agreement, distance, notes)
 
 
-def printed(kind, *batches, classes=CLASSES, networks=3):
-    return "".join(FORMATS[kind](iter(batches), classes, networks))
+def printed(kind, *batches, classes=CLASSES, networks=3, **options):
+    return "".join(FORMATS[kind](iter(batches), classes, networks, **options))
 
 
-def test_the_table_is_spelt_out():
+INVERTED = "inverted, as its border is light (255 of 255)"
+
+
+def test_one_picture_has_its_notes_below_its_line_and_no_summary():
+    one = result(notes=("the first of 2 frames", INVERTED), distance=2.345)
+
+    assert printed("text", [one], trained=lambda digests: digests).splitlines() == [
+        "file                              class   probability  runner-up       agreement",
+        "a.png                             =Bag()       0.7000  Dress 0.2000    2 of 3",
+        "  the first of 2 frames; inverted, as its border is light (255 of 255)",
+        "  unlike the training images: its class says little",
+    ]
+
+
+def test_of_several_what_most_have_is_said_once_and_the_rest_below_their_lines():
+    """Numbers in notes do not make them differ: two of the three were inverted, two trimmed."""
+    notes = [
+        (INVERTED, "trimmed from 50x40 to 9x8", "the first of 2 frames"),
+        ("inverted, as its border is light (250 of 255)", "trimmed from 30x30 to 28x28"),
+        ("not inverted, as its border is dark (3 of 255)",),
+    ]
     batches = [
-        [result(notes=("the first of 2 frames", "inverted, as its border is light (255 of 255)"))],
-        [result("a/rather/long/path/to/a/picture/of/a/coat.png", (0.99999, 0.00001, 0), 3)],
-        [result("c.png", (0, 1, 0), 1, 2.345), result("d.png", (0, 0, 1), 1, np.inf)],
+        [result(notes=notes[0])],
+        [],
+        [
+            result("a/rather/long/path/to/a/picture/of/a/coat.png", (0.99999, 0.00001, 0), 3, notes=notes[1]),
+            result("d.png", (0, 1, 0), 1, np.inf, notes[2]),
+        ],
     ]
 
     assert printed("text", *batches).splitlines() == [
         "file                              class   probability  runner-up       agreement",
         "a.png                             =Bag()       0.7000  Dress 0.2000    2 of 3",
-        "  the first of 2 frames; inverted, as its border is light (255 of 255)",
+        "  the first of 2 frames",
         "a/rather/long/path/to/a/picture/of/a/coat.png",
         "                                  Coat        >0.9999  =Bag() <0.0001  3 of 3",
-        "c.png                             =Bag()       1.0000  Coat 0.0000     1 of 3",
-        "  unlike the training images: 2.3 times as far from typical ones as 99 % of",
-        "  those; its class says little",
-        "d.png                             Dress        1.0000  Coat 0.0000     1 of 3",
-        "  unlike the training images: infinitely many times as far from typical ones as",
-        "  99 % of those; its class says little",
+        "d.png                             =Bag()       1.0000  Coat 0.0000     1 of 3",
+        "  not inverted, as its border is dark (3 of 255)",
+        "  unlike the training images: its class says little",
+        "",
+        "3 pictures: 2 =Bag(), 1 Coat",
+        "2 of 3: inverted, as its border is light",
+        "2 of 3: trimmed from ... to ...",
+        "1 of 3: unlike the training images, so that their classes say little",
     ]
+
+
+def test_what_half_of_the_pictures_have_is_not_said_of_all():
+    notes = [("large",), ("large",), ("small",), ("small",)]
+
+    lines = printed("text", [result(notes=each) for each in notes]).splitlines()
+
+    assert lines[2::2][:4] == ["  large", "  large", "  small", "  small"]
+    assert lines[-2:] == ["4 pictures: 4 =Bag()", "none is unlike the training images"]
+
+
+def test_a_flag_is_said_of_each_picture_unless_all_have_it():
+    flag = "  unlike the training images: its class says little"
+
+    most = printed("text", [result(distance=distance) for distance in (2, 2, 2, 0.5)]).splitlines()
+    every = printed("text", [result(distance=2)] * 4).splitlines()
+
+    assert most.count(flag) == 3 and every.count(flag) == 0
+    assert most[-1].startswith("3 of 4: unlike") and every[-1].startswith("all 4: unlike")
+
+
+def test_training_images_are_told_by_what_the_networks_were_given():
+    """The digests that are asked about are those of pixels in [0, 1], as the training images are kept."""
+    images = [np.full((2, 2), value, np.uint8) for value in (10, 20, 30)]
+    known = set(duplicates.digests(np.stack(images[1:2]) / np.float32(255)))
+    asked = []
+
+    def trained(digests):
+        asked.append(len(digests))
+        return digests & known
+
+    lines = printed("text", [result()._replace(values=image) for image in images], trained=trained).splitlines()
+
+    assert asked == [3]
+    assert [number for number, line in enumerate(lines) if line.startswith("  one of the training images")] == [3]
+    assert lines[-2] == "1 of 3: training images, pixel for pixel, so that right classes say little"
+
+
+def test_a_folder_that_all_names_begin_with_is_said_once_where_they_are_too_long():
+    folder = "/a/rather/long/path/to/the/pictures"
+    names = [f"{folder}/coat/1.png", f"{folder}/coats/2.png", f"{folder}/coat/3.png"]
+
+    lines = printed("text", [result(name) for name in names]).splitlines()
+
+    assert lines[0] == f"in {folder}/:"
+    assert [line.split()[0] for line in lines[2:5]] == ["coat/1.png", "coats/2.png", "coat/3.png"]
+    assert printed("text", [result("b/1"), result("b/2")]).splitlines()[1].startswith("b/1 ")
+    assert f"\n{names[0]}\n" in printed("text", [result(names[0]), result("test:1")])
+
+
+def test_of_very_many_classes_the_most_frequent_are_counted():
+    names = [f"class {number}" for number in range(30)]
+    each = np.eye(30, dtype=np.float32)
+
+    summary = printed("text", [result(shares=row) for row in [*each, each[7]]], classes=names).split("\n\n")[1]
+
+    assert " ".join(summary.split()).startswith("31 pictures: 2 class 7, 1 class 0, ")
+    assert "1 class 19, 10 of other classes" in " ".join(summary.split())
+    assert max(map(len, summary.splitlines())) <= 80
 
 
 def test_json_has_all_exactly():
@@ -94,8 +180,8 @@ def test_no_name_steers_a_terminal_and_one_class_has_no_runner_up(kind):
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
-def test_results_are_printed_as_they_come():
-    """And not kept: of a folder of many thousands a batch at a time is in memory."""
+def test_programs_are_given_results_as_they_come():
+    """And not at the end: of a folder of many thousands a batch at a time is in memory."""
     taken = []
 
     def batches():
@@ -103,9 +189,24 @@ def test_results_are_printed_as_they_come():
             taken.append(number)
             yield [result()]
 
-    for kind in FORMATS:
+    for kind in ("json", "csv"):
         taken.clear()
         lines = FORMATS[kind](batches(), CLASSES, 3)
         while not taken:
             next(lines)
         assert taken == [0]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_no_image_is_kept_when_the_next_batch_is_asked_for(kind):
+    images = []
+
+    def batches():
+        for _ in range(3):
+            assert [image() for image in images[:-1]] == [None] * len(images[:-1])
+            values = np.zeros((2, 2), np.uint8)
+            images.append(weakref.ref(values))
+            yield [result()._replace(values=values)]
+
+    assert "a.png" in "".join(FORMATS[kind](batches(), CLASSES, 3))
+    assert len(images) == 3

@@ -140,6 +140,47 @@ def test_what_can_not_be_read_is_named_and_stops_nothing(predict, tmp_path):
     assert [Path(problem.subject).name for problem in failure.problems] == ["a.png", "c.jpg", "d.png", "none.png"]
 
 
+def test_a_folder_ends_with_a_summary_and_what_is_left_out_fails_nothing(predict, workspace, tmp_path):
+    """Ten training images of twenty light ones, in a workspace that has its training images."""
+    train = workspace / run.TRAIN
+    test = arrays.read(workspace / run.TEST, np.float32, 3)
+    for number in range(10):
+        Image.fromarray(np.rint(test[number] * 255).astype(np.uint8)).save(tmp_path / f"a{number}.png")
+        Image.fromarray(255 - picture(2, 150 + number)).save(tmp_path / f"b{number}.png")
+    (tmp_path / "c.gif").touch()
+
+    for images, there in ((test, 10), (test[10:], 0), (None, 0)):
+        train.unlink(missing_ok=True)
+        if images is not None:
+            arrays.write(train, images)
+        try:
+            out, failure = predict(tmp_path)
+        finally:
+            train.unlink(missing_ok=True)
+
+        assert failure is None
+        assert out.count("\n  one of the training images, pixel for pixel") == there
+        summary = out.split("\n\n")[1].splitlines()
+        assert summary[0] == "20 pictures: 20 top"
+        assert [line for line in summary if "training images, pixel" in line] == (
+            ["10 of 20: training images, pixel for pixel, so that right classes say little"] if there else []
+        )
+        assert summary[-1] == "to see them beside their probabilities: add --figure out.png"
+
+
+def test_the_summary_says_how_many_could_not_be_read_and_where_the_figure_is(predict, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"<html>")
+
+    out, failure = predict(tmp_path / "a.png", "test:0", "test:1", "--figure", tmp_path / "b.png")
+
+    assert failure.exit_code == 1
+    assert out.splitlines()[-2:] == [
+        "1 of 3 could not be read, and are named below",
+        f"drawn beside their probabilities: {tmp_path / 'b.png'}",
+    ]
+    assert "could not be read" not in predict(tmp_path / "a.png", "test:0")[0]
+
+
 @pytest.fixture
 def pictured(predict, workspace, tmp_path, monkeypatch):
     """A function that makes the folder `own` the data set of a workspace, and returns its entry."""
@@ -316,7 +357,7 @@ def test_the_command_line_keeps_the_contract(workspace, small_png, tmp_path, run
     assert_clean_failure(
         run, 1, "error: nothing: No such file or directory; fix: check the name, and that it may be read"
     )
-    assert [line.split()[:2] for line in run.stdout.splitlines() if line[0] != " "] == [
+    assert [line.split()[:2] for line in run.stdout.split("\n\n")[0].splitlines() if line[0] != " "] == [
         ["file", "class"],
         ["a\\n.png", "top"],
         ["test:0", "top"],

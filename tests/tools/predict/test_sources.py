@@ -26,7 +26,7 @@ def test_folders_are_replaced_by_the_pictures_in_them_in_order():
     touch("a/2.png", "a/10.JPG", "a/b/1.webp", "a/b.bmp", "a/notes.txt", "a/.hidden.png", "a/.git/x.png", "z.gif")
     os.symlink(".", "a/circle", target_is_directory=True)
 
-    names, problems = sources.listed(["z.gif", "a", "test:3", "-", "a"])
+    names, problems, _ = sources.listed(["z.gif", "a", "test:3", "-", "a"])
 
     inside = ["a/10.JPG", "a/2.png", "a/b.bmp", "a/b/1.webp"]
     assert names == ["z.gif", *inside, "test:3", "-", *inside] and problems == []
@@ -35,10 +35,25 @@ def test_folders_are_replaced_by_the_pictures_in_them_in_order():
 def test_a_folder_without_pictures_is_named():
     touch("empty/notes.txt", "full/a.png")
 
-    names, (problem,) = sources.listed(["empty", "full"])
+    names, (problem,), left_out = sources.listed(["empty", "full"])
 
-    assert names == ["full/a.png"]
-    assert str(problem).startswith("empty: no pictures in this folder (expected files named .png, ")
+    assert names == ["full/a.png"] and left_out == []
+    assert str(problem).startswith("empty: no pictures in this folder that are read (expected files named .png, ")
+    assert str(problem).endswith(" got 1 .txt); fix: check the name, and that it may be read")
+
+
+def test_files_of_folders_that_are_left_out_are_named_with_how_to_convert_them():
+    touch("a/1.png", "a/2.GIF", "a/b/3.tiff", "a/b/4.gif", "a/.5.gif", "a/.git/6.gif", "b/7.heic")
+
+    names, (problem,), left_out = sources.listed(["a", "b"])
+
+    assert names == ["a/1.png"]
+    assert left_out[0] == "a: left out 2 .gif, 1 .tiff: only .png, .jpg, .jpeg, .webp, .bmp files are read"
+    assert left_out[1].startswith("to make PNG files of them, run: python -c ") and left_out[1].endswith(
+        " a .gif .tiff"
+    )
+    assert len(left_out) == 2
+    assert "got 1 .heic); fix: make PNG files of them: python -m pip install pillow-heif" in str(problem)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +93,15 @@ def test_standard_input_is_a_picture_as_any_other(monkeypatch):
     with open("a.png", encoding="latin-1") as stream:
         monkeypatch.setattr("sys.stdin", stream)
         assert sources.read("-").image.size == (5, 3)
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out", "png", "a/out.png.pdf"])
+def test_a_figure_by_the_name_of_another_kind_of_file_is_refused(name):
+    with pytest.raises(InputError, match=r"^--figure: .* \(expected a name that ends in .png, got ") as caught:
+        arguments.parse(["a.png", "--figure", name], ["text"])
+    given = caught.value.problems[0].fix.split()
+    assert arguments.parse(["a.png", *given], ["text"]).figure.suffix == ".png"
+    assert arguments.parse(["a.png", "--figure", "OUT.PNG"], ["text"]).figure.name == "OUT.PNG"
 
 
 @pytest.mark.parametrize(

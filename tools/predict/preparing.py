@@ -16,6 +16,7 @@ from stages.evaluate.framing import Framing
 from tools.predict import subject
 
 LIGHT = 230  # what is lighter can't be seen on white
+SHADOWED = "light and shadow meet in the picture, so the class says little"
 BLANK = "nothing stands out from the background, so the class says nothing"
 
 
@@ -44,7 +45,7 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, in
     notes = (*notes, *_inverted(found.dark == like.lighter, invert))
     if found.size != grey.shape:
         notes = (*notes, f"trimmed from {_size(grey.shape)} to {_size(found.size)}")
-    return Prepared(_placed(found.strength, shape, like), notes)
+    return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 
 def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared:

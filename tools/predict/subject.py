@@ -18,20 +18,22 @@ FAINT = 0.125  # of full strength: what is weaker does not belong to the subject
 REST = 98  # percentile of the contrast along the border: what is left there of noise, lines and shadows
 ABOVE_REST = 1.8  # times that is more than noise ever reaches
 LARGEST_REST = 0.35  # of full strength: what is stronger along the border is the subject, which may reach it
-UNEXPLAINED = 0.3  # of the border's deviations: a smooth surface that leaves more of them does not describe the light
+UNEXPLAINED = 0.1  # of the border's deviations: a smooth surface that leaves more of them does not describe the light
 FITS = 10  # of that surface, in each the pixels weighted by how far they were off it: more change little
+SHADOWED = 0.15  # of full strength: where light and shadow meet on the border, its quartiles are farther apart
 DARKEST_PAPER = 64  # a grey value: a background darker than this is no paper, and is not divided by
 
 
 class Subject(NamedTuple):
     """strength: float32 (height, width) in [0, 1], by how much each pixel of the part that holds the subject differs
     from its background; 0 is background. dark: whether the subject is darker than that. size: height and width of that
-    part in pixels of the picture.
+    part in pixels of the picture. shadowed: whether the background has light and dark parts.
     """
 
     strength: np.ndarray
     dark: bool
     size: tuple[int, int]
+    shadowed: bool
 
 
 def find(values: np.ndarray, dark: bool | None = None) -> Subject | None:
@@ -39,21 +41,24 @@ def find(values: np.ndarray, dark: bool | None = None) -> Subject | None:
 
     dark: whether it is darker than the background, if that is known.
     """
-    part = values.astype(np.float32)
+    part, shadowed = values.astype(np.float32), False
     if dark is None:
         dark = _is_dark(_reduced(part))
-    for _ in range(2):
+    for look in ("at the picture", "at what holds the subject"):
         small = _reduced(part)
-        contrast = _contrast(small, dark)
+        flat = _flat(small, dark)
+        contrast = background(flat) - flat
         if contrast.max() < 2:
             return None
         full = float(np.percentile(contrast[contrast > STRONG * contrast.max()], FULL))
+        if look == "at the picture":
+            shadowed = bool(np.subtract(*np.percentile(_border(flat), [75, 25])) > SHADOWED * full)
         rest = _rest(contrast, full)
         box = _box(contrast > max(min(ABOVE_REST * rest, LARGEST_REST * full), FAINT * full))
         found, part = part, _with_margin(part, box, small.shape)
     strength = np.clip((contrast - rest) / (full - rest), 0, 1)[box]
     size = [round(side * whole / of) for side, whole, of in zip(strength.shape, found.shape, small.shape, strict=True)]
-    return Subject(strength.astype(np.float32), dark, (size[0], size[1]))
+    return Subject(strength.astype(np.float32), dark, (size[0], size[1]), shadowed)
 
 
 def background(heights: np.ndarray) -> np.ndarray:
@@ -97,19 +102,21 @@ def _reduced(values: np.ndarray) -> np.ndarray:
 
 def _is_dark(values: np.ndarray) -> bool:
     """Return whether more of a picture is darker than its background than is lighter."""
-    dark, light = (_contrast(values, dark).sum() for dark in (True, False))
-    return bool(dark >= light)
+    both = (_flat(values, dark) for dark in (True, False))
+    dark, light = (float((background(flat) - flat).sum()) for flat in both)
+    return dark >= light
 
 
-def _contrast(values: np.ndarray, dark: bool) -> np.ndarray:
-    """Return by how much each pixel is darker, or lighter, than its background, float32 (height, width) >= 0, in grey
-    values; on paper, whose pixels are dark by the share of the light that they take, in those of white paper.
+def _flat(values: np.ndarray, dark: bool) -> np.ndarray:
+    """Return a picture as if it were evenly lit, its background 255 and the subject below, float32 (height, width).
+
+    dark: whether the subject is darker than the background. On paper a pixel is dark by the share of the light that it
+    takes.
     """
     heights = values if dark else 255 - values
     light = _light(heights)
     flat = heights / light * 255 if dark and light.min() > DARKEST_PAPER else heights - light + 255
-    flat = np.minimum(flat, 255).astype(np.float32)  # what differs the other way walls nothing in
-    return background(flat) - flat
+    return np.minimum(flat, 255).astype(np.float32)  # what differs the other way walls nothing in
 
 
 def _light(heights: np.ndarray) -> np.ndarray:
@@ -120,9 +127,7 @@ def _light(heights: np.ndarray) -> np.ndarray:
     height, width = heights.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y])
-    sides = (np.s_[..., 0, :], np.s_[..., -1, :], np.s_[..., :, 0], np.s_[..., :, -1])
-    border = np.concatenate([heights[side] for side in sides])
-    known = np.concatenate([terms[side] for side in sides], axis=1).T
+    border, known = _border(heights), _border(terms).T
     middle = np.median(border)
     off = deviations = np.abs(border - middle)
     for _ in range(FITS):
@@ -132,6 +137,11 @@ def _light(heights: np.ndarray) -> np.ndarray:
     if off.sum() > UNEXPLAINED * deviations.sum():
         return np.full(heights.shape, middle)
     return np.tensordot(factors, terms, 1)
+
+
+def _border(array: np.ndarray) -> np.ndarray:
+    """Return the outermost pixels of an array (..., height, width), one side after the other, as (..., n)."""
+    return np.concatenate([array[..., 0, :], array[..., -1, :], array[..., :, 0], array[..., :, -1]], axis=-1)
 
 
 def _rest(contrast: np.ndarray, full: float) -> float:

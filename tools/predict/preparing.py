@@ -34,15 +34,15 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, in
         for done in {"auto": (False, True), "no": (False,), "yes": (True,)}[invert]:
             values = 255 - grey if done else grey
             if framing.fits(values, like):
-                return Prepared(values, (*notes, *_inverted(done, invert), *_blank(values)))
+                return Prepared(values, (*notes, *_inverted(done, invert, like), *_blank(values)))
     if not like.plain:  # nothing tells what of a picture is its background
         done = invert == "yes"
         values = pictures.fitted(255 - grey if done else grey, shape)
-        return Prepared(values, (*notes, *_inverted(done, invert), *_blank(values)))
+        return Prepared(values, (*notes, *_inverted(done, invert, like), *_blank(values)))
     found = subject.find(grey, None if invert == "auto" else like.lighter == (invert == "yes"))
     if found is None:
         return Prepared(np.full(shape, like.background, np.uint8), (*notes, BLANK))
-    notes = (*notes, *_inverted(found.dark == like.lighter, invert))
+    notes = (*notes, *_inverted(found.dark == like.lighter, invert, like))
     if found.size != grey.shape:
         notes = (*notes, f"trimmed from {_size(grey.shape)} to {_size(found.size)}")
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
@@ -94,8 +94,9 @@ def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert)
     return on_white if white else on_black, (*picture.notes, note)
 
 
-def _inverted(done: bool, invert: pictures.Invert) -> list[str]:
-    why = "as light and dark are exchanged in the training images" if invert == "auto" else f"as invert is {invert}"
+def _inverted(done: bool, invert: pictures.Invert, like: Framing) -> list[str]:
+    kind = "light on dark" if like.lighter else "dark on light"
+    why = f"as the training images are {kind}" if invert == "auto" else f"as invert is {invert}"
     return [f"inverted, {why}"] if done else []
 
 

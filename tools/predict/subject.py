@@ -11,12 +11,13 @@ import numpy as np
 from PIL import Image
 
 LONGEST = 192  # pixels a side of what is looked at; a subject smaller than the page is looked at once more, enlarged
+LEAST = 8  # grey values; what differs less from its background is not seen
 MARGIN = 0.15  # of the subject's size, kept around it for the second look
 STRONG = 0.4  # of the largest contrast: pixels above it set the full strength
 FULL = 99  # percentile of the strong pixels' contrast that becomes full strength; the largest one may be noise
 FAINT = 0.125  # of full strength: what is weaker does not belong to the subject, as in `pictures.STANDS_OUT`
 REST = 98  # percentile of the contrast along the border: what is left there of noise, lines and shadows
-ABOVE_REST = 1.8  # times that is more than noise ever reaches
+ABOVE_REST = 2.2  # times that is more than noise reaches, five of its standard deviations
 LARGEST_REST = 0.35  # of full strength: what is stronger along the border is the subject, which may reach it
 UNEXPLAINED = 0.1  # of the border's deviations: a smooth surface that leaves more of them does not describe the light
 FITS = 10  # of that surface, in each the pixels weighted by how far they were off it: more change little
@@ -37,7 +38,7 @@ class Subject(NamedTuple):
 
 
 def find(values: np.ndarray, dark: bool | None = None) -> Subject | None:
-    """Return the subject of uint8 (height, width), None where nothing stands out by more than a grey value or two.
+    """Return the subject of uint8 (height, width), None where nothing stands out by LEAST.
 
     dark: whether it is darker than the background, if that is known.
     """
@@ -48,7 +49,7 @@ def find(values: np.ndarray, dark: bool | None = None) -> Subject | None:
         small = _reduced(part)
         flat = _flat(small, dark)
         contrast = background(flat) - flat
-        if contrast.max() < 2:
+        if contrast.max() < LEAST:
             return None
         full = float(np.percentile(contrast[contrast > STRONG * contrast.max()], FULL))
         if look == "at the picture":
@@ -158,7 +159,12 @@ def _rest(contrast: np.ndarray, full: float) -> float:
 
 
 def _box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Return the rows and columns from the first in which there is something to the last."""
+    """Return the rows and columns from the first in which there is something to the last; pixels on their own, as noise
+    leaves them, do not count unless there is nothing else.
+    """
+    padded = np.pad(mask, 1)
+    beside = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    mask = mask & beside if (mask & beside).any() else mask
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 

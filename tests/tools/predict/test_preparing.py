@@ -10,8 +10,17 @@ from stages import pictures
 from stages.evaluate.framing import Framing
 from tools.predict.preparing import prepare
 
-DARK = Framing(extent=1.0, background=0)
 SHAPE = (28, 28)
+DARK = Framing(
+    background=0,
+    subject=255,
+    plain=True,
+    extent=1.0,
+    centring="box",
+    centre=[0.5, 0.5],
+    limits={"border": [0, 0], "darkest": [0, 0], "lightest": [248, 255], "extent": [0.9, 1]},
+)
+LIGHT = DARK.model_copy(update={"background": 255, "subject": 0})
 
 
 @pytest.fixture(scope="module")
@@ -83,30 +92,65 @@ def test_a_disguised_picture_is_the_image_it_was_made_of(image, disguise):
     values, _ = prepared(disguised, **options)
 
     assert values.shape == SHAPE and values.dtype == np.uint8
-    assert abs(values.astype(int) - blurred(image)).max() <= 1
+    assert abs(values - blurred(image) * 255 / image.max()).mean() < 2  # its lightest pixel becomes white
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 def test_a_lossy_one_is_nearly_that(image, kind):
     values, notes = prepared(page(image), kind, quality=95)
 
-    assert abs(values.astype(int) - blurred(image)).mean() < 3
-    assert notes[0] == "inverted, as its border is light (255 of 255)"
+    assert abs(values - blurred(image) * 255 / image.max()).mean() < 3
+    assert notes[0] == "inverted, as the training images are light on dark"
 
 
 def test_one_like_the_training_images_comes_through_byte_for_byte(image):
     values, notes = prepared(Image.fromarray(image))
 
     assert values.tobytes() == image.tobytes()
-    assert notes == ("not inverted, as its border is dark (0 of 255)",)
+    assert notes == ()
+
+
+def test_so_does_its_negative(image):
+    values, notes = prepared(Image.fromarray(255 - image))
+
+    assert values.tobytes() == image.tobytes()
+    assert notes == ("inverted, as the training images are light on dark",)
+
+
+def test_one_of_their_size_that_is_not_framed_or_lit_as_they_are_is_brought_to_it(image):
+    small = np.zeros(SHAPE, np.uint8)
+    small[4:18, 10:20] = image[::2, 4:24:2]
+    dim = (image // 2 + 40).astype(np.uint8)
+
+    for other in (small, dim):
+        values, _ = prepared(Image.fromarray(other))
+        assert pictures.boxes(values[None])[0, [0, 2]].tolist() == [0, 28]
+        assert values.max() > 240 and values.min() == 0
 
 
 def test_the_margin_is_that_of_the_training_images(image):
     """Half of the image: the shape, 28 rows of 20 columns, comes to 14 rows of 10, in the middle."""
-    values, notes = prepared(page(image), framing=Framing(extent=0.5, background=0))
+    values, notes = prepared(page(image), framing=DARK.model_copy(update={"extent": 0.5}))
 
     assert pictures.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
-    assert notes[1] == "trimmed from 500x400 to 200x280"
+    assert notes[1] == "trimmed from 500x400 to 202x281"
+
+
+def test_it_is_placed_as_the_training_images_are(image):
+    """An L, whose mass is low and to the left: by its box in the middle, or by its mass, at 0.5 and 0.4."""
+    ell = np.zeros((400, 400), np.uint8)
+    ell[100:300, 100:150] = ell[260:300, 100:300] = 255
+    like = DARK.model_copy(update={"extent": 0.5})
+
+    by_box, _ = prepared(Image.fromarray(ell), framing=like)
+    by_mass, _ = prepared(
+        Image.fromarray(ell), framing=like.model_copy(update={"centring": "mass", "centre": [0.5, 0.4]})
+    )
+
+    assert pictures.boxes(by_box[None]).tolist() == [[7, 7, 21, 21]]
+    rows, columns = np.indices(SHAPE) + 0.5
+    for places, at in ((rows, 14), (columns, 0.4 * 28)):
+        assert (by_mass * places).sum() / by_mass.sum() == pytest.approx(at, abs=0.6)
 
 
 def test_it_is_never_stretched():
@@ -120,19 +164,38 @@ def test_it_is_never_stretched():
 
 
 def test_training_images_may_be_dark_on_light(image):
-    light = Framing(extent=1.0, background=255)
+    dark_on_light, notes = prepared(page(image), framing=LIGHT)
+    inverted, other_notes = prepared(large(image), framing=LIGHT)
 
-    assert prepared(page(image), framing=light).notes[0].startswith("not inverted")
-    assert prepared(large(image), framing=light).notes[0].startswith("inverted")
+    assert notes == ("trimmed from 500x400 to 202x281",)
+    assert other_notes[0] == "inverted, as the training images are dark on light"
+    assert dark_on_light[0, 0] == inverted[0, 0] == 255 and dark_on_light.min() < 10
+
+
+def test_without_a_plain_background_a_picture_is_fitted_as_it_is():
+    values = np.random.default_rng(0).integers(0, 256, (56, 112), np.uint8)
+    photographs = DARK.model_copy(update={"plain": False})
+
+    fitted, notes = prepared(Image.fromarray(values), framing=photographs)
+    inverted, _ = prepared(Image.fromarray(values), framing=photographs, invert="yes")
+
+    assert notes == () and fitted.tobytes() == pictures.fitted(values, SHAPE).tobytes()
+    assert inverted.tobytes() == pictures.fitted(255 - values, SHAPE).tobytes()
+
+
+def test_what_is_said_of_light_and_dark_counts(image):
+    """Told to leave light and dark as they are, it looks for what is lighter than its background: nothing."""
+    assert prepared(page(image), invert="yes")[1][0] == "inverted, as invert is yes"
+    assert "nothing stands out" in prepared(page(image), invert="no")[1][-1]
 
 
 @pytest.mark.parametrize(
     ("colour", "invert", "ground", "shown"),
     [
         (0, "auto", "white", 255),
-        (200, "auto", "white", 55),
+        (200, "auto", "white", 255),
         (255, "auto", "black", 255),
-        (200, "no", "black", 200),
+        (200, "no", "black", 255),
         (0, "yes", "white", 255),
         (255, "yes", "white", 0),  # nothing is left of it
     ],
@@ -145,16 +208,15 @@ def test_what_is_transparent_is_laid_on_what_shows_the_rest(colour, invert, grou
     values, notes = prepared(picture, invert=invert)
 
     assert notes[0] == f"what is transparent laid on {ground}"
-    assert (values == shown).all()
+    assert values[14, 14] == shown
 
 
 def test_the_ground_is_what_becomes_the_background_of_the_training_images():
     dot = Image.new("LA", (40, 40), (0, 0))
     dot.paste((100, 255), (10, 10, 30, 30))
-    light = Framing(extent=1.0, background=255)
 
-    assert prepared(dot, invert="no", framing=light).notes[0] == "what is transparent laid on white"
-    assert prepared(dot, invert="yes", framing=light).notes[0] == "what is transparent laid on black"
+    assert prepared(dot, invert="no", framing=LIGHT).notes[0] == "what is transparent laid on white"
+    assert prepared(dot, invert="yes", framing=LIGHT).notes[0] == "what is transparent laid on black"
 
 
 def test_an_alpha_channel_of_nothing_but_opaque_pixels_is_not_spoken_of(image):
@@ -167,11 +229,11 @@ def test_any_size_is_brought_to_the_one_needed(size):
 
 
 @pytest.mark.parametrize("size", [(28, 28), (50, 40)])
-@pytest.mark.parametrize(("least", "blank"), [(32, True), (33, False)])
+@pytest.mark.parametrize(("least", "blank"), [(0, True), (2, True), (9, False)])
 def test_it_is_said_where_nothing_is_to_be_seen(size, least, blank):
     picture = Image.new("L", size, 100)
-    picture.putpixel((20, 20), 100 - least)
+    picture.paste(100 - least, (10, 10, 20, 20))
 
-    notes = prepared(picture, invert="no").notes
+    notes = prepared(picture).notes
 
     assert ("nothing stands out from the background, so the class says nothing" in notes) == blank

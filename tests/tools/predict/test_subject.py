@@ -1,0 +1,137 @@
+"""Drawings on paper under every light, made here: what comes out is the drawing, whatever the paper."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools.predict import subject
+
+SIDE = 400
+
+
+def ring(side=SIDE, box=(100, 300), thick=30):
+    """A ring with a bar in it, float (side, side): 1 where there is ink. The paper within it is no subject."""
+    rows, columns = np.indices((side, side)) + 0.5
+    middle, radius = sum(box) / 2, (box[1] - box[0]) / 2
+    away = np.hypot(rows - middle, columns - middle)
+    bar = (abs(columns - middle) < thick / 2) & (away < radius)
+    return ((away < radius) & (away > radius - thick) | bar).astype(float)
+
+
+def page(ink, paper=235.0, pen=40.0, light=1.0, noise=0):
+    values = (paper - (paper - pen) * ink) * light
+    values = values + np.random.default_rng(0).normal(0, noise, ink.shape) if noise else values
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+
+
+def ruled(step=40, both=False):
+    paper = np.full((SIDE, SIDE), 235.0)
+    for start in (10, 11):
+        paper[start::step] = 175
+        if both:
+            paper[:, start::step] = 175
+    return paper
+
+
+ROWS, COLUMNS = np.indices((SIDE, SIDE)) / SIDE
+PAGES = {
+    "white paper": lambda: page(ring(), 255, 0),
+    "grey paper, grey ink": lambda: page(ring(), 210, 100),
+    "light falling to a third": lambda: page(ring(), light=1 - 0.67 * COLUMNS),
+    "corners darker by half": lambda: page(ring(), light=1 - (ROWS - 0.5) ** 2 - (COLUMNS - 0.5) ** 2),
+    "dim light": lambda: page(ring(), light=0.4),
+    "noise": lambda: page(ring(), noise=8),
+    "ruled paper": lambda: page(ring(), ruled()),
+    "squared paper": lambda: page(ring(), ruled(both=True)),
+    "chalk on a blackboard": lambda: page(ring(), 50, 230, light=1 - 0.4 * ROWS),
+    "white on black": lambda: page(ring(), 0, 255),
+    "hard shadow": lambda: page(ring(), light=np.where(COLUMNS + ROWS > 0.9, 1, 0.6)),
+}
+DRAWING = ring()[100:300, 100:300]
+
+
+def difference(found):
+    """Return by how much a subject is off the ring, the mean over its pixels, and off its size, in pixels."""
+    drawing = Image.fromarray(DRAWING.astype(np.float32)).resize(found.strength.shape[::-1], Image.Resampling.BOX)
+    return abs(np.asarray(drawing) - found.strength).mean(), max(abs(side - 200) for side in found.size)
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
+    found = subject.find(PAGES[kind]())
+
+    off, size = difference(found)
+    assert off < 0.08 and size <= 8
+    assert found.strength.min() == 0 and found.strength.max() == 1
+    assert found.dark == (kind not in ("chalk on a blackboard", "white on black"))
+    assert found.shadowed == (kind == "hard shadow")
+
+
+def test_a_small_drawing_is_looked_at_closely():
+    """A twentieth of the page: looked at once, it would be ten pixels."""
+    large = np.zeros((1200, 1600))
+    large[700:760, 300:360] = ring(60, (0, 60), 10)
+
+    found = subject.find(page(large, noise=3, light=np.linspace(1, 0.7, 1600)))
+
+    assert min(found.strength.shape) >= 55 and max(abs(side - 60) for side in found.size) <= 3
+    assert (found.strength > 0.5).mean() == pytest.approx(ring(60, (0, 60), 10).mean(), abs=0.08)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_subject_may_reach_the_border(dark):
+    """Two thirds of the upper side and half of the right one: still the ground is what is left of the border."""
+    ink = np.zeros((280, 280))
+    ink[:200, 80:260] = 1
+    ink[60:200, 240:] = 1
+
+    found = subject.find(page(ink, *((240, 30) if dark else (10, 230))))
+
+    assert found.dark == dark and found.size == (200, 200)
+    assert (found.strength > 0.9).mean() == pytest.approx(ink[:200, 80:].mean(), abs=0.02)
+
+
+def test_what_is_known_of_light_and_dark_is_not_asked_again():
+    assert subject.find(page(ring()), dark=True).dark
+    assert subject.find(page(ring()), dark=False) is None or not subject.find(page(ring()), dark=False).dark
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_an_empty_page_has_no_subject(value):
+    assert subject.find(np.full((300, 200), value, np.uint8)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 3), (28, 28)])
+def test_any_size_is_taken(shape):
+    values = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+    found = subject.find(values)
+
+    assert found is None or (found.strength.min() >= 0 and found.strength.max() <= 1)
+
+
+def test_the_background_is_the_level_up_to_which_hollows_fill():
+    """A hollow of 1 in a wall of 7 with a gap of 4: it fills up to 4, and the ways out of it slope from there."""
+    heights = np.full((5, 5), 9.0, np.float32)
+    heights[1:4, 1:4] = 7
+    heights[2, 2] = 1
+    heights[2, 3] = 4
+    heights[2, 4] = 3
+    heights[1, 4] = heights[3, 4] = 2
+
+    level = subject.background(heights)
+
+    # The hollow of 2, 3 and 2 in the right side is itself filled up to 9, so that nothing runs off there.
+    assert level[2].tolist() == [9, 9, 9, 9, 9]
+
+    heights[:, 4] = [9, 5, 3, 2, 1]
+    level = subject.background(heights)
+    assert level[2].tolist() == [9, 7, 4, 4, 3]
+    assert level[1].tolist() == [9, 7, 7, 7, 5]
+    assert heights[2, 2] == 1
+
+
+def test_a_side_is_filled_up_to_the_lower_of_what_is_to_its_left_and_right():
+    heights = np.tile(np.array([5, 1, 7, 2, 3, 4], np.float32), (6, 1))
+
+    assert subject.background(heights)[0].tolist() == [5, 5, 7, 4, 4, 4]

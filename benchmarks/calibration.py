@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import measure
 from stages import arrays, atomic, command
-from stages.evaluate import scores
+from stages import scores
 from tools import scratch
 from tools.compare import comparison
 from tools.compare.comparison import NO_EVIDENCE, Comparison, Context, Values

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from stages.command import InputError, Problem
-from stages.evaluate import scores
+from stages import scores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
 

@@ -24,7 +24,7 @@ def section(results: Results, render: Render) -> Section:
 
 def _calibration(results: Results, bins: list[calibration.Reliability]) -> list[str | Table | Illustration]:
     test, several = results.metrics["test"], len(bins) > 1
-    scores = {"expected calibration error": "calibration_error", "Brier score": "brier"}
+    scores = {"expected calibration error": "expected_calibration_error", "Brier score": "brier"}
     rows = [[name, *(decimal(test[key + end]) for end in ("", "_std")[: 1 + several])] for name, key in scores.items()]
     columns = ["score", f"mean of {len(bins)} networks", "standard deviation"] if several else ["score", "value"]
     confidence = float(results.probabilities.max(axis=2).mean(dtype=np.float64))
@@ -43,7 +43,7 @@ def _calibration(results: Results, bins: list[calibration.Reliability]) -> list[
         Illustration(
             "reliability.png",
             "Reliability diagram: accuracy by confidence beside the diagonal, and the share of images in each of "
-            f"{calibration.BINS} bins; expected calibration error {decimal(test['calibration_error'])}",
+            f"{calibration.BINS} bins; expected calibration error {decimal(test['expected_calibration_error'])}",
             "A line for each replicate, below the dotted diagonal where it is surer than it is right. "
             "The bars tell how many images a bin has; the lines leave out bins of fewer than "
             f"{curves.LEAST_IMAGES}, whose accuracy is mostly chance.",

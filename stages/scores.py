@@ -1,7 +1,7 @@
 """Scores of predicted probabilities against labels. Nothing here knows how the probabilities came about.
 
-`evaluate` writes the scores that decide, `render` calculates all of them for the report, by the same functions. Throughout,
-probabilities are float (n, classes) and labels integer (n,).
+`evaluate` writes the scores that decide, `render` calculates all of them for the report, by the same functions.
+Throughout, probabilities are float (n, classes) and labels integer (n,).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -123,8 +123,8 @@ def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tal
 def metrics(train: Tally, test: Tally) -> dict[str, dict[str, float]]:
     """Return what metrics.json holds: the few scores by which one run is chosen over another.
 
-    The expected calibration error is `ece`, as it is often called: `dvc metrics show` prints all names side by side, and
-    they are to fit into 120 columns.
+    The expected calibration error has its short name, `ece`: `dvc metrics show` prints all names side by side, and they
+    fit into 120 columns.
     """
     of_train, of_test = summary(train, "train"), summary(test, "test")
     decisive = {name: of_test[name] for name in ("accuracy", "accuracy_std", "loss")}
@@ -135,8 +135,8 @@ def metrics(train: Tally, test: Tally) -> dict[str, dict[str, float]]:
 
 
 def summary(tally: Tally, name: str) -> dict[str, float]:
-    """Return each score as the mean over the replicates; beside it, `<score>_std` is the sample standard deviation, or 0
-    if one replicate was trained, which tells nothing about it.
+    """Return the mean of each score over the replicates; beside it, `<score>_std` is the sample standard deviation, or
+    0 if there is only one replicate, which tells nothing about it.
 
     Raises DataError, with the name of what was scored, if a score is not a finite number.
     """
@@ -153,7 +153,7 @@ def of_classes(tally: Tally, classes: Sequence[str]) -> dict[str, dict[str, floa
 
 
 def _over_replicates(values: Mapping[str, np.ndarray], name: str) -> dict[str, float]:
-    """Return mean and standard deviation of each score, rounded, so that a diff of metrics shows changes and no noise: six
+    """Return mean and standard deviation of each score, rounded, so that a diff shows changes and no float noise: six
     decimals are exact for 10,000 images.
     """
     both = {score: float(np.mean(of_replicates)) for score, of_replicates in values.items()}

@@ -33,7 +33,7 @@ def reliability(of_replicates: Sequence[calibration.Reliability]) -> Iterator[li
 
 
 def classes(of_classes: Mapping[str, Mapping[str, float]], images: Sequence[int]) -> Iterator[list[str | int | float]]:
-    """Yield the scores of each class, given by its name, and how many test images it has, in the order of the classes."""
+    """Yield a row for each class: its scores, which are given by its name, and how many test images it has."""
     for (name, scores), count in zip(of_classes.items(), images, strict=True):
         yield [inert(name), int(count), *(scores[column] for column in CLASSES[2:])]
 

@@ -21,8 +21,8 @@ class Results(NamedTuple):
 
     settings: values of params.yaml by their full names; probabilities: float32 (replicates, test images, classes);
     single: the index of a test image and its probabilities when predicted alone, float32 (replicates, classes);
-    history: a structured array with the columns of history.csv; training: what is in training.json; metrics: all scores,
-    by `measured`.
+    history: a structured array with the columns of history.csv; training: what is in training.json; metrics: all
+    scores, as `measured` returns them.
     """
 
     settings: Mapping[str, object]
@@ -63,8 +63,8 @@ class _Training(_Needed):
 
 
 def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities of all test images, float32 (replicates, images, classes), and of the one predicted alone,
-    float32 (replicates, classes).
+    """Return the probabilities of all test images, float32 (replicates, images, classes), and of the one that was
+    predicted alone, float32 (replicates, classes).
 
     Raises DataError if there are not so many images and classes, or if a probability is not a number.
     """
@@ -82,11 +82,11 @@ def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarra
 def measured(
     probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return all scores of the report, means over the replicates: of the training images (`train`, with accuracy and loss),
-    of the test images, of each class, and the gap, by how much the networks do better on the training images.
+    """Return all scores of the report, as `scores.summary` and `scores.of_classes` do: of the training images (given),
+    of the test images, of each class, and `gap`, by how much the networks do better on the training images.
 
-    probabilities: float (replicates, n, classes); labels: integer (n,). `accuracy_low` and `accuracy_high` are the ends of
-    the test accuracy's 95 % interval for the choice of test images alone. `<score>_std` is as `scores.summary` returns it.
+    probabilities: float (replicates, n, classes); labels: integer (n,); train: accuracy and loss. `accuracy_low` and
+    `accuracy_high` are the ends of the test accuracy's 95 % interval for the choice of test images alone.
     """
     tally = scores.tally([probabilities], labels, len(classes))
     test = scores.summary(tally, "test")
@@ -100,8 +100,9 @@ def measured(
 
 
 def read_train_scores(path: Path) -> dict[str, float]:
-    """Return accuracy and loss on the training images, the scores of metrics.json that the probabilities of the test images
-    do not tell. Raises DataError if one is missing.
+    """Return accuracy and loss on the training images, which the probabilities of the test images do not tell.
+
+    path: metrics.json. Raises DataError if one is missing.
     """
     return records.read_json(path, _Metrics).train.model_dump()
 

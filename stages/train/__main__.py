@@ -1,7 +1,7 @@
 """Fit the networks.
 
-Reads the training images alone, and the number of classes; writes a model a replicate, history.csv with a row for each
-epoch of each replicate, and training.json, which records the networks: their files, their size, the packages that made them.
+Reads the training images alone, and the number of classes; writes a model a replicate; training.json, which records
+their files, their size and the packages that made them; and history.csv with a row for each epoch of each replicate.
 """
 
 import os

@@ -105,7 +105,7 @@ def of_predictions(
     )
 
 
-def of_metrics(scores: Values, replicates: Values, context: Context) -> Comparison:
+def of_metrics(reported: Values, replicates: Values, context: Context) -> Comparison:
     """Compare two runs by their reported scores alone: `accuracy`, `accuracy_std`, `loss`, and `recalls` by class.
 
     Nothing is known of chance.
@@ -114,8 +114,8 @@ def of_metrics(scores: Values, replicates: Values, context: Context) -> Comparis
     def score(base: float, new: float) -> Score:
         return Score(Change(base, new, inf, 1, 1), 1, UNKNOWN)
 
-    base, new = scores
-    spreads = [_spread(side, number) for side, number in zip(scores, replicates, strict=True)]
+    base, new = reported
+    spreads = [_spread(side, number) for side, number in zip(reported, replicates, strict=True)]
     context = _noted(context, f"Accuracies spread over the replicates by {spreads[0]} (base) and {spreads[1]} (new).")
     return Comparison(
         context=context,
@@ -171,8 +171,8 @@ def _noted(context: Context, note: str) -> Context:
     return context._replace(notes=[*context.notes, note])
 
 
-def _spread(scores: Mapping[str, Any], replicates: int) -> str:
-    return "an unknown amount" if replicates == 1 else f"{100 * scores['accuracy_std']:.2f} points"
+def _spread(reported: Mapping[str, Any], replicates: int) -> str:
+    return "an unknown amount" if replicates == 1 else f"{100 * reported['accuracy_std']:.2f} points"
 
 
 def _score(change: Change, p_value: float | None = None, *, lower_is_better: bool = False) -> Score:

@@ -10,7 +10,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 CORES = --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro verify compare sweep demo test slow fuzz check bench recipes processors lock
+.PHONY: help setup repro verify compare sweep experiments demo test slow fuzz check bench recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +42,10 @@ sweep: setup  ## try three learning rates and two batch sizes, two runs at a tim
 		-S train.validation_fraction=0.1
 	$(BIN)/dvc queue start -j 2
 	$(BIN)/python -m tools.sweep --wait
+
+experiments: setup  ## list the runs that started from HEAD, with their test accuracy and the params in which they differ
+	$(BIN)/python -m dvc exp show --no-pager --hide-workspace --only-changed --keep 'test.accuracy$$' \
+		--drop '(?!Experiment|test.accuracy$$|(dataset|train|evaluate|render)[.])' --drop 'train.(accuracy|loss)$$'
 
 demo: setup  ## run the whole pipeline on the embedded data set, in build/demo
 	$(BIN)/python -m tools.demo

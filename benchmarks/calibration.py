@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure
-from stages import arrays, atomic, command
-from stages.evaluate import scores
+from stages import arrays, atomic, command, scores
 from tools import scratch
 from tools.compare import comparison
 from tools.compare.comparison import NO_EVIDENCE, Comparison, Context, Values

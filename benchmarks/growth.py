@@ -37,9 +37,9 @@ SPLITS = ["data/normalized/train", "data/normalized/test"]
 NORMALIZE = [PYTHON, "-m", "stages.normalize", "data/raw", *SPLITS, "data/normalized/classes.json"]
 TRAIN = [PYTHON, "-m", "stages.train", SPLITS[0], "data/normalized/classes.json"]
 EVALUATE = [PYTHON, "-m", "stages.evaluate", *SPLITS, "data/normalized/classes.json", "data/model"]
-EVALUATE += ["reports/training.json", "data/predictions", "data/familiarity"]
-EVALUATE += ["reports/predictions.csv", "reports/reliability.csv", "reports/metrics.json"]
-FITTED = ["data/model", "reports/history.csv", "reports/training.json"]  # what evaluate takes for all sizes
+EVALUATE += ["data/training.json", "data/predictions", "data/familiarity"]
+EVALUATE += [f"reports/{name}" for name in ("predictions.csv", "reliability.csv", "classes.csv", "metrics.json")]
+FITTED = ["data/model", "data/training.json", "reports/history.csv"]  # what evaluate takes for all sizes
 THROWN_AWAY = [f"build/{name}" for name in FITTED]
 # The commands that are measured, in the order of their columns.
 STAGES = ("normalize", "evaluate", "train", "train, streamed")

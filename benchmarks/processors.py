@@ -55,7 +55,7 @@ def _compare(network: str) -> dict[str, dict[str, Any]]:
 
 def _train(held: str) -> tuple[str, float]:
     """Return the digest of the model and its last training loss."""
-    paths = ["data/normalized/train", "data/normalized/classes.json", "data/model", "history.csv", "training.json"]
+    paths = ["data/normalized/train", "data/normalized/classes.json", "data/model", "training.json", "history.csv"]
     program = ["-m", "stages.train"] if held == "all" else ["-c", HELD, held]
     measure.run([sys.executable, *program, *paths], FOLDER)
     digest = hashlib.sha256((FOLDER / "data/model/0.keras").read_bytes()).hexdigest()

@@ -81,7 +81,7 @@ def _run(name: str) -> dict[str, Any]:
     # Where the networks are those of another recipe, to the byte, evaluate does not run.
     (end,) = process.at("Running stage 'evaluate'") + process.at("Stage 'evaluate'")
     metrics = json.loads((FOLDER / "reports/metrics.json").read_text(encoding="utf-8"))["test"]
-    training = json.loads((FOLDER / "reports/training.json").read_text(encoding="utf-8"))
+    training = json.loads((FOLDER / "data/training.json").read_text(encoding="utf-8"))
     print(f"{name}: {metrics['accuracy']:.4f} ± {metrics['accuracy_std']:.4f}, trained in {end - start:.0f} s")
     return training | {"params": changes, "seconds": round(end - start, 1)} | metrics
 

@@ -21,6 +21,7 @@ COPIED = (
     ".dvc/.gitignore",
     ".dvc/plots/curves.json",
     ".dvc/plots/reliability.json",
+    ".dvc/plots/classes.json",
 )
 ALL = ["validate", "download", "normalize", "train", "evaluate", "render"]
 

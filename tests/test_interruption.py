@@ -291,7 +291,7 @@ def test_an_orphan_that_ends_amid_the_imports_of_the_next_run_leaves_nothing_in_
             assert later.process.wait() == 255, printed
 
     what = "there already, by a stage of an earlier run that ended only now; fix: dvc repro"
-    names = ("data/model", "reports/history.csv", "reports/training.json")
+    names = ("data/model", "data/training.json", "reports/history.csv")
     assert "".join(f"error: {name}: {what}\n" for name in names) in printed
     project.edit("params.yaml", "replicates: 1", "replicates: 2")
     project.dvc("repro")

@@ -113,6 +113,50 @@ def test_a_typo_costs_no_result(project):
     assert project.git("status", "--porcelain") == ""
 
 
+def test_the_metrics_are_few_fit_a_screen_and_begin_with_the_test_accuracy(project):
+    """Also if each number is as long as it can be; in `dvc exp show` they are the only scores."""
+    path = project.folder / "reports/metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    names = sorted(f"{split}.{name}" for split, scores in metrics.items() for name in scores)
+    longest = {split: dict.fromkeys(scores, 12345.67891) for split, scores in metrics.items()}
+    path.write_text(json.dumps(longest), encoding="utf-8")
+
+    shown, compared = project.dvc("metrics", "show"), project.dvc("metrics", "diff")
+    columns = project.dvc("exp", "show", "--csv").splitlines()[0].split(",")
+
+    assert names[:2] == ["test.accuracy", "test.accuracy_std"] and len(names) <= 8
+    assert shown.split()[: 1 + len(names)] == ["Path", *names]
+    assert [line.split()[1] for line in compared.splitlines()] == ["Metric", *names]
+    assert max(map(len, (shown + compared).splitlines())) <= 120
+    first = columns.index("test.accuracy")
+    assert columns[first : first + len(names) + 1] == [*names, "dataset.name"]
+    assert "parent" in columns[:first] and not [name for name in columns if "version" in name or "networks" in name]
+
+
+def test_the_scores_of_each_class_are_bars_with_a_colour_for_each_revision(project):
+    """As DVC hands them to the page; one class has another recall than in HEAD."""
+    path = project.folder / "reports/classes.csv"
+    header, first, *others = path.read_text(encoding="utf-8").splitlines()
+    name, images, _, *scores = first.split(",")
+    path.write_text("\n".join([header, ",".join([name, images, "0.125", *scores]), *others, ""]), encoding="utf-8")
+    recalls = {row.split(",")[0]: row.split(",")[2] for row in (first, *others)}
+
+    for command, revisions in ((["show"], ["workspace"]), (["diff"], ["workspace", "HEAD"])):
+        printed = project.dvc("plots", *command, "--json")
+        [plot] = json.loads(printed[printed.index("{") :])["data"]["reports/classes.csv"]
+        content = plot["content"] if isinstance(plot["content"], dict) else json.loads(plot["content"])
+        rows = [(row["rev"], row["class"], row["recall"]) for row in content["data"]["values"]]
+        encoding = content["encoding"]
+        of_workspace = [("workspace", each, recalls[each] if each != name else "0.125") for each in recalls]
+        of_head = [("HEAD", each, recall) for each, recall in recalls.items()]
+
+        assert rows == of_workspace + of_head * (len(revisions) - 1)
+        assert encoding["color"]["scale"]["domain"] == revisions and encoding["color"]["field"] == "rev"
+        assert len(set(encoding["color"]["scale"]["range"])) == len(revisions)
+        assert (encoding["y"]["field"], encoding["yOffset"]["field"]) == ("class", "rev")
+        assert content["transform"][0]["fold"] == encoding["column"]["sort"] == ["recall", "precision", "f1"]
+
+
 @pytest.mark.slow
 def test_dvc_shows_and_compares_with_no_further_flags(project):
     """`dvc exp run` with another number, committed; then the diff of metrics, params and plots between two commits."""
@@ -140,5 +184,6 @@ def test_dvc_shows_and_compares_with_no_further_flags(project):
             "actual",
             "mean confidence of a bin",
             "reliability.png",
+            "standard deviation of recall",
         ):
             assert wanted in page

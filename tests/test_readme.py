@@ -22,8 +22,8 @@ def metrics() -> dict:
 
 
 @pytest.fixture(scope="module")
-def training() -> dict:
-    return json.loads((ROOT / "reports/training.json").read_text(encoding="utf-8"))
+def report() -> str:
+    return (ROOT / "reports/report.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +31,20 @@ def history() -> list[dict[str, str]]:
     return list(csv.DictReader((ROOT / "reports/history.csv").read_text(encoding="utf-8").splitlines()))
 
 
-def row(start: str) -> list[str]:
-    """Return the cells of the one table row that starts so."""
-    (line,) = re.findall(rf"^\| {re.escape(start)} \|.*$", README, re.MULTILINE)
+def row(start: str, page: str = README) -> list[str]:
+    """Return the cells of the first table row that starts so."""
+    line = re.findall(rf"^\| {re.escape(start)} \|.*$", page, re.MULTILINE)[0]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_result_table_is_the_committed_run(metrics, training, history):
-    test, last = metrics["test"], str(training["epochs"])
+def test_the_result_table_is_the_committed_run(metrics, report, history):
+    test, last = metrics["test"], history[-1]["epoch"]
     trained = [float(line["train_accuracy"]) for line in history if line["epoch"] == last]
 
     assert row("test accuracy")[1] == f"{test['accuracy']:.4f} ± {test['accuracy_std']:.4f}"
-    assert row("test loss")[1] == f"{test['loss']:.4f} ± {test['loss_std']:.4f}"
+    assert row("test loss")[1] == " ± ".join(row("loss", report)[1:]) and f"{test['loss']:.4f}" in row("test loss")[1]
     assert row("training accuracy, last epoch")[1] == f"{sum(trained) / len(trained):.4f}"
-    assert row("parameters")[1] == f"{training['parameters']:,}"
+    assert row("parameters")[1] == row("parameters of the network", report)[1]
 
 
 def test_the_recipes_are_those_that_were_measured_and_r1_is_the_committed_run():
@@ -77,16 +77,28 @@ def test_the_losses_of_five_epochs_are_the_first_of_the_committed_run(history):
     assert float(history[5]["train_loss"]) == pytest.approx(0.2938, abs=0.01)
 
 
-def test_the_metrics_diff_starts_from_the_committed_run(metrics, training):
-    """In the form in which DVC shows it: five decimals."""
-    rows = re.findall(r"^reports/(metrics|training)\.json +(\S+) +([\d.]+) ", README, re.MULTILINE)
+def test_the_metrics_diff_is_whole_and_starts_from_the_committed_run(metrics):
+    """In the form in which DVC shows it, five decimals; the test accuracy comes first."""
+    rows = re.findall(r"^reports/metrics\.json +(\S+) +([\d.]+) +([\d.]+) +(-?[\d.]+)$", README, re.MULTILINE)
+    scores = {f"{split}.{name}": score for split, named in metrics.items() for name, score in named.items()}
 
-    assert len(rows) >= 5
-    for file, name, shown in rows:
-        value = metrics if file == "metrics" else training
-        for key in name.split("."):
-            value = value[key]
-        assert float(shown) == round(value, 5), name
+    assert [(name, float(before)) for name, before, *_ in rows] == [(n, round(scores[n], 5)) for n in sorted(scores)]
+    assert rows[0][0] == "test.accuracy"
+    for _, before, after, change in rows:
+        assert float(change) == pytest.approx(float(after) - float(before), abs=2e-5)
+
+
+def test_the_runs_are_listed_by_the_line_of_make_experiments_and_fit_120_columns(metrics):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    typed, table = re.search(r"\$ (dvc exp show .*?)\n ─+\n(.*?) ─+\n```", README, re.DOTALL).groups()
+    _, made = re.search(
+        r"^experiments: setup.*\n\t\$\(BIN\)/(python -m )?((?:.*\\\n)*.*)", makefile, re.MULTILINE
+    ).groups()
+    options = [" ".join(line.replace("\\\n", " ").replace("$$", "$").split()) for line in (typed, made)]
+
+    assert options[0] == options[1]
+    assert re.search(r"^  main +([\d.]+)", table, re.MULTILINE)[1] == f"{metrics['test']['accuracy']:.5g}"
+    assert max(map(len, table.splitlines())) <= 120 and len(table.splitlines()) >= 4
 
 
 @pytest.mark.parametrize("key", sorted(set(re.findall(r"-S '?([\w.]+)=", README))))

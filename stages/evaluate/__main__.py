@@ -1,7 +1,8 @@
 """Score the networks.
 
 Reads the networks, the record that training left of them, and both splits; writes the probabilities of the test images
-and of one of them predicted alone, what is typical of the training images, tables for `dvc plots`, and metrics.json.
+and of one of them predicted alone, what is typical of the training images, tables for `dvc plots` (each prediction, the
+calibration, the scores of each class), and metrics.json with the few scores that decide.
 """
 
 from functools import partial
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import arrays, atomic, calibration, command, params
-from stages.evaluate import familiarity, networks, prediction, scores, tables
+from stages import arrays, atomic, calibration, command, params, scores
+from stages.evaluate import familiarity, networks, prediction, tables
 
 
 def main(
@@ -23,6 +24,7 @@ def main(
     familiar: Path,
     predictions: Path,
     reliability: Path,
+    by_class: Path,
     metrics: Path,
 ) -> None:
     """Predict all images in batches, and score the predictions."""
@@ -37,7 +39,7 @@ def main(
     with prediction.storing(path, (len(trained), len(labels), len(names))) as stored:
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
         tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
-        summary = scores.summarize(names, tallies)
+        decisive, of_classes = scores.metrics(**tallies), scores.of_classes(tallies["test"], names)
         typical = familiarity.measure(trained, splits["train"].images, batch_size=settings.batch_size)
     familiarity.write(familiar, typical)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
@@ -45,9 +47,11 @@ def main(
     atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))
     bins = [calibration.means(each) for each in tallies["test"].bins]
     atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(bins))
-    atomic.write_json(metrics, summary)
-    for name in splits:
-        print(f"{name}: accuracy {summary[name]['accuracy']:.4f}, loss {summary[name]['loss']:.4f}")
+    images = np.bincount(labels, minlength=len(names)).tolist()
+    atomic.write_csv(by_class, tables.CLASSES, tables.classes(of_classes, images))
+    atomic.write_json(metrics, decisive)
+    for name, found in decisive.items():
+        print(f"{name}: accuracy {found['accuracy']:.4f}, loss {found['loss']:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
 """The predictions as tables for `dvc plots`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
 
 from stages import arrays, calibration
-from stages.evaluate.scores import DECIMALS
+from stages.scores import DECIMALS
 
 CONFUSION = ["actual", "predicted"]
 RELIABILITY = ["replicate", "confidence", "accuracy", "images"]
+CLASSES = ["class", "images", "recall", "recall_std", "precision", "f1"]
 
 # What a cell of a spreadsheet may begin with and not be shown as it is: signs of a formula, wide ones too, apostrophe.
 NOT_TEXT = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
@@ -31,6 +32,12 @@ def reliability(of_replicates: Sequence[calibration.Reliability]) -> Iterator[li
                 yield [replicate, round(float(confidence), DECIMALS), round(float(accuracy), DECIMALS), int(images)]
 
 
+def classes(of_classes: Mapping[str, Mapping[str, float]], images: Sequence[int]) -> Iterator[list[str | int | float]]:
+    """Yield a row for each class: its scores, which are given by its name, and how many test images it has."""
+    for (name, scores), count in zip(of_classes.items(), images, strict=True):
+        yield [inert(name), int(count), *(scores[column] for column in CLASSES[2:])]
+
+
 def inert(name: str) -> str:
     """Return a name that no spreadsheet takes for a formula.
 
@@ -39,3 +46,8 @@ def inert(name: str) -> str:
     To `dvc plots` it is a name like any other, the same wherever the class stands.
     """
     return f"'{name}" if name.startswith(NOT_TEXT) else name
+
+
+def original(cell: str) -> str:
+    """Return the name of which `inert` made this cell."""
+    return cell.removeprefix("'")

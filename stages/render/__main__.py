@@ -8,13 +8,18 @@ bytes.
 import os
 from pathlib import Path
 
-import numpy as np
-
 from stages import arrays, atomic, command, datasets, params
 from stages.render.document import html, markdown
 from stages.render.look import png
 from stages.render.report import build
-from stages.render.results import Results, read_history, read_metrics, read_training
+from stages.render.results import (
+    Results,
+    measured,
+    read_history,
+    read_predictions,
+    read_train_scores,
+    read_training,
+)
 
 # A page of more bytes than this opens slowly.
 MOST_BYTES = 3_000_000
@@ -36,17 +41,19 @@ def main(
     dataset, training_params = params.section(params.Dataset), params.section(params.Train)
     evaluate, render = params.section(params.Evaluate), params.section(params.Render)
     names = arrays.read_classes(classes)
+    tested = arrays.read_split(test, len(names))
+    probabilities, alone = read_predictions(predictions, len(tested.labels), len(names))
     results = Results(
         settings={"dataset.name": dataset.name} | {f"train.{name}": value for name, value in training_params},
         entry=datasets.entry(dataset.name),
         classes=names,
         train=arrays.read_split(train, len(names)),
-        test=arrays.read_split(test, len(names)),
-        probabilities=arrays.read(predictions / "probabilities.npy", np.float32, 3),
-        single=(evaluate.single_image, arrays.read(predictions / "single_image.npy", np.float32, 2)),
+        test=tested,
+        probabilities=probabilities,
+        single=(evaluate.single_image, alone),
         history=read_history(history),
         training=read_training(training),
-        metrics=read_metrics(metrics, names),
+        metrics=measured(probabilities, tested.labels, names, read_train_scores(metrics)),
     )
     document = build(results, render)
     drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}

@@ -3,9 +3,7 @@
 A section goes from arrays and numbers to plain text, tables and figures not yet drawn.
 """
 
-import numpy as np
-
-from stages.command import MEND, DataError, InputError, Problem
+from stages.command import InputError, Problem
 from stages.params import Render
 from stages.render import examples, failures, run, saw, trust, verdict
 from stages.render.document import Report, Section
@@ -17,10 +15,8 @@ SECTIONS = (verdict, run, failures, trust, saw, examples)
 def build(results: Results, render: Render) -> Report:
     """Return the report, its figures not yet drawn.
 
-    Raises DataError where the probabilities are none, or not those of the test images, and InputError where `render`
-    asks for images that there are not.
+    Raises InputError where `render` asks for images that there are not.
     """
-    _check_probabilities(results)
     _check_indices(results, render)
     licence = Section("Licence of the data", [f"{results.entry.title}: {results.entry.licence}."])
     return Report(
@@ -29,20 +25,6 @@ def build(results: Results, render: Render) -> Report:
         warning=verdict.warning(results),
         sections=[*(module.section(results, render) for module in SECTIONS), licence],
     )
-
-
-def _check_probabilities(results: Results) -> None:
-    _, alone = results.single
-    replicates, images, classes = len(results.probabilities), len(results.test.labels), len(results.classes)
-    for name, array, expected in (
-        ("probabilities.npy", results.probabilities, f"({replicates}, {images}, {classes})"),
-        ("single_image.npy", alone, f"({replicates}, {classes})"),
-    ):
-        if str(array.shape) != expected:
-            what = "not of these test images and classes"
-            raise DataError(Problem(name, what, MEND, expected, str(array.shape)))
-        if not np.isfinite(array).all():
-            raise DataError(Problem(name, "no probabilities", MEND, "finite numbers", "NaN or infinity"))
 
 
 def _check_indices(results: Results, render: Render) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from stages import records
+from stages import arrays, intervals, records, scores
 from stages.arrays import Split
 from stages.datasets import Entry
 from stages.schema import Strict
@@ -21,7 +21,8 @@ class Results(NamedTuple):
 
     settings: values of params.yaml by their full names; probabilities: float32 (replicates, test images, classes);
     single: the index of a test image and its probabilities when predicted alone, float32 (replicates, classes);
-    history: a structured array with the columns of history.csv; training, metrics: what is in the JSON files.
+    history: a structured array with the columns of history.csv; training: what is in training.json; metrics: all
+    scores, as `measured` returns them.
     """
 
     settings: Mapping[str, object]
@@ -39,7 +40,6 @@ class Results(NamedTuple):
 Share = Annotated[float, Field(ge=0, le=1)]
 MOST_LOSS = float(np.finfo(np.float32).max)  # of a network that learned too fast it may well be enormous
 Loss = Annotated[float, Field(ge=0, le=MOST_LOSS)]
-Deviation = Loss
 Word = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
 
 
@@ -52,36 +52,8 @@ class _Train(_Needed):
     loss: Loss
 
 
-class _Test(_Train):
-    accuracy_low: Share
-    accuracy_high: Share
-    accuracy_std: Deviation
-    loss_std: Deviation
-    top2_accuracy: Share
-    top2_accuracy_std: Deviation
-    expected_calibration_error: Share
-    expected_calibration_error_std: Deviation
-    brier: Annotated[float, Field(ge=0, le=2)]
-    brier_std: Deviation
-
-
-class _Gap(_Needed):
-    accuracy: Annotated[float, Field(ge=-1, le=1)]
-    loss: Annotated[float, Field(ge=-MOST_LOSS, le=MOST_LOSS)]
-
-
-class _Class(_Needed):
-    recall: Share
-    recall_std: Deviation
-    precision: Share
-    f1: Share
-
-
 class _Metrics(_Needed):
     train: _Train
-    test: _Test
-    gap: _Gap
-    classes: dict[str, _Class]
 
 
 class _Training(_Needed):
@@ -90,13 +62,49 @@ class _Training(_Needed):
     untrained_loss: Loss
 
 
-def read_metrics(path: Path, classes: Sequence[str]) -> dict[str, Any]:
-    """Return what metrics.json says of each split and each class. Raises DataError where any of it is missing."""
-    metrics = records.read_json(path, _Metrics).model_dump()
-    if missing := [name for name in classes if name not in metrics["classes"]]:
-        expected, got = "those of each class", f"those of {len(metrics['classes'])}"
-        raise records.damaged(path, f"no scores of class {missing[0]}", expected, got)
-    return metrics
+def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities of all test images, float32 (replicates, images, classes), and of the one that was
+    predicted alone, float32 (replicates, classes).
+
+    Raises DataError if there are not so many images and classes, or if a probability is not a number.
+    """
+    paths = folder / "probabilities.npy", folder / "single_image.npy"
+    probabilities, alone = arrays.read(paths[0], np.float32, 3), arrays.read(paths[1], np.float32, 2)
+    expected = (len(probabilities), images, classes), (len(probabilities), classes)
+    for path, array, shape in zip(paths, (probabilities, alone), expected, strict=True):
+        if array.shape != shape:
+            raise records.damaged(path, "not of these test images and classes", str(shape), str(array.shape))
+        if not np.isfinite(array).all():
+            raise records.damaged(path, "no probabilities", "finite numbers", "NaN or infinity")
+    return probabilities, alone
+
+
+def measured(
+    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return all scores of the report, as `scores.summary` and `scores.of_classes` do: of the training images (given),
+    of the test images, of each class, and `gap`, by how much the networks do better on the training images.
+
+    probabilities: float (replicates, n, classes); labels: integer (n,); train: accuracy and loss. `accuracy_low` and
+    `accuracy_high` are the ends of the test accuracy's 95 % interval for the choice of test images alone.
+    """
+    tally = scores.tally([probabilities], labels, len(classes))
+    test = scores.summary(tally, "test")
+    low, high = intervals.wilson(test["accuracy"], len(labels))
+    return {
+        "train": train,
+        "test": test | {"accuracy_low": float(low), "accuracy_high": float(high)},
+        "gap": {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]},
+        "classes": scores.of_classes(tally, classes),
+    }
+
+
+def read_train_scores(path: Path) -> dict[str, float]:
+    """Return accuracy and loss on the training images, which the probabilities of the test images do not tell.
+
+    path: metrics.json. Raises DataError if one is missing.
+    """
+    return records.read_json(path, _Metrics).train.model_dump()
 
 
 def read_training(path: Path) -> dict[str, Any]:

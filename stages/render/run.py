@@ -62,7 +62,7 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
             "it can't be told, since no images were held out of training; set train.validation_fraction to hold some "
             "out."
         )
-    losses = [history["validation_loss"][history["replicate"] == each] for each in np.unique(history["replicate"])]
+    losses = [each["validation_loss"] for each in _by_replicate(history)]
     rise = float(np.mean([(loss[-1] - loss.min()) / max(loss.min(), LEAST_LOSS) for loss in losses]))
     lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
     text = f"the validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
@@ -72,9 +72,17 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
     return f"{text}: not more than {RISE:.0%}, so the last epochs did no harm."
 
 
+def _by_replicate(history: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of each replicate; with early stopping, some have more than others."""
+    return [history[history["replicate"] == each] for each in np.unique(history["replicate"])]
+
+
 def _settings(results: Results) -> Table:
     classes = len(results.classes)
     rows = [[name, str(value)] for name, value in results.settings.items()]
+    if results.settings["train.early_stopping_patience"]:
+        epochs = [str(len(each) - 1) for each in _by_replicate(results.history)]
+        rows.append(["epochs after which each replicate stopped", ", ".join(epochs)])
     rows += [
         ["parameters of the network", count(results.training["parameters"])],
         ["loss before training, nats", decimal(results.training["untrained_loss"])],
@@ -94,7 +102,7 @@ def _digests(results: Results) -> Table:
 
 def _curves(results: Results) -> Illustration:
     history = results.history
-    first, last = (history["train_loss"][history["epoch"] == epoch].mean() for epoch in (0, history["epoch"].max()))
+    first, last = (np.mean([each["train_loss"][place] for each in _by_replicate(history)]) for place in (0, -1))
     return Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",

@@ -1,7 +1,7 @@
 """Fit the networks.
 
-Reads the training images alone, and the number of classes; writes a model a replicate, history.csv with a row an epoch,
-and training.json with what is known before and after, by which packages, and of which files.
+Reads the training images alone, and the number of classes; writes a model a replicate; training.json, which records
+their files, their size and the packages that made them; and history.csv with a row for each epoch of each replicate.
 """
 
 import os
@@ -17,7 +17,7 @@ from stages.train import cluster, division, trainer
 PACKAGES = ("keras", "numpy", "tensorflow")
 
 
-def main(train: Path, classes: Path, model: Path, history: Path, training: Path) -> None:
+def main(train: Path, classes: Path, model: Path, training: Path, history: Path) -> None:
     """Fit networks that differ in seed alone to the training images."""
     settings = params.section(params.Train)
     runtime.share_operations(settings.threads)
@@ -34,7 +34,6 @@ def main(train: Path, classes: Path, model: Path, history: Path, training: Path)
     atomic.write_csv(history, ["replicate", *columns], rows)
     summary = {
         "versions": {name: version(name) for name in PACKAGES},
-        "epochs": len(runs[0].history) - 1,
         "parameters": runs[0].parameters,
         "untrained_loss": round(fmean(run.history[0]["train_loss"] for run in runs), 4),
     }

@@ -21,7 +21,7 @@ def parse(given: Sequence[str], formats: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=formats, default="text", help="if not given: %(default)s")
-    parser.add_argument("--metrics-only", action="store_true", help="compare reports/metrics.json, without verdicts")
+    parser.add_argument("--metrics-only", action="store_true", help="compare what reports/ says, without verdicts")
     parser.add_argument("--fail-on", choices=["worse"], help="end with 1 if the accuracy is known to be worse")
     parser.add_argument(
         "--tolerance",

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from math import inf
-from operator import getitem
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from stages import scores
 from stages.command import InputError, Problem
-from stages.evaluate import scores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
 
@@ -107,23 +105,26 @@ def of_predictions(
     )
 
 
-def of_metrics(base: Mapping[str, Any], new: Mapping[str, Any], replicates: Values, context: Context) -> Comparison:
-    """Compare what two metrics.json say; nothing is known of chance."""
+def of_metrics(reported: Values, replicates: Values, context: Context) -> Comparison:
+    """Compare two runs by their reported scores alone: `accuracy`, `accuracy_std`, `loss`, and `recalls` by class.
 
-    def score(*path: str) -> Score:
-        of_base, of_new = (reduce(getitem, path, cast(Any, side)) for side in (base, new))
-        return Score(Change(of_base, of_new, inf, 1, 1), 1, UNKNOWN)
+    Nothing is known of chance.
+    """
 
-    of_base, of_new = (_spread(side, number) for side, number in zip((base, new), replicates, strict=True))
-    context = _noted(context, f"Accuracies spread over the replicates by {of_base} (base) and {of_new} (new).")
+    def score(base: float, new: float) -> Score:
+        return Score(Change(base, new, inf, 1, 1), 1, UNKNOWN)
+
+    base, new = reported
+    spreads = [_spread(side, number) for side, number in zip(reported, replicates, strict=True)]
+    context = _noted(context, f"Accuracies spread over the replicates by {spreads[0]} (base) and {spreads[1]} (new).")
     return Comparison(
         context=context,
         covers="nothing",
         replicates=replicates,
         images=None,
-        accuracy=score("test", "accuracy"),
-        loss=score("test", "loss"),
-        recalls={name: score("classes", name, "recall") for name in base["classes"] if name in new["classes"]},
+        accuracy=score(base["accuracy"], new["accuracy"]),
+        loss=score(base["loss"], new["loss"]),
+        recalls={name: score(recall, new["recalls"][name]) for name, recall in base["recalls"].items()},
         fixed=[],
         broken=[],
     )
@@ -170,9 +171,8 @@ def _noted(context: Context, note: str) -> Context:
     return context._replace(notes=[*context.notes, note])
 
 
-def _spread(metrics: Mapping[str, Any], replicates: int) -> str:
-    spread = metrics["test"].get("accuracy_std")
-    return "an unknown amount" if spread is None or replicates == 1 else f"{100 * spread:.2f} points"
+def _spread(reported: Mapping[str, Any], replicates: int) -> str:
+    return "an unknown amount" if replicates == 1 else f"{100 * reported['accuracy_std']:.2f} points"
 
 
 def _score(change: Change, p_value: float | None = None, *, lower_is_better: bool = False) -> Score:

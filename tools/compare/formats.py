@@ -8,7 +8,7 @@ from typing import Any
 
 from stages import markdown as md
 from stages.command import printable
-from stages.evaluate.scores import DECIMALS
+from stages.scores import DECIMALS
 from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score, Values
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]

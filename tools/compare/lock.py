@@ -20,7 +20,8 @@ TEST = "data/normalized/test"
 CLASSES = "data/normalized/classes.json"
 PREDICTIONS = "data/predictions"
 METRICS = "reports/metrics.json"
-TRAINING = "reports/training.json"
+BY_CLASS = "reports/classes.csv"
+TRAINING = "data/training.json"
 HISTORY = "reports/history.csv"
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 

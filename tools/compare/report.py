@@ -36,7 +36,8 @@ def _compare(base: Side, new: Side, notes: list[str], metrics_only: bool) -> Com
     )
     if metrics_only:
         replicates = Values(lock.replicates(base.record), lock.replicates(new.record))
-        return comparison.of_metrics(base.metrics(), new.metrics(), replicates, context)
+        scores = (side.metrics() | {"recalls": side.recalls()} for side in (base, new))
+        return comparison.of_metrics(Values(*scores), replicates, context)
     return comparison.of_predictions(*sides.read(base, new), context)
 
 

@@ -21,10 +21,11 @@ from dvc.config import ConfigError
 from dvc.exceptions import DvcException
 
 from stages.command import DataError, InputError, NetworkError, Problem
+from stages.evaluate import tables
 from tools.compare import WORKSPACE, lock
-from tools.compare.lock import CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING
+from tools.compare.lock import BY_CLASS, CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING
 
-IN_GIT = {METRICS: "evaluate", TRAINING: "train", HISTORY: "train"}  # not in DVC's cache; and the stages they are of
+IN_GIT = {METRICS: "evaluate", BY_CLASS: "evaluate", HISTORY: "train"}  # not in DVC's cache; and the stages they are of
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -91,26 +92,49 @@ class Side:
         return names
 
     def metrics(self) -> dict[str, Any]:
-        """Return the committed metrics, of the test images and of each class. Raises as `probabilities` does."""
+        """Return accuracy, accuracy_std and loss of the test images, as committed.
+
+        Raises DataError if one is damaged.
+        """
         metrics = self._json(METRICS)
         try:
-            test, recalls = metrics["test"], [each["recall"] for each in metrics["classes"].values()]
-            scores = [test["accuracy"], test["loss"], test.get("accuracy_std", 0.0), *recalls]
-            whole = all(isinstance(score, int | float) and math.isfinite(score) for score in scores)
-        except (LookupError, TypeError, AttributeError, OverflowError):
+            scores = {name: metrics["test"][name] for name in ("accuracy", "accuracy_std", "loss")}
+            whole = all(isinstance(score, int | float) and math.isfinite(score) for score in scores.values())
+        except (LookupError, TypeError, OverflowError):
             whole = False
         if not whole:
-            raise self._damaged(METRICS, "test accuracy and loss, and the recall of each class", "less")
-        return metrics
+            raise self._damaged(METRICS, "accuracy, accuracy_std and loss of the test images", "less")
+        return scores
+
+    def recalls(self) -> dict[str, float]:
+        """Return the committed recall of each class that has test images.
+
+        Raises InputError if the commit has no such table, DataError if the table is damaged.
+        """
+        if not self.files.exists(f"/{BY_CLASS}"):
+            what = "no such file there: the commit is older than that table"
+            raise InputError(Problem(f"{self.name}: {BY_CLASS}", what, "leave out --metrics-only"))
+        try:
+            rows = list(csv.DictReader(io.StringIO(self._read(BY_CLASS).decode("utf-8"))))
+            recalls = {tables.original(row["class"]): float(row["recall"]) for row in rows if int(row["images"])}
+            whole = bool(recalls) and all(0 <= recall <= 1 for recall in recalls.values())
+        except (ValueError, TypeError, LookupError, AttributeError, csv.Error):
+            whole = False
+        if not whole:
+            raise self._damaged(BY_CLASS, "the recall of each class, from 0 to 1", "less")
+        return recalls
 
     def versions(self) -> dict[str, str] | None:
-        """Return the version of each package that had a part in training, None where the run did not record them.
+        """Return the version of each package that had a part in training, None if no record of them can be had.
 
-        Raises DataError where the record is damaged.
+        Raises DataError if the record is damaged.
         """
         if not self.files.exists(f"/{TRAINING}"):
             return None
-        training = self._json(TRAINING)
+        try:
+            training = self._json(TRAINING)
+        except NetworkError:
+            return None
         versions = training.get("versions", {}) if isinstance(training, dict) else None
         if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
             raise self._damaged(TRAINING, "a version for each package", f"{versions!r:.40}")
@@ -174,20 +198,21 @@ class Side:
         return self.files.info(f"/{path}").get("md5")
 
     def _fetch(self) -> str:
-        """Return the command that brings a side's data into the cache."""
+        """Return the command that brings a side's data into the cache, and what can be done without those."""
         targets = f"{PREDICTIONS} {TEST} {CLASSES}"
         # Of a clone DVC takes the cache of its origin, if that is on this machine, for a remote; `dvc fetch` doesn't.
         remote = self.files.repo.config["core"].get("remote") not in (None, "auto-generated-upstream")
         if self.name == WORKSPACE:
             return f"dvc fetch {targets}, or dvc repro" if remote else "dvc repro"
+        otherwise = ", or --metrics-only" * self.files.exists(f"/{BY_CLASS}")
         if not remote:
             cache = 'dvc cache dir --local "$OLDPWD/.dvc/cache"'
             folder = f"../{self._commit}"
             made = f"git worktree add --detach {folder} {self._commit} && (cd {folder} && {cache} && dvc repro)"
-            return f"{made}, or --metrics-only"
+            return f"{made}{otherwise}"
         if self.files.repo.scm.has_rev(self.name):
-            return f"dvc fetch --all-commits {targets}, or --metrics-only"
-        return f"dvc exp pull origin {shlex.quote(self.name)}, or --metrics-only"
+            return f"dvc fetch --all-commits {targets}{otherwise}"
+        return f"dvc exp pull origin {shlex.quote(self.name)}{otherwise}"
 
     def _damaged(self, path: str, expected: str, got: str) -> DataError:
         fix = f"git checkout -- {path}, or dvc repro there" if path in IN_GIT else "dvc repro there"

@@ -8,7 +8,7 @@ from dvc.utils.serialize import ParseError
 
 from stages.command import DataError, InputError, Problem, StageError
 from tools.compare import WORKSPACE, lock
-from tools.compare.lock import CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
+from tools.compare.lock import BY_CLASS, CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
 from tools.compare.sides import IN_GIT, Side, said
 
 
@@ -23,7 +23,7 @@ def changed(side: Side) -> list[str]:
     stages = _of_stages(side)
     entries = [entry for changes in stages.values() for entry in changes if isinstance(entry, dict)]
     outs = dict(chain.from_iterable(entry.get("changed outs", {}).items() for entry in entries))
-    for path in (TEST, CLASSES, PREDICTIONS, METRICS, TRAINING):
+    for path in (TEST, CLASSES, PREDICTIONS, METRICS, BY_CLASS, TRAINING):
         if outs.get(path) == "modified":
             restored = f"git checkout -- {path}" if path in IN_GIT else f"dvc checkout --force {path}"
             raise DataError(Problem(path, "not what dvc.lock tells of", f"{restored}, or dvc repro"))

@@ -10,7 +10,7 @@ from stages.command import DataError, InputError, Problem
 from stages.evaluate import familiarity, networks
 from stages.runtime import keras
 
-MODEL, TRAINING = Path("data/model"), Path("reports/training.json")
+MODEL, TRAINING = Path("data/model"), Path("data/training.json")
 CLASSES, FAMILIARITY = Path("data/normalized/classes.json"), Path("data/familiarity")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stages import markdown as md
 from stages.command import printable
-from stages.evaluate.scores import DECIMALS
+from stages.scores import DECIMALS
 from tools.compare.comparison import NO_EVIDENCE
 from tools.compare.formats import WIDTH, aligned, literal, table, wrapped
 from tools.sweep.ranking import BEST, Place, Ranking, Table

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import arrays, atomic, models
+from stages import arrays, atomic, models, scores
 from stages.command import DataError
 from stages.evaluate import __main__ as evaluate
-from stages.evaluate import prediction, scores
+from stages.evaluate import prediction
 from stages.runtime import keras
 
 COMMAND_LINE = (
     "stages.evaluate",
     *("train", "test", "classes.json", "model", "training.json"),
-    *("predictions", "familiarity", "reports/predictions.csv", "reports/reliability.csv", "reports/metrics.json"),
+    *("predictions", "familiarity", "reports/predictions.csv", "reports/reliability.csv"),
+    *("reports/classes.csv", "reports/metrics.json"),
 )
 
 
@@ -37,7 +38,7 @@ def prepared(project):
     atomic.write_json(Path("classes.json"), ["Coat", "Dress", "Bag"])
     digests = models.write(Path("model"), [brightest([0, 1, 2]), brightest([2, 1, 0])])
     card = {"networks": digests, "classes": ["Coat", "Dress", "Bag"], "image_shape": [1, 3]}
-    atomic.write_json(Path("training.json"), card | {"epochs": 10})
+    atomic.write_json(Path("training.json"), card | {"parameters": 9})
 
 
 def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
@@ -71,9 +72,15 @@ def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
     assert metrics["train"]["accuracy"] == pytest.approx((1 + 2 / 4) / 2, abs=1e-6)
     expected = (-np.log(right) - (np.log(right) + 2 * np.log(wrong)) / 3) / 2
     assert metrics["test"]["loss"] == pytest.approx(expected, abs=1e-5)
-    coat, dress = metrics["classes"]["Coat"], metrics["classes"]["Dress"]
-    assert [coat[score] for score in ("recall", "precision", "f1")] == [0.5, 0.5, 0.5]
-    assert [dress[score] for score in ("recall", "precision", "f1")] == [1, 1, 1]
+    spread = str(round(1 / np.sqrt(2), 6))
+    with open("reports/classes.csv", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["class", "images", "recall", "recall_std", "precision", "f1"]
+    assert rows == [
+        ["Coat", "1", "0.5", spread, "0.5", "0.5"],
+        ["Dress", "1", "1.0", "0.0", "1.0", "1.0"],
+        ["Bag", "1", "0.5", spread, "0.5", "0.5"],
+    ]
 
 
 @pytest.mark.slow
@@ -155,7 +162,7 @@ def test_predictions_of_another_number_than_the_labels_are_refused(refused, monk
 def test_a_score_that_is_no_number_is_not_written(refused, monkeypatch):
     monkeypatch.setitem(scores.OF_AN_IMAGE, "brier", lambda probabilities, labels: np.full(len(labels), np.nan))
 
-    assert refused().startswith("metrics.test.brier: can't be scored (expected a finite number, got nan)")
+    assert refused().startswith("train.brier: can't be scored (expected a finite number, got nan)")
 
 
 def test_networks_for_another_data_set_are_refused_before_they_are_read(refused):

@@ -45,7 +45,19 @@ def test_no_class_name_is_a_formula_to_a_spreadsheet(name, tmp_path):
     assert cells == {"actual", "predicted", f"'{name}", "T-shirt/top"}
 
 
-def test_names_that_differ_stay_different():
-    names = ["=1", "'=1", "''=1", "1"]
+def test_names_that_differ_stay_different_and_can_be_had_back():
+    names = ["=1", "'=1", "''=1", "1", "T-shirt/top"]
 
-    assert len({tables.inert(name) for name in names}) == len(names)
+    cells = [tables.inert(name) for name in names]
+
+    assert len(set(cells)) == len(names)
+    assert [tables.original(cell) for cell in cells] == names
+
+
+def test_a_class_has_a_row_of_its_scores_under_an_inert_name():
+    scores = {"recall": 0.5, "recall_std": 0.1, "precision": 0.25, "precision_std": 0.2, "f1": 0.333333, "f1_std": 0.3}
+
+    rows = list(tables.classes({"=1": scores, "Bag": scores | {"recall": 1}}, [7, 0]))
+
+    assert tables.CLASSES == ["class", "images", "recall", "recall_std", "precision", "f1"]
+    assert rows == [["'=1", 7, 0.5, 0.1, 0.25, 0.333333], ["Bag", 0, 1, 0.1, 0.25, 0.333333]]

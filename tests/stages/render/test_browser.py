@@ -76,7 +76,7 @@ def page(tmp_path_factory, write_inputs) -> str:
         data / "normalized/classes.json",
         data / "predictions",
     ]
-    inputs += [reports / name for name in ("history.csv", "training.json", "metrics.json")]
+    inputs += [reports / "history.csv", data / "training.json", reports / "metrics.json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         main(*inputs, reports / "report.md", reports / "report.html", reports / "figures")

@@ -11,9 +11,9 @@ import struct
 import numpy as np
 import pytest
 
-from stages import atomic, calibration
+from stages import atomic, calibration, scores
 from stages.datasets import Pictured
-from stages.evaluate import scores, tables
+from stages.evaluate import tables
 from stages.render import document, report
 from stages.render.look import png
 
@@ -119,20 +119,15 @@ def test_no_cell_of_a_table_begins_like_a_formula_unless_it_is_a_number(tmp_path
     atomic.write_csv(tmp_path / "pairs.csv", tables.CONFUSION, rows)
     bins = tables.reliability([calibration.means(calibration.sums(probabilities, np.arange(len(HOSTILE))))])
     atomic.write_csv(tmp_path / "bins.csv", tables.RELIABILITY, bins)
+    tally = scores.tally([probabilities[None]], np.arange(len(HOSTILE), dtype=np.uint8), len(HOSTILE))
+    of_classes = tables.classes(scores.of_classes(tally, HOSTILE), [1] * len(HOSTILE))
+    atomic.write_csv(tmp_path / "classes.csv", tables.CLASSES, of_classes)
 
-    for name in ("pairs.csv", "bins.csv"):
+    for name in ("pairs.csv", "bins.csv", "classes.csv"):
         with open(tmp_path / name, encoding="utf-8", newline="") as file:
             cells = {cell for row in csv.reader(file) for cell in row}
         assert not [cell for cell in cells if re.match(r"[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]", cell)]
     assert len(cells) > 1
-
-
-def test_metrics_are_json_whatever_the_classes_are_called(tmp_path):
-    probabilities, labels = np.eye(len(HOSTILE), dtype=np.float32)[None], np.arange(len(HOSTILE), dtype=np.uint8)
-    split = scores.tally([probabilities], labels, len(HOSTILE))
-    atomic.write_json(tmp_path / "metrics.json", scores.summarize(HOSTILE, {"train": split, "test": split}))
-
-    assert list(json.loads((tmp_path / "metrics.json").read_bytes())["classes"]) == sorted(HOSTILE)
 
 
 def test_figures_have_no_text_but_their_pixels(made):

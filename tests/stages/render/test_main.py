@@ -25,7 +25,7 @@ INPUTS = [
     "data/normalized/classes.json",
     "data/predictions",
     "reports/history.csv",
-    "reports/training.json",
+    "data/training.json",
     "reports/metrics.json",
 ]
 OUTPUTS = ["reports/report.md", "reports/report.html", "reports/figures"]
@@ -155,23 +155,27 @@ def test_a_missing_file_is_named_in_one_line(work, missing, run_stage, assert_cl
     ("name", "data", "line"),
     [
         (
-            "metrics.json",
+            "reports/metrics.json",
             b'{"test": {"accuracy": NaN}}',
             "not plain JSON (expected JSON, got NaN where a finite number ",
         ),
-        ("training.json", b"<html></html>", "not plain JSON (expected JSON, got Expecting value: line 1 "),
-        ("history.csv", b"replicate,epoch\n0,0\n", "not the columns that are needed (expected replicate,epoch,"),
+        ("data/training.json", b"<html></html>", "not plain JSON (expected JSON, got Expecting value: line 1 "),
+        (
+            "reports/history.csv",
+            b"replicate,epoch\n0,0\n",
+            "not the columns that are needed (expected replicate,epoch,",
+        ),
     ],
 )
 def test_a_damaged_record_is_named_before_anything_is_written(work, name, data, line):
-    Path("reports", name).write_bytes(data)
+    Path(name).write_bytes(data)
     before = snapshot(work)
 
     with pytest.raises(DataError) as caught:
         main(*map(Path, INPUTS + OUTPUTS))
 
     [problem] = caught.value.problems
-    assert str(problem).startswith(f"reports/{name}: {line}")
+    assert str(problem).startswith(f"{name}: {line}")
     assert str(problem).endswith("; fix: python -m tools.verify, which names the command that mends it")
     assert snapshot(work) == before
 

@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 import warnings
@@ -8,7 +9,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from stages.arrays import Split
-from stages.command import DataError, InputError
+from stages.command import InputError
 from stages.render import document, look, report, verdict
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +60,7 @@ def scored(text: str) -> list[str]:
 
 
 def assert_equal_to_metrics(page, metrics, classes):
-    """Every number of the report that is in metrics.json, found by the row and the column where a reader finds it."""
+    """Every score of the report, found by the row and the column where a reader finds it."""
     test, several = metrics["test"], len(page.tables["Verdict"][0][0]) == 3
 
     def both(score):
@@ -87,9 +88,7 @@ def assert_equal_to_metrics(page, metrics, classes):
 
 
 @pytest.mark.parametrize("replicates", [1, 3])
-def test_every_number_in_the_metrics_is_read_back_from_both_forms_of_the_report(
-    some, render, written, read, read_html, replicates
-):
+def test_every_score_is_read_back_from_both_forms_of_the_report(some, render, written, read, read_html, replicates):
     made = some(classes=5, replicates=replicates, images=200)
     page = read_html(page_of(report.build(made, render())))
 
@@ -101,15 +100,39 @@ def test_every_number_in_the_metrics_is_read_back_from_both_forms_of_the_report(
     assert [[int(cell or 0) for cell in row[1:]] for row in rows] == counts.tolist()
 
 
-def test_the_committed_report_has_the_committed_metrics(read):
-    metrics = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
-    page = read((ROOT / "reports/report.md").read_text(encoding="utf-8"))
+def assert_equal_to_files(page, metrics, classes):
+    """Every number of the report that is in the committed files, in the form in which it stands there."""
+    test, train = metrics["test"], metrics["train"]
+    accuracy, _, loss = page.tables["Verdict"][0][1:]
+    assert [scored(accuracy[1])[0], accuracy[2]] == [f"{test['accuracy']:.4f}", f"{test['accuracy_std']:.4f}"]
+    assert loss[1] == f"{test['loss']:.4f}"
+    assert page.tables["How far to trust its confidence"][0][1][1] == f"{test['ece']:.4f}"
+    assert [row[1:3] for row in page.tables["What was run"][2][1:]] == [
+        [f"{split[score]:.4f}" for split in (train, test)] for score in ("accuracy", "loss")
+    ]
+    rows = [
+        [row[0], row[1].replace(",", ""), *(scored(cell)[0] for cell in row[2:])]
+        for row in page.tables["Each class"][0][1:]
+    ]
+    numbers = ("recall", "precision", "f1", "recall_std")
+    assert rows == [
+        [row["class"], row["images"], *(f"{float(row[score]):.4f}" for score in numbers)] for row in classes
+    ]
 
-    assert len(metrics["classes"]) == 10
-    assert_equal_to_metrics(page, metrics, [row[0] for row in page.tables["What it saw"][0][1:]])
-    training = json.loads((ROOT / "reports/training.json").read_text(encoding="utf-8"))
-    settings = dict(page.tables["What was run"][0][1:])
-    assert settings["parameters of the network"] == f"{training['parameters']:,}"
+
+def committed():
+    """The report, the metrics and the scores of each class, as they are committed."""
+    report, metrics, classes = (
+        (ROOT / "reports" / name).read_text(encoding="utf-8") for name in ("report.md", "metrics.json", "classes.csv")
+    )
+    return report, json.loads(metrics), list(csv.DictReader(classes.splitlines()))
+
+
+def test_the_committed_report_has_the_committed_metrics(read):
+    text, metrics, classes = committed()
+
+    assert len(classes) == 10
+    assert_equal_to_files(read(text), metrics, classes)
 
 
 def linked(text: str) -> list[str]:
@@ -124,20 +147,27 @@ def test_the_committed_report_shows_the_committed_figures_and_no_others():
     assert linked(text) == figures
 
 
-def test_any_score_of_the_report_that_is_another_than_in_the_metrics_is_noticed(read):
-    """Another last digit in the last number of each row of accuracy and loss, of all images and by split, in turn."""
-    metrics = json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
-    text = (ROOT / "reports/report.md").read_text(encoding="utf-8")
-    classes = [row[0] for row in read(text).tables["What it saw"][0][1:]]
-    assert_equal_to_metrics(read(text), metrics, classes)
-    rows = re.finditer(r"(?m)^\| (accuracy|loss|true class among the two most probable) \| .*\d\.\d{3}(?=\d \|$)", text)
-    places = [row.end() for row in rows]
+# Where the numbers of the committed files stand in report.md.
+SHOWN = (
+    r"\| accuracy \| (S) \(S to S\) \| (S) \|",
+    r"\| loss \| (S) \| S \|",
+    r"\| expected calibration error \| (S) \| S \|",
+    r"\| (?:accuracy|loss) \| (S) \| (S) \| S \|",
+    r"\| .* \| 1,000 \| (S) \(S to S\) \| (S) \(S to S\) \| (S) \(S to S\) \| (S) \|",
+)
 
-    assert len(places) == 5
+
+def test_any_score_of_the_report_that_is_another_than_in_the_files_is_noticed(read):
+    """Another last digit in each number in turn: eight of the splits, four of each class."""
+    text, metrics, classes = committed()
+    rows = [row for form in SHOWN for row in re.finditer(rf"(?m)^{form}$".replace("S", r"\d\.\d{4}"), text)]
+    places = [row.end(group) - 1 for row in rows for group in range(1, 1 + len(row.groups()))]
+
+    assert len(places) == 8 + 4 * len(classes)
     for place in places:
         page = read(text[:place] + str((int(text[place]) + 5) % 10) + text[place + 1 :])
         with pytest.raises(AssertionError):
-            assert_equal_to_metrics(page, metrics, classes)
+            assert_equal_to_files(page, metrics, classes)
 
 
 def test_the_page_has_less_than_3_mb_even_of_pictures_that_can_not_be_packed(results, render):
@@ -226,33 +256,6 @@ def test_an_image_that_is_not_there_is_refused_with_all_others(some, render):
         f"params.yaml: render.examples: no such image (expected 0 to 3, got 4); {fix}",
         f"params.yaml: render.examples: no such image (expected 0 to 3, got 12); {fix}",
     ]
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_no_probability_is_refused(some, render, value):
-    made = some(images=4)
-    alone = made.single[1].copy()
-    alone[0, 1] = value
-    what = r"expected finite numbers, got NaN or infinity\); fix: python -m tools\.verify, "
-
-    with pytest.raises(DataError, match=rf"single_image.npy: no probabilities \({what}"):
-        report.build(made._replace(single=(0, alone)), render())
-
-    made.probabilities[0, 1, 2] = value
-    with pytest.raises(DataError, match=rf"probabilities.npy: no probabilities \({what}"):
-        report.build(made, render())
-
-
-def test_probabilities_of_other_images_are_refused(some, render):
-    made, fix = some(images=4), r"fix: python -m tools\.verify, "
-
-    with pytest.raises(
-        DataError,
-        match=rf"probabilities.npy: .* \(expected \(1, 4, 3\), got \(1, 5, 3\)\); {fix}",
-    ):
-        report.build(made._replace(probabilities=np.zeros((1, 5, 3), np.float32)), render())
-    with pytest.raises(DataError, match=rf"single_image.npy: .* \(expected \(2, 3\), got \(1, 3\)\); {fix}"):
-        report.build(made._replace(single=(0, np.zeros((1, 3), np.float32))), render())
 
 
 def drawn(built) -> list[str]:

@@ -1,14 +1,16 @@
 """What the report needs of the files before it: what is there is read, what is missing is named."""
 
 import json
+import math
 
+import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
+from stages import arrays
 from stages.command import DataError
-from stages.evaluate import scores
-from stages.render import report, results
+from stages.render import results
 
-CLASSES = ["Coat", "Trägerkleid", "Bag"]
 HEADER = "replicate,epoch,train_loss,train_accuracy"
 
 
@@ -31,14 +33,6 @@ def lines(path):
     return lines
 
 
-@pytest.fixture
-def metrics(some):
-    """What `evaluate` writes of networks that know three classes."""
-    made = some(3)
-    split = scores.tally([made.probabilities], made.test.labels, len(CLASSES))
-    return scores.summarize(CLASSES, {"train": split, "test": split})
-
-
 def without(node, *keys):
     """Return JSON of a mapping without one of its keys."""
     copy = json.loads(json.dumps(node))
@@ -49,66 +43,116 @@ def without(node, *keys):
     return json.dumps(copy)
 
 
-def test_what_evaluate_writes_is_what_is_needed(path, metrics):
-    path.write_text(json.dumps(metrics), encoding="utf-8")
-
-    read = results.read_metrics(path, CLASSES)
-
-    assert read["test"] == metrics["test"]
-    assert read["train"] == {name: metrics["train"][name] for name in ("accuracy", "loss")}
-    assert read["gap"] == {name: metrics["gap"][name] for name in ("accuracy", "loss")}
-    assert list(read["classes"]) == CLASSES
-    for name in CLASSES:
-        assert read["classes"][name].items() <= metrics["classes"][name].items()
+METRICS = {"train": {"accuracy": 0.9, "loss": 0.25}, "test": {"accuracy": 0.8}}
 
 
-def test_scores_that_others_read_are_no_fault(path, metrics):
-    path.write_text(json.dumps(metrics | {"validation": {}}), encoding="utf-8")
+def test_of_the_metrics_the_scores_of_the_training_images_are_read(path):
+    path.write_text(json.dumps(METRICS), encoding="utf-8")
 
-    assert "validation" not in results.read_metrics(path, CLASSES)
-
-
-def test_every_score_of_the_report_is_asked_for(path, metrics, lines, some, render):
-    """The report is made of what was read alone: a score that it uses and that is not asked for would end it."""
-    path.write_text(json.dumps(metrics), encoding="utf-8")
-    read = results.read_metrics(path, CLASSES)
-    assert report.build(some(3)._replace(classes=CLASSES, metrics=read), render()).sections
-
-    for section in ("train", "test", "gap"):
-        for score in read[section]:
-            [line] = lines(without(metrics, section, score), results.read_metrics, CLASSES)
-            assert line.startswith(f"{section}.{score}: missing (expected a number ")
-    for score in read["classes"]["Bag"]:
-        [line] = lines(without(metrics, "classes", "Bag", score), results.read_metrics, CLASSES)
-        assert line.startswith(f"classes.Bag.{score}: missing (expected a number ")
+    assert results.read_train_scores(path) == {"accuracy": 0.9, "loss": 0.25}
 
 
-def test_a_class_without_scores_is_named(lines, metrics):
-    assert lines(without(metrics, "classes", "Trägerkleid"), results.read_metrics, CLASSES) == [
-        "no scores of class Trägerkleid (expected those of each class, got those of 2)"
+@pytest.mark.parametrize("score", ["accuracy", "loss"])
+def test_a_missing_score_is_named(lines, score):
+    [line] = lines(without(METRICS, "train", score), results.read_train_scores)
+
+    assert line.startswith(f"train.{score}: missing (expected a number ")
+
+
+def test_what_is_no_score_is_refused(lines):
+    said = lines(json.dumps({"train": {"accuracy": 1.5, "loss": "much"}}), results.read_train_scores)
+
+    assert said[0] == "train.accuracy: out of range (expected a number 0 <= x <= 1, got 1.5)"
+    assert said[1].startswith("train.loss: wrong type (expected a number 0 <= x <= ")
+
+
+def test_all_scores_of_the_report_worked_by_hand():
+    """Of four images, two of each class, the first network gets three right and the second one all, with certainty."""
+    first = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]]
+    second = [[1, 0], [1, 0], [0, 1], [0, 1]]
+    labels = np.uint8([0, 0, 1, 1])
+
+    found = results.measured(np.float32([first, second]), labels, ["Coat", "=1"], {"accuracy": 0.95, "loss": 0.05})
+
+    loss = -(math.log(0.9) + math.log(0.4) + math.log(0.8) + math.log(0.7)) / 4
+    brier = 2 * (0.1**2 + 0.6**2 + 0.2**2 + 0.3**2) / 4
+    test = found["test"]
+    assert (test["accuracy"], test["top2_accuracy"]) == (0.875, 1)
+    assert test["accuracy_std"] == pytest.approx(0.25 / math.sqrt(2), abs=1e-6)
+    assert [test["loss"], test["brier"]] == pytest.approx([loss / 2, brier / 2], abs=1e-6)
+    assert [test["accuracy_low"], test["accuracy_high"]] == pytest.approx(
+        proportion_confint(0.875 * 4, 4, method="wilson"), abs=1e-6
+    )  # not of both networks' images together: these are the same images
+    assert found["train"] == {"accuracy": 0.95, "loss": 0.05}
+    assert found["gap"] == pytest.approx({"accuracy": 0.075, "loss": loss / 2 - 0.05}, abs=1e-6)
+    coat, other = found["classes"]["Coat"], found["classes"]["=1"]
+    assert [coat[score] for score in ("recall", "precision", "f1")] == [0.75, 1, pytest.approx(5 / 6, abs=1e-6)]
+    assert [other[score] for score in ("recall", "precision", "f1")] == [
+        1,
+        pytest.approx(5 / 6, abs=1e-6),
+        pytest.approx(0.9, abs=1e-6),
     ]
+    assert coat["recall_std"] == pytest.approx(0.5 / math.sqrt(2), abs=1e-6)
 
 
-def test_what_is_no_score_is_refused(lines, metrics):
-    metrics["test"]["accuracy"], metrics["train"]["loss"] = 1.5, -0.1
-    metrics["classes"]["Bag"]["recall"] = "much"
-
-    said = lines(json.dumps(metrics), results.read_metrics, CLASSES)
-
-    assert said[0].startswith("train.loss: out of range (expected a number 0 <= x <= ")
-    assert said[1:] == [
-        "test.accuracy: out of range (expected a number 0 <= x <= 1, got 1.5)",
-        'classes.Bag.recall: wrong type (expected a number 0 <= x <= 1, got "much")',
-    ]
+@pytest.fixture
+def predictions(tmp_path):
+    """A folder with the probabilities that two networks give four images, and one image alone, of three classes."""
+    folder = tmp_path / "predictions"
+    arrays.write(folder / "probabilities.npy", np.full((2, 4, 3), 1 / 3, np.float32))
+    arrays.write(folder / "single_image.npy", np.full((2, 3), 1 / 3, np.float32))
+    return folder
 
 
-TRAINING = {"epochs": 3, "parameters": 101770, "untrained_loss": 2.3, "versions": {"keras": "3.15.1"}}
+def test_predictions_are_those_of_the_test_images(predictions):
+    probabilities, alone = results.read_predictions(predictions, 4, 3)
+
+    assert (probabilities.shape, alone.shape) == ((2, 4, 3), (2, 3))
+
+
+@pytest.mark.parametrize(("images", "classes"), [(5, 3), (4, 2), (4, 4)])
+def test_predictions_of_other_images_or_classes_are_refused(predictions, images, classes):
+    with pytest.raises(DataError) as caught:
+        results.read_predictions(predictions, images, classes)
+
+    assert str(caught.value).startswith(
+        f"{predictions}/probabilities.npy: not of these test images and classes "
+        f"(expected (2, {images}, {classes}), got (2, 4, 3)); fix: python -m tools.verify, "
+    )
+
+
+def test_an_image_predicted_alone_by_other_networks_is_refused(predictions):
+    arrays.write(predictions / "single_image.npy", np.full((1, 3), 1 / 3, np.float32))
+
+    with pytest.raises(DataError, match=r"single_image.npy: .* \(expected \(2, 3\), got \(1, 3\)\); fix: "):
+        results.read_predictions(predictions, 4, 3)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["probabilities.npy", "single_image.npy"])
+def test_what_is_no_probability_is_refused(predictions, name, value):
+    array = np.load(predictions / name)
+    array[..., 1] = value
+    arrays.write(predictions / name, array)
+
+    with pytest.raises(
+        DataError, match=rf"{name}: no probabilities \(expected finite numbers, got NaN or infinity\); fix: "
+    ):
+        results.read_predictions(predictions, 4, 3)
+
+
+TRAINING = {
+    "networks": ["of another reader"],
+    "parameters": 101770,
+    "untrained_loss": 2.3,
+    "versions": {"keras": "3.15.1"},
+}
 
 
 def test_what_train_writes_is_what_is_needed(path):
     path.write_text(json.dumps(TRAINING), encoding="utf-8")
 
-    assert results.read_training(path) == {name: TRAINING[name] for name in TRAINING if name != "epochs"}
+    assert results.read_training(path) == {name: TRAINING[name] for name in TRAINING if name != "networks"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 
 from stages import arrays
 from stages.render import run
+from stages.render.document import Illustration
 
 NAMES = ("replicate", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
@@ -46,6 +47,20 @@ def test_a_validation_loss_that_has_risen_tells_that_training_went_on_for_too_lo
     assert run.overfitting(made).endswith(f"{expected}.")
     stopped = made._replace(settings=made.settings | {"train.early_stopping_patience": 2})
     assert run.overfitting(stopped).endswith(f"{expected}; the networks are those of their best epochs.")
+
+
+def test_with_early_stopping_it_is_told_after_how_many_epochs_each_replicate_stopped(some, render, written_tables):
+    """The training loss goes to the mean of the last rows, wherever they stand: from 3 to (0.5 + 0.25) / 2."""
+    rows = [(0, 0, 3, 0, 1, 0), (0, 1, 0.5, 1, 1, 1), (1, 0, 3, 0, 1, 0), (1, 1, 2, 0.5, 1, 0), (1, 2, 0.25, 1, 1, 1)]
+    made = some(history=np.array(rows, [(name, float) for name in NAMES]))
+    stopped = made._replace(settings=made.settings | {"train.early_stopping_patience": 1})
+
+    told = dict(written_tables(run.section, stopped)[0].rows)
+    figures = [block for block in run.section(stopped, render()).blocks if isinstance(block, Illustration)]
+
+    assert told["epochs after which each replicate stopped"] == "1, 2"
+    assert "epochs after which each replicate stopped" not in dict(written_tables(run.section, made)[0].rows)
+    assert figures[0].alternative.endswith("the training loss goes from 3.0000 to 0.3750")
 
 
 def test_a_validation_loss_that_still_falls_tells_that_no_harm_was_done(some):

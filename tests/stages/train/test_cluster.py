@@ -26,7 +26,7 @@ from stages.train import __main__ as stage
 from stages.train import cluster
 
 ROOT = Path(__file__).parents[3]
-HERE, THERE, OUTPUTS = "here", "there", ("model", "history.csv", "training.json")
+HERE, THERE, OUTPUTS = "here", "there", ("model", "training.json", "history.csv")
 MARK = "NODE_OF_THIS_TEST"
 real = pytest.mark.skipif(not find_spec("ray"), reason="ray is not installed")
 
@@ -279,7 +279,7 @@ def test_the_loss_of_a_machine_changes_no_byte(small, assign, run_stage, nodes):
     assert [line for line in kept if line.startswith(f"replicate {begun} ") and "epoch 200/200" in line]
     assert here.code == 0, here.stderr
     assert sorted(results(here.after, HERE)) == sorted(
-        [*(f"model/{replicate}.keras" for replicate in range(4)), "history.csv", "training.json"]
+        [*(f"model/{replicate}.keras" for replicate in range(4)), "training.json", "history.csv"]
     )
     assert results(files, THERE) == results(here.after, HERE)
     lines = [line for line in said.splitlines() if line.startswith("replicate ")]  # Ray tells of the loss besides

@@ -14,11 +14,12 @@ import pytest
 import yaml
 
 from stages import command
+from stages.evaluate import tables
 from tools.compare import lock, sides
 from tools.compare.__main__ import main
 
 ROOT = Path(__file__).parents[3]
-CLASSES = ["Shirt", "Coat", "<img src=x onerror=alert(1)>"]
+CLASSES = ["Shirt", "=1+1", "<img src=x onerror=alert(1)>", "none"]  # and no image of the last one
 LABELS = np.arange(300, dtype=np.uint8) % 3
 STAGES = {
     "download": {"cmd": "true", "deps": ["stages/code.py"], "outs": ["data/raw"]},
@@ -31,23 +32,24 @@ STAGES = {
         "cmd": "true",
         "deps": ["stages/code.py"],
         "params": ["train"],
-        "outs": ["data/model", {"reports/training.json": {"cache": False}}],
+        "outs": ["data/model", "data/training.json"],
     },
     "evaluate": {
         "cmd": "true",
         "deps": ["data/normalized/test", "data/normalized/classes.json", "data/model"],
         "outs": ["data/predictions"],
+        "plots": [{"reports/classes.csv": {"cache": False}}],
         "metrics": [{"reports/metrics.json": {"cache": False}}],
     },
 }
 
 
 def predictions(accuracies, seed):
-    """Return probabilities float32 (replicates, 300, 3) that are right on about these shares of the images."""
+    """Return probabilities float32 (replicates, 300, 4) that are right on about these shares of the images."""
     generator = np.random.default_rng(seed)
     right = generator.random((len(accuracies), len(LABELS))) < np.reshape(accuracies, (-1, 1))
     answers = np.where(right, LABELS, (LABELS + 1) % 3)
-    return np.where(np.arange(3) == answers[..., None], 0.8, 0.1).astype(np.float32)
+    return np.where(np.arange(4) == answers[..., None], 0.7, 0.1).astype(np.float32)
 
 
 class Project:
@@ -99,12 +101,13 @@ class Project:
     def make(self, probabilities, *, epochs, labels=LABELS):
         """Write what a run would leave, and have dvc.lock record it."""
         accuracy = float((probabilities.argmax(2) == labels).mean())
-        scores = {"accuracy": accuracy, "accuracy_std": 0.01, "loss": 0.5, "loss_std": 0.02}
-        metrics = {"test": scores, "classes": {name: {"recall": accuracy} for name in CLASSES}}
+        scores = {"accuracy": accuracy, "accuracy_std": 0.01, "ece": 0.02, "loss": 0.5}
+        rows = [f"{tables.inert(name)},{100 * (name != 'none')},{accuracy}\n" for name in CLASSES]
         train = {"epochs": epochs, "replicates": len(probabilities)}
         self.write("params.yaml", json.dumps({"train": train}).encode())
-        self.write("reports/training.json", json.dumps({"versions": {"keras": f"3.{epochs}"}}).encode())
-        self.write("reports/metrics.json", json.dumps(metrics).encode())
+        self.write("data/training.json", json.dumps({"versions": {"keras": f"3.{epochs}"}}).encode())
+        self.write("reports/metrics.json", json.dumps({"test": scores}).encode())
+        self.write("reports/classes.csv", "".join(["class,images,recall\n", *rows]).encode())
         self.write("data/normalized/classes.json", json.dumps(CLASSES).encode())
         self.write_array("data/normalized/test/images.npy", np.zeros((300, 2, 2), np.float32))
         self.write_array("data/normalized/test/labels.npy", labels)
@@ -187,7 +190,7 @@ def test_revisions_and_experiments_are_compared_from_a_subfolder(compare, projec
     assert found["params"] == {"train.epochs": {"base": 1, "new": 3}}
     assert found["packages"] == {"keras": {"base": "3.1", "new": "3.3"}}
     assert found["replicates"] == {"base": 3, "new": 3}
-    assert set(found["recalls"]) == set(CLASSES)
+    assert set(found["recalls"]) == set(CLASSES[:3])
 
 
 @pytest.mark.parametrize(
@@ -284,6 +287,51 @@ def test_metrics_alone_give_no_verdict(compare, made):
     assert "Accuracy +2" in printed and "chance or not is unknown" in printed and "no evidence" not in printed
     assert "spread over the replicates by 1.00 points (base) and 1.00 points (new)" in " ".join(printed.split())
     assert error.startswith("error: python -m tools.compare: --fail-on needs a verdict")
+
+
+def test_metrics_alone_have_the_recall_of_each_class_by_its_name(compare, made):
+    """As with predictions: the class without images is left out."""
+    found, expected = (
+        json.loads(compare(made.folder, "before", "after", "--format", "json", *options)[1])["recalls"]
+        for options in (["--metrics-only"], [])
+    )
+
+    assert set(found) == set(expected) == set(CLASSES[:3])
+    assert [score["base"] for score in found.values()] == pytest.approx([0.7] * 3, abs=0.05)
+    assert [score["new"] for score in found.values()] == pytest.approx([0.95] * 3, abs=0.05)
+
+
+def test_a_commit_older_than_the_table_of_classes_is_told_of_in_one_line(compare, project):
+    """The fix is followed, too; and without predictions no advice leads back to the metrics."""
+    evaluate = {key: value for key, value in STAGES["evaluate"].items() if key != "plots"}
+    project.write("dvc.yaml", yaml.safe_dump({"stages": STAGES | {"evaluate": evaluate}}).encode())
+    project.dvc("commit", "--quiet", "--force", "evaluate")
+    (project.folder / "reports/classes.csv").unlink()
+    project.commit("older")
+
+    code, printed, error = compare(project.folder, "older", "before", "--metrics-only")
+
+    assert (code, printed) == (2, "")
+    what = "reports/classes.csv: no such file there: the commit is older than that table"
+    assert error == f"error: older: {what}; fix: leave out --metrics-only"
+    assert compare(project.folder, "older", "before")[0] == 0
+    project.dvc("remote", "remove", "storage")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    shutil.rmtree(project.folder / "data/predictions")
+    code, _, error = compare(project.folder, "older")
+    assert code == 3 and "git worktree add" in error and "--metrics-only" not in error
+    assert compare(project.folder, "before")[2].endswith(", or --metrics-only")
+
+
+def test_metrics_alone_are_compared_without_the_record_of_training(compare, project):
+    """In a clone to which nothing was brought; of packages nothing is told then."""
+    shutil.rmtree(project.folder / ".dvc/cache")
+    shutil.rmtree(project.folder / "data")
+    project.dvc("remote", "remove", "storage")
+
+    code, printed, _ = compare(project.folder, "before", "workspace", "--metrics-only")
+
+    assert code == 0 and "Accuracy +2" in printed and "packages" not in printed
 
 
 def test_a_workspace_edited_since_its_run_is_told_of(compare, project):
@@ -410,15 +458,20 @@ def test_predictions_that_are_not_those_of_dvc_lock_are_refused(compare, project
 
 
 @pytest.mark.parametrize(
-    ("path", "options"), [("reports/metrics.json", ["--metrics-only"]), ("reports/training.json", [])]
+    ("path", "options", "command"),
+    [
+        ("reports/metrics.json", ["--metrics-only"], "git checkout --"),
+        ("reports/classes.csv", ["--metrics-only"], "git checkout --"),
+        ("data/training.json", [], "dvc checkout --force"),
+    ],
 )
-def test_metrics_that_are_not_those_of_dvc_lock_are_refused(compare, project, path, options):
+def test_metrics_that_are_not_those_of_dvc_lock_are_refused(compare, project, path, options, command):
     project.write(path, b"{}")
 
     code, printed, error = compare(project.folder, *options)
 
     assert (code, printed) == (4, "")
-    assert error == f"error: {path}: not what dvc.lock tells of; fix: git checkout -- {path}, or dvc repro"
+    assert error == f"error: {path}: not what dvc.lock tells of; fix: {command} {path}, or dvc repro"
 
 
 @pytest.mark.parametrize(
@@ -429,11 +482,19 @@ def test_metrics_that_are_not_those_of_dvc_lock_are_refused(compare, project, pa
         (sides.Side.metrics, "{}"),
         (sides.Side.metrics, ""),
         (sides.Side.metrics, "\x89PNG\r\n"),
-        (sides.Side.metrics, '{"test": null, "classes": {}}'),
-        (sides.Side.metrics, '{"test": {"accuracy": 1' + 400 * "0" + ', "loss": 1}, "classes": {}}'),
-        (sides.Side.metrics, '{"test": {"accuracy": NaN, "loss": 1}, "classes": {}}'),
-        (sides.Side.metrics, '{"test": {"accuracy": 1, "loss": "1"}, "classes": {}}'),
-        (sides.Side.metrics, '{"test": {"accuracy": 1, "loss": 1}, "classes": {"Shirt": {}}}'),
+        (sides.Side.metrics, '{"test": null}'),
+        (sides.Side.metrics, '{"test": {"accuracy": 1' + 400 * "0" + ', "accuracy_std": 0, "loss": 1}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": NaN, "accuracy_std": 0, "loss": 1}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": 1, "accuracy_std": 0, "loss": "1"}}'),
+        (sides.Side.metrics, '{"test": {"accuracy": 1, "loss": 1}}'),
+        (sides.Side.recalls, ""),
+        (sides.Side.recalls, "\xff"),
+        (sides.Side.recalls, "class,images,recall\n"),
+        (sides.Side.recalls, "class,images\nShirt,1\n"),
+        (sides.Side.recalls, "class,images,recall\nShirt,1\n"),
+        (sides.Side.recalls, "class,images,recall\nShirt,1,nan\n"),
+        (sides.Side.recalls, "class,images,recall\nShirt,1,1.5\n"),
+        (sides.Side.recalls, "<html>"),
         (sides.Side.versions, "\xff"),
         (sides.Side.versions, "[]"),
         (sides.Side.versions, '{"versions": {"keras": 3}}'),
@@ -443,18 +504,18 @@ def test_metrics_that_are_not_those_of_dvc_lock_are_refused(compare, project, pa
         (sides.Side.classes, "[1, 2, 3]"),
     ],
 )
-def test_damaged_json_is_a_data_error(made, monkeypatch, read, content):
+def test_a_damaged_record_is_a_data_error(made, monkeypatch, read, content):
     """Though it be what dvc.lock tells of."""
     monkeypatch.chdir(made.folder)
     monkeypatch.setattr(sides.DVCFileSystem, "read_bytes", lambda self, path: content.encode("latin-1"))
     monkeypatch.setattr(sides.Side, "_digest", lambda self, path: hashlib.md5(content.encode("latin-1")).hexdigest())
 
-    with pytest.raises(command.DataError, match=r"^before: .*\.json: damaged \(expected "):
+    with pytest.raises(command.DataError, match=r"^before: .*\.(json|csv): damaged \(expected "):
         read(sides.Side("before"))
 
 
 def test_packages_are_not_told_of_where_a_run_did_not_record_them(compare, project):
-    project.write("reports/training.json", b"{}")
+    project.write("data/training.json", b"{}")
     project.dvc("commit", "--quiet", "--force", "train")
 
     code, printed, _ = compare(project.folder)
@@ -579,7 +640,7 @@ def test_a_label_without_a_class_is_a_data_error(made, monkeypatch):
     monkeypatch.chdir(made.folder)
     monkeypatch.setattr(sides.Side, "labels", lambda self: np.where(LABELS == 2, 255, LABELS))
 
-    with pytest.raises(command.DataError, match=r"a label without a class name \(expected 0 to 2, got 255\)"):
+    with pytest.raises(command.DataError, match=r"a label without a class name \(expected 0 to 3, got 255\)"):
         sides.read(sides.Side("before"), sides.Side("after"))
 
 
@@ -595,5 +656,6 @@ def test_the_stages_and_paths_are_those_of_the_pipeline():
     assert found - {"validate"} == set(lock.MADE_BY)
     assert lock.TRAINING in str(stages["train"])
     assert outs[lock.PREDICTIONS] == "evaluate" and lock.METRICS in str(stages["evaluate"]["metrics"])
+    assert lock.BY_CLASS in str(stages["evaluate"]["plots"])
     assert outs[lock.TEST] == outs[lock.CLASSES] == "normalize"
     assert {lock.TEST, lock.CLASSES} <= set(stages["evaluate"]["deps"])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from stages import scores
 from stages.command import InputError
-from stages.evaluate import scores
 from tools.compare import comparison, formats
 from tools.compare.comparison import Context, Values
 
@@ -178,11 +178,10 @@ def test_where_nothing_differs_both_formats_say_so_and_markdown_has_no_table_of_
 def test_of_one_replicate_the_spread_is_unknown(replicates, spreads):
     """In metrics.json it is 0, as there is no null."""
     sides = (
-        {"test": {"accuracy": 0.5, "loss": 1.0, "accuracy_std": 0.005 * (number > 1)}, "classes": {}}
-        for number in replicates
+        {"accuracy": 0.5, "loss": 1.0, "accuracy_std": 0.005 * (number > 1), "recalls": {}} for number in replicates
     )
 
-    (note,) = comparison.of_metrics(*sides, Values(*replicates), CONTEXT).context.notes
+    (note,) = comparison.of_metrics(Values(*sides), Values(*replicates), CONTEXT).context.notes
 
     assert note == f"Accuracies spread over the replicates {spreads}"
 
@@ -262,8 +261,8 @@ def test_control_characters_do_not_reach_the_terminal():
 
 def test_json_has_all_of_it_and_null_where_nothing_is_known():
     found = made()
-    metrics = {"test": {"accuracy": 0.5, "loss": 1.0}, "classes": {"Coat": {"recall": 0.5}}}
-    bare = comparison.of_metrics(metrics, metrics, Values(1, 1), CONTEXT)
+    metrics = {"accuracy": 0.5, "accuracy_std": 0, "loss": 1.0, "recalls": {"Coat": 0.5}}
+    bare = comparison.of_metrics(Values(metrics, metrics), Values(1, 1), CONTEXT)
 
     value, unknown = json.loads(formats.as_json(found)), json.loads(formats.as_json(bare))
 

@@ -311,7 +311,7 @@ def test_a_workspace_in_which_nothing_ran_is_refused_with_all_that_is_missing(tm
     with pytest.raises(InputError) as caught:
         classify.load()
 
-    paths = ["data/model", "reports/training.json", "data/normalized/classes.json", "data/familiarity"]
+    paths = ["data/model", "data/training.json", "data/normalized/classes.json", "data/familiarity"]
     assert [problem.subject for problem in caught.value.problems] == paths
     assert all(problem.fix.startswith("dvc repro") for problem in caught.value.problems)
 

@@ -3,10 +3,8 @@ import math
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
-from statsmodels.stats.proportion import proportion_confint
 
-from stages import calibration, confusion
-from stages.evaluate import scores
+from stages import calibration, confusion, scores
 
 # Four images of three classes; the third is taken for class 0, the fourth is nearly a toss-up.
 LABELS = np.array([0, 1, 2, 2], np.uint8)
@@ -81,26 +79,22 @@ def test_a_class_never_predicted_has_precision_0():
     assert by_class["f1"].tolist() == [0, 0.75]
 
 
-def test_metrics_are_means_over_replicates_with_their_spread():
-    """The second replicate is right everywhere and sure of it: accuracies 0.75 and 1."""
+def test_scores_are_means_over_replicates_with_their_spread():
+    """The second replicate is right everywhere and sure of it: accuracies 0.75 and 1, and a loss and errors of 0."""
     sure = np.eye(3, dtype=np.float32)[LABELS]
-    test = tally(PROBABILITIES, sure)
-    train = tally(sure, sure)
+    split = tally(PROBABILITIES, sure)
 
-    metrics = scores.summarize(["a", "b", "c/d"], {"train": train, "test": test})
+    summary, of_classes = scores.summary(split, "test"), scores.of_classes(split, ["a", "b", "c/d"])
 
-    first_loss = -(math.log(0.7) + math.log(0.8) + math.log(0.3) + math.log(0.4)) / 4
-    assert metrics["test"]["accuracy"] == 0.875
-    assert metrics["test"]["accuracy_std"] == round(0.25 / math.sqrt(2), 6)
-    assert metrics["test"]["loss"] == round(first_loss / 2, 6)
-    assert metrics["train"] == {"accuracy": 1, "accuracy_std": 0, "loss": 0, "loss_std": 0}
-    assert metrics["gap"] == {
-        "accuracy": 0.125,
-        "accuracy_std": round(0.25 / math.sqrt(2), 6),
-        "loss": round(first_loss / 2, 6),
-        "loss_std": round(first_loss / math.sqrt(2), 6),
-    }
-    assert metrics["classes"]["c/d"] == {
+    loss = -(math.log(0.7) + math.log(0.8) + math.log(0.3) + math.log(0.4)) / 4
+    brier = (0.14 + 0.06 + 0.86 + 0.54) / 4
+    error = (abs(1 - 0.7) + abs(1 - 0.8) + abs(0 - 0.6) + abs(1 - 0.4)) / 4  # each confidence in a bin of its own
+    expected = {"accuracy": 0.75, "loss": loss, "brier": brier, "expected_calibration_error": error}
+    for name, of_first in expected.items():
+        of_second = 1 if name == "accuracy" else 0
+        assert summary[name] == pytest.approx((of_first + of_second) / 2, abs=1e-6)
+        assert summary[f"{name}_std"] == pytest.approx(abs(of_first - of_second) / math.sqrt(2), abs=1e-6)
+    assert of_classes["c/d"] == {
         "recall": 0.75,
         "recall_std": round(0.5 / math.sqrt(2), 6),
         "precision": 1,
@@ -110,28 +104,27 @@ def test_metrics_are_means_over_replicates_with_their_spread():
     }
 
 
-def test_the_interval_of_the_accuracy_is_wilsons_of_its_mean():
-    """Not of all replicates' images together: these are the same images."""
+def test_the_metrics_are_few_scores_of_each_split():
+    """Networks that are sure and right on the training images; test accuracies 0.75 and 1."""
     sure = np.eye(3, dtype=np.float32)[LABELS]
-    test = tally(PROBABILITIES, sure)
+    loss = -(math.log(0.7) + math.log(0.8) + math.log(0.3) + math.log(0.4)) / 8
 
-    metrics = scores.summarize(["a", "b", "c"], {"train": test, "test": test})["test"]
-
-    expected = proportion_confint(0.875 * 4, 4, method="wilson")
-    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx(expected, abs=1e-6)
-    names = {"accuracy", "loss", "top2_accuracy", "expected_calibration_error", "brier"}
-    assert set(metrics) == names | {f"{name}_std" for name in names} | {"accuracy_low", "accuracy_high"}
-    assert metrics["brier"] == round(scores.brier(PROBABILITIES, LABELS).mean() / 2, 6)
-    error = calibration.reliability(PROBABILITIES, LABELS).expected_error
-    assert metrics["expected_calibration_error"] == round(error / 2, 6)
+    assert scores.metrics(train=tally(sure, sure), test=tally(PROBABILITIES, sure)) == {
+        "test": {
+            "accuracy": 0.875,
+            "accuracy_std": round(0.25 / math.sqrt(2), 6),
+            "ece": pytest.approx((0.3 + 0.2 + 0.6 + 0.6) / 8, abs=1e-6),
+            "loss": pytest.approx(loss, abs=1e-6),
+        },
+        "train": {"accuracy": 1, "loss": 0},
+    }
 
 
 def test_the_spread_of_one_replicate_is_0_and_no_nan():
     split = tally(PROBABILITIES)
 
-    metrics = scores.summarize(["a", "b", "c"], {"train": split, "test": split})
-
-    assert metrics["test"]["accuracy_std"] == 0
+    assert scores.summary(split, "test")["accuracy_std"] == 0
+    assert scores.of_classes(split, ["a", "b", "c"])["a"]["recall_std"] == 0
 
 
 def test_sums_of_blocks_of_any_size_are_those_of_all_images():

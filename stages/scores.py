@@ -1,15 +1,16 @@
 """Scores of predicted probabilities against labels. Nothing here knows how the probabilities came about.
 
+`evaluate` writes the scores that decide, `render` calculates all of them for the report, by the same functions.
 Throughout, probabilities are float (n, classes) and labels integer (n,).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from stages import calibration, confusion, intervals
+from stages import calibration, confusion
 from stages.command import DataError, Problem
 
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
@@ -77,7 +78,6 @@ OF_AN_IMAGE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "top2_accuracy": in_top2,
     "brier": brier,
 }
-OF_BOTH_SPLITS = ("accuracy", "loss")  # the others, of the test images alone
 
 
 class Tally(NamedTuple):
@@ -120,48 +120,48 @@ def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tal
     return Tally(start, sums, bins, counts)
 
 
-def summarize(classes: Sequence[str], splits: Mapping[str, Tally]) -> dict[str, dict]:
-    """Return the metrics of the splits train and test.
+def metrics(train: Tally, test: Tally) -> dict[str, dict[str, float]]:
+    """Return what metrics.json holds: the few scores by which one run is chosen over another.
 
-    Every score is the mean over the replicates; beside it, `<score>_std` is the sample standard deviation over them, 0
-    where there is but one replicate and so nothing is known of it. `accuracy_low` and `accuracy_high` are the ends of
-    the test accuracy's 95 % interval for the choice of test images alone. `gap` is by how much the networks do better
-    on what they were trained on: accuracy train - test, loss test - train.
-
-    Raises DataError where a score is no finite number.
+    The expected calibration error has its short name, `ece`: `dvc metrics show` prints all names side by side, and they
+    fit into 120 columns.
     """
-    test, of_train = splits["test"].means(), splits["train"].means()
-    train = {name: of_train[name] for name in OF_BOTH_SPLITS}
-    gap = {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]}
-    metrics: dict[str, Any] = {"train": _summary(train), "test": _summary(test), "gap": _summary(gap)}
-    low, high = intervals.wilson(metrics["test"]["accuracy"], splits["test"].images)
-    metrics["test"] |= {"accuracy_low": float(low), "accuracy_high": float(high)}
-    scores = [by_class(counts) for counts in splits["test"].confusion]
-    metrics["classes"] = {
-        name: _summary({score: np.array([each[score][index] for each in scores]) for score in scores[0]})
+    of_train, of_test = summary(train, "train"), summary(test, "test")
+    decisive = {name: of_test[name] for name in ("accuracy", "accuracy_std", "loss")}
+    return {
+        "train": {name: of_train[name] for name in ("accuracy", "loss")},
+        "test": decisive | {"ece": of_test["expected_calibration_error"]},
+    }
+
+
+def summary(tally: Tally, name: str) -> dict[str, float]:
+    """Return the mean of each score over the replicates; beside it, `<score>_std` is the sample standard deviation, or
+    0 if there is only one replicate, which tells nothing about it.
+
+    Raises DataError, with the name of what was scored, if a score is not a finite number.
+    """
+    return _over_replicates(tally.means(), name)
+
+
+def of_classes(tally: Tally, classes: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return recall, precision and F1 of each class, and their standard deviations, as `summary` does."""
+    scores = [by_class(counts) for counts in tally.confusion]
+    return {
+        name: _over_replicates({score: np.array([each[score][index] for each in scores]) for score in scores[0]}, name)
         for index, name in enumerate(classes)
     }
-    return _rounded(metrics)
 
 
-def _summary(values: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return mean and standard deviation of each score, given its value for each replicate."""
-    means = {name: float(np.mean(of_replicates)) for name, of_replicates in values.items()}
-    spreads = {f"{name}_std": float(np.std(v, ddof=len(v) > 1)) for name, v in values.items()}
-    return means | spreads
-
-
-def _rounded(node: Mapping[str, Any], place: str = "metrics") -> dict[str, Any]:
-    """Cut the float noise off, so that a diff of metrics shows changes: six decimals are exact for 10,000 images."""
-    rounded: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            rounded[key] = _rounded(value, f"{place}.{key}")
-        elif isfinite(value):
-            rounded[key] = round(value, DECIMALS)
-        else:
-            raise _unusable(f"{place}.{key}", "a finite number", str(value))
-    return rounded
+def _over_replicates(values: Mapping[str, np.ndarray], name: str) -> dict[str, float]:
+    """Return mean and standard deviation of each score, rounded, so that a diff shows changes and no float noise: six
+    decimals are exact for 10,000 images.
+    """
+    both = {score: float(np.mean(of_replicates)) for score, of_replicates in values.items()}
+    both |= {f"{score}_std": float(np.std(v, ddof=len(v) > 1)) for score, v in values.items()}
+    for score, value in both.items():
+        if not isfinite(value):
+            raise _unusable(f"{name}.{score}", "a finite number", str(value))
+    return {score: round(value, DECIMALS) for score, value in both.items()}
 
 
 def _unusable(subject: str, expected: str, got: str) -> DataError:

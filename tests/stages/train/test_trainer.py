@@ -146,7 +146,7 @@ def test_the_output_changes_neither_the_training_nor_that_the_model_gives_probab
 def test_a_replicate_is_the_same_alone_or_among_others(split, monkeypatch):
     """Three take turns in two loops; the last of them has one of its own."""
     monkeypatch.setattr(trainer, "cores", lambda: 2)
-    options = settings(dropout=0.5, batch_size=8, optimizer="adam", epochs=2, replicates=3)
+    options = settings(batch_size=8, optimizer="adam", epochs=2, replicates=3)
 
     *_, last = trainer.fit(split, CLASSES, options)
     (alone,) = trainer.fit(split, CLASSES, options, [2])
@@ -217,9 +217,8 @@ def test_every_network_learns_with_augmentation_and_a_schedule(split, name):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"augmentation_shift": 1, "augmentation_flip": True},
-        pytest.param({"dropout": 0.5}, marks=pytest.mark.slow),
-        pytest.param({"optimizer": "rmsprop", "output": "softmax", "batch_size": 17}, marks=pytest.mark.slow),
+        {},
+        pytest.param({"optimizer": "rmsprop", "dropout": 0.5, "batch_size": 17}, marks=pytest.mark.slow),
         {"network": "cnn_small", "dropout": 0.5, "augmentation_shift": 1, "augmentation_flip": True},
         pytest.param({"network": "cnn", "dropout": 0.5, "augmentation_flip": True}, marks=pytest.mark.slow),
     ],
@@ -256,7 +255,7 @@ def _of_few(constant, most, value, *rest, **options):
     return constant(value, *rest, **options)
 
 
-@pytest.mark.parametrize(("threads", "expected"), [(1, 3), (2, 2), (9, 1)])
+@pytest.mark.parametrize(("threads", "expected"), [(1, 2), (3, 1), (9, 1)])
 def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, monkeypatch, threads, expected):
     monkeypatch.setattr(trainer, "cores", lambda: 5)
     built = []
@@ -264,7 +263,7 @@ def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, mo
         loop, "Loop", lambda *args, compiled=loop.Loop, **options: built.append(1) or compiled(*args, **options)
     )
 
-    trainer.fit(split, CLASSES, settings(replicates=3, threads=threads))
+    trainer.fit(split, CLASSES, settings(replicates=2, threads=threads))
 
     assert len(built) == expected
 

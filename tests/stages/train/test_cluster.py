@@ -92,20 +92,27 @@ def run(folder):
     return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
-def test_results_are_put_in_order_and_have_the_same_bytes(small, stand_in, monkeypatch, capsys):
+def test_results_are_put_in_order_and_have_the_same_bytes(small, stand_in, monkeypatch, capsys, assign):
+    """Each task is told how many threads share an operation, as its machine does not know."""
+    assign("params.yaml", "train.threads", "2")
+    shared = []
+    monkeypatch.setattr(stage.runtime, "share_operations", shared.append)
+    monkeypatch.setattr(cluster, "share_operations", shared.append)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     here = run(HERE)
     said = capsys.readouterr().out.splitlines()
     assert stand_in.calls == []
+    assert shared == [2]
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     there = run(THERE)
 
     assert len(here) == 4
     assert there == here
+    assert shared == [2, 2, 2, 2]
     notice, *lines = capsys.readouterr().out.splitlines()
-    assert notice == "waiting for a machine of 1 cores: so far the cluster has none"
+    assert notice == "waiting for a machine of 2 cores: so far the cluster has none"
     assert sorted(lines) == sorted(2 * said)  # by the tasks, whose output stays on their machines, and by the stage
-    assert stand_in.calls == [("auto", {}), {"num_cpus": 1, "max_retries": 5}, "shutdown"]
+    assert stand_in.calls == [("auto", {}), {"num_cpus": 2, "max_retries": 5}, "shutdown"]
 
 
 def test_how_much_memory_images_may_take_is_said_to_the_tasks(small, stand_in, monkeypatch):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import arrays, atomic
+from stages import arrays, atomic, runtime
 from stages.evaluate import networks
 from stages.runtime import keras, tf
-from stages.train import trainer
+from stages.train import __main__, trainer
 
 OUTPUTS = ("data/model", "data/training.json", "reports/history.csv")
 
@@ -77,6 +77,24 @@ def test_two_processes_write_the_same_bytes_on_one_core_as_on_all(command_line, 
     assert written == {"data/model/0.keras", "data/model/1.keras", *OUTPUTS[1:]}
     assert first.code == second.code == 0
     assert {path: first.after[path] for path in written} == {path: second.after[path] for path in written}
+
+
+def test_so_many_threads_as_params_say_share_an_operation_before_the_first_one_runs(command_line, assign, monkeypatch):
+    class Trained(Exception):
+        """In place of a training."""
+
+    def fit(split, classes, settings):
+        raise Trained
+
+    assign("params.yaml", "train.threads", "3")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    shared = []
+    monkeypatch.setattr(runtime, "share_operations", shared.append)
+    monkeypatch.setattr(trainer, "fit", fit)
+
+    with pytest.raises(Trained):
+        __main__.main(*map(Path, command_line[1:]))
+    assert shared == [3]
 
 
 def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, assert_clean_failure):

@@ -10,31 +10,9 @@ from stages.arrays import Split
 from stages.command import InputError
 from stages.params import Train
 from stages.train import loop, memory, networks, trainer
+from tests.stages.train.plain import settings
 
 CLASSES = 3
-SETTINGS = {
-    "network": "dense",
-    "hidden_units": [5],
-    "dropout": 0.0,
-    "output": "logits",
-    "optimizer": "sgd",
-    "learning_rate": 0.1,
-    "learning_rate_schedule": "constant",
-    "weight_decay": 0.0,
-    "batch_size": 24,
-    "epochs": 1,
-    "validation_fraction": 0.0,
-    "early_stopping_patience": 0,
-    "augmentation_shift": 0,
-    "augmentation_flip": False,
-    "seed": 7,
-    "replicates": 1,
-    "threads": 1,
-}
-
-
-def settings(**changes) -> Train:
-    return Train(**SETTINGS | changes)
 
 
 @pytest.fixture(scope="module")
@@ -79,16 +57,18 @@ def initial(split: Split) -> list[np.ndarray]:
 
 
 def test_a_step_of_gradient_descent_is_the_one_worked_out_by_hand(split, initial):
-    """Backpropagation through the network, written out in numpy, for one batch of all images."""
+    """Backpropagation through the network, written out in numpy, for one batch of all images. Decay draws each weight
+    towards 0 by its share of the learning rate, whatever the gradient.
+    """
     flat, hidden, probabilities = forward(split.images, initial)
     error = (probabilities - np.eye(CLASSES)[split.labels]) / len(split.labels)
     back = (error @ initial[2].T) * (hidden > 0)
     gradients = flat.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)
 
-    (run,) = trainer.fit(split, CLASSES, settings(learning_rate=0.1))
+    (run,) = trainer.fit(split, CLASSES, settings(learning_rate=0.1, weight_decay=0.5))
 
     for fitted, start, gradient in zip(weights(run), initial, gradients, strict=True):
-        np.testing.assert_allclose(fitted, start - 0.1 * gradient, atol=1e-6)
+        np.testing.assert_allclose(fitted, start - 0.1 * 0.5 * start - 0.1 * gradient, atol=1e-6)
 
 
 def test_row_0_is_the_untrained_network_and_row_1_scores_before_it_learns(split, initial):
@@ -190,25 +170,34 @@ def test_the_last_partial_batch_is_trained_on_and_counted(split, initial):
     assert run.history[1]["train_loss"] == pytest.approx((2 * losses[0] + losses[1]) / 3, abs=1e-5)
 
 
-def test_the_model_gives_probabilities_whatever_the_output_it_was_trained_with(split):
-    (logits,) = trainer.fit(split, CLASSES, settings(output="logits", epochs=5))
-    (softmax,) = trainer.fit(split, CLASSES, settings(output="softmax", epochs=5))
+def test_the_output_changes_neither_the_training_nor_that_the_model_gives_probabilities(split):
+    """Keras looks through a softmax to the logits. These are so large that the loss of probabilities, which Keras takes
+    for 1e-7 at least, would be 16.1 at most.
+    """
+    large = Split(split.images * np.float32(300), split.labels)
+    (logits,) = trainer.fit(large, CLASSES, settings(output="logits", epochs=2))
+    (softmax,) = trainer.fit(large, CLASSES, settings(output="softmax", epochs=2))
 
+    assert logits.history == softmax.history
+    assert logits.history[0]["train_loss"] > 17
+    for one, other in zip(weights(logits), weights(softmax), strict=True):
+        np.testing.assert_array_equal(one, other)
     for run in (logits, softmax):
         _, _, expected = forward(split.images, weights(run))
         np.testing.assert_allclose(run.model.predict(split.images, verbose=0), expected, atol=1e-6)
-    for one, other in zip(weights(logits), weights(softmax), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_replicates_differ_and_each_is_the_same_alone_or_among_others(split):
-    (alone,) = trainer.fit(split, CLASSES, settings(dropout=0.5, batch_size=5))
-    first, second = trainer.fit(split, CLASSES, settings(dropout=0.5, batch_size=5, replicates=2))
+def test_a_replicate_is_the_same_alone_or_among_others(split, monkeypatch):
+    """Three take turns in two loops; the last of them has one of its own."""
+    monkeypatch.setattr(trainer, "cores", lambda: 2)
+    options = settings(batch_size=8, optimizer="adam", epochs=2, replicates=3)
 
-    for one, other in zip(weights(alone), weights(first), strict=True):
+    *_, last = trainer.fit(split, CLASSES, options)
+    (alone,) = trainer.fit(split, CLASSES, options, [2])
+
+    assert last.history == alone.history
+    for one, other in zip(weights(last), weights(alone), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(weights(first)[0], weights(second)[0])
-    assert alone.history == first.history
 
 
 def test_seeds_of_replicates_are_all_different():
@@ -269,54 +258,12 @@ def test_every_network_learns_with_augmentation_and_a_schedule(split, name):
     assert run.history[-1]["train_loss"] < run.history[1]["train_loss"] - 0.05
 
 
-def test_training_stops_early_at_its_best(split):
-    """With a rate this large the validation loss is at its best at once, and never again."""
-    changes = {"validation_fraction": 0.25, "early_stopping_patience": 2, "learning_rate": 0.9, "epochs": 40}
-    random = Split(split.images, np.random.RandomState(1).randint(0, CLASSES, 24).astype(np.uint8))
-
-    (run,) = trainer.fit(random, CLASSES, settings(batch_size=6, **changes))
-
-    losses = [row["validation_loss"] for row in run.history[1:]]
-    best = int(np.argmin(losses))
-    assert len(losses) == best + 1 + 2 < 40
-    out = of_smallest_hashes(random, np.rint(0.25 * np.bincount(random.labels)).astype(int).tolist())
-    _, _, probabilities = forward(random.images[out], weights(run))
-    assert loss(probabilities, random.labels[out]) == pytest.approx(losses[best], abs=1e-5)
-
-
-@pytest.mark.parametrize("block", [1, 2, 5])
-def test_results_do_not_depend_on_how_many_batches_a_call_runs(split, monkeypatch, block):
-    options = settings(batch_size=5, dropout=0.5, augmentation_shift=1, optimizer="adam", epochs=2)
-    (whole,) = trainer.fit(split, CLASSES, options)
-    monkeypatch.setattr(loop, "BLOCK", block)
-
-    (parts,) = trainer.fit(split, CLASSES, options)
-
-    for one, other in zip(weights(whole), weights(parts), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_results_do_not_depend_on_how_many_replicates_are_trained_at_once(split, monkeypatch):
-    options = settings(batch_size=5, dropout=0.5, replicates=3, optimizer="adam")
-    monkeypatch.setattr(trainer, "cores", lambda: 1)
-    alone = trainer.fit(split, CLASSES, options)
-    monkeypatch.setattr(trainer, "cores", lambda: 3)
-
-    together = trainer.fit(split, CLASSES, options)
-
-    for run, other in zip(alone, together, strict=True):
-        assert run.history == other.history
-        for one, another in zip(weights(run), weights(other), strict=True):
-            np.testing.assert_array_equal(one, another)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"dropout": 0.5},
-        pytest.param({"augmentation_shift": 1, "augmentation_flip": True}, marks=pytest.mark.slow),
-        pytest.param({"optimizer": "rmsprop", "output": "softmax", "batch_size": 17}, marks=pytest.mark.slow),
-        pytest.param({"network": "cnn_small", "dropout": 0.5, "augmentation_shift": 1}, marks=pytest.mark.slow),
+        {},
+        pytest.param({"optimizer": "rmsprop", "dropout": 0.5, "batch_size": 17}, marks=pytest.mark.slow),
+        {"network": "cnn_small", "dropout": 0.5, "augmentation_shift": 1, "augmentation_flip": True},
         pytest.param({"network": "cnn", "dropout": 0.5, "augmentation_flip": True}, marks=pytest.mark.slow),
     ],
     ids=lambda changes: changes.get("network", "dense"),
@@ -352,7 +299,7 @@ def _of_few(constant, most, value, *rest, **options):
     return constant(value, *rest, **options)
 
 
-@pytest.mark.parametrize(("threads", "expected"), [(1, 3), (2, 2), (3, 1), (9, 1)])
+@pytest.mark.parametrize(("threads", "expected"), [(1, 2), (3, 1), (9, 1)])
 def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, monkeypatch, threads, expected):
     monkeypatch.setattr(trainer, "cores", lambda: 5)
     built = []
@@ -360,7 +307,7 @@ def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, mo
         loop, "Loop", lambda *args, compiled=loop.Loop, **options: built.append(1) or compiled(*args, **options)
     )
 
-    trainer.fit(split, CLASSES, settings(replicates=3, threads=threads))
+    trainer.fit(split, CLASSES, settings(replicates=2, threads=threads))
 
     assert len(built) == expected
 

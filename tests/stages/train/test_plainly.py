@@ -1,0 +1,123 @@
+"""`trainer.fit` against the same training written plainly: three epochs, so that what carries over from one to the next
+shows; and each param away from what a training would have that ignores it.
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from stages.arrays import Split
+from stages.params import Train
+from stages.train import loop, trainer
+from tests.stages.train import plain
+
+CLASSES = 3
+PICTURES = Split(
+    np.random.RandomState(0).uniform(size=(11, 10, 12)).astype(np.float32), np.arange(11, dtype=np.uint8) % CLASSES
+)
+# What is not said is as in `plain.SETTINGS`. Eleven images are five batches of `adam` and a smaller one.
+CASES = {
+    "sgd": {
+        "network": "cnn_small",
+        "dropout": 0.4,
+        "weight_decay": 0.2,
+        "batch_size": 6,
+        "augmentation_shift": 2,
+        "augmentation_flip": True,
+    },
+    "cnn": {
+        "network": "cnn",
+        "dropout": 0.2,
+        "optimizer": "adam",
+        "learning_rate": 0.005,
+        "learning_rate_schedule": "cosine",
+        "batch_size": 6,
+    },
+    "rmsprop": {
+        "hidden_units": [6, 4],
+        "dropout": 0.2,
+        "output": "softmax",
+        "optimizer": "rmsprop",
+        "learning_rate": 0.01,
+        "learning_rate_schedule": "linear",
+        "weight_decay": 0.2,
+        "batch_size": 11,
+        "augmentation_flip": True,
+    },
+    "adam": {
+        "hidden_units": [6],
+        "dropout": 0.3,
+        "optimizer": "adam",
+        "learning_rate": 0.02,
+        "learning_rate_schedule": "cosine",
+        "weight_decay": 0.2,
+        "batch_size": 2,
+        "augmentation_shift": 1,
+        "replicates": 2,
+    },
+}
+# The value that a training would have if it ignored the param, in each case that shows it.
+IF_IGNORED = {
+    "network": [("sgd", "dense")],
+    "hidden_units": [("rmsprop", [6])],
+    "dropout": [("adam", 0.0), ("rmsprop", 0.0), ("sgd", 0.0), ("cnn", 0.0)],
+    "optimizer": [("rmsprop", "adam"), ("sgd", "adam")],
+    "learning_rate": [("rmsprop", 0.001)],  # Keras' own
+    "learning_rate_schedule": [("adam", "constant"), ("rmsprop", "constant")],
+    "weight_decay": [("adam", 0.0), ("rmsprop", 0.0), ("sgd", 0.0)],
+    "batch_size": [("sgd", 11)],
+    "epochs": [("sgd", 1)],
+    "augmentation_shift": [("adam", 0), ("sgd", 0)],
+    "augmentation_flip": [("rmsprop", False), ("sgd", False)],
+    "seed": [("sgd", 0)],
+}
+# `replicates` is how many runs the first test expects; `test_held_out.py` has the two that need validation images,
+# `test_main.py` has `threads`, and `test_trainer.py` shows that `output` changes no network.
+ELSEWHERE = {"replicates", "validation_fraction", "early_stopping_patience", "threads", "output"}
+TOLERANCE = 1e-4  # of float32, after three epochs
+
+
+def settings(case: str, **changes) -> Train:
+    return plain.settings(**{"epochs": 3} | CASES[case] | changes)
+
+
+@cache
+def expected(case: str) -> list[plain.Run]:
+    chosen = settings(case)
+    return [plain.fit(PICTURES, CLASSES, chosen, replicate) for replicate in range(chosen.replicates)]
+
+
+def distance(run: plain.Run, other: plain.Run) -> float:
+    """Return the largest difference between two weights or scores; infinity if their numbers differ."""
+    ours, theirs = ([np.array(each) for each in (*both.weights, both.scores)] for both in (run, other))
+    if [each.shape for each in ours] != [each.shape for each in theirs]:
+        return float("inf")
+    return max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_networks_and_history_are_those_of_plain_keras(case, monkeypatch):
+    """The replicates take turns in one loop. An epoch is a block of three batches, one of two, and the rest."""
+    monkeypatch.setattr(trainer, "cores", lambda: 1)
+    monkeypatch.setattr(loop, "BLOCK", 3)
+
+    runs = trainer.fit(PICTURES, CLASSES, settings(case))
+
+    for run, its in zip(runs, expected(case), strict=True):
+        scores = [(row["train_loss"], row["train_accuracy"]) for row in run.history[1:]]
+        assert distance(plain.Run(run.model.get_weights(), scores), its) < TOLERANCE
+        assert [row["epoch"] for row in run.history] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "value"), [(name, *each) for name, cases in IF_IGNORED.items() for each in cases]
+)
+def test_a_param_that_is_ignored_would_be_noticed(name, case, value):
+    ignoring = plain.fit(PICTURES, CLASSES, settings(case, **{name: value}), 0)
+
+    assert distance(ignoring, expected(case)[0]) > 10 * TOLERANCE
+
+
+def test_each_param_has_a_row():
+    assert IF_IGNORED.keys() | ELSEWHERE == Train.model_fields.keys()

@@ -68,6 +68,7 @@ recipes: setup  ## train every recipe five times, and make their table
 processors: setup  ## compare bytes with fewer of the processor's instructions
 	$(BIN)/python -m benchmarks.processors
 
-lock: setup  ## renew both locks from pyproject.toml
+lock: setup  ## renew the locks from pyproject.toml
 	$(LOCK) --upgrade --output-file requirements.lock
 	$(LOCK) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	sed -n '/^pillow==/,/[^\\]$$/p' requirements.lock > requirements-pillow.lock  # what download depends on

@@ -15,6 +15,7 @@ from tests import hermetic
 ROOT = Path(__file__).parents[1]
 COPIED = (
     "requirements.lock",
+    "requirements-pillow.lock",
     "dvc.yaml",
     "params.yaml",
     "datasets.yaml",

@@ -66,8 +66,8 @@ def snapshot(folder):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with the committed params.yaml and datasets.yaml, and nothing else; the test works in it."""
-    for name in ("params.yaml", "datasets.yaml"):
+    """A folder with the committed params.yaml, datasets.yaml and lock of Pillow alone; the test works in it."""
+    for name in ("params.yaml", "datasets.yaml", "requirements-pillow.lock"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -5,13 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
+from tests import hermetic
+
 ROOT = Path(__file__).parents[1]
 COPIED = (
     "requirements.lock",
+    "requirements-pillow.lock",
     "dvc.yaml",
     "params.yaml",
     "datasets.yaml",
@@ -23,6 +27,7 @@ COPIED = (
     ".dvc/plots/reliability.json",
     ".dvc/plots/classes.json",
 )
+PLACES = ("subfolder", "submodule", "worktree")
 ALL = ["validate", "download", "normalize", "train", "evaluate", "render"]
 
 
@@ -101,3 +106,35 @@ class Project:
             for path in [self.folder / "dvc.lock", *self.folder.glob("reports/**/*")]
             if path.is_file()
         }
+
+
+def put(source: Path, outside: Path, place: str, tags: Sequence[str]) -> Path:
+    """Put a project that is git's top folder into a place in a new folder; return where it is then.
+
+    place: one of PLACES. A subfolder gets the commits of `tags` alone, with the tags; the workspace and the cache are
+    those of `source` everywhere.
+    """
+
+    def git(*arguments: str, folder: Path = outside) -> None:
+        own = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "protocol.file.allow=always")
+        subprocess.run(["git", *own, *arguments], cwd=folder, env=hermetic.scrubbed(), check=True, capture_output=True)
+
+    outside.mkdir()
+    folder = outside / "teams/vision"
+    if place == "worktree":
+        shutil.copytree(source, outside / "main")
+        git("worktree", "add", "--quiet", "-b", "other", str(folder), folder=outside / "main")
+    elif place == "submodule":
+        git("init", "--quiet")
+        git("submodule", "--quiet", "add", str(source), "teams/vision")
+        git("commit", "--quiet", "--message", "submodule")
+    else:
+        git("init", "--quiet")
+        git("fetch", "--quiet", str(source), *(f"refs/tags/{tag}:refs/tags/{tag}" for tag in tags))
+        for tag in tags:
+            git("read-tree", "--empty")
+            git("read-tree", "--prefix=teams/vision/", tag)
+            git("commit", "--quiet", "--message", tag)
+            git("tag", "--force", tag)
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(".git", "tmp"), dirs_exist_ok=True)
+    return folder

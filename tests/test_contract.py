@@ -3,6 +3,7 @@ change, so each thing read and not declared is a stale result to come.
 """
 
 import ast
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,16 @@ def outputs(stage: str) -> list[str]:
 @cache
 def syntax(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def modules(path: Path) -> set[str]:
+    """Return the top-level names of all that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(syntax(path)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            found |= {name.partition(".")[0] for name in names}
+    return found
 
 
 def imported(path: Path) -> set[Path]:
@@ -100,10 +111,7 @@ def test_tensorflow_is_imported_in_train_and_evaluate_alone():
     importers = {
         file.relative_to(ROOT).as_posix()
         for file in (ROOT / "stages").glob("**/*.py")
-        for node in ast.walk(syntax(file))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
-        if name.split(".")[0] in ("tensorflow", "keras")
+        if modules(file) & {"tensorflow", "keras"}
     }
 
     assert importers == {"stages/runtime.py"}
@@ -125,6 +133,30 @@ def test_params_are_the_sections_that_the_code_asks_for(stage):
 
 def test_what_is_calculated_or_drawn_by_packages_depends_on_their_versions():
     assert [stage for stage in NAMES if "requirements.lock" in paths(stage, "deps")] == ["train", "evaluate", "render"]
+
+
+def test_what_is_decoded_or_drawn_by_pillow_depends_on_its_version():
+    """Or on those of all packages, as what is calculated does. What `validate` writes is a constant."""
+    users = {stage for stage in NAMES if any("PIL" in modules(ROOT / file) for file in closure(stage))} - {"validate"}
+    pinned = {stage: {"requirements.lock", "requirements-pillow.lock"} & set(paths(stage, "deps")) for stage in NAMES}
+
+    assert users == {"download", "evaluate", "render"}
+    assert {stage: pinned[stage] for stage in users} == {
+        "download": {"requirements-pillow.lock"},
+        "evaluate": {"requirements.lock"},
+        "render": {"requirements.lock"},
+    }
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_lock_of_pillow_is_what_the_other_locks_say_of_it(lock):
+    def pins(name: str) -> list[str]:
+        return re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8").rstrip("\n"))
+
+    of_pillow = [pin for pin in pins(lock) if pin.startswith("pillow==")]
+
+    assert of_pillow and "--hash=sha256:" in of_pillow[0]
+    assert pins("requirements-pillow.lock") == of_pillow
 
 
 @pytest.mark.parametrize("stage", NAMES)

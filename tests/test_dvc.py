@@ -84,12 +84,12 @@ def test_a_report_edited_by_hand_is_seen_by_git_and_made_good_without_running_it
     assert project.git("status", "--porcelain") == ""
 
 
-def test_dvc_called_by_its_path_runs_stages_by_the_python_beside_it(project):
+def test_dvc_run_by_the_path_of_python_runs_stages_by_the_python_beside_it(project):
     """Where the environment was never activated: see tools/path.pth, which `make setup` puts into it."""
     bare = {"PATH": os.defpath, "HOME": str(project.folder), "DVC_SITE_CACHE_DIR": str(project.folder.parent / "site")}
 
     ended = subprocess.run(
-        [Path(sys.prefix) / "bin/dvc", "repro", "--force"],
+        [Path(sys.prefix) / "bin/python", "-m", "dvc", "repro", "--force"],
         cwd=project.folder,
         env=bare,
         capture_output=True,

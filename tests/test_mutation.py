@@ -256,6 +256,7 @@ def test_a_change_of_what_a_stage_makes_touches_it_and_its_readers(tree):
 @pytest.mark.slow
 def test_a_change_of_pinned_packages_touches_what_is_calculated_or_drawn_by_them(tree):
     assert tree.stale_after("requirements.lock", commented) == "train evaluate render"
+    assert tree.stale_after("requirements-pillow.lock", commented) == "download"
 
 
 @pytest.mark.slow
@@ -268,7 +269,7 @@ def test_a_change_of_the_pipelines_file_touches_a_stage_only_where_it_says_what_
 @pytest.mark.slow
 def test_a_change_of_anything_else_touches_nothing(tree):
     """All else at once, and things that lie about; then the command itself is asked, too."""
-    rows = [*NOUNS, *VERBS, *OUTPUTS, "params.yaml", "datasets.yaml", "requirements.lock"]
+    rows = [*NOUNS, *VERBS, *OUTPUTS, "params.yaml", "datasets.yaml", "requirements.lock", "requirements-pillow.lock"]
     others = [name for name in tracked() if not hermetic.within(name, rows)]
     assert {"README.md", "Makefile", "pyproject.toml", "requirements-dev.lock", "dvc.yaml", "dvc.lock"} <= set(others)
     assert {name.split("/")[0] for name in others} >= {"tests", "tools", "benchmarks", ".github", ".dvc", "data"}

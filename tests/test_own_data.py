@@ -19,7 +19,7 @@ from stages.download import garments
 from stages.normalize import __main__ as normalize
 from stages.validate import __main__ as validate
 
-RAW = ["data/raw"]
+LOCK, RAW = "requirements-pillow.lock", ["data/raw"]
 NORMALIZED = ["data/normalized/train", "data/normalized/test", "data/normalized/classes.json"]
 # The arguments of each stage, its module first.
 PIPELINE = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text(encoding="utf-8"))
@@ -98,7 +98,7 @@ def normalized(project, assign, add, capsys):
         made = {}
         for name in ("archives", "pictures"):
             assign("params.yaml", "dataset.name", name)
-            assert run(download, *RAW) == 0
+            assert run(download, LOCK, *RAW) == 0
             assert run(normalize, *RAW, *NORMALIZED) == 0
             made[name] = snapshot(*NORMALIZED)
         return made

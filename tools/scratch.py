@@ -7,7 +7,8 @@ from pathlib import Path
 from stages import atomic, params
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PIPELINE = ("dvc.yaml", "datasets.yaml", "requirements.lock", ".dvcignore", ".dvc/config", ".dvc/plots", "stages")
+LOCKS = ("requirements.lock", "requirements-pillow.lock")
+PIPELINE = ("dvc.yaml", "datasets.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "stages")
 
 
 def copy(folder: Path, changes: Mapping[str, object]) -> None:

@@ -1,21 +1,24 @@
 """Bring the archives of the chosen data set, verified, draw them, or make them of a folder of pictures.
 
-Reads dataset of params.yaml and that entry of datasets.yaml; writes the four archives and the class names into a
-folder. DATASET_MIRROR, a folder or a base URL that holds <data set>/<archive>, is tried before the mirrors: it changes
-where bytes come from, never which.
+Reads dataset of params.yaml, that entry of datasets.yaml and, for pictures, which version of Pillow is locked; writes
+the four archives and the class names into a folder. DATASET_MIRROR, a folder or a base URL that holds <data
+set>/<archive>, is tried before the mirrors: it changes where bytes come from, never which.
 """
 
 import os
 from pathlib import Path
 
 from stages import atomic, command, datasets, params
-from stages.download import conversion, garments, mirrors
+from stages.download import conversion, garments, mirrors, pillow
 
 
-def main(raw: Path) -> None:
-    """Bring the archives of the chosen data set into a folder."""
+def main(pillow_lock: Path, raw: Path) -> None:
+    """Bring the archives of the chosen data set into a folder; decode and draw with the locked version of Pillow."""
     name = params.section(params.Dataset).name
-    bring(name, datasets.entry(name), raw)
+    entry = datasets.entry(name)
+    if not isinstance(entry, datasets.Downloaded):
+        pillow.require_locked(pillow_lock)
+    bring(name, entry, raw)
 
 
 def bring(name: str, entry: datasets.Entry, raw: Path) -> None:

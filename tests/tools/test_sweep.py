@@ -1,6 +1,7 @@
 """The ranking of experiments against independent statistics, and a real sweep through DVC's queue."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -12,12 +13,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.stats
+import yaml
 from markdown_it import MarkdownIt
 from statsmodels.stats.multitest import multipletests
 
 from stages import params
 from stages.command import DataError, InputError, StageError
-from tests.project import Project
+from tests.project import PLACES, Project, put
+from tools.compare import lock
 from tools.compare.sides import Side
 from tools.sweep import formats, queue, ranking, report
 from tools.sweep.experiments import kept
@@ -340,6 +343,47 @@ def test_where_there_is_no_project_that_is_said(tmp_path, monkeypatch):
         report.report([])
 
 
+@pytest.fixture
+def committed(tmp_path) -> Path:
+    """A project of a record and a history alone, committed and tagged as "run"."""
+    text = "replicate,epoch,validation_accuracy,validation_loss\n0,0,0.1,2\n0,1,0.75,1\n"
+    history, other = hashlib.md5(text.encode()).hexdigest(), "0" * 32
+    given = [lock.TEST, lock.CLASSES]
+    stages = {
+        "download": ([], {lock.RAW: other}),
+        "normalize": ([], dict.fromkeys(given, other)),
+        "train": ([lock.TRAIN], {lock.MODEL: other, lock.HISTORY: history}),
+        "evaluate": (given, {lock.METRICS: other}),
+    }
+    record = {
+        name: {
+            "deps": [{"path": path, "md5": other} for path in deps],
+            "outs": [{"path": path, "md5": digest} for path, digest in outs.items()],
+            "params": {"params.yaml": {"train": {"replicates": 1, "validation_fraction": 0.1}}},
+        }
+        for name, (deps, outs) in stages.items()
+    }
+    project = Project(tmp_path / "project")
+    files = {"dvc.lock": yaml.safe_dump({"stages": record}), lock.HISTORY: text, ".dvc/config": ""}
+    for name, content in files.items():
+        (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / name).write_text(content, encoding="utf-8")
+    project.git("init", "--quiet")
+    project.commit("run")
+    project.git("tag", "run")
+    return project.folder
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_runs_of_head_are_found_wherever_gits_top_folder_is(committed, tmp_path, monkeypatch, capsys, place):
+    monkeypatch.chdir(put(committed, tmp_path / "outside", place, ["run"]))
+
+    report.report(["--format", "json"])
+
+    (table,) = json.loads(capsys.readouterr().out)["tables"]
+    assert [(each["name"], each["accuracies"]) for each in table["experiments"]] == [("HEAD", [0.75])]
+
+
 def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
     """Every value that make sweep tries, in a copy of the committed file."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -353,16 +397,21 @@ def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
 
 
 @pytest.mark.slow
-def test_a_sweep_through_the_queue_two_at_a_time(tmp_path):
+@pytest.mark.parametrize("folder", ["project", "monorepo/teams/vision"])
+def test_a_sweep_through_the_queue_two_at_a_time(tmp_path, folder):
     """Three experiments, of which one can't be trained; in folders of their own: the checkout stays as it is. Then the
     lines that are printed to go on do so.
+
+    The project is git's top folder, or a folder below that.
     """
-    sweep = Project.copied(tmp_path / "project")
+    sweep = Project.copied(tmp_path / folder)
     sweep.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
     sweep.edit("params.yaml", "name: fashion_mnist", "name: garments")
     sweep.edit("params.yaml", "epochs: 10", "epochs: 2")
     sweep.edit("params.yaml", "replicates: 5", "replicates: 2")
-    sweep.git("init", "--quiet")
+    top = tmp_path / folder.partition("/")[0]
+    sweep.git("init", "--quiet", str(top))
+    (top / ".git/info/exclude").write_text("site\n", encoding="utf-8")  # DVC's own files, beside the project
     sweep.git("config", "user.name", "test")  # DVC commits each experiment
     sweep.git("config", "user.email", "test@example.org")
     sweep.dvc("repro")
@@ -385,7 +434,7 @@ def test_a_sweep_through_the_queue_two_at_a_time(tmp_path):
     found = {}
     for each in table["experiments"]:
         assert each["params"].keys() == {"train.learning_rate"}
-        text = sweep.git("show", f"{commit_of(sweep, each['name'])}:reports/history.csv")
+        text = sweep.git("show", f"{commit_of(sweep, each['name'])}:./reports/history.csv")
         rows = csv.DictReader(io.StringIO(text))
         assert each["accuracies"] == [float(row["validation_accuracy"]) for row in rows if row["epoch"] == "2"]
         found[each["params"]["train.learning_rate"]] = each["accuracy"]

@@ -414,6 +414,42 @@ def test_what_git_can_not_read_of_the_commit_is_told_in_its_words(project, verif
     assert verify()[0] == 0
 
 
+@pytest.fixture
+def below(project, tmp_path) -> Path:
+    """The project in a subfolder of a git repository; the test works in it. Returns git's top folder."""
+    os.rename(".git", tmp_path / ".git")
+    git("add", "--all", ".")
+    git("commit", "--quiet", "--message", "subfolder")
+    return tmp_path
+
+
+def test_in_a_subfolder_the_commit_is_read_too(below, verify):
+    code, (line,) = verify()
+    assert code == 0 and line.endswith("; HEAD has the same")
+
+    write(Path("reports/m.json"), b"7\n")
+    commit()
+    git("checkout", "--quiet", "HEAD~1", "--", "reports/m.json")
+
+    code, (line,) = verify()
+    assert code == 1 and line.startswith("error: HEAD: reports/m.json: not what HEAD's dvc.lock says (expected MD5 ")
+
+
+def test_in_a_subfolder_git_is_told_to_trust_its_top_folder(below, verify, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own tests have it for a checkout of others
+
+    fix = f"git config --global --add safe.directory {below}"
+    assert verify() == (1, [f"error: git: does not trust the owner of this folder; fix: {fix}"])
+
+
+def test_in_a_subfolder_a_damaged_repository_is_not_taken_for_none(below, verify):
+    os.remove(below / ".git/HEAD")
+
+    code, (line,) = verify()
+
+    assert code == 1 and line.startswith("error: git rev-list: fatal: not a git repository")
+
+
 @pytest.mark.parametrize("link", [os.link, os.symlink])
 def test_a_cache_that_is_elsewhere_and_linked_is_followed(project, verify, findings, tmp_path, link):
     shutil.move(".dvc/cache", tmp_path / "shared")

@@ -9,16 +9,21 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
 import shlex
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from dvc.api import DVCFileSystem
-from dvc.config import ConfigError
+from dvc.config import Config, ConfigError
 from dvc.exceptions import DvcException
+from dvc.fs import GitFileSystem
+from dvc.repo import Repo
+from dvc.scm import SCM
 
 from stages.command import DataError, InputError, NetworkError, Problem
 from stages.evaluate import tables
@@ -42,7 +47,7 @@ class Side:
         subject = f"revision {name}"
         fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
         try:
-            self.files = DVCFileSystem(rev=None if name == WORKSPACE else commit or name)
+            self.files = DVCFileSystem(Repo() if name == WORKSPACE else _repo_at(commit or name))
             self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
         except ConfigError as error:
             raise InputError(Problem(".dvc/config", said(error), "git checkout -- .dvc/config")) from error
@@ -200,17 +205,19 @@ class Side:
     def _fetch(self) -> str:
         """Return the command that brings a side's data into the cache, and what can be done without those."""
         targets = f"{PREDICTIONS} {TEST} {CLASSES}"
-        # Of a clone DVC takes the cache of its origin, if that is on this machine, for a remote; `dvc fetch` doesn't.
-        remote = self.files.repo.config["core"].get("remote") not in (None, "auto-generated-upstream")
+        repo = self.files.repo
+        remote = repo.config["core"].get("remote")
         if self.name == WORKSPACE:
             return f"dvc fetch {targets}, or dvc repro" if remote else "dvc repro"
         otherwise = ", or --metrics-only" * self.files.exists(f"/{BY_CLASS}")
         if not remote:
+            # A worktree beside git's top folder; the project is in it where it is in git's top folder.
+            folder = os.path.normpath(os.path.join(os.path.relpath(repo.scm.root_dir), os.pardir, self._commit))
+            project = os.path.normpath(folder + repo.root_dir)
             cache = 'dvc cache dir --local "$OLDPWD/.dvc/cache"'
-            folder = f"../{self._commit}"
-            made = f"git worktree add --detach {folder} {self._commit} && (cd {folder} && {cache} && dvc repro)"
-            return f"{made}{otherwise}"
-        if self.files.repo.scm.has_rev(self.name):
+            made = f"git worktree add --detach {shlex.quote(folder)} {self._commit}"
+            return f"{made} && (cd {shlex.quote(project)} && {cache} && dvc repro){otherwise}"
+        if repo.scm.has_rev(self.name):
             return f"dvc fetch --all-commits {targets}{otherwise}"
         return f"dvc exp pull origin {shlex.quote(self.name)}{otherwise}"
 
@@ -246,6 +253,22 @@ def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
         expected, got = f"0 to {len(classes) - 1}", str(labels.max())
         raise DataError(Problem(TEST, "a label without a class name", "dvc repro there", expected, got))
     return *probabilities, labels, classes
+
+
+def _repo_at(revision: str) -> Repo:
+    """Return the project at a git revision, with the remote that the project has today.
+
+    `Repo(rev=...)` and `DVCFileSystem(rev=...)` look in git's top folder; the project may be in a folder below it.
+    """
+    scm, today = SCM(os.curdir), Config.from_cwd()
+    folder = Path(os.path.relpath(Repo.find_root(), scm.root_dir))
+    return Repo(
+        str(PurePosixPath("/", *folder.parts)),
+        fs=GitFileSystem(scm=scm, rev=revision),
+        scm=scm,
+        config={"core": {"remote": today["core"].get("remote", "")}, "remote": today["remote"]},
+        uninitialized=True,
+    )
 
 
 def _array_of(data: bytes) -> np.ndarray:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import shlex
 import stat
 import subprocess
 from pathlib import Path
@@ -159,11 +158,13 @@ def _git(*arguments: str, given: str = "") -> bytes:
         )
     except FileNotFoundError:  # no git on this machine
         return b""
-    outside = ended.stderr.startswith(b"fatal: not a git repository") and not Path(".git").exists()
+    here = Path.cwd()
+    inside = any((folder / ".git").exists() for folder in (here, *here.parents))
+    outside = ended.stderr.startswith(b"fatal: not a git repository") and not inside
     if ended.returncode == 0 or outside:
         return ended.stdout
     if b"dubious ownership" in ended.stderr:
-        fix = f"git config --global --add safe.directory {shlex.quote(os.getcwd())}"
+        fix = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2].strip()  # git's, for its top folder
         raise StageError(Problem("git", "does not trust the owner of this folder", fix))
     raise _unreadable(arguments[0], ", ".join(ended.stderr.decode(errors="replace").splitlines()))
 

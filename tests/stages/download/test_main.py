@@ -17,17 +17,19 @@ import sys
 import termios
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from stages import command
 from stages.download import __main__ as stage
-from stages.download import mirrors
+from stages.download import mirrors, pillow
 from tests.conftest import Run, snapshot
 from tests.stages.download.loopback import hang, reply
 
 ROOT = Path(__file__).parents[3]
+LOCK = ROOT / "requirements-pillow.lock"
 
 ARCHIVES = {
     "train_images": b"train images " * 1000,
@@ -88,7 +90,7 @@ def download(project, closed, monkeypatch, capsys):
         monkeypatch.setenv("DATASET_MIRROR", mirror)
         before = snapshot(project)
         with pytest.raises(SystemExit) as exit:
-            command.run(stage.main, [*options, "raw"])
+            command.run(stage.main, [*options, str(LOCK), "raw"])
         return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
 
     return download
@@ -103,7 +105,7 @@ def start(project, closed):
         proxies = {"HTTP_PROXY": closed, "HTTPS_PROXY": closed}
         environment = os.environ | {"PYTHONPATH": str(ROOT), "DATASET_MIRROR": mirror} | proxies
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        argv = [*prefix, sys.executable, "-m", "stages.download", "raw"]
+        argv = [*prefix, sys.executable, "-m", "stages.download", str(LOCK), "raw"]
         started.append(subprocess.Popen(argv, cwd=project, env=environment, text=True, **options))
         return started[-1]
 
@@ -404,6 +406,24 @@ def test_generated_data_set_needs_no_mirror(project, download):
         "raw/train-images-idx3-ubyte.gz",
         "raw/train-labels-idx1-ubyte.gz",
     ]
+
+
+def test_pictures_are_not_drawn_by_a_version_of_pillow_that_is_not_locked(
+    project, download, monkeypatch, assert_clean_failure
+):
+    """As after `pip install --upgrade pillow`, which DVC does not see. Archives need no Pillow."""
+    monkeypatch.setattr(pillow, "PIL", SimpleNamespace(__version__="99.1"))
+    archives = download()
+    shutil.rmtree(project / "raw")
+    choose(project, "drawn")
+
+    drawn = download(mirror="")
+
+    assert archives.code == 0
+    locked = re.findall(r"^pillow==(\S+)", LOCK.read_text(encoding="utf-8"), re.M)
+    expected = f"(expected {' or '.join(locked)}, got 99.1)"
+    fix = f"python -m pip install --require-hashes -r {LOCK}, then dvc repro"
+    assert_clean_failure(drawn, 2, f"error: Pillow: not the version of {LOCK} {expected}; fix: {fix}")
 
 
 # The disk

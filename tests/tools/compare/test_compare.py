@@ -15,6 +15,7 @@ import yaml
 
 from stages import command
 from stages.evaluate import tables
+from tests.project import PLACES, put
 from tools.compare import lock, sides
 from tools.compare.__main__ import main
 
@@ -191,6 +192,35 @@ def test_revisions_and_experiments_are_compared_from_a_subfolder(compare, projec
     assert found["packages"] == {"keras": {"base": "3.1", "new": "3.3"}}
     assert found["replicates"] == {"base": 3, "new": 3}
     assert set(found["recalls"]) == set(CLASSES[:3])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_it_finds_the_same_wherever_gits_top_folder_is(compare, made, tmp_path, place):
+    """Revisions and the workspace; from a folder within the project, too."""
+    folder = put(made.folder, tmp_path / "outside", place, ["before", "after"])
+
+    for revisions in (["before", "after"], ["before"], ["workspace", "before"]):
+        (_, here, _), (code, there, error) = (
+            compare(project, *revisions, "--format", "json") for project in (made.folder, folder)
+        )
+        assert (code, error) == (0, "")
+        expected, found = json.loads(here), json.loads(there)
+        assert expected.pop("sides").keys() == found.pop("sides").keys()
+        assert found == expected and found["fixed"] != found["broken"]
+    assert compare(folder / "reports", "before")[0] == 0
+
+
+def test_a_commit_from_before_the_project_came_into_its_folder_has_no_run(compare, made, tmp_path):
+    outside = tmp_path / "outside"
+    folder = put(made.folder, outside, "subfolder", ["after"])
+    for arguments in (["checkout", "--quiet", "--orphan", "earlier"], ["rm", "-r", "--quiet", "--cached", "."]):
+        subprocess.run(["git", *arguments], cwd=outside, check=True)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "empty"], cwd=outside, check=True)
+
+    code, _, error = compare(folder, "earlier", "after")
+
+    assert code == 2 and error.startswith("error: earlier: dvc.lock: no such file there; fix: ")
 
 
 @pytest.mark.parametrize(
@@ -426,6 +456,29 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
     assert code == of_workspace == 3
     assert f"; fix: git worktree add --detach ../{commit} {commit} && (cd ../{commit} && dvc cache dir " in error
     assert last.endswith("; fix: dvc repro")
+
+
+def test_in_a_subfolder_the_advice_leads_to_the_project_in_a_worktree_beside_gits_top_folder(compare, made, tmp_path):
+    folder = put(made.folder, tmp_path / "mono", "subfolder", ["before", "after"])
+    made.run(sys.executable, "-m", "dvc", "remote", "remove", "storage", cwd=folder)
+    shutil.rmtree(folder / ".dvc/cache")
+
+    code, _, error = compare(folder, "before")
+
+    assert code == 3
+    advice = error.partition("; fix: ")[2].partition(", or --metrics-only")[0]
+    assert advice.endswith(" && dvc repro)")
+    asked = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    subprocess.run(
+        ["/bin/sh", "-c", advice.replace("dvc repro", "dvc status --quiet || touch here")],
+        cwd=folder,
+        env=made.environment | asked,
+        check=True,
+    )
+    (found,) = tmp_path.glob("*/teams/vision/here")
+    assert found.with_name("dvc.lock").read_bytes() == made.git("show", "before:dvc.lock").encode()
+    config = (found.parent / ".dvc/config.local").read_text(encoding="utf-8")
+    assert (found.parent / ".dvc" / config.split("dir = ")[1].strip()).resolve() == folder / ".dvc/cache"
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"test": null}', "\xff", None])

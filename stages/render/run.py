@@ -62,7 +62,7 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
             "it can't be told, since no images were held out of training; set train.validation_fraction to hold some "
             "out."
         )
-    losses = [history["validation_loss"][history["replicate"] == each] for each in np.unique(history["replicate"])]
+    losses = _of_replicates(history, "validation_loss")
     rise = float(np.mean([(loss[-1] - loss.min()) / max(loss.min(), LEAST_LOSS) for loss in losses]))
     lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
     text = f"the validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
@@ -70,6 +70,12 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
         text += f": more than {RISE:.0%}, so the last epochs did harm"
         return f"{text}; the networks are those of their best epochs." if stopped_early else f"{text}."
     return f"{text}: not more than {RISE:.0%}, so the last epochs did no harm."
+
+
+def _of_replicates(history: np.ndarray, column: str) -> list[np.ndarray]:
+    """Return a column of the history by epoch, an array for each replicate: they may have stopped at different epochs.
+    """
+    return [history[column][history["replicate"] == each] for each in np.unique(history["replicate"])]
 
 
 def _settings(results: Results) -> Table:
@@ -94,7 +100,8 @@ def _digests(results: Results) -> Table:
 
 def _curves(results: Results) -> Illustration:
     history = results.history
-    first, last = (history["train_loss"][history["epoch"] == epoch].mean() for epoch in (0, history["epoch"].max()))
+    losses = _of_replicates(history, "train_loss")
+    first, last = (float(np.mean([each[epoch] for each in losses])) for epoch in (0, -1))
     return Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",

@@ -12,9 +12,9 @@ def test_the_mean_image_of_each_class_is_the_mean_of_its_images_alone():
 
 
 def test_images_are_counted_by_class_and_split(results, render):
-    made = results([np.eye(3)[[0, 1, 1, 0]]], [0, 1, 1, 0])
+    made = results([np.eye(3)[[0, 1, 1, 1]]], [0, 1, 1, 1])
 
     text, table, *_ = saw.section(made, render()).blocks
 
-    assert text.startswith("Images of 4x3 pixels, of each class 0 to 2 to train on and 0 to 2 to test on.")
-    assert table.rows == [["class-0", "2", "2"], ["class-1", "2", "2"], ["class-2", "0", "0"]]
+    assert text.startswith("Images of 4x3 pixels, of each class 0 to 4 to train on and 0 to 3 to test on.")
+    assert table.rows == [["class-0", "2", "1"], ["class-1", "4", "3"], ["class-2", "0", "0"]]

@@ -73,8 +73,7 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
 
 
 def _of_replicates(history: np.ndarray, column: str) -> list[np.ndarray]:
-    """Return a column of the history by epoch, an array for each replicate: they may have stopped at different epochs.
-    """
+    """Return a column of the history by epoch, an array for each replicate: some may have stopped earlier."""
     return [history[column][history["replicate"] == each] for each in np.unique(history["replicate"])]
 
 

@@ -350,7 +350,9 @@ def test_training_images_are_drawn_with_their_own_labels(made, axes):
 
     assert same_images(picture.images, [images[5] * 255]) and picture.get_title() == CLASSES[labels[5]]
     assert same_images(grid.images, images[:25]) and captions(grid) == [CLASSES[label] for label in labels[:25]]
-    of_classes = [np.mean([image for image, label in zip(images, labels, strict=True) if label == c], 0) for c in range(4)]
+    of_classes = [
+        np.mean([image for image, label in zip(images, labels, strict=True) if label == c], 0) for c in range(4)
+    ]
     assert captions(means) == CLASSES
     np.testing.assert_allclose([image.get_array() for image in means.images], of_classes, rtol=1e-6)
 

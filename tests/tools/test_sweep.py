@@ -114,6 +114,19 @@ def test_verdicts_are_by_welch_and_holm_over_all_pairs():
     assert {place.verdict for place in table.places} == {"best", "worse", "no evidence"}
 
 
+def test_the_order_is_that_of_the_means_over_replicates_and_of_equal_means_that_of_the_names():
+    """That of the best replicate, of the first or of the median would be another."""
+    scores = {"p": [0.9, 0.5, 0.7], "q": [0.8, 0.8, 0.65], "r": [0.65, 0.95], "s": [0.74, 0.99, 0.7]}
+    equal = {"b": [0.875, 0.875], "a": [0.75, 1.0]}
+
+    for each, expected in (scores, "srqp"), (equal, "ab"):
+        (table,) = ranking.rank([experiment(name, accuracies) for name, accuracies in each.items()]).tables
+
+        assert [place.experiment.name for place in table.places] == list(expected)
+        assert [place.change.new for place in table.places] == [pytest.approx(np.mean(each[name])) for name in expected]
+        assert {place.change.base for place in table.places} == {np.mean(each[expected[0]])}
+
+
 def test_of_six_equal_recipes_one_is_seldom_called_worse():
     """Whichever comes out best by luck. With unadjusted p-values it would be in a third of such sweeps."""
     random = np.random.default_rng(0)

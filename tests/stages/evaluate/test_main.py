@@ -34,8 +34,8 @@ LABELS = {"train": [0, 1, 2, 2, 0, 2, 1], "test": [2, 1, 0, 1, 0]}
 
 @pytest.fixture
 def prepared(project, assign):
-    """Seven bright training images, five darker test images, two networks. Replicate 0 takes the brightest pixel for the
-    class, replicate 1 takes pixel 0 for class 2 and pixel 2 for class 0. Test image 3 is predicted alone.
+    """Seven bright training images, five darker test images, two networks. Replicate 0 takes the brightest pixel for
+    the class, replicate 1 takes pixel 0 for class 2 and pixel 2 for class 0. Test image 3 is predicted alone.
     """
     for name, light in {"train": 1, "test": 0.5}.items():
         images = light * np.eye(3, dtype=np.float32)[BRIGHTEST[name]][:, None, :]

@@ -114,8 +114,9 @@ def test_the_interval_of_the_accuracy_is_wilsons_of_its_mean():
     """Not of all replicates' images together: these are the same images."""
     sure = np.eye(3, dtype=np.float32)[LABELS]
     test = tally(PROBABILITIES, sure)
+    train = scores.tally([np.stack([sure, sure])[:, :2]], LABELS[:2], 3)
 
-    metrics = scores.summarize(["a", "b", "c"], {"train": test, "test": test})["test"]
+    metrics = scores.summarize(["a", "b", "c"], {"train": train, "test": test})["test"]
 
     expected = proportion_confint(0.875 * 4, 4, method="wilson")
     assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx(expected, abs=1e-6)

@@ -166,6 +166,20 @@ def test_an_experiment_run_twice_has_one_place():
     assert "again has the same networks as first, to the byte." in formats.text(ranked, [])
 
 
+def test_the_same_networks_scored_on_other_images_have_a_place_there():
+    here, larger = (experiment(f"{share}", [0.8, 0.82], networks="same", fraction=share) for share in (0.1, 0.2))
+    moved = experiment("moved", [0.7, 0.72], networks="same", images="b" * 32)
+
+    ranked = ranking.rank([here, larger, moved])
+
+    assert [[place.experiment.name for place in table.places] for table in ranked.tables] == [
+        ["0.1"],
+        ["moved"],
+        ["0.2"],
+    ]
+    assert ranked.repeated == {}
+
+
 @pytest.mark.parametrize("scores", [([0.8], [0.9]), ([0.8, 0.8], [0.9, 0.9])])
 def test_where_no_spread_is_known_there_is_no_verdict(scores):
     (table,) = ranking.rank([experiment(f"e{i}", each) for i, each in enumerate(scores)]).tables

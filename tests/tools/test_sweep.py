@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections import namedtuple
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -239,12 +240,18 @@ def test_markdown_has_the_same_table_and_no_markup_of_a_name():
 def test_json_has_every_network_and_no_interval_for_the_best():
     (table,) = json.loads(formats.as_json(ranking.rank(SWEEP), ["later"]))["tables"]
 
-    best, second, _ = table["experiments"]
+    best, second, third = table["experiments"]
     assert best["accuracies"] == [0.89, 0.895, 0.9] and best["low"] is best["p_value"] is None
     assert second["params"] == {"train.batch_size": 32, "train.learning_rate": 0.001}
-    assert second["difference"] == pytest.approx(-0.01)
+    assert (best["accuracy"], second["accuracy"]) == pytest.approx((0.895, 0.885))
+    assert (best["difference"], second["difference"]) == pytest.approx((0, -0.01))
     expected = scipy.stats.ttest_ind([0.88, 0.885, 0.89], [0.89, 0.895, 0.9], equal_var=False)
     assert [second["low"], second["high"]] == pytest.approx(expected.confidence_interval(0.95), abs=1e-6)
+    accuracies = [each["accuracies"] for each in (best, second, third)]
+    pairs = [scipy.stats.ttest_ind(*pair, equal_var=False).pvalue for pair in combinations(accuracies, 2)]
+    adjusted = multipletests(pairs, method="holm")[1]
+    assert [second["p_value"], third["p_value"]] == pytest.approx(adjusted[:2], abs=1e-6)
+    assert (table["validation_fraction"], table["training_images"]) == (0.1, "a" * 32)
 
 
 Entry = namedtuple("Entry", "name baseline_rev stash_rev", defaults=("head", "stash"))

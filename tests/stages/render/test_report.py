@@ -371,7 +371,7 @@ def test_images_that_are_there_twice_are_counted_with_their_labels(some, written
     train, test = made.train, made.test
     train.images[4], train.images[5] = train.images[0], train.images[0]  # labels 1, 0; image 0 has 1
     test.images[3] = test.images[1]  # both 1
-    test.images[2] = train.images[2]  # 0 here, 1 there
+    test.images[2] = train.images[0]  # 0 here, 1 and 0 there, three times
     page = read(written(made._replace(train=Split(*train), test=Split(*test))))
 
     assert page.tables["What it saw"][1][1:] == [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import arrays, models
+from stages import arrays, atomic, models
 from stages.evaluate import familiarity
 from stages.evaluate.framing import Framing
 from stages.runtime import keras
@@ -14,7 +14,7 @@ from tools.predict import arguments, classify, run
 from tools.predict.formats import FORMATS
 
 CLASSES = ["first", "second", "third", "last"]
-STRENGTHS = (4, 2, -1)
+STRENGTHS = (-1, 4, 2)
 
 
 def network(strength):
@@ -22,16 +22,22 @@ def network(strength):
     layers = [keras.layers.Flatten(name="flatten"), keras.layers.Dense(4, use_bias=False, name="logits")]
     model = keras.Sequential([keras.Input((4, 6), name="images"), *layers], name="rows")
     model.set_weights([strength * np.repeat(np.eye(4), 6, axis=0)])
-    return familiarity.with_features(models.with_probabilities(model))
+    return models.with_probabilities(model)
 
 
 @pytest.fixture(scope="module")
-def ensemble():
-    """What is typical is black, with spreads of 1/2, 1/4 and 1/8, and thresholds of 1/2, 4 and 8."""
+def ensemble(tmp_path_factory):
+    """Read from files. What is typical is black, with spreads of 1/2, 1/4 and 1/8, and thresholds of 1/2, 4 and 8."""
     spreads = np.float32([0.5, 0.25, 0.125])[:, None, None] * np.ones((3, 4, 24), np.float32)
     thresholds = np.float32([0.5, 4, 8])
     typical = familiarity.Familiarity(0 * spreads, spreads, thresholds, Framing(extent=0.5, background=0))
-    return classify.Ensemble([network(strength) for strength in STRENGTHS], CLASSES, (4, 6), typical)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("workspace"))
+        digests = models.write(classify.MODEL, list(map(network, STRENGTHS)))
+        atomic.write_json(classify.TRAINING, {"networks": digests, "classes": CLASSES, "image_shape": [4, 6]})
+        atomic.write_json(classify.CLASSES, CLASSES)
+        familiarity.write(classify.FAMILIARITY, typical)
+        return classify.load()
 
 
 @pytest.fixture

@@ -132,6 +132,18 @@ def test_height_and_width_are_not_exchanged():
     assert pictures.boxes(values[None]).tolist() == [[3, 8, 10, 22]]
 
 
+def test_what_is_padded_is_not_to_be_seen():
+    """A ring on a page that is not quite black, while the training images are: its inside and its outside are one."""
+    page = np.full((60, 100), 20, np.uint8)
+    page[10:50, 40:80] = 220
+    page[20:40, 50:70] = 20
+
+    values, _ = prepared(Image.fromarray(page), framing=Framing(extent=0.5, background=0))
+
+    assert pictures.boxes(values[None]).tolist() == [[7, 7, 21, 21]]
+    assert values[0, 0] == values[27, 27] == values[14, 14]
+
+
 def test_training_images_may_be_dark_on_light(image):
     light = Framing(extent=1.0, background=255)
 

@@ -337,19 +337,19 @@ def test_a_split_from_blocks_appears_at_the_end_or_not_at_all(tmp_path):
 
     with (
         pytest.raises(ValueError, match="damaged"),
-        arrays.replacing_split(tmp_path / "new", (2, 2, 2), blocks(True), SPLIT.labels),
+        arrays.replacing_split(tmp_path / "new", (2, 1, 4), blocks(True), SPLIT.labels),
     ):
         pytest.fail("it was written")
     assert list((tmp_path / "new").iterdir()) == []
 
     arrays.write_split(tmp_path / "old", SPLIT)
-    with arrays.replacing_split(tmp_path / "new", (2, 2, 2), blocks(False), SPLIT.labels):
+    with arrays.replacing_split(tmp_path / "new", (2, 1, 4), blocks(False), SPLIT.labels):
         assert not {path.name for path in (tmp_path / "new").iterdir()} & {"images.npy", "labels.npy"}
     for name in ("images.npy", "labels.npy"):
         assert (tmp_path / "new" / name).read_bytes() == (tmp_path / "old" / name).read_bytes()
 
 
-SPLIT = Split(np.arange(8, dtype=np.float32).reshape(2, 2, 2) / 8, np.array([1, 0], np.uint8))
+SPLIT = Split(np.arange(8, dtype=np.float32).reshape(2, 1, 4) / 8, np.array([1, 0], np.uint8))
 
 
 def test_a_split_is_a_folder_of_two_arrays(tmp_path):

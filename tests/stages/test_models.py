@@ -69,7 +69,7 @@ def test_each_replicate_is_a_file_whose_digest_is_returned(model, tmp_path):
     assert [int(keras.models.load_model(file).get_weights()[0][0, 0]) for file in files] == list(range(11))
 
 
-CARD = {"networks": ["0a" * 32, "ff" * 32], "classes": ["Coat", "Bag"], "image_shape": [28, 28]}
+CARD = {"networks": ["0a" * 32, "ff" * 32], "classes": ["Coat", "Bag"], "image_shape": [28, 20]}
 
 
 def test_the_card_is_read_among_other_figures(tmp_path):

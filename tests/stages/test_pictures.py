@@ -252,7 +252,7 @@ def test_a_picture_of_the_size_wanted_is_left_as_it_is():
 def test_a_picture_is_padded_by_its_border_and_never_stretched():
     wide = np.array([[9, 9, 9, 9], [9, 200, 200, 9]], np.uint8)
 
-    assert pictures.fitted(wide, (4, 4)).tolist() == [[9] * 4, [9] * 4, [9, 200, 200, 9], [9] * 4]
+    assert pictures.fitted(wide, (5, 4)).tolist() == [[9] * 4, [9] * 4, [9, 200, 200, 9], [9] * 4, [9] * 4]
 
 
 def test_a_large_picture_is_averaged_not_sampled():
@@ -323,6 +323,13 @@ def test_borders_are_those_of_each_image():
     assert pictures.borders(images).tolist() == [pictures.border(each) for each in images] == [0, 9]
 
 
+def test_a_border_is_the_median_over_all_four_sides():
+    """Of 20 outermost pixels, each corner counted twice, 8 are 10, 4 are 20 and 8 are 30."""
+    image = np.array([[10] * 6, [20, 99, 99, 99, 99, 20], [20, 99, 99, 99, 99, 20], [30] * 6], np.uint8)
+
+    assert pictures.border(image) == pictures.border(image[::-1]) == pictures.border(image.T) == 20
+
+
 @pytest.mark.parametrize(
     ("border", "background", "inverts"), [(0, 0, False), (255, 0, True), (0, 255, True), (255, 255, False)]
 )
@@ -336,10 +343,11 @@ def test_the_background_may_be_a_light_one(border, background, inverts):
 
 
 def test_what_is_placed_has_room_around_it():
-    subject = np.full((4, 2), 200, np.uint8)
+    subject = np.arange(200, 208, dtype=np.uint8).reshape(4, 2)
+    light = np.full((4, 2), 200, np.uint8)
 
-    assert (
-        pictures.placed(subject, (8, 8), (4, 4), 7).tolist()
-        == np.pad(subject, [(2, 2), (3, 3)], constant_values=7).tolist()
-    )
-    assert (pictures.placed(subject, (8, 8), (8, 8), 7) == 200).sum() == 8 * 4
+    for shape, room in [((8, 11), (4, 6)), ((8, 11), (9, 2))]:
+        expected = np.pad(subject, [(2, 2), (4, 5)], constant_values=7)
+        assert pictures.placed(subject, shape, room, 7).tolist() == expected.tolist()
+    larger = np.pad(np.full((6, 3), 200), [(1, 1), (4, 4)], constant_values=7)
+    assert pictures.placed(light, (8, 11), (8, 3), 7).tolist() == larger.tolist()

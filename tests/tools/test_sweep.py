@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections import namedtuple
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -117,6 +118,19 @@ def test_verdicts_are_by_welch_and_holm_over_all_pairs():
     assert {place.verdict for place in table.places} == {"best", "worse", "no evidence"}
 
 
+def test_the_order_is_that_of_the_means_over_replicates_and_of_equal_means_that_of_the_names():
+    """That of the best replicate, of the first or of the median would be another."""
+    scores = {"p": [0.9, 0.5, 0.7], "q": [0.8, 0.8, 0.65], "r": [0.65, 0.95], "s": [0.74, 0.99, 0.7]}
+    equal = {"b": [0.875, 0.875], "a": [0.75, 1.0]}
+
+    for each, expected in (scores, "srqp"), (equal, "ab"):
+        (table,) = ranking.rank([experiment(name, accuracies) for name, accuracies in each.items()]).tables
+
+        assert [place.experiment.name for place in table.places] == list(expected)
+        assert [place.change.new for place in table.places] == [pytest.approx(np.mean(each[name])) for name in expected]
+        assert {place.change.base for place in table.places} == {np.mean(each[expected[0]])}
+
+
 def test_of_six_equal_recipes_one_is_seldom_called_worse():
     """Whichever comes out best by luck. With unadjusted p-values it would be in a third of such sweeps."""
     random = np.random.default_rng(0)
@@ -154,6 +168,20 @@ def test_an_experiment_run_twice_has_one_place():
 
     assert [place.experiment.name for place in ranked.tables[0].places] == ["first", "other"]
     assert "again has the same networks as first, to the byte." in formats.text(ranked, [])
+
+
+def test_the_same_networks_scored_on_other_images_have_a_place_there():
+    here, larger = (experiment(f"{share}", [0.8, 0.82], networks="same", fraction=share) for share in (0.1, 0.2))
+    moved = experiment("moved", [0.7, 0.72], networks="same", images="b" * 32)
+
+    ranked = ranking.rank([here, larger, moved])
+
+    assert [[place.experiment.name for place in table.places] for table in ranked.tables] == [
+        ["0.1"],
+        ["moved"],
+        ["0.2"],
+    ]
+    assert ranked.repeated == {}
 
 
 @pytest.mark.parametrize("scores", [([0.8], [0.9]), ([0.8, 0.8], [0.9, 0.9])])
@@ -235,12 +263,18 @@ def test_markdown_has_the_same_table_and_no_markup_of_a_name():
 def test_json_has_every_network_and_no_interval_for_the_best():
     (table,) = json.loads(formats.as_json(ranking.rank(SWEEP), ["later"]))["tables"]
 
-    best, second, _ = table["experiments"]
+    best, second, third = table["experiments"]
     assert best["accuracies"] == [0.89, 0.895, 0.9] and best["low"] is best["p_value"] is None
     assert second["params"] == {"train.batch_size": 32, "train.learning_rate": 0.001}
-    assert second["difference"] == pytest.approx(-0.01)
+    assert (best["accuracy"], second["accuracy"]) == pytest.approx((0.895, 0.885))
+    assert (best["difference"], second["difference"]) == pytest.approx((0, -0.01))
     expected = scipy.stats.ttest_ind([0.88, 0.885, 0.89], [0.89, 0.895, 0.9], equal_var=False)
     assert [second["low"], second["high"]] == pytest.approx(expected.confidence_interval(0.95), abs=1e-6)
+    accuracies = [each["accuracies"] for each in (best, second, third)]
+    pairs = [scipy.stats.ttest_ind(*pair, equal_var=False).pvalue for pair in combinations(accuracies, 2)]
+    adjusted = multipletests(pairs, method="holm")[1]
+    assert [second["p_value"], third["p_value"]] == pytest.approx(adjusted[:2], abs=1e-6)
+    assert (table["validation_fraction"], table["training_images"]) == (0.1, "a" * 32)
 
 
 Entry = namedtuple("Entry", "name baseline_rev stash_rev", defaults=("head", "stash"))

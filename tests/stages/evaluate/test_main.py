@@ -29,12 +29,19 @@ def brightest(order: list[int]) -> keras.Model:
     return models.with_probabilities(model)
 
 
+BRIGHTEST = {"train": [0, 1, 2, 1, 0, 2, 1], "test": [2, 1, 0, 0, 2]}  # pixels
+LABELS = {"train": [0, 1, 2, 2, 0, 2, 1], "test": [2, 1, 0, 1, 0]}
+
+
 @pytest.fixture
-def prepared(project):
-    """Four training and three test images; replicate 0 is right everywhere, replicate 1 takes 2 for 0 and back."""
-    for name, labels in {"train": [0, 1, 2, 1], "test": [2, 1, 0]}.items():
-        images = np.eye(3, dtype=np.float32)[labels][:, None, :]
-        arrays.write_split(Path(name), arrays.Split(images, np.uint8(labels)))
+def prepared(project, assign):
+    """Seven bright training images, five darker test images, two networks. Replicate 0 takes the brightest pixel for
+    the class, replicate 1 takes pixel 0 for class 2 and pixel 2 for class 0. Test image 3 is predicted alone.
+    """
+    for name, light in {"train": 1, "test": 0.5}.items():
+        images = light * np.eye(3, dtype=np.float32)[BRIGHTEST[name]][:, None, :]
+        arrays.write_split(Path(name), arrays.Split(images.astype(np.float32), np.uint8(LABELS[name])))
+    assign("params.yaml", "evaluate.single_image", "3")
     atomic.write_json(Path("classes.json"), ["Coat", "Dress", "Bag"])
     digests = models.write(Path("model"), [brightest([0, 1, 2]), brightest([2, 1, 0])])
     card = {"networks": digests, "classes": ["Coat", "Dress", "Bag"], "image_shape": [1, 3]}
@@ -42,45 +49,68 @@ def prepared(project):
 
 
 def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
-    right, wrong = np.exp(4) / (np.exp(4) + 2), 1 / (np.exp(4) + 2)
+    """On the five test images replicate 0 is right, right, right, wrong, wrong; replicate 1 wrong, right, wrong, wrong,
+    right. On the seven training images they are right six times and twice.
+    """
+    right, wrong = np.exp(2) / (np.exp(2) + 2), 1 / (np.exp(2) + 2)
+    right_on_train, wrong_on_train = np.exp(4) / (np.exp(4) + 2), 1 / (np.exp(4) + 2)
+    train_loss = -(8 * np.log(right_on_train) + 6 * np.log(wrong_on_train)) / 14
+    test_loss = -(5 * np.log(right) + 5 * np.log(wrong)) / 10
 
     run = run_stage(*COMMAND_LINE)
 
     assert (run.code, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == [
+        f"train: accuracy {8 / 14:.4f}, loss {train_loss:.4f}",
+        f"test: accuracy 0.5000, loss {test_loss:.4f}",
+    ]
     probabilities = arrays.read(Path("predictions/probabilities.npy"), np.float32, 3)
-    np.testing.assert_allclose(probabilities[0], np.where(np.eye(3)[[2, 1, 0]], right, wrong), atol=1e-6)
-    np.testing.assert_allclose(probabilities[1], np.where(np.eye(3)[[0, 1, 2]], right, wrong), atol=1e-6)
+    np.testing.assert_allclose(probabilities[0], np.where(np.eye(3)[[2, 1, 0, 0, 2]], right, wrong), atol=1e-6)
+    np.testing.assert_allclose(probabilities[1], np.where(np.eye(3)[[0, 1, 2, 2, 0]], right, wrong), atol=1e-6)
     single = arrays.read(Path("predictions/single_image.npy"), np.float32, 2)
-    np.testing.assert_allclose(single, probabilities[:, 1], atol=1e-6)  # params.yaml names image 1
-    assert arrays.read(Path("familiarity/references.npy"), np.float32, 3).shape == (2, 3, 3)
+    np.testing.assert_allclose(single, np.where(np.eye(3)[[0, 2]], right, wrong), atol=1e-6)
+    # Each training image has one bright pixel, and so has the same features whatever its length.
+    assert arrays.read(Path("familiarity/references.npy"), np.float32, 3).shape == (2, 7, 3)
     assert arrays.read(Path("familiarity/thresholds.npy"), np.float32, 1).tolist() == [0, 0]
     assert json.loads(Path("familiarity/framing.json").read_text(encoding="utf-8")) == {"background": 0, "extent": 1.0}
     with open("reports/predictions.csv", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["actual", "predicted"]
-    assert rows == [["Bag", "Bag"], ["Dress", "Dress"], ["Coat", "Coat"]]
+    assert rows == [["Bag", "Bag"], ["Dress", "Dress"], ["Coat", "Coat"], ["Dress", "Coat"], ["Coat", "Bag"]]
     with open("reports/reliability.csv", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["replicate", "confidence", "accuracy", "images"]
     assert [[replicate, accuracy, images] for replicate, _, accuracy, images in rows] == [
-        ["0", "1.0", "3"],
-        ["1", "0.333333", "3"],
+        ["0", "0.6", "5"],
+        ["1", "0.4", "5"],
     ]
     assert [float(row[1]) for row in rows] == pytest.approx([right] * 2, abs=1e-6)
     metrics = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))
-    assert metrics["test"]["accuracy"] == pytest.approx((1 + 1 / 3) / 2, abs=1e-6)
-    assert metrics["train"]["accuracy"] == pytest.approx((1 + 2 / 4) / 2, abs=1e-6)
-    expected = (-np.log(right) - (np.log(right) + 2 * np.log(wrong)) / 3) / 2
-    assert metrics["test"]["loss"] == pytest.approx(expected, abs=1e-5)
-    spread = str(round(1 / np.sqrt(2), 6))
+    assert metrics["test"]["accuracy"] == 0.5
+    assert metrics["train"]["accuracy"] == pytest.approx(8 / 14, abs=1e-6)
+    assert metrics["test"]["loss"] == pytest.approx(test_loss, abs=1e-5)
     with open("reports/classes.csv", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["class", "images", "recall", "recall_std", "precision", "f1"]
-    assert rows == [
-        ["Coat", "1", "0.5", spread, "0.5", "0.5"],
-        ["Dress", "1", "1.0", "0.0", "1.0", "1.0"],
-        ["Bag", "1", "0.5", spread, "0.5", "0.5"],
-    ]
+    assert [row[:2] for row in rows] == [["Coat", "2"], ["Dress", "2"], ["Bag", "1"]]
+    scores = [[float(row[column]) for column in (2, 4, 5)] for row in rows]
+    assert scores[1] == pytest.approx([0.5, 1, 2 / 3], abs=1e-6)
+    assert scores[2] == pytest.approx([0.5, 0.25, 1 / 3], abs=1e-6)
+
+
+def test_one_test_image_is_given_to_the_networks_alone(prepared, monkeypatch):
+    """What they give for it is hardly other than among others, so the images given to them are looked at."""
+    whole, given = prediction.predict, []
+    monkeypatch.setattr(
+        prediction,
+        "predict",
+        lambda networks, images, **named: given.append(images) or whole(networks, images, **named),
+    )
+
+    evaluate.main(*map(Path, COMMAND_LINE[1:]))
+
+    assert sorted(map(len, given)) == [1, 5, 7]
+    assert min(given, key=len).tolist() == [[[0.5, 0, 0]]]
 
 
 @pytest.mark.slow
@@ -97,12 +127,12 @@ def test_the_locale_is_of_no_influence(prepared, run_stage):
 
 
 def test_a_single_image_that_is_not_there_is_refused(prepared, assign, run_stage, assert_clean_failure):
-    assign("params.yaml", "evaluate.single_image", "3")
+    assign("params.yaml", "evaluate.single_image", "5")
 
     assert_clean_failure(
         run_stage(*COMMAND_LINE),
         2,
-        "error: params.yaml: evaluate.single_image: no such test image (expected 0 to 2, got 3); "
+        "error: params.yaml: evaluate.single_image: no such test image (expected 0 to 4, got 5); "
         "fix: edit params.yaml, then dvc repro",
     )
 
@@ -143,8 +173,8 @@ def refused(prepared):
 
 def test_labels_of_another_number_and_no_images_are_refused(refused):
     arrays.write(Path("test/labels.npy"), np.uint8([2, 1]))
-    assert "(expected 3 labels, one for each image, got 2)" in refused()
-    arrays.write(Path("test/labels.npy"), np.uint8([2, 1, 3]))
+    assert "(expected 5 labels, one for each image, got 2)" in refused()
+    arrays.write(Path("test/labels.npy"), np.uint8([2, 1, 3, 0, 0]))
     assert refused().startswith("test/labels.npy: a label without a class (expected 0 to 2, got 3)")
     arrays.write(Path("test/images.npy"), np.empty((0, 1, 3), np.float32))
     assert refused().startswith("test/images.npy: another array than this stage works on")
@@ -152,7 +182,7 @@ def test_labels_of_another_number_and_no_images_are_refused(refused):
 
 def test_predictions_of_another_number_than_the_labels_are_refused(refused, monkeypatch):
     whole = prediction.predict
-    for rows, got in ([1, 2, 3], "3 and 4"), ([0, 0, 1, 2, 3], "5 and 4"), ([], "0 and 4"):
+    for rows, got in ([1, 2, 3], "3 and 7"), ([0, *range(7)], "8 and 7"), ([], "0 and 7"):
         some = lambda *given, rows=rows, **named: (each[:, rows] for each in whole(*given, **named))  # noqa: E731
         monkeypatch.setattr(prediction, "predict", some)
 

@@ -25,10 +25,9 @@ SETTINGS = {
     "train.learning_rate": 0.001,
     "train.early_stopping_patience": 0,
 }
-TRAIN = {"accuracy": 0.975309, "loss": 0.123457}
 VERSIONS = {"keras": "3.2.1", "tensorflow": "2.1.0"}
-HISTORY = np.array(
-    [(0, 0, 1.0986, 0.3), (0, 1, 0.25, 0.9)],
+HISTORY = np.array(  # of two replicates, the first of which stopped earlier
+    [(0, 0, 1.0986, 0.3), (0, 1, 0.25, 0.9), (1, 0, 1.125, 0.4), (1, 1, 0.5, 0.7), (1, 2, 0.375, 0.8)],
     [(name, float) for name in ("replicate", "epoch", "train_loss", "train_accuracy")],
 )
 
@@ -37,6 +36,27 @@ def _entry(classes, title, source):
     facts = {"title": title, "description": "few pictures", "licence": "free", "classes": classes}
     made = Pictured(**facts, image_shape=[3, 4], source="images", folder="pictures")
     return made.model_copy(update={"source": source})
+
+
+@pytest.fixture(scope="session")
+def learned():
+    """A function that returns the labels of the training images, and what networks give for these images.
+
+    They are like the test images, from the last to the first, and the first two again; the networks are nearer to the
+    truth.
+    """
+
+    def learned(probabilities, labels):
+        order = [*reversed(range(len(labels))), *range(len(labels))][: len(labels) + 2]
+        truth = np.eye(probabilities.shape[2])[labels]
+        return labels[order], ((probabilities + truth) / 2)[:, order].astype(np.float32)
+
+    return learned
+
+
+def _of_train(probabilities, labels):
+    summary = scores.summary(scores.tally([probabilities], labels, probabilities.shape[2]), "train")
+    return {name: summary[name] for name in ("accuracy", "loss")}
 
 
 @pytest.fixture
@@ -51,27 +71,30 @@ def render():
 
 
 @pytest.fixture
-def results():
+def results(learned):
     """A function that makes results of probabilities, float (replicates, n, classes), and labels, (n,).
 
-    No image is there twice. On the training images the networks score a little better.
+    No image is there twice. Training images are more than test images, have other labels, and the networks do better on
+    them. The image predicted alone is the last one, and is given other probabilities than among others. The scores
+    are those of these probabilities.
     """
 
     def results(probabilities, labels, classes=None, *, title="Small set", source="generate", **changes) -> Results:
         probabilities, labels = np.asarray(probabilities, np.float32), np.asarray(labels, np.uint8)
         classes = classes or [f"class-{index}" for index in range(probabilities.shape[2])]
-        images = np.linspace(0, 1, 2 * len(labels) * 12, dtype=np.float32).reshape(2, len(labels), 3, 4)
+        trained, given = learned(probabilities, labels)
+        images = np.linspace(0, 1, (len(trained) + len(labels)) * 12, dtype=np.float32).reshape(-1, 3, 4)
         made = Results(
             settings=SETTINGS,
             entry=_entry(classes, title, source),
             classes=classes,
-            train=Split(images[0], labels),
-            test=Split(images[1], labels),
+            train=Split(images[: len(trained)], trained),
+            test=Split(images[len(trained) :], labels),
             probabilities=probabilities,
-            single=(0, probabilities[:, 0]),
+            single=(len(labels) - 1, 0.9 * probabilities[:, -1] + np.float32(0.1 / len(classes))),
             history=HISTORY,
             training={"parameters": 101770, "untrained_loss": 2.3189, "versions": VERSIONS},
-            metrics=measured(probabilities, labels, classes, TRAIN),
+            metrics=measured(probabilities, labels, classes, _of_train(given, trained)),
         )
         return made._replace(**changes)
 
@@ -252,20 +275,27 @@ HISTORY_CSV = """replicate,epoch,train_loss,train_accuracy
 
 @pytest.fixture(scope="session")
 def write_inputs():
-    """A function that writes to a folder all that render reads; the networks do on train as they do on test."""
+    """A function that writes to a folder all that render reads; the networks do better on the training images, and the
+    image predicted alone is given other probabilities than among others.
+    """
 
     def write_inputs(folder: Path, classes: list[str], train: Split, test: Split, probabilities: np.ndarray) -> None:
         data, reports = folder / "data", folder / "reports"
         arrays.write_split(data / "normalized/train", train)
         arrays.write_split(data / "normalized/test", test)
         arrays.write(data / "predictions/probabilities.npy", probabilities)
-        arrays.write(data / "predictions/single_image.npy", probabilities[:, 1])
+        alone = 0.9 * probabilities[:, 1] + np.float32(0.1 / len(classes))
+        arrays.write(data / "predictions/single_image.npy", alone.astype(np.float32))
         atomic.write_json(data / "normalized/classes.json", classes)
         atomic.write_text(reports / "history.csv", HISTORY_CSV)
         training = {"parameters": 101770, "untrained_loss": 1.05, "versions": VERSIONS}
         atomic.write_json(data / "training.json", training)
-        split = scores.tally([probabilities], test.labels, len(classes))
-        atomic.write_json(reports / "metrics.json", scores.metrics(train=split, test=split))
+        known = np.stack([np.eye(len(classes), dtype=np.float32)[train.labels]] * len(probabilities))
+        tallies = (
+            scores.tally([known], train.labels, len(classes)),
+            scores.tally([probabilities], test.labels, len(classes)),
+        )
+        atomic.write_json(reports / "metrics.json", scores.metrics(*tallies))
         names = json.dumps(classes, ensure_ascii=False)
         atomic.write_text(folder / "params.yaml", PARAMS_YAML)
         atomic.write_text(folder / "datasets.yaml", DATASETS_YAML % (names, *test.images.shape[1:]))

@@ -252,7 +252,7 @@ def test_an_image_that_is_not_there_is_refused_with_all_others(some, render):
         report.build(made, render(training_image=6, examples=[3, 4, 12]))
     fix = "fix: edit params.yaml, then dvc repro"
     assert str(caught.value).splitlines() == [
-        f"params.yaml: render.training_image: no such image (expected 0 to 3, got 6); {fix}",
+        f"params.yaml: render.training_image: no such image (expected 0 to 5, got 6); {fix}",
         f"params.yaml: render.examples: no such image (expected 0 to 3, got 4); {fix}",
         f"params.yaml: render.examples: no such image (expected 0 to 3, got 12); {fix}",
     ]
@@ -372,9 +372,9 @@ def test_every_figure_has_words_for_those_who_can_not_see_it(some, render):
 def test_images_that_are_there_twice_are_counted_with_their_labels(some, written, read):
     made = some(classes=2, images=6)
     train, test = made.train, made.test
-    train.images[4], train.images[5] = train.images[0], train.images[0]  # labels 0, 1; image 0 has 0
+    train.images[4], train.images[5] = train.images[0], train.images[0]  # labels 1, 0; image 0 has 1
     test.images[3] = test.images[1]  # both 1
-    test.images[2] = train.images[3]  # 0 here, 1 there
+    test.images[2] = train.images[0]  # 0 here, 1 and 0 there, three times
     page = read(written(made._replace(train=Split(*train), test=Split(*test))))
 
     assert page.tables["What it saw"][1][1:] == [

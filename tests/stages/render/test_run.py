@@ -108,4 +108,4 @@ def test_settings_and_sizes_are_told(some, written_tables):
         ["loss of guessing, ln 3", "1.0986"],
     ]
     assert ["train.learning_rate", "0.001"] in settings.rows
-    assert gap.columns == ["", "60 training images", "60 test images", "generalisation gap"]
+    assert gap.columns == ["", "62 training images", "60 test images", "generalisation gap"]

@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+from scipy import stats
 
 from stages import scores
 from stages.command import InputError
 from tools.compare import comparison, formats
-from tools.compare.comparison import Context, Values
+from tools.compare.comparison import Comparison, Context, Score, Values
+from tools.compare.statistics import Change
 
 CLASSES = ["Shirt", "Coat"]
 HOSTILE = ["<img src=x onerror=alert(1)>", "a | b [c](javascript:alert(1)) `d`"]
@@ -49,10 +51,11 @@ def made(classes=CLASSES, *, replicates=(3, 3), gain=0.3, **context):
 def test_the_scores_are_those_of_metrics_json():
     """Held against the scores of evaluate, which have tests of their own."""
     generator = np.random.default_rng(0)
-    base, new = generator.dirichlet(np.ones(2), (2, 3, len(LABELS))).astype(np.float32)
+    base, new = (generator.dirichlet(np.ones(2), (number, 120)).astype(np.float32) for number in (3, 4))
 
     found = comparison.of_predictions(base, new, LABELS, CLASSES, CONTEXT)
 
+    assert (found.replicates, found.images) == ((3, 4), 120)
     for side, array in (("base", base), ("new", new)):
         accuracies = [scores.accuracy(each, LABELS) for each in array]
         losses = [scores.cross_entropy(each, LABELS) for each in array]
@@ -257,6 +260,79 @@ def test_control_characters_do_not_reach_the_terminal():
     printed = formats.text(made(["\x1b[31mred", "Coat"], sides=Values("a\x07b", "c")))
 
     assert "\x1b" not in printed and "\x07" not in printed
+
+
+def spelt_out():
+    """A comparison of which no two numbers are equal: 4 degrees of freedom for the accuracy, 8 for the loss."""
+    return Comparison(
+        context=CONTEXT._replace(notes=["Mind this."]),
+        covers="recipes",
+        replicates=Values(3, 5),
+        images=1234,
+        accuracy=Score(Change(0.8, 0.91, 0.02, 4, 0.0052), 0.0052, "better"),
+        loss=Score(Change(0.5, 0.75, 0.05, 8, 0.0011), 0.0011, "worse"),
+        recalls={
+            "Shirt": Score(Change(0.62, 0.52, 0.01, 2, 0.0098), 0.0196, "worse"),
+            "Coat": Score(Change(0.71, 0.95, 0.05, 10, 0.0007), 0.0021, "better"),
+        },
+        fixed=list(range(100, 112)),
+        broken=[7, 3],
+    )
+
+
+def test_each_number_of_the_text_stands_in_its_place():
+    printed = re.sub(" +", " ", formats.text(spelt_out()))
+
+    assert printed.split("\n\n")[:4] == [
+        "Accuracy is better: +11.00 points (95 %: +5.45 to +16.55).\n"
+        "Loss is worse: +0.2500 (95 %: +0.1347 to +0.3653).\n"
+        "Recall is better for Coat; worse for Shirt.",
+        "base: HEAD (1234567), 3 replicates\nnew: workspace, 5 replicates\nBoth scored on the same 1,234 test images.",
+        "score base new change 95 % interval verdict\n"
+        "accuracy 80.00 91.00 +11.00 +5.45 to +16.55 better\n"
+        "loss 0.5000 0.7500 +0.2500 +0.1347 to +0.3653 worse",
+        "recall base new change 95 % interval verdict\n"
+        "Shirt 62.00 52.00 -10.00 -14.30 to -5.70 worse\n"
+        "Coat 71.00 95.00 +24.00 +12.86 to +35.14 better",
+    ]
+    assert printed.split("\n\n")[5].splitlines()[2:] == [
+        "fixed 12: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, ...",
+        "broken 2: 7, 3",
+        "Mind this.",
+    ]
+
+
+def test_each_number_of_the_json_has_its_name():
+    found = spelt_out()
+    value = json.loads(formats.as_json(found))
+
+    of_scores = {"accuracy": found.accuracy, "loss": found.loss, "Shirt": found.recalls["Shirt"]}
+    for (name, (change, p_value, verdict)), part in zip(
+        of_scores.items(), (value["accuracy"], value["loss"], value["recalls"]["Shirt"]), strict=True
+    ):
+        half = stats.t.ppf(0.975, change.degrees_of_freedom) * change.error
+        difference = change.new - change.base
+        numbers = {"base": change.base, "new": change.new, "difference": difference, "p_value": p_value}
+        numbers |= {"low": difference - half, "high": difference + half}
+        assert part.pop("verdict") == verdict, name
+        assert part == pytest.approx(numbers, abs=1e-6), name
+    assert (value["replicates"], value["images"]) == ({"base": 3, "new": 5}, 1234)
+    assert (value["fixed"], value["broken"]) == (list(range(100, 112)), [7, 3])
+
+
+def test_of_metrics_each_score_is_that_of_its_side_and_class():
+    def metrics(accuracy, loss, spread, shirt, coat):
+        recalls = {"Shirt": {"recall": shirt}, "Coat": {"recall": coat}}
+        return {"test": {"accuracy": accuracy, "loss": loss, "accuracy_std": spread}, "classes": recalls}
+
+    base, new = metrics(0.81, 0.5, 0.004, 0.62, 0.73), metrics(0.92, 0.4, 0.002, 0.65, 0.95)
+
+    found = comparison.of_metrics(base, new, Values(3, 5), CONTEXT)
+
+    assert (found.accuracy.change[:2], found.loss.change[:2]) == ((0.81, 0.92), (0.5, 0.4))
+    changes = {name: (score.change[:2], score.verdict) for name, score in found.recalls.items()}
+    assert changes == {"Shirt": ((0.62, 0.65), "unknown"), "Coat": ((0.73, 0.95), "unknown")}
+    assert found.context.notes == ["Accuracies spread over the replicates by 0.40 points (base) and 0.20 points (new)."]
 
 
 def test_json_has_all_of_it_and_null_where_nothing_is_known():

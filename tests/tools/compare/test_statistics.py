@@ -1,6 +1,6 @@
 """The statistics against scipy and statsmodels, and against simulated networks of which the truth is known."""
 
-from math import inf
+from math import inf, sqrt
 
 import numpy as np
 import pytest
@@ -41,6 +41,82 @@ def test_mcnemar_is_statsmodels(table):
 )
 def test_holm_is_statsmodels(p_values):
     assert statistics.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
+
+
+# Beyond this, on either side, 5 % of Student's t with 2 degrees of freedom lie: its p-value is 1 - t / sqrt(t^2 + 2).
+T_OF_2 = 0.95 * sqrt(2 / (1 - 0.95**2))
+
+
+@pytest.mark.parametrize("kind", [bool, float])
+def test_the_error_is_not_less_than_the_interaction_makes_it_worked_by_hand(kind):
+    """On each side both replicates have the same mean; of what is left of a score without the means of its replicate
+    and its image, the squares add up to 1, over (2 - 1) (3 - 1) degrees of freedom. The interaction in the mean of 2
+    replicates and 3 images is 1/2/3/2 = 1/12 of either side, which the replicates' part is no less than. The images
+    differ by 1/2, 0 and 1/2: the variance of their mean is 1/12/3 = 1/36, less than the interaction in it, 1/6. So the
+    squared error is 1/12 + 1/12 + 0, its degrees of freedom (1/6)^2 / (2 (1/12)^2 / 1) = 2, t is sqrt(2/3).
+    """
+    base, new = np.array([[1, 0, 0], [0, 1, 0]], kind), np.array([[1, 1, 0], [1, 0, 1]], kind)
+
+    for change, sign in ((statistics.of_recipes(base, new), 1), (statistics.of_recipes(new, base), -1)):
+        assert (change.base, change.new) == pytest.approx((1 / 3, 2 / 3)[::sign])
+        assert change.difference == pytest.approx(sign / 3)
+        assert change.error**2 == pytest.approx(1 / 6)
+        assert change.degrees_of_freedom == pytest.approx(2)
+        assert change.p_value == pytest.approx(0.5)
+        half = T_OF_2 * sqrt(1 / 6)
+        ends = (-1, 1) if kind is bool else (sign / 3 - half, sign / 3 + half)
+        assert change.interval == pytest.approx(ends)
+
+
+def test_the_error_of_two_replicates_against_three_worked_by_hand():
+    """Replicates: the means 2 and 4 have the variance 2, that of their mean is 2/2 = 1, by 1 degree of freedom; of 5, 8
+    and 11 it is 9/3 = 3, by 2. By Satterthwaite that is 4 by 4^2 / (1^2/1 + 3^2/2) = 32/11 degrees of freedom, but no
+    more than 2 (2 - 1) = 2. Interaction: 4 / (1 * 2) / 3 / 2 = 1/3 and 4 / (2 * 2) / 3 / 3 = 1/9. Images differ by 1, 7
+    and 7: 12/3 - 1/3 - 1/9 = 32/9, by 2 degrees of freedom.
+    """
+    base, new = np.array([[1.0, 2, 3], [3, 2, 7]]), np.array([[1.0, 5, 9], [2, 10, 12], [6, 12, 15]])
+
+    for change, sign in ((statistics.of_recipes(base, new), 1), (statistics.of_recipes(new, base), -1)):
+        variance = 4 + 32 / 9
+        freedom = variance**2 / (4**2 / 2 + (32 / 9) ** 2 / 2)
+        assert change.difference == 5 * sign
+        assert change.error**2 == pytest.approx(variance)
+        assert change.degrees_of_freedom == pytest.approx(freedom)
+        assert change.p_value == pytest.approx(2 * stats.t.sf(5 / sqrt(variance), freedom))
+        half = stats.t.ppf(0.975, freedom) * sqrt(variance)
+        assert change.interval == pytest.approx((5 * sign - half, 5 * sign + half))
+
+
+def test_means_of_replicates_alone_are_welchs_with_as_few_degrees_of_freedom_worked_by_hand():
+    """The same replicates as above: 4 by 2 degrees of freedom, where Welch alone has 32/11. With 1 and 7 in place of 1
+    and 3 the smaller side has the larger part, 9 of 12, and so fewer degrees of freedom by itself: 32/19.
+    """
+    capped = statistics.of_replicates(np.array([1.0, 3]), np.array([5.0, 8, 11]))
+
+    assert (capped.base, capped.new, capped.error, capped.degrees_of_freedom) == (2, 8, 2, 2)
+    assert capped.p_value == pytest.approx(1 - 3 / sqrt(11))
+    assert capped.interval == pytest.approx((6 - 2 * T_OF_2, 6 + 2 * T_OF_2))
+    welchs = statistics.of_replicates(np.array([1.0, 7]), np.array([5.0, 8, 11]))
+    expected = stats.ttest_ind([5, 8, 11], [1, 7], equal_var=False)
+    assert (welchs.error**2, welchs.degrees_of_freedom) == pytest.approx((12, 32 / 19))
+    assert welchs.p_value == pytest.approx(expected.pvalue)
+    assert welchs.interval == pytest.approx(tuple(expected.confidence_interval()))
+    one = statistics.of_replicates(np.array([1.0]), np.array([5.0, 8, 11]))
+    assert (one.base, one.new, one.interval, one.p_value) == (1, 8, (-inf, inf), 1)
+
+
+def test_two_networks_on_four_images_worked_by_hand():
+    """Three fixed and one broken: McNemar's p-value is 2 (1 + 4) / 2^4; the differences -1, 1, 1, 1 have the variance
+    1, that of their mean is 1/4, by 3 degrees of freedom. Losses that differ by 1, 0, 4 and 3: 10/3/4.
+    """
+    right = statistics.of_networks(np.array([1, 0, 0, 0], bool), np.array([0, 1, 1, 1], bool))
+    loss = statistics.of_networks(np.array([1.0, 2, 4, 5]), np.array([2.0, 2, 8, 8]))
+
+    assert (right.base, right.new, right.error, right.degrees_of_freedom) == (0.25, 0.75, 0.5, 3)
+    assert right.p_value == pytest.approx(10 / 16)
+    assert right.interval == (-1, 1)
+    assert (loss.difference, loss.error**2, loss.degrees_of_freedom) == (2, pytest.approx(5 / 6), 3)
+    assert loss.p_value == pytest.approx(2 * stats.t.sf(2 / sqrt(5 / 6), 3))
 
 
 @pytest.mark.parametrize("sizes", [(5, 5), (5, 3), (10, 2)])

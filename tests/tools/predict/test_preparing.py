@@ -163,6 +163,31 @@ def test_it_is_never_stretched():
     assert (values > 127).sum(axis=1).max() == 28 and (values > 127).sum(axis=0).max() == 3
 
 
+def test_height_and_width_are_not_exchanged():
+    """A bar of 40x20 pixels on a page of 100x60, for images of 30x14 whose subjects take up half: room for 15x7."""
+    page = np.zeros((60, 100), np.uint8)
+    page[10:30, 50:90] = 220
+
+    values, _ = prepare(
+        pictures.Picture(Image.fromarray(page), ()), (14, 30), Framing(extent=0.5, background=0), "auto"
+    )
+
+    assert values.shape == (14, 30)
+    assert pictures.boxes(values[None]).tolist() == [[3, 8, 10, 22]]
+
+
+def test_what_is_padded_is_not_to_be_seen():
+    """A ring on a page that is not quite black, while the training images are: its inside and its outside are one."""
+    page = np.full((60, 100), 20, np.uint8)
+    page[10:50, 40:80] = 220
+    page[20:40, 50:70] = 20
+
+    values, _ = prepared(Image.fromarray(page), framing=Framing(extent=0.5, background=0))
+
+    assert pictures.boxes(values[None]).tolist() == [[7, 7, 21, 21]]
+    assert values[0, 0] == values[27, 27] == values[14, 14]
+
+
 def test_training_images_may_be_dark_on_light(image):
     dark_on_light, notes = prepared(page(image), framing=LIGHT)
     inverted, other_notes = prepared(large(image), framing=LIGHT)

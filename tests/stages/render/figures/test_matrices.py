@@ -31,7 +31,9 @@ def test_right_ones_and_mistakes_have_a_scale_each_and_empty_cells_no_colour():
     assert right.get_array().filled(-1).tolist() == [[0.75, -1, -1], [-1, 1, -1], [-1, -1, 0.9]]
     assert wrong.get_array().filled(-1).tolist() == [[-1, 0.25, -1], [-1, -1, -1], [0.1, -1, -1]]
     assert (right.get_clim(), wrong.get_clim()) == ((0, 1), (0, 0.25))
-    assert right.get_cmap() != wrong.get_cmap()
+    assert (right.get_cmap().name, wrong.get_cmap().name) == ("Blues", "Oranges")
+    labels = [mesh.colorbar.ax.get_ylabel() for mesh in (right, wrong)]
+    assert labels == [f"{kind}: share of the images of the true class" for kind in ("right", "wrong")]
 
 
 @pytest.mark.parametrize("matrix", [np.diag([3, 2, 1]), np.array([[0, 3, 0], [0, 0, 2], [1, 0, 0]])])

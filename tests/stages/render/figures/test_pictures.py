@@ -59,6 +59,7 @@ def test_a_right_prediction_is_blue_and_a_wrong_one_red_beside_the_blue_truth(
     picture, chart = draw(images(1)[0], np.float32(probabilities), label, CLASSES).axes
 
     assert picture.images[0].get_array().tolist() == images(1)[0].tolist()
+    assert picture.images[0].to_rgba([0, 1]).tolist() == [[1, 1, 1, 1], [0, 0, 0, 1]]  # the higher a pixel the darker
     assert picture.get_xlabel() == text
     assert to_rgba(picture.xaxis.label.get_color()) == colour
     assert [bar.get_height() for bar in chart.patches] == pytest.approx(probabilities)
@@ -81,6 +82,7 @@ def test_the_training_image_is_shown_with_pixel_values_from_0_to_255():
     assert picture.images[0].get_clim() == bar.get_ylim() == (0, 255)
     assert picture.get_title() == "Coat"
     assert bar.get_ylabel() == "pixel value, 0 to 255"
+    assert (picture.get_xlabel(), picture.get_ylabel()) == ("column, pixels", "row, pixels")
 
 
 @pytest.mark.parametrize("count", [1, 3, 25])

@@ -107,7 +107,6 @@ def test_scores_are_means_over_replicates_with_their_spread():
 def test_the_metrics_are_few_scores_of_each_split():
     """Networks that are sure and right on the training images; test accuracies 0.75 and 1."""
     sure = np.eye(3, dtype=np.float32)[LABELS]
-<<<<<<< HEAD:tests/stages/test_scores.py
     loss = -(math.log(0.7) + math.log(0.8) + math.log(0.3) + math.log(0.4)) / 8
 
     assert scores.metrics(train=tally(sure, sure), test=tally(PROBABILITIES, sure)) == {
@@ -119,20 +118,6 @@ def test_the_metrics_are_few_scores_of_each_split():
         },
         "train": {"accuracy": 1, "loss": 0},
     }
-=======
-    test = tally(PROBABILITIES, sure)
-    train = scores.tally([np.stack([sure, sure])[:, :2]], LABELS[:2], 3)
-
-    metrics = scores.summarize(["a", "b", "c"], {"train": train, "test": test})["test"]
-
-    expected = proportion_confint(0.875 * 4, 4, method="wilson")
-    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx(expected, abs=1e-6)
-    names = {"accuracy", "loss", "top2_accuracy", "expected_calibration_error", "brier"}
-    assert set(metrics) == names | {f"{name}_std" for name in names} | {"accuracy_low", "accuracy_high"}
-    assert metrics["brier"] == round(scores.brier(PROBABILITIES, LABELS).mean() / 2, 6)
-    error = calibration.reliability(PROBABILITIES, LABELS).expected_error
-    assert metrics["expected_calibration_error"] == round(error / 2, 6)
->>>>>>> refs/heads/reports:tests/stages/evaluate/test_scores.py
 
 
 def test_the_spread_of_one_replicate_is_0_and_no_nan():

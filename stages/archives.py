@@ -51,8 +51,7 @@ class Archives:
         for split in SPLITS:
             shape = None
             with self._into(problems, f"{split}_images") as path:
-                shape = idx.shape(path, idx.IMAGES)
-                self._check_shape(shape, path)
+                shape = self._shape(path)
             with self._into(problems, f"{split}_labels") as path:
                 labels = idx.read(path, idx.LABELS)
                 if shape is not None:
@@ -85,12 +84,14 @@ class Archives:
             for _ in self.images(split):
                 pass
 
-    def _check_shape(self, shape: tuple[int, ...], path: Path) -> None:
+    def _shape(self, path: Path) -> tuple[int, ...]:
         height, width = self.entry.image_shape
+        shape = idx.shape(path, idx.IMAGES)
         if shape[1:] != (height, width) or not shape[0]:
             words = "bring others" if 0 in shape else f"give the entry image_shape: {list(shape[1:])}, or bring others"
             what, expected = "not the images of datasets.yaml", f"(n, {height}, {width}), n >= 1"
             raise idx.Unfit(path, what, expected, f"{shape}", Advice(words))
+        return shape
 
     def _check_labels(self, labels: np.ndarray, path: Path, images: int) -> None:
         count = len(self.classes)
@@ -103,15 +104,15 @@ class Archives:
         beyond = np.flatnonzero(labels >= count)
         if len(beyond):
             what, got = f"label {beyond[0]} is out of range", str(labels[beyond[0]])
-            advice = Advice(f"list {labels.max() + 1} classes in the entry, a name for each label, or bring others")
+            advice = Advice(
+                f"list {int(labels.max()) + 1} classes in the entry, a name for each label, or bring others"
+            )
             raise idx.Unfit(path, what, f"0 to {count - 1}", got, advice)
         counts = np.bincount(labels, minlength=count)
         if not counts.all():
             missing = self.classes[int(counts.argmin())]
             what, got = f"no image of class {missing}", f"counts {counts.tolist()}"
-            advice = Advice(
-                f"bring images of {missing}, or renumber the labels and leave it out of the entry's classes"
-            )
+            advice = Advice(f"bring images of {missing}, or leave it out of classes and renumber the labels")
             raise idx.Unfit(path, what, "at least one of each class", got, advice)
 
     def _blank(self, path: Path, got: str) -> DataError:

@@ -13,6 +13,7 @@ import re
 import shlex
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from dvc.config import ConfigError
 from dvc.exceptions import DvcException
 
 from stages.command import DataError, InputError, NetworkError, Problem
+from tools import repository
 from tools.compare import WORKSPACE, lock
 from tools.compare.lock import CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING
 
@@ -39,16 +41,15 @@ class Side:
         """
         self.name = name
         subject = f"revision {name}"
-        fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
         try:
             self.files = DVCFileSystem(rev=None if name == WORKSPACE else commit or name)
             self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
         except ConfigError as error:
             raise InputError(Problem(".dvc/config", said(error), "git checkout -- .dvc/config")) from error
         except (DvcException, OSError) as error:
-            raise InputError(Problem(subject, said(error), fix)) from error
+            raise InputError(Problem(subject, said(error), _another_name())) from error
         except (AttributeError, UnicodeError) as error:  # DVC takes whatever git knows by that name for a commit
-            raise InputError(Problem(subject, "not a commit", fix)) from error
+            raise InputError(Problem(subject, "not a commit", _another_name())) from error
         self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
 
     @cached_property
@@ -176,8 +177,7 @@ class Side:
     def _fetch(self) -> str:
         """Return the command that brings a side's data into the cache."""
         targets = f"{PREDICTIONS} {TEST} {CLASSES}"
-        # Of a clone DVC takes the cache of its origin, if that is on this machine, for a remote; `dvc fetch` doesn't.
-        remote = self.files.repo.config["core"].get("remote") not in (None, "auto-generated-upstream")
+        remote = repository.has_remote(self.files.repo)
         if self.name == WORKSPACE:
             return f"dvc fetch {targets}, or dvc repro" if remote else "dvc repro"
         if not remote:
@@ -235,6 +235,14 @@ def _array_of(data: bytes) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
         raise ValueError(f"{len(data)} bytes are not {shape} of {dtype}")
     return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if by_column else "C")
+
+
+def _another_name() -> str:
+    """Return what to do about a name that git and DVC do not know."""
+    if Path(".dvc").is_dir() and not repository.git("rev-parse", "--git-dir"):
+        return "git init && git add --all && git commit -m Start, or work in a clone of the project"
+    fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
+    return f"git fetch --unshallow, as this clone lacks commits; or {fix}" if repository.is_shallow() else fix
 
 
 def said(error: BaseException) -> str:

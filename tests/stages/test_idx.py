@@ -42,7 +42,9 @@ def refusal(path):
             idx.read(path, 3)
         [problem] = caught.value.problems
         assert problem.subject == str(path)
-        assert problem.fix == "python -m tools.verify, which names the command that mends it"
+        assert (
+            problem.fix == "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+        )
         return problem
 
     return refusal

@@ -452,7 +452,7 @@ def test_a_damaged_lock_says_where(text, what):
 
     line = str(caught.value)
     assert line.startswith(f"dvc.lock: not whole (expected a record of stages, got {what}")
-    assert line.endswith("; fix: git checkout -- dvc.lock dvc.yaml")
+    assert line.endswith("; fix: git checkout HEAD -- dvc.lock, then dvc repro")
 
 
 @pytest.mark.parametrize("text", ["", "stages: 1", "stages: {make: 1}", "stages: {make: {outs: 1}}"])
@@ -468,7 +468,7 @@ def test_a_merge_conflict_is_called_so(project, verify):
         4,
         [
             "error: dvc.lock: has the markers of a merge conflict, <<<<<<<; "
-            "fix: git checkout --ours dvc.lock, then dvc repro"
+            "fix: git checkout HEAD -- dvc.lock, then dvc repro"
         ],
     )
 

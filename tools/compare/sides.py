@@ -21,7 +21,7 @@ from dvc.api import DVCFileSystem
 from dvc.config import ConfigError
 from dvc.exceptions import DvcException
 
-from stages.command import DataError, InputError, NetworkError, Problem
+from stages.command import MEND, DataError, InputError, NetworkError, Problem
 from tools import repository
 from tools.compare import WORKSPACE, lock
 from tools.compare.lock import CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING
@@ -64,7 +64,7 @@ class Side:
         except FileNotFoundError as error:
             raise InputError(Problem(subject, "no such file there", fix)) from error
         except (OSError, UnicodeError) as error:
-            raise DataError(Problem(subject, "not a text", "dvc repro there, and commit dvc.lock")) from error
+            raise DataError(Problem(subject, "not a text", lock.remedy(self.name))) from error
         return lock.parse(text, self.name)
 
     @property
@@ -190,8 +190,13 @@ class Side:
         return f"dvc exp pull origin {shlex.quote(self.name)}, or --metrics-only"
 
     def _damaged(self, path: str, expected: str, got: str) -> DataError:
-        fix = f"git checkout -- {path}, or dvc repro there" if path in IN_GIT else "dvc repro there"
-        return DataError(Problem(f"{self.name}: {path}", "damaged", fix, expected, got))
+        return DataError(Problem(f"{self.name}: {path}", "damaged", self.fix(path), expected, got))
+
+    def fix(self, path: str) -> str:
+        """Return what to do about an output that is damaged: of a commit it stays so, whatever is run."""
+        if self.name != WORKSPACE:
+            return lock.remedy(self.name)
+        return f"git checkout -- {path}, or dvc repro" if path in IN_GIT else MEND
 
 
 def require_same_test_set(base: Side, new: Side) -> None:
@@ -216,10 +221,10 @@ def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
         if array.shape[1:] != (len(labels), len(classes)):
             what, expected = "not of this test set", f"{len(labels)} images and {len(classes)} classes"
             got = f"{array.shape[1]} and {array.shape[2]}"
-            raise DataError(Problem(f"{side.name}: {PREDICTIONS}", what, "dvc repro there", expected, got))
+            raise DataError(Problem(f"{side.name}: {PREDICTIONS}", what, side.fix(PREDICTIONS), expected, got))
     if labels.max() >= len(classes):
         expected, got = f"0 to {len(classes) - 1}", str(labels.max())
-        raise DataError(Problem(TEST, "a label without a class name", "dvc repro there", expected, got))
+        raise DataError(Problem(TEST, "a label without a class name", new.fix(TEST), expected, got))
     return *probabilities, labels, classes
 
 

@@ -26,7 +26,7 @@ TRAIN_LABELS = "raw/train-labels-idx1-ubyte.gz"
 TEST_IMAGES = "raw/t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "raw/t10k-labels-idx1-ubyte.gz"
 CLASSES = "raw/classes.json"
-FIX_ARCHIVE = "fix: python -m tools.verify, which names the command that mends it"
+FIX_ARCHIVE = "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
 
 
 # The same, for archives that are pinned.
@@ -106,7 +106,7 @@ def test_the_same_archives_give_the_same_bytes_whatever_the_locale(normalize):
             CLASSES,
             b"[]",
             "out of range (expected a list of 1 to 256 items, each a text of 1 to 64 characters, got []); "
-            "fix: python -m tools.verify, which names the command that mends it",
+            "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
         ),
         (
             TEST_IMAGES,

@@ -99,8 +99,8 @@ def test_nobody_is_asked_to_pin_what_is_no_data_set(project, validate, assert_cl
     (project / "second/test_labels.idx").write_bytes(b"label,pixel1\n")
     line = (
         "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: a CSV table where labels are due "
-        "(expected a beginning of 00 00 08 01, got 6c 61 62 65); fix: save its values as an IDX file, as README.md says "
-        'under "IDX files"; leave out size and sha256 of a file that changes; then dvc repro'
+        "(expected a beginning of 00 00 08 01, got 6c 61 62 65); fix: save its values as an IDX file, as README.md "
+        'says under "IDX files"; leave out size and sha256 of a file that changes; then dvc repro'
     )
 
     assert_clean_failure(validate(), 4, line)

@@ -4,6 +4,7 @@ The second run has to go on, or to fail later: a line that comes again after its
 test_advice_under_dvc.py has the cases that take a run of the pipeline.
 """
 
+import ast
 import gzip
 import importlib
 import io
@@ -470,3 +471,20 @@ def test_what_follows_the_advice_does_not_meet_it_again(project, monkeypatch, ca
         last = repin() or [] if line == PASTE else run(line)
         assert not said(first) & said(last), last
     assert all(later in line for line in last), last
+
+
+def test_each_module_that_says_how_to_mend_something_has_its_row():
+    """In FAULTS.md, under "Advice": the tests that do as it says, or the reason why none does."""
+    makers = {
+        file.relative_to(ROOT).as_posix()
+        for folder in ("stages", "tools")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Problem", "Advice")
+    }
+    (section,) = re.findall(
+        r"^## Advice\n(.*?)^## ", (ROOT / "tests/FAULTS.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    rows = [line.split(" | ")[0] for line in section.splitlines()]
+
+    assert makers == {file for row in rows for file in re.findall(r"(?:stages|tools)/[\w/]+\.py", row)}

@@ -73,6 +73,16 @@ def test_sound_archives_are_read_as_they_are(entry):
     whole.check()
 
 
+def test_blocks_come_in_their_order_and_may_be_constant_each(entry, monkeypatch):
+    """Black images, then white ones: together they show something."""
+    monkeypatch.setattr(archives.idx, "BLOCK", 4)
+    black_and_white = np.array([0, 0, 255, 255], np.uint8).repeat(4).reshape(4, 2, 2)
+
+    blocks = list(read(entry(train_images=packed(black_and_white))).images("train"))
+
+    assert [block.tolist() for block in blocks] == [[image] for image in black_and_white.tolist()]
+
+
 def test_images_may_be_of_any_height_and_width_that_the_entry_has(entry):
     wide = entry(train_images=packed(IMAGES.reshape(4, 1, 4)), test_images=packed(IMAGES[1:].reshape(3, 1, 4)))
 

@@ -295,6 +295,15 @@ def test_a_fresh_clone_is_told_to_run_the_pipeline(project, findings):
     ]
 
 
+def test_a_fresh_clone_of_a_project_with_a_remote_is_told_to_pull(project, findings):
+    write(Path(".dvc/config"), b"[core]\n    remote = team\n['remote \"team\"']\n    url = ../remote\n")
+    shutil.rmtree("data"), shutil.rmtree(".dvc/cache"), os.remove("reports/m.json")
+
+    fixes = [line.partition("; fix: ")[2] for line in findings()]
+
+    assert fixes == ["dvc pull, or else dvc repro", "dvc pull, or else dvc repro", "dvc repro"]  # git keeps the last
+
+
 def test_outputs_that_the_record_leaves_out_are_named(project, findings):
     """As after a first run that did not come to its end: the files may be there, with nothing to hold them against."""
     Path("dvc.lock").write_text(recorded({"make": {"data/one": md5(HELLO)}}), encoding="utf-8")

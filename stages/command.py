@@ -35,7 +35,8 @@ WRITTEN = LOCK.with_name("rwlock")  # DVC's own note of the paths that it reads 
 
 # What to do about damaged data or models. To delete them or to run their stage again would not do: where it is the
 # object in DVC's cache that is damaged, DVC, which does not hash it, restores the same bytes.
-MEND = "python -m tools.verify, which names the command that mends it"
+# Where it names none, the data are whole and the code that reads them is newer.
+MEND = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
 
 
 def printable(text: str) -> str:

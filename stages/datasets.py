@@ -193,6 +193,11 @@ class Downloaded(Described):
         """Return the file name of each role."""
         return {role: archive.file for role, archive in self.archives}
 
+    def on_this_machine(self, file: str) -> Path | None:
+        """Return where a file is in the first of the mirrors that are folders and have it; None if none has."""
+        paths = (Path(mirror) / file for mirror in self.mirrors if is_folder(mirror))
+        return next(filter(Path.is_file, paths), None)
+
 
 class Images(Strict):
     """How many images to draw."""

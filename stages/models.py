@@ -22,8 +22,6 @@ from stages.runtime import keras
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 DATE_SAVED = "1980-01-01@00:00:00"
 
-TRAIN_AGAIN = "dvc repro --single-item --force train"
-
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Length = Annotated[int, Field(ge=1, le=4096)]
 

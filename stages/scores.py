@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages import calibration, confusion
-from stages.command import DataError, Problem
+from stages.command import MEND, DataError, Problem
 
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
 _SMALLEST_PROBABILITY = 1e-7
@@ -165,4 +165,4 @@ def _over_replicates(values: Mapping[str, np.ndarray], name: str) -> dict[str, f
 
 
 def _unusable(subject: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(subject, "can't be scored", "dvc checkout --force, then dvc repro", expected, got))
+    return DataError(Problem(subject, "can't be scored", MEND, expected, got))

@@ -62,6 +62,7 @@ ENTRIES = {
 
 NOUNS = {
     "stages/__init__.py": ALL,
+    "stages/archives.py": "validate normalize",
     "stages/arrays.py": "normalize train evaluate render",
     "stages/atomic.py": ALL,
     "stages/calibration.py": "evaluate render",
@@ -70,7 +71,7 @@ NOUNS = {
     "stages/datasets.py": "validate download normalize render",
     "stages/folders.py": "validate download",
     "stages/hashes.py": "validate normalize",
-    "stages/idx.py": "download normalize",
+    "stages/idx.py": "validate download normalize",
     "stages/intervals.py": "render",
     "stages/markdown.py": "render",
     "stages/models.py": "train evaluate",

@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import arrays, atomic, command, datasets, folders, idx, pictures
+from stages import archives, arrays, atomic, command, datasets, folders, pictures
 from stages.download.__main__ import bring
-from stages.normalize import scaling
 from stages.render import duplicates, look
 from stages.render.figures import pictures as figures
 from stages.validate import pins
@@ -47,7 +46,10 @@ def main(name: Path) -> None:
         raw = Path(temporary)
         bring(key, whole, raw)
         classes = arrays.read_classes(raw / datasets.CLASSES)
-        train, test = (_read(raw, split, whole, classes) for split in ("train", "test"))
+        paths = {role: raw / file for role, file in whole.files().items()}
+        read = archives.Archives(key, whole, paths, classes)
+        parts = read.parts()
+        train, test = (Part(np.concatenate(list(read.images(split))), parts[split].labels) for split in archives.SPLITS)
     print(f"\n{key}: {entry.title}, {len(train.images)} training and {len(test.images)} test images, ", end="")
     print(" x ".join(map(str, entry.image_shape)))
     print("\n".join(table(train.labels, test.labels, classes)))
@@ -115,18 +117,6 @@ def samples(labels: np.ndarray, classes: int) -> np.ndarray:
     rank[order] = np.arange(len(labels)) - starts
     by_rank = np.lexsort((labels, rank))
     return by_rank[np.isin(labels[by_rank], shown)][:SAMPLES]
-
-
-def _read(raw: Path, split: str, entry: datasets.Entry, classes: list[str]) -> Part:
-    """Return a split, checked as the stage normalize does."""
-    images_path, labels_path = (raw / entry.files()[f"{split}_{kind}"] for kind in ("images", "labels"))
-    images, labels = idx.read(images_path, dimensions=3), idx.read(labels_path, dimensions=1)
-    height, width = entry.image_shape
-    scaling.check_shape(images.shape, images_path, expected=(height, width))
-    for _ in scaling.scaled(arrays.blocks(images), images_path):
-        pass  # it raises at the end where they show nothing
-    scaling.check_labels(labels, labels_path, images=len(images), classes=classes)
-    return Part(images, labels)
 
 
 def _unpinned(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[str]:

@@ -95,11 +95,12 @@ def not_served(archive: Archive, failures: Sequence[tuple[str, Failed]]) -> Netw
     others = [failure for _, failure in failures if isinstance(failure, OtherFile)]
     hashes = {other.sha256 for other in others} if len(others) == len(failures) else set()
     what = "no address serves it"
+    fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{archive.file}"
     if len(hashes) == 1 and "" not in hashes:
         what = "every address serves the same other file: datasets.yaml may be wrong or upstream changed"
+        fix = "if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro"
     expected = f"{archive.size} bytes with SHA-256 {archive.sha256}"
     got = "; ".join(f"{address}: {failure}" for address, failure in failures)
-    fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{archive.file}"
     error = DataError if hashes else NetworkError
     return error(Problem(archive.file, what, fix, expected, got))
 

@@ -7,11 +7,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stages import arrays, models
-from stages.command import DataError, InputError, Problem
+from stages import arrays
+from stages.command import MEND, DataError, InputError, Problem
 from stages.runtime import keras
 
 Blocks: TypeAlias = Iterator[np.ndarray]
+
+# What to do about a network whose weights are numbers, but too large: trained again, it would be the same.
+TRAIN_SLOWER = "lower train.learning_rate in params.yaml, then dvc repro"
 
 
 def predict(networks: Sequence[keras.Model], images: np.ndarray, *, classes: int, batch_size: int) -> Blocks:
@@ -23,13 +26,14 @@ def predict(networks: Sequence[keras.Model], images: np.ndarray, *, classes: int
     for replicate, network in enumerate(networks):
         if (network.input_shape, network.output_shape) != expected:
             got = f"{network.input_shape} to {network.output_shape}"
-            raise _unusable(replicate, "made for other data", f"{expected[0]} to {expected[1]}", got)
+            raise _unusable(replicate, "made for other data", MEND, f"{expected[0]} to {expected[1]}", got)
     for batch in arrays.blocks(images, batch_size):
         # Not `predict`, which compiles a function for each network: that takes longer than to use it here.
         probabilities = np.stack([network(batch, training=False) for network in networks])
         finite = np.isfinite(probabilities).all(axis=(1, 2))
         if not finite.all():
-            raise _unusable(int(finite.argmin()), "gives no probabilities", "finite numbers", "NaN or infinity")
+            what, got = "gives no probabilities", "NaN or infinity"
+            raise _unusable(int(finite.argmin()), what, TRAIN_SLOWER, "finite numbers", got)
         yield probabilities
 
 
@@ -60,5 +64,5 @@ def batch_of_one(images: np.ndarray, index: int) -> np.ndarray:
     return images[index : index + 1]
 
 
-def _unusable(replicate: int, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(f"network of replicate {replicate}", what, models.TRAIN_AGAIN, expected, got))
+def _unusable(replicate: int, what: str, fix: str, expected: str, got: str) -> DataError:
+    return DataError(Problem(f"network of replicate {replicate}", what, fix, expected, got))

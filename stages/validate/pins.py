@@ -8,7 +8,7 @@ pin of a folder.
 
 from pathlib import Path
 
-from stages import datasets, folders, hashes, schema
+from stages import archives, datasets, folders, hashes, schema
 from stages.command import InputError, Problem
 
 
@@ -28,27 +28,32 @@ def missing(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[Pro
 def pinned(name: str, entry: datasets.Entry) -> datasets.Entry:
     """Return the entry with the pins that it lacks, of the data as they are now.
 
-    Raises DataError for a folder that is no data set, InputError for archives that are nowhere.
+    Raises DataError for a folder or archives that are no data set, InputError for archives that are nowhere.
     """
     if isinstance(entry, datasets.Pictured) and not entry.sha256:
         return entry.model_copy(update={"sha256": folders.pin(entry)})
     if isinstance(entry, datasets.Downloaded):
         bare = {role: archive for role, archive in entry.archives if not archive.is_pinned()}
-        paths = {role: _first(archive.file, entry.mirrors) for role, archive in bare.items()}
+        paths = {role: entry.on_this_machine(archive.file) for role, archive in bare.items()}
         if nowhere := [role for role, path in paths.items() if path is None]:
             raise InputError(*(_nowhere(f"{name}.archives.{role}", bare[role].file, entry.mirrors) for role in nowhere))
+        if bare:
+            _check(name, entry)
         known = {
             role: dict(zip(("size", "sha256"), hashes.of_file(path), strict=True))
             for role, path in paths.items()
             if path
         }
-        archives = {role: bare[role].model_copy(update=pins) for role, pins in known.items()}
-        return entry.model_copy(update={"archives": entry.archives.model_copy(update=archives)})
+        whole = {role: bare[role].model_copy(update=pins) for role, pins in known.items()}
+        return entry.model_copy(update={"archives": entry.archives.model_copy(update=whole)})
     return entry
 
 
-def _first(file: str, mirrors: list[str]) -> Path | None:
-    return next(filter(Path.is_file, (Path(mirror) / file for mirror in mirrors)), None)
+def _check(name: str, entry: datasets.Downloaded) -> None:
+    """Raise DataError unless the archives are a data set: nobody is asked to pin what can't be used."""
+    paths = {role: path for role, file in entry.files().items() if (path := entry.on_this_machine(file))}
+    if len(paths) == len(entry.files()):
+        archives.Archives(name, entry, paths, entry.classes).check()
 
 
 def _nowhere(key: str, file: str, mirrors: list[str]) -> Problem:

@@ -78,7 +78,9 @@ def refusal(tmp_path, victim, canary):
         assert not canary.exists()
         line, place = str(caught.value), str(tmp_path / "model/0.keras")
         assert line.startswith(place) and line.isprintable() and len(line) < 1500
-        assert line.endswith("; fix: python -m tools.verify, which names the command that mends it")
+        assert line.endswith(
+            "; fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+        )
         return line.removeprefix(place).removeprefix(": ").partition("; fix: ")[0]
 
     return refusal

@@ -43,7 +43,9 @@ def refusal(path):
             arrays.read(path, np.float32, 2)
         [problem] = caught.value.problems
         assert problem.subject == str(path)
-        assert problem.fix == "python -m tools.verify, which names the command that mends it"
+        assert (
+            problem.fix == "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+        )
         assert "\n" not in str(problem)
         return problem
 
@@ -369,7 +371,7 @@ def test_images_and_labels_must_be_as_many(tmp_path):
 
     assert str(caught.value) == (
         f"{tmp_path}: images and labels differ in number (expected 2 labels, one for each image, got 3); "
-        "fix: python -m tools.verify, which names the command that mends it"
+        "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
     )
 
 

@@ -103,7 +103,10 @@ def test_no_card_or_half_a_card_is_refused(tmp_path):
 
         for problem in caught.value.problems:
             assert str(problem).startswith(str(path)) and len(str(problem)) < 500
-            assert problem.fix == "python -m tools.verify, which names the command that mends it"
+            assert (
+                problem.fix
+                == "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+            )
 
 
 def test_all_that_is_wrong_with_a_card_is_told(tmp_path):

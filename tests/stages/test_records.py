@@ -17,7 +17,7 @@ from stages.command import DataError
 from stages.schema import Strict
 from tests.stages.anything import ANYTHING
 
-FIX = "; fix: python -m tools.verify, which names the command that mends it"
+FIX = "; fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
 
 
 class Score(Strict):

@@ -1,6 +1,7 @@
 """What is said of a small folder of pictures whose every oddity was put there, and of labels laid out by hand."""
 
 import gzip
+import hashlib
 import struct
 from collections import Counter
 from pathlib import Path
@@ -145,8 +146,27 @@ def test_what_would_make_results_wrong_ends_it(project, described):
     ended = described("own")
 
     assert ended.code == 4
-    assert "test.y: label 1 is out of range (expected 0 to 1, got 2)" in ended.stderr
+    what = "labels from 1 to 2: they start at 0 (expected 0 to 1, got 1 to 2); fix: subtract 1: python -c "
+    assert ended.stderr.startswith(f"error: datasets.yaml: own.archives.test_labels: test.y: {what}")
     assert ended.after == ended.before
+
+
+@pytest.mark.usefixtures("archives")
+def test_archives_that_are_pinned_are_those_of_their_owner_too(project, described):
+    """They are looked at in a folder that is gone by the time that anybody reads of it."""
+    (project / "test.y").write_bytes(idx(20, values=[1, 2] * 10))
+    path = project / "datasets.yaml"
+    text = path.read_text(encoding="utf-8")
+    for file in ("train.x", "train.y", "test.x", "test.y"):
+        data = (project / file).read_bytes()
+        pins = f'{file}, size: {len(data)}, sha256: "{hashlib.sha256(data).hexdigest()}"}}'
+        text = text.replace(f"file: {file}}}", f"file: {pins}")
+    path.write_text(text, encoding="utf-8")
+
+    ended = described("own")
+
+    assert ended.code == 4
+    assert ended.stderr.startswith("error: datasets.yaml: own.archives.test_labels: test.y: labels from 1 to 2: ")
 
 
 def test_a_name_that_is_not_there_has_the_choices_listed(described):

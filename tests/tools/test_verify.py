@@ -295,6 +295,15 @@ def test_a_fresh_clone_is_told_to_run_the_pipeline(project, findings):
     ]
 
 
+def test_a_fresh_clone_of_a_project_with_a_remote_is_told_to_pull(project, findings):
+    write(Path(".dvc/config"), b"[core]\n    remote = team\n['remote \"team\"']\n    url = ../remote\n")
+    shutil.rmtree("data"), shutil.rmtree(".dvc/cache"), os.remove("reports/m.json")
+
+    fixes = [line.partition("; fix: ")[2] for line in findings()]
+
+    assert fixes == ["dvc pull, or else dvc repro", "dvc pull, or else dvc repro", "dvc repro"]  # git keeps the last
+
+
 def test_outputs_that_the_record_leaves_out_are_named(project, findings):
     """As after a first run that did not come to its end: the files may be there, with nothing to hold them against."""
     Path("dvc.lock").write_text(recorded({"make": {"data/one": md5(HELLO)}}), encoding="utf-8")
@@ -488,7 +497,7 @@ def test_a_damaged_lock_says_where(text, what):
 
     line = str(caught.value)
     assert line.startswith(f"dvc.lock: not whole (expected a record of stages, got {what}")
-    assert line.endswith("; fix: git checkout -- dvc.lock dvc.yaml")
+    assert line.endswith("; fix: git checkout HEAD -- dvc.lock, then dvc repro")
 
 
 @pytest.mark.parametrize("text", ["", "stages: 1", "stages: {make: 1}", "stages: {make: {outs: 1}}"])
@@ -504,7 +513,7 @@ def test_a_merge_conflict_is_called_so(project, verify):
         4,
         [
             "error: dvc.lock: has the markers of a merge conflict, <<<<<<<; "
-            "fix: git checkout --ours dvc.lock, then dvc repro"
+            "fix: git checkout HEAD -- dvc.lock, then dvc repro"
         ],
     )
 

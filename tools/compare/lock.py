@@ -9,6 +9,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, TypeAdapter
 
 from stages.command import DataError, Problem
+from tools.compare import WORKSPACE
 
 PATH = "dvc.lock"
 # The stages that predictions come from, and what is read of them; dvc.yaml is where these names are from.
@@ -58,11 +59,17 @@ class _Stage(BaseModel):
     params: Annotated[dict[str, dict[str, Any]], AfterValidator(_plain)] = {}
 
 
-def stages_of(text: str, subject: str) -> Any:
+def remedy(side: str) -> str:
+    """Return what to do about a record that is damaged; that of a revision stays as it is."""
+    if side == WORKSPACE:
+        return f"git checkout HEAD -- {PATH}, then dvc repro"
+    return f"name another revision: git log --oneline -- {PATH} lists them"
+
+
+def stages_of(text: str, subject: str, fix: str) -> Any:
     """Return what dvc.lock has of its stages, unchecked. Raises DataError, too, where a merge was not finished."""
     if CONFLICT.search(text):
-        what, fix = "has the markers of a merge conflict, <<<<<<<", "git checkout --ours dvc.lock, then dvc repro"
-        raise DataError(Problem(subject, what, fix))
+        raise DataError(Problem(subject, "has the markers of a merge conflict, <<<<<<<", fix))
     return yaml.load(text, _Loader)["stages"]
 
 
@@ -71,9 +78,9 @@ def parse(text: str, side: str) -> dict[str, Any]:
 
     Raises DataError, in which it names the side, where the record is damaged or tells of two test sets.
     """
-    subject, fix = f"{side}: {PATH}", "dvc repro there, and commit dvc.lock"
+    subject = f"{side}: {PATH}"
     try:
-        stages = stages_of(text, subject)
+        stages = stages_of(text, subject, remedy(side))
         record = {name: _Stage.model_validate(stages[name]).model_dump() for name in MADE_BY}
         made, scored = digests(record["normalize"]["outs"]), digests(record["evaluate"]["deps"])
         same = all(made[path] == scored[path] for path in (TEST, CLASSES))
@@ -81,9 +88,10 @@ def parse(text: str, side: str) -> dict[str, Any]:
         _ = digests(record["download"]["outs"])[RAW], digests(record["evaluate"]["outs"])[METRICS]
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         expected = f"a record of {', '.join(MADE_BY)}"
-        raise DataError(Problem(subject, "not whole", fix, expected, "less")) from error
+        raise DataError(Problem(subject, "not whole", remedy(side), expected, "less")) from error
     if not same:
-        raise DataError(Problem(subject, f"the predictions are for another test set than {TEST}", fix))
+        run = "dvc repro" if side == WORKSPACE else remedy(side)
+        raise DataError(Problem(subject, f"the predictions are for another test set than {TEST}", run))
     return record
 
 

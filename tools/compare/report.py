@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stages.command import InputError, Problem, StageError
+from tools import repository
 from tools.compare import arguments, comparison, formats, lock, sides, status
 from tools.compare.comparison import Comparison, Context, Values
 from tools.compare.sides import Side
@@ -14,6 +15,7 @@ def report(given: Sequence[str]) -> None:
     Raises StageError where --fail-on asks for it, InputError where it can't be answered, and whatever reading raises.
     """
     options = arguments.parse(given, list(formats.FORMATS))
+    repository.require_trust()
     base, new = Side(options.base), Side(options.new)
     sides.require_same_test_set(base, new)
     notes = [_older(side.name, names) for side in (base, new) if (names := status.changed(side))]

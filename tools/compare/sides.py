@@ -25,8 +25,9 @@ from dvc.fs import GitFileSystem
 from dvc.repo import Repo
 from dvc.scm import SCM
 
-from stages.command import DataError, InputError, NetworkError, Problem
+from stages.command import MEND, DataError, InputError, NetworkError, Problem
 from stages.evaluate import tables
+from tools import repository
 from tools.compare import WORKSPACE, lock
 from tools.compare.lock import BY_CLASS, CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING
 
@@ -45,16 +46,15 @@ class Side:
         """
         self.name = name
         subject = f"revision {name}"
-        fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
         try:
             self.files = DVCFileSystem(Repo() if name == WORKSPACE else _repo_at(commit or name))
             self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
         except ConfigError as error:
             raise InputError(Problem(".dvc/config", said(error), "git checkout -- .dvc/config")) from error
         except (DvcException, OSError) as error:
-            raise InputError(Problem(subject, said(error), fix)) from error
+            raise InputError(Problem(subject, said(error), _another_name())) from error
         except (AttributeError, UnicodeError) as error:  # DVC takes whatever git knows by that name for a commit
-            raise InputError(Problem(subject, "not a commit", fix)) from error
+            raise InputError(Problem(subject, "not a commit", _another_name())) from error
         self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
 
     @cached_property
@@ -69,7 +69,7 @@ class Side:
         except FileNotFoundError as error:
             raise InputError(Problem(subject, "no such file there", fix)) from error
         except (OSError, UnicodeError) as error:
-            raise DataError(Problem(subject, "not a text", "dvc repro there, and commit dvc.lock")) from error
+            raise DataError(Problem(subject, "not a text", lock.remedy(self.name))) from error
         return lock.parse(text, self.name)
 
     @property
@@ -206,7 +206,7 @@ class Side:
         """Return the command that brings a side's data into the cache, and what can be done without those."""
         targets = f"{PREDICTIONS} {TEST} {CLASSES}"
         repo = self.files.repo
-        remote = repo.config["core"].get("remote")
+        remote = repository.has_remote(repo)
         if self.name == WORKSPACE:
             return f"dvc fetch {targets}, or dvc repro" if remote else "dvc repro"
         otherwise = ", or --metrics-only" * self.files.exists(f"/{BY_CLASS}")
@@ -222,8 +222,13 @@ class Side:
         return f"dvc exp pull origin {shlex.quote(self.name)}{otherwise}"
 
     def _damaged(self, path: str, expected: str, got: str) -> DataError:
-        fix = f"git checkout -- {path}, or dvc repro there" if path in IN_GIT else "dvc repro there"
-        return DataError(Problem(f"{self.name}: {path}", "damaged", fix, expected, got))
+        return DataError(Problem(f"{self.name}: {path}", "damaged", self.fix(path), expected, got))
+
+    def fix(self, path: str) -> str:
+        """Return what to do about an output that is damaged: of a commit it stays so, whatever is run."""
+        if self.name != WORKSPACE:
+            return lock.remedy(self.name)
+        return f"git checkout -- {path}, or dvc repro" if path in IN_GIT else MEND
 
 
 def require_same_test_set(base: Side, new: Side) -> None:
@@ -248,10 +253,10 @@ def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
         if array.shape[1:] != (len(labels), len(classes)):
             what, expected = "not of this test set", f"{len(labels)} images and {len(classes)} classes"
             got = f"{array.shape[1]} and {array.shape[2]}"
-            raise DataError(Problem(f"{side.name}: {PREDICTIONS}", what, "dvc repro there", expected, got))
+            raise DataError(Problem(f"{side.name}: {PREDICTIONS}", what, side.fix(PREDICTIONS), expected, got))
     if labels.max() >= len(classes):
         expected, got = f"0 to {len(classes) - 1}", str(labels.max())
-        raise DataError(Problem(TEST, "a label without a class name", "dvc repro there", expected, got))
+        raise DataError(Problem(TEST, "a label without a class name", new.fix(TEST), expected, got))
     return *probabilities, labels, classes
 
 
@@ -283,6 +288,14 @@ def _array_of(data: bytes) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
         raise ValueError(f"{len(data)} bytes are not {shape} of {dtype}")
     return np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if by_column else "C")
+
+
+def _another_name() -> str:
+    """Return what to do about a name that git and DVC do not know."""
+    if Path(".dvc").is_dir() and not repository.git("rev-parse", "--git-dir"):
+        return "git init && git add --all && git commit -m Start, or work in a clone of the project"
+    fix = "name a branch, a tag, a commit or an experiment (dvc exp list), inside the project's git repository"
+    return f"git fetch --unshallow, as this clone lacks commits; or {fix}" if repository.is_shallow() else fix
 
 
 def said(error: BaseException) -> str:

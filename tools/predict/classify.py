@@ -7,7 +7,7 @@ import numpy as np
 
 from stages import arrays, models
 from stages.command import DataError, InputError, Problem
-from stages.evaluate import familiarity, networks
+from stages.evaluate import familiarity, networks, prediction
 from stages.runtime import keras
 
 MODEL, TRAINING = Path("data/model"), Path("data/training.json")
@@ -56,7 +56,7 @@ def classify(ensemble: Ensemble, images: np.ndarray) -> Answers:
     said = [familiarity.predict(network, images, len(images)) for network in ensemble.networks]
     each = np.stack([probabilities[:count] for _, probabilities in said])
     if not np.isfinite(each).all():
-        raise DataError(Problem(str(MODEL), "gives no probabilities", models.TRAIN_AGAIN, "finite numbers", "NaN"))
+        raise DataError(Problem(str(MODEL), "gives no probabilities", prediction.TRAIN_SLOWER, "finite numbers", "NaN"))
     probabilities, named = each.mean(axis=0), each.argmax(axis=2)
     distances = [
         familiarity.distances(features[:count], references).astype(np.float64) / threshold

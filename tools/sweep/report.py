@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dvc.repo import Repo
 
 from stages.command import InputError, Problem, StageError
+from tools import repository
 from tools.arguments import Parser
 from tools.compare.sides import Side
 from tools.sweep import experiments, formats, queue, ranking
@@ -47,6 +48,7 @@ def _parse(given: Sequence[str]) -> argparse.Namespace:
 
 
 def _repository() -> Repo:
+    repository.require_trust()
     Side("HEAD")  # which says what is wrong where there is no project, or no commit
     return Repo()
 

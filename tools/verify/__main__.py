@@ -45,10 +45,14 @@ def main() -> None:
 
 
 def _text(name: str) -> str:
+    from tools.verify import lock
+
     try:
         return Path(name).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError as error:
         fix = "dvc repro, in the folder that holds dvc.yaml"
+        if name == lock.PIPELINE:  # a record is here, and it was made by one
+            fix = f"git checkout HEAD -- {name}"
         raise InputError(Problem(name, "no such file here", fix)) from error
 
 

@@ -19,7 +19,8 @@ def of_output(out: Out, files: Files, listing: Files | None, cache: Cache, kept:
     """
     if not files and cache.held(out.md5) == NOTHING:
         nowhere = "nothing, here and in DVC's cache" if out.kept_by == "DVC" else NOTHING
-        yield Problem(out.path, NOT_AS_RECORDED, "dvc repro", f"MD5 {out.md5}", nowhere)
+        fix = "dvc pull, or else dvc repro" if cache.has_remote and out.kept_by == "DVC" else "dvc repro"
+        yield Problem(out.path, NOT_AS_RECORDED, fix, f"MD5 {out.md5}", nowhere)
         return
     yield from _in_cache(out, listing, cache, kept)
     yield from _in_workspace(out, files, listing, cache)

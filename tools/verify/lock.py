@@ -10,7 +10,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from stages.command import DataError, Problem
-from tools.compare.lock import PATH, stages_of
+from tools.compare import WORKSPACE
+from tools.compare.lock import PATH, remedy, stages_of
 
 PIPELINE = "dvc.yaml"
 MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
@@ -64,19 +65,22 @@ class _Member(BaseModel):
 _LOCK, _LISTING = TypeAdapter(dict[str, _Stage]), TypeAdapter(list[_Member])
 
 
-def parse(text: str, pipeline: str, *, where: str = "", fix: str = "git checkout -- dvc.lock dvc.yaml") -> list[Out]:
+def parse(text: str, pipeline: str, *, where: str = "", fix: str = "") -> list[Out]:
     """Return the outputs that dvc.lock names, in its order; git keeps those that dvc.yaml has `cache: false` for.
 
-    Raises DataError, which says where the file is and how to mend it, unless both are whole.
+    Raises DataError, which says where the file is and how to mend it, unless both are whole. Without a `fix` they are
+    those of the workspace.
     """
     try:
-        stages = _LOCK.validate_python(stages_of(text, where + PATH))
+        mend = fix or remedy(WORKSPACE)
+        stages = _LOCK.validate_python(stages_of(text, where + PATH, mend))
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise DataError(Problem(where + PATH, "not whole", fix, "a record of stages", _said(error))) from error
+        raise DataError(Problem(where + PATH, "not whole", mend, "a record of stages", _said(error))) from error
     try:
         uncached = _uncached(yaml.safe_load(pipeline))
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(Problem(where + PIPELINE, "not whole", fix, "stages", _said(error))) from error
+        mend = fix or f"git checkout HEAD -- {PIPELINE}, or mend what git diff shows of it"
+        raise DataError(Problem(where + PIPELINE, "not whole", mend, "stages", _said(error))) from error
     return [
         Out(name, out.path, out.md5, "git" if out.path in uncached else "DVC")
         for name, stage in stages.items()

@@ -4,14 +4,15 @@ import hashlib
 import io
 import os
 import stat
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.scm import SCMError
 
-from stages.command import InputError, Problem, StageError
+from stages.command import InputError, Problem
+from tools import repository
 from tools.verify import lock
 from tools.verify.lock import Files, Out
 
@@ -52,6 +53,10 @@ class Cache:
         try:
             with Repo(".") as repo:
                 self.folder = Path(repo.cache.local.path)
+                self.has_remote = repository.has_remote(repo)
+        except SCMError as error:  # as in the archive of the source that a git host offers
+            fix = "dvc config --local core.no_scm true"
+            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix)) from error
         except DvcException as error:
             raise InputError(Problem(".dvc", " ".join(str(error).split()), "git checkout -- .dvc")) from error
         self._disk = disk
@@ -131,44 +136,23 @@ def head(disk: Disk) -> Head:
 
 def _tree() -> dict[str, str]:
     """Return the name of each file's blob in HEAD, by the file's path in this folder; none where there is no commit."""
-    if not _git("rev-list", "--max-count=1", "--all", "--reflog"):  # HEAD alone names none where its branch is damaged
+    if not repository.git(
+        "rev-list", "--max-count=1", "--all", "--reflog"
+    ):  # HEAD alone names none where its branch is damaged
         return {}
-    entries = (line.partition("\t") for line in os.fsdecode(_git("ls-tree", "-r", "-z", "HEAD", ".")).split("\0"))
+    entries = (
+        line.partition("\t") for line in os.fsdecode(repository.git("ls-tree", "-r", "-z", "HEAD", ".")).split("\0")
+    )
     return {path: facts.split()[2] for facts, _, path in entries if path}
 
 
 def _blobs(names: list[str]) -> list[bytes]:
-    stream = io.BytesIO(_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
+    stream = io.BytesIO(repository.git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
     found = []
     for name in names:
         facts = stream.readline().split()
         if facts[-1] == b"missing":  # damaged, too
-            raise _unreadable("cat-file", f"{name} missing")
+            raise repository.unreadable("cat-file", f"{name} missing")
         size = int(facts[2])
         found.append(stream.read(size + 1)[:size])  # a line break follows
     return found
-
-
-def _git(*arguments: str, given: str = "") -> bytes:
-    """Return what git prints, nothing where there is no git or no repository. Raises StageError where it fails."""
-    environment = os.environ | {"LC_ALL": "C"}
-    try:
-        ended = subprocess.run(
-            ["git", *arguments], input=given.encode(), env=environment, capture_output=True, check=False
-        )
-    except FileNotFoundError:  # no git on this machine
-        return b""
-    here = Path.cwd()
-    inside = any((folder / ".git").exists() for folder in (here, *here.parents))
-    outside = ended.stderr.startswith(b"fatal: not a git repository") and not inside
-    if ended.returncode == 0 or outside:
-        return ended.stdout
-    if b"dubious ownership" in ended.stderr:
-        fix = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2].strip()  # git's, for its top folder
-        raise StageError(Problem("git", "does not trust the owner of this folder", fix))
-    raise _unreadable(arguments[0], ", ".join(ended.stderr.decode(errors="replace").splitlines()))
-
-
-def _unreadable(subcommand: str, said: str) -> StageError:
-    fix = "git fsck, which names all that is damaged; then bring that from another clone"
-    return StageError(Problem(f"git {subcommand}", said, fix))

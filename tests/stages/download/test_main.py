@@ -366,8 +366,9 @@ def test_another_file_in_a_folder_on_this_machine_is_refused(project, download, 
 
     got = f"./mirror/toy/train_images.gz: {len(other)} bytes with SHA-256 {sha256(other)}"
     same = "every address serves the same other file: datasets.yaml may be wrong or upstream changed"
-    line = not_served("train_images", got).replace("no address serves it", same)
-    assert_clean_failure(download(mirror=""), 4, line)
+    fix = "if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro"
+    line = not_served("train_images", got).replace("no address serves it", same).partition("; fix: ")[0]
+    assert_clean_failure(download(mirror=""), 4, f"{line}; fix: {fix}")
 
 
 def test_a_folder_of_pictures_becomes_archives(project, download):

@@ -74,11 +74,12 @@ def download(tmp_path):
     return Download(folder)
 
 
-def message(*reasons, what="no address serves it"):
-    return (
-        f"{FILE}: {what} (expected {len(BODY)} bytes with SHA-256 {sha256(BODY)}, got {'; '.join(reasons)}); fix: "
-        f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{FILE}"
-    )
+ELSEWHERE = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{FILE}"
+
+
+def message(*reasons, what="no address serves it", fix=ELSEWHERE):
+    expected = f"{len(BODY)} bytes with SHA-256 {sha256(BODY)}"
+    return f"{FILE}: {what} (expected {expected}, got {'; '.join(reasons)}); fix: {fix}"
 
 
 # Addresses
@@ -455,6 +456,7 @@ def test_same_other_file_everywhere_puts_the_blame_on_the_hash(server, download)
         f"{first}: {reason}",
         f"{second}: {reason}",
         what="every address serves the same other file: datasets.yaml may be wrong or upstream changed",
+        fix="if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro",
     )
 
 

@@ -151,7 +151,7 @@ def test_files_that_training_did_not_leave_are_refused(prepared, run_stage, asse
         *(
             f"error: model/{number}.keras: not the file that training left "
             f"(expected SHA-256 {digests[number]}, got {found[number]}); "
-            "fix: python -m tools.verify, which names the command that mends it"
+            "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
             for number in range(2)
         ),
     )
@@ -205,7 +205,7 @@ def test_networks_for_another_data_set_are_refused_before_they_are_read(refused)
     assert [line for line in refused().splitlines() if "training.json" in line] == [
         "training.json: networks made for other classes "
         "(expected ['Coat', 'Bag', 'Dress'], got ['Coat', 'Dress', 'Bag']); "
-        "fix: python -m tools.verify, which names the command that mends it",
+        "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
         "training.json: networks made for other images (expected [2, 3], got [1, 3]); "
-        "fix: python -m tools.verify, which names the command that mends it",
+        "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
     ]

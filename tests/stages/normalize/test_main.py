@@ -26,8 +26,7 @@ TRAIN_LABELS = "raw/train-labels-idx1-ubyte.gz"
 TEST_IMAGES = "raw/t10k-images-idx3-ubyte.gz"
 TEST_LABELS = "raw/t10k-labels-idx1-ubyte.gz"
 CLASSES = "raw/classes.json"
-FIX = "fix: bring other archives, or correct the entry in datasets.yaml, then dvc repro"
-FIX_ARCHIVE = "fix: python -m tools.verify, which names the command that mends it"
+FIX_ARCHIVE = "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
 
 
 # The same, for archives that are pinned.
@@ -101,59 +100,56 @@ def test_the_same_archives_give_the_same_bytes_whatever_the_locale(normalize):
         (
             TRAIN_IMAGES,
             b"<!DOCTYPE html>",
-            f"not a whole gzip file (expected gzip data, got Not a gzipped file (b'<!')); {FIX_ARCHIVE}",
+            f"a web page where images are due (expected a beginning of 00 00 08 03, got 3c 21 44 4f); {FIX_ARCHIVE}",
         ),
         (
             CLASSES,
             b"[]",
             "out of range (expected a list of 1 to 256 items, each a text of 1 to 64 characters, got []); "
-            "fix: python -m tools.verify, which names the command that mends it",
+            "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
         ),
         (
             TEST_IMAGES,
             b"",
-            f"not an IDX file of this kind (expected 00 00 08 03, got a file of 0 bytes); {FIX_ARCHIVE}",
+            f"an empty file where images are due (expected a beginning of 00 00 08 03, got nothing); {FIX_ARCHIVE}",
         ),
         (
             TEST_IMAGES,
             idx(2, values=[0, 1]),
-            f"not an IDX file of this kind (expected 00 00 08 03, got 00 00 08 01); {FIX_ARCHIVE}",
+            "labels where images are due (expected uint8 of 3 dimensions, got uint8 of 1 dimension (2,)); "
+            f"{FIX_ARCHIVE}",
         ),
         (
             TEST_IMAGES,
             idx(2, 2, 3, values=range(11)),
-            f"the values do not fill the shape (2, 2, 3) (expected 12 bytes, got 11 bytes); {FIX_ARCHIVE}",
+            f"cut short (expected 12 bytes of values, got 11); {FIX_ARCHIVE}",
         ),
         (
             TRAIN_LABELS,
             images(TRAIN),
-            f"not an IDX file of this kind (expected 00 00 08 01, got 00 00 08 03); {FIX_ARCHIVE}",
+            "images where labels are due (expected uint8 of 1 dimension, got uint8 of 3 dimensions (3, 2, 3)); "
+            f"{FIX_ARCHIVE}",
         ),
         (
             TEST_IMAGES,
             idx(2, 3, 2, values=range(12)),
-            f"not the images of datasets.yaml (expected (n, 2, 3), n >= 1, got (2, 3, 2)); {FIX}",
+            f"not the images of datasets.yaml (expected (n, 2, 3), n >= 1, got (2, 3, 2)); {FIX_ARCHIVE}",
         ),
         (
             TEST_IMAGES,
             idx(0, 2, 3, values=[]),
-            f"not the images of datasets.yaml (expected (n, 2, 3), n >= 1, got (0, 2, 3)); {FIX}",
-        ),
-        (
-            TEST_IMAGES,
-            idx(2, 2, 3, values=bytes(12)),
-            f"every pixel of every image is the same (expected pictures, got only the value 0); {FIX}",
+            f"not the images of datasets.yaml (expected (n, 2, 3), n >= 1, got (0, 2, 3)); {FIX_ARCHIVE}",
         ),
         (
             TEST_LABELS,
             idx(3, values=[0, 1, 0]),
-            f"images and labels differ in number (expected 2 labels, got 3); {FIX}",
+            f"images and labels differ in number (expected 2 labels, got 3); {FIX_ARCHIVE}",
         ),
-        (TEST_LABELS, idx(2, values=[0, 2]), f"label 1 is out of range (expected 0 to 1, got 2); {FIX}"),
+        (TEST_LABELS, idx(2, values=[0, 2]), f"label 1 is out of range (expected 0 to 1, got 2); {FIX_ARCHIVE}"),
         (
             TRAIN_LABELS,
             idx(3, values=[1, 1, 1]),
-            f"no image of class Ärmel (expected at least one of each class, got counts [0, 3]); {FIX}",
+            f"no image of class Ärmel (expected at least one of each class, got counts [0, 3]); {FIX_ARCHIVE}",
         ),
     ],
 )
@@ -166,13 +162,20 @@ def test_a_damaged_archive_is_named_and_nothing_is_written(project, normalize, a
     assert_clean_failure(normalize(), 4, f"error: {name}: {line}")
 
 
+def test_pictures_that_show_nothing_are_a_matter_of_their_folder(project, normalize, assert_clean_failure):
+    (project / TEST_IMAGES).write_bytes(idx(2, 2, 3, values=bytes(12)))
+    what = "every pixel of every image is the same (expected pictures, got only the value 0)"
+
+    assert_clean_failure(normalize(), 4, f"error: pictures: {what}; fix: bring other pictures, then dvc repro")
+
+
 def test_a_cut_archive_is_noticed(project, normalize, assert_clean_failure):
     data = (project / TEST_LABELS).read_bytes()
     (project / TEST_LABELS).write_bytes(data[:-1])
 
     ended = normalize()
 
-    assert ended.stderr.startswith(f"error: {TEST_LABELS}: not a whole gzip file (expected gzip data, got ")
+    assert ended.stderr.startswith(f"error: {TEST_LABELS}: cut short (expected a gzip file with its end, got none)")
     assert_clean_failure(ended, 4, ended.stderr.strip())
 
 
@@ -249,6 +252,31 @@ def test_pinned_archives_are_hashed_before_they_are_parsed(project, normalize, p
         f"{FIX_ARCHIVE}"
         for name in old
     ]
+    assert_clean_failure(normalize(), 4, *lines)
+
+
+def test_archives_that_were_wrong_when_they_were_pinned_are_no_matter_of_damage(
+    project, normalize, pin, assert_clean_failure
+):
+    """They are as the entry says, to the byte: nothing that tools.verify knows of would mend them."""
+    for split, labels, images in (("train", TRAIN_LABELS, TRAIN_IMAGES), ("t10k", TEST_LABELS, TEST_IMAGES)):
+        (project / labels).rename(project / "raw" / split)
+        (project / images).rename(project / labels)
+        (project / "raw" / split).rename(project / images)
+    pin()
+
+    lines = normalize().stderr.splitlines()
+
+    assert [line.partition(" (")[0] for line in lines] == [
+        f"error: datasets.yaml: tiny.archives.{split}_{kind}: {name.removeprefix('raw/')}: {what} are due"
+        for split, kind, name, what in (
+            ("train", "images", TRAIN_IMAGES, "labels where images"),
+            ("train", "labels", TRAIN_LABELS, "images where labels"),
+            ("test", "images", TEST_IMAGES, "labels where images"),
+            ("test", "labels", TEST_LABELS, "images where labels"),
+        )
+    ]
+    assert not [line for line in lines if "verify" in line]
     assert_clean_failure(normalize(), 4, *lines)
 
 

@@ -176,7 +176,9 @@ def test_a_damaged_record_is_named_before_anything_is_written(work, name, data, 
 
     [problem] = caught.value.problems
     assert str(problem).startswith(f"{name}: {line}")
-    assert str(problem).endswith("; fix: python -m tools.verify, which names the command that mends it")
+    assert str(problem).endswith(
+        "; fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+    )
     assert snapshot(work) == before
 
 
@@ -188,5 +190,5 @@ def test_a_damaged_record_ends_the_stage_with_4(work, run_stage, assert_clean_fa
         run_stage("stages.render", *INPUTS, *OUTPUTS),
         4,
         "error: reports/metrics.json: wrong type (expected a mapping, got []); "
-        "fix: python -m tools.verify, which names the command that mends it",
+        "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
     )

@@ -27,7 +27,7 @@ def lines(path):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(DataError) as caught:
             read(path, *arguments)
-        end = "; fix: python -m tools.verify, which names the command that mends it"
+        end = "; fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
         return [str(problem).removeprefix(f"{path}: ").removesuffix(end) for problem in caught.value.problems]
 
     return lines

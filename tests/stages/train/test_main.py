@@ -146,7 +146,7 @@ def test_a_value_that_nobody_can_learn_from_trains_nothing(
 
     run = run_stage(*command_line)
 
-    fix = "python -m tools.verify, which names the command that mends it"
+    fix = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
     assert_clean_failure(run, 4, f"error: {path}: {line}; fix: {fix}")
 
 

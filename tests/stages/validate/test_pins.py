@@ -10,11 +10,12 @@ from stages import command
 from stages.validate import __main__ as stage
 from tests.conftest import Run, snapshot
 
+IMAGE = bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3])
 ARCHIVES = {
-    "train_images": b"train images",
-    "train_labels": b"train labels",
-    "test_images": b"test images",
-    "test_labels": b"test labels",
+    "train_images": IMAGE + b"train?",
+    "train_labels": bytes([0, 0, 8, 1, 0, 0, 0, 1, 0]),
+    "test_images": IMAGE + b"test??",
+    "test_labels": bytes([0, 0, 8, 1, 0, 0, 0, 1, 0]),
 }
 COMMON = """
   title: Own
@@ -65,8 +66,8 @@ def archives(project, add):
         entry += f"    {role}:\n      file: {role}.idx\n"
         (project / "second").mkdir(exist_ok=True)
         (project / "second" / f"{role}.idx").write_bytes(data)
-    sha256 = hashlib.sha256(b"train images").hexdigest()
-    add(entry.replace("train_images.idx\n", f'train_images.idx\n      size: 12\n      sha256: "{sha256}"\n'))
+    sha256 = hashlib.sha256(ARCHIVES["train_images"]).hexdigest()
+    add(entry.replace("train_images.idx\n", f'train_images.idx\n      size: 22\n      sha256: "{sha256}"\n'))
 
 
 @pytest.mark.usefixtures("archives")
@@ -91,6 +92,18 @@ def test_what_is_printed_can_be_pasted(project, validate):
     ended = validate()
 
     assert (ended.code, ended.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("archives")
+def test_nobody_is_asked_to_pin_what_is_no_data_set(project, validate, assert_clean_failure):
+    (project / "second/test_labels.idx").write_bytes(b"label,pixel1\n")
+    line = (
+        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: a CSV table where labels are due "
+        "(expected a beginning of 00 00 08 01, got 6c 61 62 65); fix: save its values as an IDX file, as README.md "
+        'says under "IDX files"; leave out size and sha256 of a file that changes; then dvc repro'
+    )
+
+    assert_clean_failure(validate(), 4, line)
 
 
 @pytest.mark.usefixtures("archives")

@@ -70,10 +70,18 @@ def test_what_is_no_record_is_a_data_error(text):
 
 
 def test_an_unfinished_merge_is_told_of():
-    text = "stages:\n<<<<<<< HEAD\n  a: 1\n=======\n  a: 2\n>>>>>>> other\n"
+    """What is committed can't be mended by running anything, be it a merge or whatever else makes it no record."""
+    merge = "stages:\n<<<<<<< HEAD\n  a: 1\n=======\n  a: 2\n>>>>>>> other\n"
 
-    with pytest.raises(DataError, match=r"merge conflict, <<<<<<<; fix: git checkout --ours dvc.lock, then dvc repro$"):
-        lock.parse(text, "workspace")
+    for text in (merge, ""):
+        for side, fix in (
+            ("workspace", "git checkout HEAD -- dvc.lock, then dvc repro"),
+            ("main", "name another revision: git log --oneline -- dvc.lock lists them"),
+        ):
+            with pytest.raises(DataError) as caught:
+                lock.parse(text, side)
+            assert str(caught.value).endswith(f"; fix: {fix}")
+            assert ("merge conflict, <<<<<<<" in str(caught.value)) == (text == merge)
 
 
 def test_a_small_number_is_one_as_dvc_writes_it():

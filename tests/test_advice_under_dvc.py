@@ -1,0 +1,368 @@
+"""Every `fix:` is tried, as in test_advice.py: here those that it takes a run of the pipeline, git or DVC to meet.
+
+Damage keeps sizes and times, so that DVC sees nothing of it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from tests.project import ROOT, Project
+
+pytestmark = pytest.mark.slow
+
+SMALL = {
+    "datasets.yaml": {"{train: 12000, test: 2000}": "{train: 100, test: 40}"},
+    "params.yaml": {
+        "name: fashion_mnist": "name: garments",
+        "hidden_units: 128": "hidden_units: 8",
+        "epochs: 10": "epochs: 1",
+        "replicates: 5": "replicates: 1",
+        "examples: [0, 12]": "examples: [0]",
+        "mistakes: 15": "mistakes: 1",
+        "dpi: 100": "dpi: 50",
+    },
+}
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGE = {name: stage["cmd"].removeprefix("python -m ") for name, stage in PIPELINE.items()}
+
+
+class Checkout(Project):
+    """The pipeline, in which tools and stages are run as a user runs them; its home is a folder of its own."""
+
+    def environment(self) -> dict[str, str]:
+        identity = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+        ours = {name: value for name, value in super().environment().items() if name not in VARIABLES}
+        return ours | identity | {"HOME": str(self.folder.parent), "PYTHONPATH": str(ROOT)}
+
+    def lines(self, command: str, **environment: str) -> list[str]:
+        """Return the lines of error of a stage or a tool."""
+        ended = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=self.folder,
+            env=self.environment() | environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        lines = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+        assert bool(ended.returncode) == bool(lines), ended.stdout + ended.stderr
+        return lines
+
+    def follow(self, line: str) -> None:
+        """Run the command that is the fix of a line."""
+        self.run("sh", "-c", line.partition("; fix: ")[2])
+
+    def damage(self, name: str) -> None:
+        """Change the first byte of a file, or one in the midst of an archive, and of the object that DVC has of it."""
+        path = self.folder / name
+        before, status = path.read_bytes(), path.stat()
+        place = len(before) // 2 if name.endswith(".gz") else 0
+        after = before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :]
+        objects = [each for each in (self.folder / ".dvc/cache/files").rglob("*") if each.is_file()]
+        for each in [path, *(each for each in objects if each.read_bytes() == before)]:
+            each.chmod(0o644)
+            each.write_bytes(after)
+            each.chmod(status.st_mode)
+            os.utime(each, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+VARIABLES = {"DATASET_MIRROR", "RAY_ADDRESS", "MEMORY_LIMIT_MB"}
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory) -> Checkout:
+    """The pipeline, run and committed."""
+    checkout = Checkout.copied(tmp_path_factory.mktemp("baseline") / "project")
+    for name, changes in SMALL.items():
+        for old, new in changes.items():
+            checkout.edit(name, old, new)
+    checkout.git("init", "--quiet", "--initial-branch", "main")
+    checkout.commit("pipeline")
+    checkout.dvc("repro")
+    checkout.commit("run")
+    return checkout
+
+
+@pytest.fixture
+def project(baseline, tmp_path) -> Checkout:
+    """A copy of the baseline that a test may change."""
+    shutil.copytree(baseline.folder, tmp_path / "project", symlinks=True)
+    return Checkout(tmp_path / "project")
+
+
+def key(line: str) -> str:
+    """Return what is wrong with what, without numbers and advice."""
+    return line.partition("; fix: ")[0].partition(" (expected ")[0]
+
+
+def keys(lines: list[str]) -> set[str]:
+    return set(map(key, lines))
+
+
+# Damaged data: the fix leads to tools.verify, and each of its lines is a command
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("data/raw/train-images-idx3-ubyte.gz", "normalize"),
+        ("data/raw/classes.json", "normalize"),
+        ("data/normalized/train/images.npy", "train"),
+        ("data/normalized/classes.json", "train"),
+        ("data/model/0.keras", "evaluate"),
+        ("reports/training.json", "evaluate"),
+        ("data/predictions/probabilities.npy", "render"),
+        ("reports/history.csv", "render"),
+        ("reports/metrics.json", "render"),
+    ],
+)
+def test_damaged_data_lead_to_commands_that_mend_them(project, name, reader):
+    project.damage(name)
+
+    (line,) = project.lines(STAGE[reader])
+
+    words = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+    assert line.endswith(f"; fix: {words}")
+    findings = project.lines("tools.verify")
+    assert findings
+    for finding in findings:
+        project.follow(finding)
+    assert project.lines("tools.verify") == project.lines(STAGE[reader]) == []
+    assert "up to date" in project.dvc("status")
+
+
+def test_where_data_are_whole_and_the_code_is_newer_the_pipeline_runs(project):
+    """As after `git pull` of code that records more: nothing is damaged, and what is there can't be read."""
+    path = project.folder / "reports/training.json"
+    old = {name: value for name, value in json.loads(path.read_text(encoding="utf-8")).items() if name != "image_shape"}
+    path.write_text(json.dumps(old), encoding="utf-8")
+    project.dvc("commit", "--force")
+    with open(project.folder / "stages/train/__main__.py", "a", encoding="utf-8") as file:
+        file.write("# newer\n")
+
+    (line,) = project.lines(STAGE["evaluate"])
+
+    assert line.endswith("; if it names none, dvc repro")
+    assert not [finding for finding in project.lines("tools.verify") if "HEAD" not in finding]
+    project.run("sh", "-c", "dvc repro")
+    assert project.lines(STAGE["evaluate"]) == []
+
+
+# Params that only a later stage can refuse, and what the environment says
+
+
+class Slip(NamedTuple):
+    """Texts of params.yaml and what is put there, or variables; the stage that refuses it; words of its fix."""
+
+    slip: dict[str, str]
+    stage: str
+    words: str
+    mended: dict[str, str]
+
+
+SLIPS = {
+    "batch": Slip({"batch_size: 32": "batch_size: 4096"}, "train", "lower train.batch_size", {"4096": "50"}),
+    "image": Slip({"single_image: 1": "single_image: 40"}, "evaluate", "edit params.yaml", {"image: 40": "image: 39"}),
+    "example": Slip({"examples: [0]": "examples: [40]"}, "render", "edit params.yaml", {"[40]": "[39]"}),
+    "memory": Slip({"MEMORY_LIMIT_MB": "4 GB"}, "train", "unset it, or give a number", {}),
+    "cluster": Slip({"RAY_ADDRESS": "127.0.0.1:1"}, "train", "unset RAY_ADDRESS to train on this machine", {}),
+}
+
+
+@pytest.mark.parametrize("case", SLIPS)
+def test_a_slip_that_a_later_stage_refuses_is_mended_as_it_says(project, case):
+    slip, stage, words, mended = SLIPS[case]
+    variables = slip if not mended else {}
+    for old, new in () if variables else slip.items():
+        project.edit("params.yaml", old, new)
+
+    (line,) = project.lines(STAGE[stage], **variables)
+
+    assert words in line.partition("; fix: ")[2]
+    for old, new in mended.items():
+        project.edit("params.yaml", old, new)
+    assert project.lines(STAGE[stage]) == []
+
+
+# git, DVC and the record of runs
+
+
+def test_a_clone_that_has_no_data_pulls_them_where_a_remote_has_them(project):
+    project.dvc("remote", "add", "--default", "team", str(project.folder.parent / "remote"))
+    project.commit("remote")
+    project.dvc("push")
+    project.git("clone", "--quiet", ".", "../clone")
+    clone = Checkout(project.folder.parent / "clone")
+
+    lines = clone.lines("tools.verify")
+
+    kept = [path for stage in clone.lock().values() for path in (out["path"] for out in stage["outs"])]
+    assert {line.split(": ")[1] for line in lines} == {path for path in kept if not (clone.folder / path).exists()}
+    for line in lines:
+        pull, _, otherwise = line.partition("; fix: ")[2].partition(", or else ")
+        assert (pull, otherwise) == ("dvc pull", "dvc repro")
+    clone.run("sh", "-c", "dvc pull")
+    assert clone.lines("tools.verify") == []
+
+    shutil.rmtree(clone.folder.parent / "remote"), shutil.rmtree(clone.folder / ".dvc/cache")
+    shutil.rmtree(clone.folder / "data")
+    assert set(lines) - set(clone.lines("tools.verify")) == {line for line in lines if "reports/report.html" in line}
+    with pytest.raises(AssertionError, match="ailed to pull"):
+        clone.run("sh", "-c", "dvc pull")
+    clone.run("sh", "-c", "dvc repro")
+    assert clone.lines("tools.verify") == []
+
+
+def test_a_clone_without_a_remote_runs_the_pipeline(project):
+    project.git("clone", "--quiet", "--no-hardlinks", ".", "../clone")
+    clone = Checkout(project.folder.parent / "clone")
+    shutil.rmtree(project.folder)  # or DVC would take its cache for a remote
+
+    lines = clone.lines("tools.verify")
+
+    assert {line.partition("; fix: ")[2] for line in lines} == {"dvc repro"}
+    clone.follow(lines[0])
+    assert clone.lines("tools.verify") == []
+
+
+def test_a_copy_without_git_is_verified_once_dvc_is_told_so(project):
+    shutil.rmtree(project.folder / ".git")
+
+    (line,) = project.lines("tools.verify")
+
+    assert line.endswith("is not a git repository; fix: dvc config --local core.no_scm true")
+    project.follow(line)
+    assert project.lines("tools.verify") == []
+
+
+@pytest.mark.parametrize("tool", ["tools.compare", "tools.sweep"])
+def test_a_copy_without_git_is_made_a_repository_to_compare_it(project, tool):
+    shutil.rmtree(project.folder / ".git")
+
+    (line,) = project.lines(tool)
+
+    command, _, otherwise = line.partition("; fix: ")[2].partition(", or ")
+    assert otherwise == "work in a clone of the project"
+    project.run("sh", "-c", command)
+    assert not keys(project.lines(tool)) & {key(line)}
+
+
+@pytest.mark.parametrize("tool", ["tools.verify", "tools.compare", "tools.sweep"])
+def test_a_checkout_of_another_user_is_trusted_by_the_line_that_git_has_for_it(project, tool):
+    """git itself is told to take each owner for another one, as where an archive was unpacked by root."""
+    others = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "true"}
+
+    (line,) = project.lines(tool, **others)
+
+    trust = f"git config --global --add safe.directory {project.folder}"
+    assert line == f"error: git: does not trust the owner of this folder; fix: {trust}"
+    project.follow(line)
+    assert not keys(project.lines(tool, **others)) & {key(line)}
+
+
+def test_a_revision_that_a_shallow_clone_lacks_is_fetched(project):
+    project.git("commit", "--quiet", "--allow-empty", "--message", "later")
+    project.git("clone", "--quiet", "--depth", "1", f"file://{project.folder}", "../clone")
+    clone = Checkout(project.folder.parent / "clone")
+
+    (line,) = clone.lines("tools.compare HEAD~1 HEAD --metrics-only")
+
+    command, _, otherwise = line.partition("; fix: ")[2].partition(", as this clone lacks commits; or ")
+    assert otherwise.startswith("name a branch, a tag, a commit or an experiment")
+    clone.run("sh", "-c", command)
+    assert clone.lines("tools.compare HEAD~1 HEAD --metrics-only") == []
+    assert "unshallow" not in clone.lines("tools.compare nosuch HEAD")[0]
+
+
+CONFLICT = "<<<<<<< HEAD\n=======\n>>>>>>> other\n"
+
+
+@pytest.mark.parametrize("tool", ["tools.verify", "tools.compare"])
+@pytest.mark.parametrize("text", [CONFLICT, ""], ids=["conflict", "empty"])
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_damaged_record_is_taken_from_the_commit(project, tool, text, staged):
+    """Added in its damaged form too, as an unfinished merge may be."""
+    (project.folder / "dvc.lock").write_text(text, encoding="utf-8")
+    if staged:
+        project.git("add", "dvc.lock")
+
+    (line,) = project.lines(tool)
+
+    assert line.endswith("; fix: git checkout HEAD -- dvc.lock, then dvc repro")
+    project.run("sh", "-c", "git checkout HEAD -- dvc.lock && dvc repro")
+    assert project.lines(tool) == []
+
+
+@pytest.mark.parametrize(("name", "fix"), [("dvc.lock", "dvc repro"), ("dvc.yaml", "git checkout HEAD -- dvc.yaml")])
+def test_a_record_or_a_pipeline_that_is_gone_is_brought_back(project, name, fix):
+    (project.folder / name).unlink()
+
+    (line,) = project.lines("tools.verify")
+
+    assert line.partition("; fix: ")[2].partition(", in the folder")[0] == fix
+    project.run("sh", "-c", fix)
+    assert project.lines("tools.verify") == []
+
+
+@pytest.mark.parametrize("fix", ["git checkout -- reports/metrics.json", "dvc repro"])
+def test_metrics_that_were_edited_are_brought_back_by_either_command(project, fix):
+    (project.folder / "reports/metrics.json").write_text("{}", encoding="utf-8")
+
+    (line,) = project.lines("tools.compare")
+
+    assert line.endswith("; fix: git checkout -- reports/metrics.json, or dvc repro")
+    project.run("sh", "-c", fix)
+    assert project.lines("tools.compare") == []
+
+
+def test_predictions_that_were_edited_are_brought_back(project):
+    (project.folder / "data/predictions/probabilities.npy").write_bytes(b"")
+
+    (line,) = project.lines("tools.compare")
+
+    fix = line.partition("; fix: ")[2].removesuffix(", or dvc repro")
+    assert fix == "dvc checkout --force data/predictions"
+    project.run("sh", "-c", fix)
+    assert project.lines("tools.compare") == []
+
+
+def test_what_was_edited_since_its_run_gets_a_verdict_when_it_was_run(project):
+    project.edit("params.yaml", "replicates: 1", "replicates: 2")
+
+    (line,) = project.lines("tools.compare HEAD workspace --fail-on worse")
+
+    project.follow(line)
+    (later,) = project.lines("tools.compare HEAD workspace --fail-on worse")
+    assert key(later) != key(line)
+    assert "train.replicates of 2 or more on both sides" in later
+    project.commit("two")
+    assert project.lines("tools.compare HEAD workspace --fail-on worse") == []
+
+
+def test_there_is_something_to_rank_when_it_was_run_as_advised(project):
+    (line,) = project.lines("tools.sweep")
+
+    assert line.endswith("; fix: run them with -S train.validation_fraction=0.1")
+    project.run("sh", "-c", "dvc exp run -S train.validation_fraction=0.1")
+    assert project.lines("tools.sweep") == []
+
+
+def test_pictures_are_classified_when_the_pipeline_has_run(project):
+    for name in ("data/model", "data/normalized"):
+        shutil.rmtree(project.folder / name)
+    for source in ("test:1", "reports/figures"):
+        lines = project.lines(f"tools.predict {source}")
+        assert {line.partition("; fix: ")[2] for line in lines} == {"dvc repro, in the folder that holds dvc.yaml"}
+    project.run("sh", "-c", "dvc repro")
+    assert project.lines("tools.predict test:1") == []
+
+    (line,) = project.lines("tools.predict test:40")
+    assert line.endswith("(expected 0 to 39, got 40); fix: name another one")
+    assert project.lines("tools.predict test:39") == []

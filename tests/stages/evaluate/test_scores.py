@@ -110,6 +110,16 @@ def test_metrics_are_means_over_replicates_with_their_spread():
     }
 
 
+def test_of_three_replicates_the_mean_is_not_the_median():
+    """Accuracies 0.75, 1 and 1."""
+    sure = np.eye(3, dtype=np.float32)[LABELS]
+
+    test = scores.summarize(["a", "b", "c"], dict.fromkeys(("train", "test"), tally(PROBABILITIES, sure, sure)))["test"]
+
+    assert test["accuracy"] == round(2.75 / 3, 6)
+    assert test["accuracy_std"] == round(math.sqrt(2 * (0.25 / 3) ** 2 + (0.5 / 3) ** 2) / math.sqrt(2), 6)
+
+
 def test_the_interval_of_the_accuracy_is_wilsons_of_its_mean():
     """Not of all replicates' images together: these are the same images."""
     sure = np.eye(3, dtype=np.float32)[LABELS]

@@ -26,10 +26,10 @@ def git(*arguments: str, given: str = "") -> bytes:
     if ended.returncode == 0 or outside:
         return ended.stdout
     said = ended.stderr.decode(errors="replace").splitlines()
-    if "dubious ownership" in said[0]:  # git names the folder to trust, which may be one above this
-        trust = next(line.strip() for line in said if "git config --global --add safe.directory" in line)
+    trust = next((line.strip() for line in said if "git config --global --add safe.directory" in line), "")
+    if trust:  # git names the folder to trust, which may be one above this
         raise StageError(Problem("git", "does not trust the owner of this folder", trust))
-    raise unreadable(arguments[0], ", ".join(said))
+    raise unreadable(arguments[0], ", ".join(said) or f"ended with {ended.returncode}")
 
 
 def unreadable(subcommand: str, said: str) -> StageError:
@@ -53,4 +53,4 @@ def has_remote(repo: Repo) -> bool:
 
     Of a clone DVC takes the cache of its origin, if that is on this machine, for a remote; `dvc fetch` does not.
     """
-    return repo.config["core"].get("remote") not in (None, "auto-generated-upstream")
+    return repo.config["core"].get("remote") not in (None, "", "auto-generated-upstream")

@@ -101,7 +101,9 @@ def distances(features: np.ndarray, references: np.ndarray, *, others: bool = Fa
         if others:
             squares[np.arange(len(block)), start + np.arange(len(block))] = np.inf
         nearest[start : start + step] = squares.min(axis=1)
-    return np.sqrt(np.maximum(np.where(np.isfinite(nearest), nearest, 0), 0))
+    if others and len(references) == 1:
+        nearest[:] = 0
+    return np.sqrt(np.maximum(np.nan_to_num(nearest, nan=np.inf, posinf=np.inf), 0))
 
 
 def write(folder: Path, familiarity: Familiarity) -> None:

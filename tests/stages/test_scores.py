@@ -104,6 +104,16 @@ def test_scores_are_means_over_replicates_with_their_spread():
     }
 
 
+def test_of_three_replicates_the_mean_is_not_the_median():
+    """Accuracies 0.75, 1 and 1."""
+    sure = np.eye(3, dtype=np.float32)[LABELS]
+
+    test = scores.summary(tally(PROBABILITIES, sure, sure), "test")
+
+    assert test["accuracy"] == round(2.75 / 3, 6)
+    assert test["accuracy_std"] == round(math.sqrt(2 * (0.25 / 3) ** 2 + (0.5 / 3) ** 2) / math.sqrt(2), 6)
+
+
 def test_the_metrics_are_few_scores_of_each_split():
     """Networks that are sure and right on the training images; test accuracies 0.75 and 1."""
     sure = np.eye(3, dtype=np.float32)[LABELS]

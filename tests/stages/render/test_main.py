@@ -73,6 +73,8 @@ def test_the_figures_are_drawn_once_and_both_reports_show_each_of_them(work, cap
     for form in (text, page):
         assert "Trägerkleid" in form
         assert "train.learning_rate" in form
+        assert "12 training images" in form and "8 test images" in form
+        assert "Test image 1, predicted alone" in form and "Training image 3 as it came" in form
         assert str(work) not in form
     metrics = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))
     accuracy = f"{metrics['test']['accuracy']:.4f}"

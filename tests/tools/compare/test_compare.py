@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -238,7 +239,12 @@ def test_only_an_accuracy_worse_by_more_than_the_tolerance_fails(compare, made, 
 
     assert ended == code
     assert printed.count("verdict") == 2
-    assert error.startswith("error: accuracy of before (") == (code == 1)
+    worse = (
+        r"error: accuracy of before \(\w+\): worse than workspace by .*, got a change of -(\d+\.\d\d) to -(\d+\.\d\d)\)"
+    )
+    found = re.match(worse, error)
+    assert bool(found) == (code == 1)
+    assert not found or float(found[1]) > 25 > float(found[2])  # the lower end first
 
 
 def test_another_test_set_is_refused(compare, made):
@@ -316,6 +322,8 @@ def test_metrics_alone_give_no_verdict(compare, made):
     assert code == 0 and failing == 2
     assert "Accuracy +2" in printed and "chance or not is unknown" in printed and "no evidence" not in printed
     assert "spread over the replicates by 1.00 points (base) and 1.00 points (new)" in " ".join(printed.split())
+    _, of_one, _ = compare(made.folder, "before", "single", "--metrics-only")
+    assert "by 1.00 points (base) and an unknown amount (new)" in " ".join(of_one.split())
     assert error.startswith("error: python -m tools.compare: --fail-on needs a verdict")
 
 

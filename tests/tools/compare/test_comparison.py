@@ -322,12 +322,12 @@ def test_each_number_of_the_json_has_its_name():
 
 def test_of_metrics_each_score_is_that_of_its_side_and_class():
     def metrics(accuracy, loss, spread, shirt, coat):
-        recalls = {"Shirt": {"recall": shirt}, "Coat": {"recall": coat}}
-        return {"test": {"accuracy": accuracy, "loss": loss, "accuracy_std": spread}, "classes": recalls}
+        recalls = {"Shirt": shirt, "Coat": coat}
+        return {"accuracy": accuracy, "loss": loss, "accuracy_std": spread, "recalls": recalls}
 
     base, new = metrics(0.81, 0.5, 0.004, 0.62, 0.73), metrics(0.92, 0.4, 0.002, 0.65, 0.95)
 
-    found = comparison.of_metrics(base, new, Values(3, 5), CONTEXT)
+    found = comparison.of_metrics(Values(base, new), Values(3, 5), CONTEXT)
 
     assert (found.accuracy.change[:2], found.loss.change[:2]) == ((0.81, 0.92), (0.5, 0.4))
     changes = {name: (score.change[:2], score.verdict) for name, score in found.recalls.items()}

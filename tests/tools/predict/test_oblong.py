@@ -27,10 +27,19 @@ def network(strength):
 
 @pytest.fixture(scope="module")
 def ensemble(tmp_path_factory):
-    """Read from files. What is typical is black, with spreads of 1/2, 1/4 and 1/8, and thresholds of 1/2, 4 and 8."""
-    spreads = np.float32([0.5, 0.25, 0.125])[:, None, None] * np.ones((3, 4, 24), np.float32)
+    """Read from files. The nearest training image is black, the other one far away; thresholds of 1/2, 4 and 8."""
+    references = np.stack([np.zeros((3, 24), np.float32), np.full((3, 24), 9, np.float32)], axis=1)
     thresholds = np.float32([0.5, 4, 8])
-    typical = familiarity.Familiarity(0 * spreads, spreads, thresholds, Framing(extent=0.5, background=0))
+    like = Framing(
+        background=0,
+        subject=255,
+        plain=True,
+        extent=0.5,
+        centring="box",
+        centre=[0.5, 0.5],
+        limits={"lightest": [255, 255]},
+    )
+    typical = familiarity.Familiarity(references, thresholds, like)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("workspace"))
         digests = models.write(classify.MODEL, list(map(network, STRENGTHS)))
@@ -65,8 +74,8 @@ def test_probabilities_agreement_and_distance_are_means_over_the_networks_worked
         expected = (exponentials / exponentials.sum(axis=1, keepdims=True)).mean(axis=0)
         assert found.tolist() == pytest.approx(expected, abs=1e-6)
     assert agreement.tolist() == [2, 2]
-    # 0.5 in units of the spreads is 1, 2 and 4; in units of the thresholds 2, 0.5 and 0.5
-    assert distances.tolist() == pytest.approx([1, 2], rel=1e-6)
+    # One pixel of light x is a feature of x over its root; in units of the thresholds 2, 1/4 and 1/8 of that.
+    assert distances.tolist() == pytest.approx([np.sqrt(0.5) * 2.375 / 3, 2.375 / 3], rel=1e-6)
 
 
 def test_test_images_are_given_to_the_networks_as_they_are(predict):

@@ -168,9 +168,8 @@ def test_height_and_width_are_not_exchanged():
     page = np.zeros((60, 100), np.uint8)
     page[10:30, 50:90] = 220
 
-    values, _ = prepare(
-        pictures.Picture(Image.fromarray(page), ()), (14, 30), Framing(extent=0.5, background=0), "auto"
-    )
+    half = DARK.model_copy(update={"extent": 0.5})
+    values, _ = prepare(pictures.Picture(Image.fromarray(page), ()), (14, 30), half, "auto")
 
     assert values.shape == (14, 30)
     assert pictures.boxes(values[None]).tolist() == [[3, 8, 10, 22]]
@@ -182,7 +181,7 @@ def test_what_is_padded_is_not_to_be_seen():
     page[10:50, 40:80] = 220
     page[20:40, 50:70] = 20
 
-    values, _ = prepared(Image.fromarray(page), framing=Framing(extent=0.5, background=0))
+    values, _ = prepared(Image.fromarray(page), framing=DARK.model_copy(update={"extent": 0.5}))
 
     assert pictures.boxes(values[None]).tolist() == [[7, 7, 21, 21]]
     assert values[0, 0] == values[27, 27] == values[14, 14]

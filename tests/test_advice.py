@@ -26,7 +26,11 @@ from PIL import Image
 from stages import command
 from tests.conftest import ROOT
 
-VALIDATE, DOWNLOAD, DESCRIBE = "stages.validate data/validated", "stages.download requirements-pillow.lock data/raw", "tools.describe own"
+VALIDATE, DOWNLOAD, DESCRIBE = (
+    "stages.validate data/validated",
+    "stages.download requirements-pillow.lock data/raw",
+    "tools.describe own",
+)
 NORMALIZE = "stages.normalize data/raw data/train data/test data/classes.json"
 PASTE = "the pins that validate prints"
 COMMON = """

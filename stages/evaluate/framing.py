@@ -22,7 +22,8 @@ class Framing(Strict):
     that is farthest from it, likewise. plain: whether most of the border is of one value, as a background is.
     extent: the share that the subject takes up, of its height or its width, whichever is larger: the median. centring:
     what of the subject is in one place in all images, the middle of its bounding box or its centre of mass. centre: the
-    row and the column of that place, as shares. limits: the smallest and the largest of each of `facts`.
+    row and the column of that place, as shares. limits: the smallest and the largest of each of the facts
+    that tell whether an image is framed and lit as these are. Blank images do not count.
     """
 
     background: Grey
@@ -43,6 +44,9 @@ def measure(blocks: Iterable[np.ndarray]) -> Framing:
     """Return the framing of images, float32 (n, height, width) in [0, 1], given in blocks, n >= 1."""
     found = [_measured(np.rint(block * 255).astype(np.uint8)) for block in blocks]
     measured = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    shows = measured["darkest"] < measured["lightest"]  # one blank image among them would widen the limits to anything
+    if shows.any():
+        measured = {name: values[shows] for name, values in measured.items()}
     lighter = np.median(measured["lighter"]) > 0
     off = {name: np.abs(measured[name] - np.median(measured[name], axis=0)).mean() for name in ("box", "mass")}
     centring: Literal["box", "mass"] = "mass" if off["mass"] < off["box"] else "box"

@@ -30,8 +30,12 @@ CSV_COLUMNS += ["distance", "unlike_training", "notes"]
 DECIMALS = 4  # of a distance in files
 UNLIKE = "unlike the training images: its class says little"
 TRAINED = "one of the training images, pixel for pixel: a right class says little"
+BLANK = "nothing stands out from the background: its class says nothing"
+SHADOWED = "light and shadow meet in it: its class says little"
 FLAGS = {  # what is said of each picture, and in the summary
     UNLIKE: "unlike the training images, so that their classes say little",
+    BLANK: "nothing stands out from the background, so that their classes say nothing",
+    SHADOWED: "light and shadow meet in them, so that their classes say little",
     TRAINED: "training images, pixel for pixel, so that right classes say little",
 }
 MOST_CLASSES = 20  # counted in a summary, the most frequent ones

@@ -14,10 +14,9 @@ from stages.download import conversion
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing
 from tools.predict import subject
+from tools.predict.formats import BLANK, SHADOWED
 
 LIGHT = 230  # what is lighter can't be seen on white
-SHADOWED = "light and shadow meet in the picture, so the class says little"
-BLANK = "nothing stands out from the background, so the class says nothing"
 
 
 class Prepared(NamedTuple):
@@ -44,7 +43,7 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, in
         return Prepared(np.full(shape, like.background, np.uint8), (*notes, BLANK))
     notes = (*notes, *_inverted(found.dark == like.lighter, invert, like))
     if found.size != grey.shape:
-        notes = (*notes, f"trimmed from {_size(grey.shape)} to {_size(found.size)}")
+        notes = (*notes, f"trimmed to the subject ({_size(found.size)} of {_size(grey.shape)})")
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 

@@ -86,5 +86,12 @@ def test_an_image_fits_where_each_fact_is_within_those_of_training_images():
     assert not any(framing.fits(image, like) for image in (smaller, moved, dim, grey, 255 - images[0]))
 
 
+def test_blank_images_do_not_count():
+    images = drawn((4, 4, 20, 20), (6, 6, 24, 24), size=(28, 28), ground=0)
+    blank = np.stack([np.zeros((28, 28), np.float32), np.ones((28, 28), np.float32)])
+
+    assert framing.measure([np.concatenate([images, blank])]) == framing.measure([images])
+
+
 def test_an_image_of_which_nothing_stands_out_counts_as_full():
     assert framing.measure([np.zeros((1, 4, 4), np.float32)]).extent == 1

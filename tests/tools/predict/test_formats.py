@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stages.render import duplicates
-from tools.predict.formats import FORMATS, Result
+from tools.predict.formats import BLANK, FORMATS, Result
 
 CLASSES = ["Coat", "=Bag()", "Dress"]
 IMAGE = np.zeros((2, 2), np.uint8)
@@ -40,8 +40,8 @@ def test_one_picture_has_its_notes_below_its_line_and_no_summary():
 def test_of_several_what_most_have_is_said_once_and_the_rest_below_their_lines():
     """Numbers in notes do not make them differ: two of the three were inverted, two trimmed."""
     notes = [
-        (INVERTED, "trimmed from 50x40 to 9x8", "the first of 2 frames"),
-        ("inverted, as its border is light (250 of 255)", "trimmed from 30x30 to 28x28"),
+        (INVERTED, "trimmed to the subject (9x8 of 50x40)", "the first of 2 frames"),
+        ("inverted, as its border is light (250 of 255)", "trimmed to the subject (28x28 of 30x30)"),
         ("not inverted, as its border is dark (3 of 255)",),
     ]
     batches = [
@@ -65,7 +65,7 @@ def test_of_several_what_most_have_is_said_once_and_the_rest_below_their_lines()
         "",
         "3 pictures: 2 =Bag(), 1 Coat",
         "2 of 3: inverted, as its border is light",
-        "2 of 3: trimmed from ... to ...",
+        "2 of 3: trimmed to the subject",
         "1 of 3: unlike the training images, so that their classes say little",
     ]
 
@@ -210,3 +210,13 @@ def test_no_image_is_kept_when_the_next_batch_is_asked_for(kind):
 
     assert "a.png" in "".join(FORMATS[kind](batches(), CLASSES, 3))
     assert len(images) == 3
+
+
+def test_a_picture_that_shows_nothing_is_told_though_most_do():
+    """Of three, two are blank: each has its line, and the summary counts them."""
+    blank = [result(f"{number}.png", notes=(BLANK,)) for number in range(2)]
+
+    said = printed("text", [*blank, result("full.png")])
+
+    assert said.count(f"  {BLANK}\n") == 2
+    assert "2 of 3: nothing stands out from the background" in said

@@ -8,6 +8,7 @@ from PIL import Image
 
 from stages import pictures
 from stages.evaluate.framing import Framing
+from tools.predict.formats import BLANK
 from tools.predict.preparing import prepare
 
 SHAPE = (28, 28)
@@ -133,7 +134,7 @@ def test_the_margin_is_that_of_the_training_images(image):
     values, notes = prepared(page(image), framing=DARK.model_copy(update={"extent": 0.5}))
 
     assert pictures.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
-    assert notes[1] == "trimmed from 500x400 to 202x281"
+    assert notes[1] == "trimmed to the subject (202x281 of 500x400)"
 
 
 def test_it_is_placed_as_the_training_images_are(image):
@@ -172,7 +173,7 @@ def test_height_and_width_are_not_exchanged():
     values, _ = prepare(pictures.Picture(Image.fromarray(page), ()), (14, 30), half, "auto")
 
     assert values.shape == (14, 30)
-    assert pictures.boxes(values[None]).tolist() == [[3, 8, 10, 22]]
+    assert pictures.boxes(values[None]).tolist() == [[4, 8, 11, 22]]
 
 
 def test_what_is_padded_is_not_to_be_seen():
@@ -191,7 +192,7 @@ def test_training_images_may_be_dark_on_light(image):
     dark_on_light, notes = prepared(page(image), framing=LIGHT)
     inverted, other_notes = prepared(large(image), framing=LIGHT)
 
-    assert notes == ("trimmed from 500x400 to 202x281",)
+    assert notes == ("trimmed to the subject (202x281 of 500x400)",)
     assert other_notes[0] == "inverted, as the training images are dark on light"
     assert dark_on_light[0, 0] == inverted[0, 0] == 255 and dark_on_light.min() < 10
 
@@ -260,4 +261,4 @@ def test_it_is_said_where_nothing_is_to_be_seen(size, least, blank):
 
     notes = prepared(picture).notes
 
-    assert ("nothing stands out from the background, so the class says nothing" in notes) == blank
+    assert (BLANK in notes) == blank

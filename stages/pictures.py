@@ -139,8 +139,13 @@ def border(values: np.ndarray) -> int:
 
 def borders(images: np.ndarray) -> np.ndarray:
     """Return the border of each of uint8 (n, height, width), uint8 (n,)."""
-    edges = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
-    return np.sort(edges, axis=1)[:, edges.shape[1] // 2]
+    outermost = edges(images)
+    return np.sort(outermost, axis=1)[:, outermost.shape[1] // 2]
+
+
+def edges(images: np.ndarray) -> np.ndarray:
+    """Return the outermost pixels of (..., height, width), one side after the other, (..., n)."""
+    return np.concatenate([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], axis=-1)
 
 
 def boxes(images: np.ndarray) -> np.ndarray:

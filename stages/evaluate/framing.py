@@ -87,13 +87,12 @@ def _measured(values: np.ndarray) -> dict[str, np.ndarray]:
     """Return what there is to know of each of uint8 (n, height, width): arrays of n values, or of n places."""
     count, height, width = values.shape
     border = pictures.borders(values)
-    edges = np.concatenate([values[:, 0], values[:, -1], values[:, :, 0], values[:, :, -1]], axis=1)
     difference = values.astype(np.int16) - border[:, None, None]
     top, left, bottom, right = pictures.boxes(values).T
     flat = values.reshape(count, -1)
     return {
         "border": border,
-        "even": (np.abs(edges.astype(np.int16) - border[:, None]) <= pictures.STANDS_OUT).mean(axis=1),
+        "even": (np.abs(pictures.edges(values).astype(np.int16) - border[:, None]) <= pictures.STANDS_OUT).mean(axis=1),
         "lighter": difference.reshape(count, -1).sum(axis=1, dtype=np.int64),
         "darkest": flat.min(axis=1),
         "lightest": flat.max(axis=1),

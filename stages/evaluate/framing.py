@@ -42,7 +42,11 @@ class Framing(Strict):
 
 def measure(blocks: Iterable[np.ndarray]) -> Framing:
     """Return the framing of images, float32 (n, height, width) in [0, 1], given in blocks, n >= 1."""
-    found = [_measured(np.rint(block * 255).astype(np.uint8)) for block in blocks]
+    found = []
+    for block in blocks:
+        values = np.rint(block * 255).astype(np.uint8)
+        of_block = _measured(values, "box", "mass")
+        found.append(of_block | _ground(values, of_block["border"]))
     measured = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
     shows = measured["darkest"] < measured["lightest"]  # one blank image among them would widen the limits to anything
     if shows.any():
@@ -66,7 +70,7 @@ def fits(values: np.ndarray, framing: Framing) -> bool:
     """Return whether uint8 (height, width), of the size of the training images, is framed and lit as they are: whether
     each of its facts is within their limits.
     """
-    facts = _facts(_measured(values[None]), framing.centring)
+    facts = _facts(_measured(values[None], framing.centring), framing.centring)
     return all(low - 1e-6 <= facts[name][0] <= high + 1e-6 for name, (low, high) in framing.limits.items())
 
 
@@ -83,22 +87,32 @@ def centre_of_mass(weights: np.ndarray) -> np.ndarray:
     return np.stack(places, axis=1)
 
 
-def _measured(values: np.ndarray) -> dict[str, np.ndarray]:
+def _measured(values: np.ndarray, *centrings: str) -> dict[str, np.ndarray]:
     """Return what there is to know of each of uint8 (n, height, width): arrays of n values, or of n places."""
-    count, height, width = values.shape
+    _, height, width = values.shape
     border = pictures.borders(values)
-    difference = values.astype(np.int16) - border[:, None, None]
     top, left, bottom, right = pictures.boxes(values).T
-    flat = values.reshape(count, -1)
-    return {
+    measured = {
         "border": border,
-        "even": (np.abs(pictures.edges(values).astype(np.int16) - border[:, None]) <= pictures.STANDS_OUT).mean(axis=1),
-        "lighter": difference.reshape(count, -1).sum(axis=1, dtype=np.int64),
-        "darkest": flat.min(axis=1),
-        "lightest": flat.max(axis=1),
+        "darkest": values.min(axis=(1, 2)),
+        "lightest": values.max(axis=(1, 2)),
         "extent": np.maximum((bottom - top) / height, (right - left) / width),
-        "box": np.stack([(top + bottom) / 2 / height, (left + right) / 2 / width], axis=1),
-        "mass": centre_of_mass(np.abs(difference)),
+    }
+    if "box" in centrings:
+        measured["box"] = np.stack([(top + bottom) / 2 / height, (left + right) / 2 / width], axis=1)
+    if "mass" in centrings:
+        measured["mass"] = centre_of_mass(np.abs(values.astype(np.int16) - border[:, None, None]))
+    return measured
+
+
+def _ground(values: np.ndarray, border: np.ndarray) -> dict[str, np.ndarray]:
+    """Return, of each of uint8 (n, height, width), which share of its border has about the value of `border`, (n,), and
+    by how much its pixels are lighter than that in all.
+    """
+    outermost = pictures.edges(values).astype(np.int16)
+    return {
+        "even": (np.abs(outermost - border[:, None]) <= pictures.STANDS_OUT).mean(axis=1),
+        "lighter": values.sum(axis=(1, 2), dtype=np.int64) - border.astype(np.int64) * values[0].size,
     }
 
 

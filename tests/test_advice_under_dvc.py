@@ -24,7 +24,7 @@ SMALL = {
         "hidden_units: 128": "hidden_units: 8",
         "epochs: 10": "epochs: 1",
         "replicates: 5": "replicates: 1",
-        "examples: [0, 12]": "examples: [0]",
+        "  - 0\n  - 12": "  - 0",
         "mistakes: 15": "mistakes: 1",
         "dpi: 100": "dpi: 50",
     },
@@ -117,7 +117,7 @@ def keys(lines: list[str]) -> set[str]:
         ("data/normalized/train/images.npy", "train"),
         ("data/normalized/classes.json", "train"),
         ("data/model/0.keras", "evaluate"),
-        ("reports/training.json", "evaluate"),
+        ("data/training.json", "evaluate"),
         ("data/predictions/probabilities.npy", "render"),
         ("reports/history.csv", "render"),
         ("reports/metrics.json", "render"),
@@ -140,7 +140,7 @@ def test_damaged_data_lead_to_commands_that_mend_them(project, name, reader):
 
 def test_where_data_are_whole_and_the_code_is_newer_the_pipeline_runs(project):
     """As after `git pull` of code that records more: nothing is damaged, and what is there can't be read."""
-    path = project.folder / "reports/training.json"
+    path = project.folder / "data/training.json"
     old = {name: value for name, value in json.loads(path.read_text(encoding="utf-8")).items() if name != "image_shape"}
     path.write_text(json.dumps(old), encoding="utf-8")
     project.dvc("commit", "--force")
@@ -170,7 +170,7 @@ class Slip(NamedTuple):
 SLIPS = {
     "batch": Slip({"batch_size: 32": "batch_size: 4096"}, "train", "lower train.batch_size", {"4096": "50"}),
     "image": Slip({"single_image: 1": "single_image: 40"}, "evaluate", "edit params.yaml", {"image: 40": "image: 39"}),
-    "example": Slip({"examples: [0]": "examples: [40]"}, "render", "edit params.yaml", {"[40]": "[39]"}),
+    "example": Slip({"\n  - 0\n": "\n  - 40\n"}, "render", "edit params.yaml", {"- 40": "- 39"}),
     "memory": Slip({"MEMORY_LIMIT_MB": "4 GB"}, "train", "unset it, or give a number", {}),
     "cluster": Slip({"RAY_ADDRESS": "127.0.0.1:1"}, "train", "unset RAY_ADDRESS to train on this machine", {}),
 }

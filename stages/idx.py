@@ -170,7 +170,7 @@ def _other_array(path: Path, dimensions: int, dtype: str, claimed: tuple[int, ..
         what = "int32 labels of 2 dimensions, as QMNIST has them"
         advice = Advice("take the first column", 'numpy.uint8(idx.read(path, 2, ">i4")[:, 0])')
     return Unfit(
-        path, what, f"uint8 of {_counted(dimensions)}", f"{kind} of {_counted(len(claimed))} {claimed}", advice
+        path, what, f"uint8 of {_counted(dimensions)}", f"{kind} of {_counted(len(claimed))} {claimed!s:.80}", advice
     )
 
 

@@ -391,3 +391,13 @@ def test_other_types_than_uint8_are_not_written(path):
         idx.write(path, np.zeros((1, 2, 2), np.float32))
 
     assert not path.exists()
+
+
+def test_a_header_of_very_many_dimensions_is_said_in_a_short_line(tmp_path):
+    path = tmp_path / "many"
+    path.write_bytes(bytes([0, 0, 8, 255]) + bytes([0, 1, 0, 0]) * 255)
+
+    with pytest.raises(idx.Unfit) as caught:
+        idx.read(path, 3)
+
+    assert "uint8 of 255 dimensions" in str(caught.value) and len(str(caught.value)) < 400

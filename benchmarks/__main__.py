@@ -19,7 +19,8 @@ import numpy as np
 
 from benchmarks import growth, measure, predict, recipes
 from benchmarks.measure import Process, summary, table
-from stages import atomic, command
+from core.cli import command
+from core.files import atomic
 from stages.render import published
 from tools import scratch
 

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure
-from stages import arrays, atomic, command, scores
+from core.cli import command
+from core.files import arrays, atomic
+from core.scores import scores
 from tools import scratch
 from tools.compare import comparison
 from tools.compare.comparison import NO_EVIDENCE, Comparison, Context, Values

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
-from stages import command
+from core.cli import command
 
 IMAGES, BATCH, PIXELS, HIDDEN, CLASSES = 60_000, 32, 784, 128, 10
 STEPS = IMAGES // BATCH

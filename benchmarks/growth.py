@@ -20,7 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import measure
-from stages import atomic, datasets
+from core.config import datasets
+from core.files import atomic
 from stages.render import look
 from tools import scratch
 

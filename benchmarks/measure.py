@@ -14,7 +14,7 @@ from threading import Event, Thread
 from time import perf_counter
 from typing import NamedTuple
 
-from stages.command import Problem, StageError
+from core.cli.command import Problem, StageError
 
 # Peak memory comes in KiB from Linux and in bytes from macOS (getrusage(2) of each).
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024

@@ -19,7 +19,8 @@ from PIL import Image
 
 from benchmarks import measure, recipes, strangers
 from benchmarks.disguises import DISGUISES, Encoded, encoded
-from stages import arrays, atomic, command
+from core.cli import command
+from core.files import arrays, atomic
 from stages.evaluate.familiarity import spread
 from tools import scratch
 from tools.predict import classify, run

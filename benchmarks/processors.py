@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from stages import atomic, command
+from core.cli import command
+from core.files import atomic
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "processors"

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from stages import atomic, command
-from stages.command import InputError, Problem
+from core.cli import command
+from core.cli.command import InputError, Problem
+from core.config.schema import one_of
+from core.files import atomic
 from stages.render import published
-from stages.schema import one_of
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "recipes"

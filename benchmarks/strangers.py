@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.networks.runtime import keras
 from stages.evaluate import familiarity
-from stages.runtime import keras
 
 IMAGES = 1000  # of each kind
 REFERENCES = 5000  # training images

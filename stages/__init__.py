@@ -69,7 +69,7 @@ def _open_what_is_closed() -> None:
 if sys.argv[:1] == ["-m"]:  # as Python has it while it looks for the module that it was started with
     _open_what_is_closed()
     _PROGRAM = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
-    _STDERR = os.dup(2)  # stages.runtime turns the other one away while TensorFlow starts
+    _STDERR = os.dup(2)  # core.networks.runtime turns the other one away while TensorFlow starts
     heed(_end_at_once)
 
 # DVC runs whichever `python` comes first on PATH: say so in one line, not in a traceback about a missing module.

@@ -43,7 +43,8 @@ class Project:
         for name in COPIED:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
-        shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+        for floor in ("core", "stages"):
+            shutil.copytree(ROOT / floor, folder / floor, ignore=shutil.ignore_patterns("__pycache__"))
         return cls(folder)
 
     def environment(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests import hermetic
-from tests.test_mutation import ROOT, tracked
+from tests.system.test_mutation import ROOT, tracked
 
 MADE = ("reports", "data", "dvc.lock")
 

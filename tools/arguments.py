@@ -3,7 +3,7 @@
 import argparse
 from typing import NoReturn
 
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 
-from stages import command
-from stages.command import Problem, StageError
+from core.cli import command
+from core.cli.command import Problem, StageError
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "demo"

@@ -16,7 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import archives, arrays, atomic, command, datasets, folders, pictures
+from core.cli import command
+from core.config import datasets
+from core.files import arrays, atomic
+from core.formats import archives, folders, pictures
 from stages.download.__main__ import bring
 from stages.render import duplicates, look
 from stages.render.figures import pictures as figures

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from stages.command import Problem, StageError
+from core.cli.command import Problem, StageError
 
 
 def git(*arguments: str, given: str = "") -> bytes:

@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from stages import atomic, params
+from core.config import params
+from core.files import atomic
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-pillow.lock")
-PIPELINE = ("dvc.yaml", "datasets.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "stages")
+PIPELINE = ("dvc.yaml", "datasets.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "core", "stages")
 
 
 def copy(folder: Path, changes: Mapping[str, object]) -> None:

@@ -8,7 +8,9 @@ set>/<archive>, is tried before the mirrors: it changes where bytes come from, n
 import os
 from pathlib import Path
 
-from stages import atomic, command, datasets, params
+from core.cli import command
+from core.config import datasets, params
+from core.files import atomic
 from stages.download import conversion, garments, mirrors, pillow
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stages import datasets, folders, idx, pictures
-from stages.command import DataError, Problem
+from core.cli.command import DataError, Problem
+from core.config import datasets
+from core.formats import folders, idx, pictures
 
 
 def write(entry: datasets.Pictured, folder: Path) -> list[str]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stages import datasets, idx
+from core.config import datasets
+from core.formats import idx
 
 SIDE = datasets.DRAWN_SIDE
 OVERSAMPLING = 4  # drawn so many times larger, then averaged: that is what smooths the edges

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages import atomic, schema
-from stages.command import DataError, InputError, NetworkError, Problem, printable
-from stages.datasets import Archive
+from core.cli.command import DataError, InputError, NetworkError, Problem, printable
+from core.config import schema
+from core.config.datasets import Archive
+from core.files import atomic
 from stages.download import transport
 from stages.download.transport import Deadline, Failed, Passing, Patience
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import PIL
 
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
 
 
 def require_locked(lock: Path) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import arrays, atomic, calibration, command, params, scores
+from core.cli import command
+from core.config import params
+from core.files import arrays, atomic
+from core.scores import calibration, scores
 from stages.evaluate import familiarity, networks, prediction, tables
 
 

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.models import with_probabilities
-from stages.runtime import keras
-from stages.schema import Name
+from core.config.schema import Name
+from core.networks.models import with_probabilities
+from core.networks.runtime import keras
 
 Size = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, lt=1)]

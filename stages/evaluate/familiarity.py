@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import arrays, atomic, records
+from core.files import arrays, atomic, records
+from core.networks.runtime import keras
 from stages.evaluate import framing
-from stages.runtime import keras
 
 PERCENTILE = 99
 MOST_IMAGES = 5_000  # 50 of them beyond the percentile

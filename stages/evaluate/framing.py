@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from stages import pictures
-from stages.schema import Strict
+from core.config.schema import Strict
+from core.formats import pictures
 
 PLAIN = 0.75  # of the border, in half of the images: with less of it the background, the background is not plain
 

@@ -20,10 +20,10 @@ import h5py
 import numpy as np
 from pydantic import ValidationError
 
-from stages import models
-from stages.command import MEND, DataError, Problem
+from core.cli.command import MEND, DataError, Problem
+from core.networks import models
+from core.networks.runtime import keras
 from stages.evaluate import architecture
-from stages.runtime import keras
 
 CONFIG, METADATA, WEIGHTS = MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 LARGEST = 2**31  # bytes of a file, more than of any network that params.yaml can ask for

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stages import arrays
-from stages.command import MEND, DataError, InputError, Problem
-from stages.runtime import keras
+from core.cli.command import MEND, DataError, InputError, Problem
+from core.files import arrays
+from core.networks.runtime import keras
 
 Blocks: TypeAlias = Iterator[np.ndarray]
 

@@ -5,8 +5,9 @@ from itertools import chain
 
 import numpy as np
 
-from stages import arrays, calibration
-from stages.scores import DECIMALS
+from core.files import arrays
+from core.scores import calibration
+from core.scores.scores import DECIMALS
 
 CONFUSION = ["actual", "predicted"]
 RELIABILITY = ["replicate", "confidence", "accuracy", "images"]

@@ -7,7 +7,10 @@ class names for the stages after it.
 from contextlib import ExitStack
 from pathlib import Path
 
-from stages import archives, arrays, atomic, command, datasets, params
+from core.cli import command
+from core.config import datasets, params
+from core.files import arrays, atomic
+from core.formats import archives
 from stages.normalize import scaling
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages import arrays
-from stages.arrays import Split
+from core.files import arrays
+from core.files.arrays import Split
 
 
 def scale(images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,9 @@ bytes.
 import os
 from pathlib import Path
 
-from stages import arrays, atomic, command, datasets, params
+from core.cli import command
+from core.config import datasets, params
+from core.files import arrays, atomic
 from stages.render.document import html, markdown
 from stages.render.look import png
 from stages.render.report import build

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.markdown import escape, isolated, line
 from stages.render.look import Figure
+from stages.render.markdown import escape, isolated, line
 
 FOLDER = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from stages.params import Render
+from core.config.params import Render
 from stages.render import look
 from stages.render.document import Illustration, Section
 from stages.render.figures import pictures

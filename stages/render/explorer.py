@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages import confusion
-from stages.command import printable
-from stages.markdown import isolated
+from core.cli.command import printable
+from core.scores import confusion
 from stages.render.document import Explorer, Illustration
+from stages.render.markdown import isolated
 from stages.render.results import Results
 
 RIGHT_ONES = 20  # of each class

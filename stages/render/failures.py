@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from stages import confusion, intervals
-from stages.params import Render
+from core.config.params import Render
+from core.scores import confusion, intervals
 from stages.render import look
 from stages.render.document import Block, Heading, Illustration, Section, Table
 from stages.render.explorer import explorer

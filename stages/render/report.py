@@ -3,8 +3,8 @@
 A section goes from arrays and numbers to plain text, tables and figures not yet drawn.
 """
 
-from stages.command import InputError, Problem
-from stages.params import Render
+from core.cli.command import InputError, Problem
+from core.config.params import Render
 from stages.render import examples, failures, run, saw, trust, verdict
 from stages.render.document import Report, Section
 from stages.render.results import Results

@@ -7,10 +7,11 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from stages import arrays, intervals, records, scores
-from stages.arrays import Split
-from stages.datasets import Entry
-from stages.schema import Strict
+from core.config.datasets import Entry
+from core.config.schema import Strict
+from core.files import arrays, records
+from core.files.arrays import Split
+from core.scores import intervals, scores
 
 HISTORY = ["replicate", "epoch", "train_loss", "train_accuracy"]
 VALIDATION = ["validation_loss", "validation_accuracy"]

@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 
-from stages.params import Render
+from core.config.params import Render
 from stages.render import duplicates
 from stages.render.document import Illustration, Section, Table
 from stages.render.figures import curves

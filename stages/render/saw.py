@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from stages.arrays import Split
-from stages.params import Render
+from core.config.params import Render
+from core.files.arrays import Split
 from stages.render import duplicates, look
 from stages.render.document import Illustration, Section, Table
 from stages.render.figures import pictures

@@ -5,8 +5,8 @@ from math import ceil
 
 import numpy as np
 
-from stages import calibration
-from stages.params import Render
+from core.config.params import Render
+from core.scores import calibration
 from stages.render.document import Illustration, Section, Table
 from stages.render.figures import curves
 from stages.render.results import Results

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.params import Render
+from core.config.params import Render
 from stages.render import published
 from stages.render.document import Section, Table
 from stages.render.results import Results

@@ -10,7 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
-from stages import arrays, atomic, command, models, params, runtime
+from core.cli import command
+from core.config import params
+from core.files import arrays, atomic
+from core.networks import models, runtime
 from stages.train import cluster, division, trainer
 
 # Whose versions may show in the networks.

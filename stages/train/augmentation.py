@@ -1,6 +1,6 @@
 """Random shifts and mirror images: what a network is trained on in place of the images themselves."""
 
-from stages.runtime import tf
+from core.networks.runtime import tf
 from stages.train.loop import RANDOM
 
 

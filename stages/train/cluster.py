@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
+import core
 import stages
-from stages.arrays import Split
-from stages.command import NetworkError, Problem, StageError
-from stages.params import Train
-from stages.runtime import share_operations
+from core.cli.command import NetworkError, Problem, StageError
+from core.config.params import Train
+from core.files.arrays import Split
+from core.networks.runtime import share_operations
 from stages.train import loop, memory, trainer
 from stages.train.history import Row, line
 
@@ -82,7 +83,7 @@ def _task() -> Callable[..., dict[str, str] | Fitted]:
         found = {name: next((each.version for each in distributions(name=name)), "none") for name in wanted}
         if found != wanted:
             return found
-        from stages.params import Train
+        from core.config.params import Train
         from stages.train import cluster
 
         return cluster.fit_replicate(images, labels, classes, Train(**settings), replicate)
@@ -136,8 +137,9 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _connect(ray: Any, address: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        code = Path(folder) / "stages"
-        shutil.copytree(Path(stages.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
+        for package in (core, stages):
+            code = Path(str(package.__file__)).parent
+            shutil.copytree(code, Path(folder) / code.name, ignore=shutil.ignore_patterns("__pycache__"))
         # As working_dir and not as py_modules: before these a machine looks into its own folder of this one's name.
         said = {name: os.environ[name] for name in [memory.LIMIT] if name in os.environ}
         environment = {"working_dir": folder, "env_vars": said}

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import arrays
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
+from core.files import arrays
 
 MOST_NAMED = 5  # classes in a message; the rest are counted
 

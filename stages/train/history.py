@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from stages.command import InputError, Problem
-from stages.runtime import keras
+from core.cli.command import InputError, Problem
+from core.networks.runtime import keras
 
 Row = dict[str, float]
 

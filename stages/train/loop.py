@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import arrays
-from stages.runtime import keras, tf
+from core.files import arrays
+from core.networks.runtime import keras, tf
 
 # Batches a call: enough that what happens between two calls costs nothing, few enough to stop in good time.
 BLOCK = 375

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
 
 LIMIT = "MEMORY_LIMIT_MB"
 COPIES = 2  # of an array that TensorFlow makes a tensor of, and keeps

@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import arrays
-from stages.arrays import Split
-from stages.command import InputError, Problem
-from stages.models import with_probabilities
-from stages.params import Train
-from stages.runtime import cores, keras, tf
+from core.cli.command import InputError, Problem
+from core.config.params import Train
+from core.files import arrays
+from core.files.arrays import Split
+from core.networks.architectures import NETWORKS
+from core.networks.models import with_probabilities
+from core.networks.runtime import cores, keras, tf
 from stages.train import loop, memory
 from stages.train.augmentation import augment
 from stages.train.division import Division, divide
 from stages.train.history import Historian, Row, row
-from stages.train.networks import NETWORKS
 from stages.train.schedules import learning_rates
 
 

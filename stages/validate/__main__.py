@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stages import atomic, command, datasets, params
-from stages.command import DataError, InputError, Problem
+from core.cli import command
+from core.cli.command import DataError, InputError, Problem
+from core.config import datasets, params
+from core.files import atomic
 from stages.validate import pins
 
 

@@ -8,8 +8,10 @@ pin of a folder.
 
 from pathlib import Path
 
-from stages import archives, datasets, folders, hashes, schema
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
+from core.config import datasets, schema
+from core.files import hashes
+from core.formats import archives, folders
 
 
 def missing(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[Problem]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import models
-from stages.command import DataError
+from core.cli.command import DataError
+from core.networks import models
+from core.networks.architectures import NETWORKS
+from core.networks.runtime import keras
 from stages.evaluate import networks
-from stages.runtime import keras
-from stages.train.networks import NETWORKS
 
 CLASSES, SHAPE = ["Coat", "Dress", "Bag"], (4, 6)
 

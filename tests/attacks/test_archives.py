@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 
-from stages import models
-from stages.command import DataError
+from core.cli.command import DataError
+from core.networks import models
 from stages.evaluate import networks
 
 NAMES = ["config.json", "metadata.json", "model.weights.h5"]

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from stages import models
-from stages.command import DataError
+from core.cli.command import DataError
+from core.networks import models
+from core.networks.runtime import keras
 from stages.evaluate import architecture
-from stages.runtime import keras
 
 ATTACKS: dict[str, Callable[[dict, Path], None]] = {}
 

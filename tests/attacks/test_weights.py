@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from stages import models
+from core.networks import models
 
 BIAS = "layers/dense/vars/1"  # of the hidden layer
 ATTACKS: dict[str, Callable[[h5py.File, Path], None]] = {}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import growth
-from stages import idx
+from core.formats import idx
 from tools import scratch
 
 RESULTS = Path(growth.__file__).parent

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
-from stages.command import InputError, StageError
+from core.cli.command import InputError, StageError
+from core.config import params
 from tools import demo, scratch
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import command
+from core.cli import command
 from tests.conftest import Run, snapshot
 from tools import describe
 

@@ -18,8 +18,8 @@ import yaml
 from markdown_it import MarkdownIt
 from statsmodels.stats.multitest import multipletests
 
-from stages import params
-from stages.command import DataError, InputError, StageError
+from core.cli.command import DataError, InputError, StageError
+from core.config import params
 from tests.project import PLACES, Project, put
 from tools.compare import lock
 from tools.compare.sides import Side

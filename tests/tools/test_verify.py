@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import command
-from stages.command import DataError
+from core.cli import command
+from core.cli.command import DataError
 from tools.verify import lock
 from tools.verify.__main__ import main
 

@@ -5,7 +5,7 @@ python -m tools.compare [BASE [NEW]]        or: make compare BASE=main
 
 import sys
 
-from stages import command
+from core.cli import command
 from tools.compare import report
 
 

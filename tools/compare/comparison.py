@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages import scores
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
+from core.scores import scores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
 

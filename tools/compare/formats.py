@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
 
-from stages import markdown as md
-from stages.command import printable
-from stages.scores import DECIMALS
+from core.cli.command import printable
+from core.scores.scores import DECIMALS
+from stages.render import markdown as md
 from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score, Values
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]

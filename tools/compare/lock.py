@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, TypeAdapter
 
-from stages.command import DataError, Problem
+from core.cli.command import DataError, Problem
 from tools.compare import WORKSPACE
 
 PATH = "dvc.lock"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stages.command import InputError, Problem, StageError
+from core.cli.command import InputError, Problem, StageError
 from tools import repository
 from tools.compare import arguments, comparison, formats, lock, sides, status
 from tools.compare.comparison import Comparison, Context, Values

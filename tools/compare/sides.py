@@ -25,7 +25,7 @@ from dvc.fs import GitFileSystem
 from dvc.repo import Repo
 from dvc.scm import SCM
 
-from stages.command import MEND, DataError, InputError, NetworkError, Problem
+from core.cli.command import MEND, DataError, InputError, NetworkError, Problem
 from stages.evaluate import tables
 from tools import repository
 from tools.compare import WORKSPACE, lock

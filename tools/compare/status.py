@@ -6,7 +6,7 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.utils.serialize import ParseError
 
-from stages.command import DataError, InputError, Problem, StageError
+from core.cli.command import DataError, InputError, Problem, StageError
 from tools.compare import WORKSPACE, lock
 from tools.compare.lock import BY_CLASS, CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
 from tools.compare.sides import IN_GIT, Side, said

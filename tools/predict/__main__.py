@@ -5,7 +5,7 @@ python -m tools.predict IMAGE...
 
 import sys
 
-from stages import command
+from core.cli import command
 from tools.predict import arguments, formats
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from stages.command import InputError, Problem
-from stages.pictures import Invert
+from core.cli.command import InputError, Problem
+from core.formats.pictures import Invert
 from tools.arguments import Parser
 from tools.predict import sources
 

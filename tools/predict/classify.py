@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages import arrays, models
-from stages.command import DataError, InputError, Problem
+from core.cli.command import DataError, InputError, Problem
+from core.files import arrays
+from core.networks import models
+from core.networks.runtime import keras
 from stages.evaluate import familiarity, networks, prediction
-from stages.runtime import keras
 
 MODEL, TRAINING = Path("data/model"), Path("data/training.json")
 CLASSES, FAMILIARITY = Path("data/normalized/classes.json"), Path("data/familiarity")

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from stages import datasets, pictures
+from core.config import datasets
+from core.formats import pictures
 from stages.download import conversion
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing

@@ -17,8 +17,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stages import arrays, atomic, datasets, params, pictures
-from stages.command import InputError, Problem, StageError, printable
+from core.cli.command import InputError, Problem, StageError, printable
+from core.config import datasets, params
+from core.files import arrays, atomic
+from core.formats import pictures
 from stages.normalize import scaling
 from stages.render import duplicates
 from tools.predict import classify, formats, sources

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stages import folders, pictures
-from stages.command import Problem, StageError
+from core.cli.command import Problem, StageError
+from core.formats import folders, pictures
 
 STDIN = "-"
 _TEST = re.compile(r"test:([0-9]{1,9})")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from stages import pictures
+from core.formats import pictures
 
 LONGEST = 192  # pixels a side of what is looked at; a subject smaller than the page is looked at once more, enlarged
 LEAST = 8  # grey values; what differs less from its background is not seen

@@ -5,7 +5,7 @@ python -m tools.sweep        or, with a ready example before it: make sweep
 
 import sys
 
-from stages import command
+from core.cli import command
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from stages import markdown as md
-from stages.command import printable
-from stages.scores import DECIMALS
+from core.cli.command import printable
+from core.scores.scores import DECIMALS
+from stages.render import markdown as md
 from tools.compare.comparison import NO_EVIDENCE
 from tools.compare.formats import WIDTH, aligned, literal, table, wrapped
 from tools.sweep.ranking import BEST, Place, Ranking, Table

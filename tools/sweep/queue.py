@@ -5,7 +5,7 @@ import time
 
 from dvc.repo import Repo
 
-from stages.command import Problem, StageError
+from core.cli.command import Problem, StageError
 
 LOOK = 1.0  # seconds between two looks at the queue
 LOOKS = 30  # after so many of them, and then each time, ask whether anyone is at work: it takes a second or more

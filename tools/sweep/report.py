@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dvc.repo import Repo
 
-from stages.command import InputError, Problem, StageError
+from core.cli.command import InputError, Problem, StageError
 from tools import repository
 from tools.arguments import Parser
 from tools.compare.sides import Side

@@ -10,8 +10,8 @@ dvc.lock records is another question, which `dvc status` answers.
 
 from pathlib import Path
 
-from stages import command
-from stages.command import InputError, Problem, StageError
+from core.cli import command
+from core.cli.command import InputError, Problem, StageError
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from shlex import quote
 
-from stages.command import Problem
+from core.cli.command import Problem
 from tools.verify import lock
 from tools.verify.lock import Files, Out
 from tools.verify.places import NOTHING, Cache

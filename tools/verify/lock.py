@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
-from stages.command import DataError, Problem
+from core.cli.command import DataError, Problem
 from tools.compare import WORKSPACE
 from tools.compare.lock import PATH, remedy, stages_of
 

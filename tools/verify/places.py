@@ -11,7 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import SCMError
 
-from stages.command import InputError, Problem
+from core.cli.command import InputError, Problem
 from tools import repository
 from tools.verify import lock
 from tools.verify.lock import Files, Out

@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 
-from stages import calibration
+from core.scores import calibration
 from stages.render import look
 from stages.render.look import Axes, Figure, MaxNLocator
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import datasets, folders
-from stages.command import DataError
+from core.cli.command import DataError
+from core.config import datasets
+from core.formats import folders
 from stages.download import conversion
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import datasets, idx
+from core.config import datasets
+from core.formats import idx
 from stages.download import garments
 
 ROOT = Path(__file__).parents[3]
@@ -172,6 +173,6 @@ def test_the_entry_in_datasets_yaml_describes_what_is_drawn(drawn_test):
 
 
 def test_an_entry_is_refused_unless_it_has_the_classes_and_the_shape_of_what_is_drawn(drawn_test):
-    """What refuses it is in stages.datasets, for validate to know without drawing."""
+    """What refuses it is in core.config.datasets, for validate to know without drawing."""
     assert len(np.unique(drawn_test[1])) == datasets.DRAWN_CLASSES
     assert drawn_test[0].shape[1:] == (datasets.DRAWN_SIDE, datasets.DRAWN_SIDE)

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from stages import command
+from core.cli import command
 from stages.download import __main__ as stage
 from stages.download import mirrors, pillow
 from tests.conftest import Run, snapshot

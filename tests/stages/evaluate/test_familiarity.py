@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from stages import arrays, models
-from stages.command import DataError
+from core.cli.command import DataError
+from core.files import arrays
+from core.networks import models
+from core.networks.runtime import keras
 from stages.evaluate import familiarity
-from stages.runtime import keras
 
 
 def network(weights: np.ndarray, side: int = 2) -> keras.Model:

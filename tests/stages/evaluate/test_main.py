@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import arrays, atomic, models, scores
-from stages.command import DataError
+from core.cli.command import DataError
+from core.files import arrays, atomic
+from core.networks import models
+from core.networks.runtime import keras
+from core.scores import scores
 from stages.evaluate import __main__ as evaluate
 from stages.evaluate import prediction
-from stages.runtime import keras
 
 COMMAND_LINE = (
     "stages.evaluate",

@@ -7,12 +7,13 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from stages import atomic, models
-from stages.command import DataError
+from core.cli.command import DataError
+from core.config.params import Train
+from core.files import atomic
+from core.networks import models
+from core.networks.architectures import NETWORKS
+from core.networks.runtime import keras
 from stages.evaluate import networks
-from stages.params import Train
-from stages.runtime import keras
-from stages.train.networks import NETWORKS
 
 CLASSES = ["Coat", "Dress", "Bag"]
 SHAPE = (12, 10)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from stages.command import DataError, InputError
+from core.cli.command import DataError, InputError
+from core.networks.runtime import keras
 from stages.evaluate import prediction
-from stages.runtime import keras
 
 
 def network(kernel: np.ndarray) -> keras.Model:

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import atomic, calibration
+from core.files import atomic
+from core.scores import calibration
 from stages.evaluate import tables
 
 PROBABILITIES = np.float32([[[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]], [[0.6, 0.4], [0.3, 0.7], [1, 0]]])

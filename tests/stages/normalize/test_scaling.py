@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from stages.arrays import Split
+from core.files.arrays import Split
 from stages.normalize import scaling
 
 EVERY_VALUE = np.arange(256, dtype=np.uint8)

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from stages import arrays, atomic, scores
-from stages.arrays import Split
-from stages.datasets import Pictured
-from stages.params import Render
+from core.config.datasets import Pictured
+from core.config.params import Render
+from core.files import arrays, atomic
+from core.files.arrays import Split
+from core.scores import scores
 from stages.render.document import Table
 from stages.render.results import Results, measured
 

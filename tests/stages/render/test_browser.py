@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from stages.arrays import Split
+from core.files.arrays import Split
 from stages.download import garments
 from stages.render.__main__ import main
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from stages.arrays import Split
+from core.files.arrays import Split
 from stages.render import document
 from stages.render.document import Heading, Illustration, Report, Section, Table
 from stages.render.explorer import explorer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.arrays import Split
+from core.files.arrays import Split
 from stages.render import explorer
 from stages.render.document import Explorer, Illustration
 from stages.render.results import Results

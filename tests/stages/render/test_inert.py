@@ -11,8 +11,9 @@ import struct
 import numpy as np
 import pytest
 
-from stages import atomic, calibration, scores
-from stages.datasets import Pictured
+from core.config.datasets import Pictured
+from core.files import atomic
+from core.scores import calibration, scores
 from stages.evaluate import tables
 from stages.render import document, report
 from stages.render.look import png

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.arrays import Split
-from stages.command import DataError, InputError
+from core.cli.command import DataError, InputError
+from core.files.arrays import Split
 from stages.render import look
 from stages.render.__main__ import main
 

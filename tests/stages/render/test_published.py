@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
+from core.config import params
 from stages.render import published
 
 PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")

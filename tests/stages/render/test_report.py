@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from stages.arrays import Split
-from stages.command import InputError
+from core.cli.command import InputError
+from core.files.arrays import Split
 from stages.render import document, look, report, verdict
 
 ROOT = Path(__file__).parents[3]

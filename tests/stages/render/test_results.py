@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from stages import arrays
-from stages.command import DataError
+from core.cli.command import DataError
+from core.files import arrays
 from stages.render import results
 
 HEADER = "replicate,epoch,train_loss,train_accuracy"

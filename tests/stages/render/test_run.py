@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from stages import arrays
+from core.files import arrays
 from stages.render import run
 from stages.render.document import Illustration
 

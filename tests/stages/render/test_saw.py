@@ -1,6 +1,6 @@
 import numpy as np
 
-from stages.arrays import Split
+from core.files.arrays import Split
 from stages.render import saw
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.arrays import Split
-from stages.params import Train
-from stages.runtime import keras, tf
+from core.config.params import Train
+from core.files.arrays import Split
+from core.networks.runtime import keras, tf
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
 SCHEDULES = {

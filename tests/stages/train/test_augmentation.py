@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from stages.runtime import tf
+from core.networks.runtime import tf
 from stages.train.augmentation import augment
 
 IMAGE = np.arange(1, 13, dtype=np.float32).reshape(3, 4)

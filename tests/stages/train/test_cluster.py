@@ -19,9 +19,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from stages import arrays, atomic
-from stages.arrays import Split
-from stages.command import InputError, NetworkError, StageError
+from core.cli.command import InputError, NetworkError, StageError
+from core.files import arrays, atomic
+from core.files.arrays import Split
 from stages.train import __main__ as stage
 from stages.train import cluster
 

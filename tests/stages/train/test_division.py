@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stages import arrays
-from stages.command import InputError
+from core.cli.command import InputError
+from core.files import arrays
 from stages.train import division
 
 RANDOM = np.random.RandomState(0)

@@ -7,7 +7,7 @@ tests see for themselves which images are held out.
 import numpy as np
 import pytest
 
-from stages.arrays import Split
+from core.files.arrays import Split
 from stages.train import trainer
 from tests.stages.train import plain
 

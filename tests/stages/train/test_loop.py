@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.runtime import keras, tf
+from core.networks.runtime import keras, tf
 from stages.train.loop import Dropout, fast
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import arrays, atomic, runtime
+from core.files import arrays, atomic
+from core.networks import runtime
+from core.networks.runtime import keras, tf
 from stages.evaluate import networks
-from stages.runtime import keras, tf
 from stages.train import __main__, trainer
 
 OUTPUTS = ("data/model", "data/training.json", "reports/history.csv")
@@ -122,7 +123,7 @@ def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, ass
 @pytest.mark.parametrize("allocation", ["tf.zeros((1 << 48,))", "numpy.ones(1 << 48)"])
 def test_what_the_machine_has_no_memory_for_is_one_line(run_main, assert_clean_failure, allocation):
     """As TensorFlow and numpy themselves refuse a petabyte, and not as we imagine that they do."""
-    run = run_main("import numpy", "from stages.runtime import tf", allocation)
+    run = run_main("import numpy", "from core.networks.runtime import tf", allocation)
 
     fix = "end other programs or lower batch_size in params.yaml, then dvc repro"
     assert_clean_failure(run, 1, f"error: stages.stub: out of memory; fix: {fix}")

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from stages.arrays import Split
-from stages.params import Train
+from core.config.params import Train
+from core.files.arrays import Split
 from stages.train import loop, trainer
 from tests.stages.train import plain
 

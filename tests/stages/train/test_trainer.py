@@ -5,11 +5,12 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from stages import arrays
-from stages.arrays import Split
-from stages.command import InputError
-from stages.params import Train
-from stages.train import loop, memory, networks, trainer
+from core.cli.command import InputError
+from core.config.params import Train
+from core.files import arrays
+from core.files.arrays import Split
+from core.networks import architectures as networks
+from stages.train import loop, memory, trainer
 from tests.stages.train.plain import settings
 
 CLASSES = 3

@@ -6,7 +6,7 @@ import re
 import pytest
 from PIL import Image
 
-from stages import command
+from core.cli import command
 from stages.validate import __main__ as stage
 from tests.conftest import Run, snapshot
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import command
+from core.cli import command
 from stages.evaluate import tables
 from tests.project import PLACES, put
 from tools.compare import lock, sides

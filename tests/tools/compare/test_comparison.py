@@ -8,8 +8,8 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy import stats
 
-from stages import scores
-from stages.command import InputError
+from core.cli.command import InputError
+from core.scores import scores
 from tools.compare import comparison, formats
 from tools.compare.comparison import Comparison, Context, Score, Values
 from tools.compare.statistics import Change

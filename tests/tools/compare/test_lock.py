@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from stages.command import DataError
+from core.cli.command import DataError
 from tools.compare import comparison, lock
 
 TEST = [{"path": lock.TEST, "md5": "t.dir"}, {"path": lock.CLASSES, "md5": "c"}]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import arrays, atomic, models
+from core.files import arrays, atomic
+from core.networks import models
+from core.networks.runtime import keras
 from stages.evaluate import familiarity
 from stages.evaluate.framing import Framing
-from stages.runtime import keras
 from tools.predict import arguments, classify, run
 from tools.predict.formats import FORMATS
 

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages import arrays, atomic, datasets, folders, models
-from stages.command import InputError, StageError
+from core.cli.command import InputError, StageError
+from core.config import datasets
+from core.files import arrays, atomic
+from core.formats import folders
+from core.networks import models
+from core.networks.runtime import keras
 from stages.download import conversion
 from stages.evaluate import familiarity
-from stages.runtime import keras
 from tools.predict import arguments, classify, run
 from tools.predict.formats import FORMATS
 

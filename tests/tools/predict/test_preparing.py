@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import pictures
+from core.formats import pictures
 from stages.evaluate.framing import Framing
 from tools.predict.formats import BLANK
 from tools.predict.preparing import prepare

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.command import InputError, StageError
-from stages.pictures import MOST_FILE_BYTES
+from core.cli.command import InputError, StageError
+from core.formats.pictures import MOST_FILE_BYTES
 from tools.predict import arguments, sources
 
 

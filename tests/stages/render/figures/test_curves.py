@@ -3,7 +3,7 @@ from math import log
 import numpy as np
 import pytest
 
-from stages import calibration
+from core.scores import calibration
 from stages.render.figures import curves
 
 

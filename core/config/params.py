@@ -1,0 +1,107 @@
+"""What params.yaml may say: a section for each stage that has something to choose, and the data set they work on.
+
+No value has a default here: params.yaml is the one home of values, this module that of their types and bounds.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from core.cli.command import Problem
+from core.config import schema, strict_yaml
+from core.config.schema import Name, Strict
+
+PATH = Path("params.yaml")
+
+Index = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Dataset(Strict):
+    name: Name
+
+
+Units = Annotated[int, Field(ge=1, le=8192)]
+
+
+def _as_list(value: object) -> object:
+    return [value] if type(value) is int else value
+
+
+# The least height and width of images, in pixels, for a network that makes them smaller: that leave one after the two
+# convolutions and poolings of cnn_small.
+LEAST_SIDE = {"cnn_small": 10}
+
+
+class Train(Strict):
+    network: Literal["dense", "cnn_small", "cnn"]
+    hidden_units: Annotated[list[Units], Field(min_length=1, max_length=8), BeforeValidator(_as_list)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    output: Literal["logits", "softmax"]
+    optimizer: Literal["adam", "rmsprop", "sgd"]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    learning_rate_schedule: Literal["constant", "linear", "cosine", "one_cycle"]
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)]
+    early_stopping_patience: Annotated[int, Field(ge=0, le=10_000)]
+    augmentation_shift: Annotated[int, Field(ge=0, le=8)]
+    augmentation_flip: bool
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    replicates: Annotated[int, Field(ge=1, le=1000)]
+    threads: Annotated[int, Field(ge=1, le=64)]
+
+    @field_validator("early_stopping_patience")
+    @classmethod
+    def stop_by_validation_images(cls, patience: int, others: ValidationInfo) -> int:
+        if patience and others.data.get("validation_fraction") == 0:  # it stands above, or is wrong
+            raise ValueError("needs validation images: give validation_fraction a value above 0")
+        return patience
+
+
+class Evaluate(Strict):
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    single_image: Index
+
+
+class Render(Strict):
+    training_image: Index
+    examples: Annotated[list[Index], Field(min_length=1, max_length=24)]
+    mistakes: Annotated[int, Field(ge=1, le=100)]
+    dpi: Annotated[int, Field(ge=50, le=150)]
+
+
+class Params(Strict):
+    dataset: Dataset
+    train: Train
+    evaluate: Evaluate
+    render: Render
+
+
+Section = TypeVar("Section", bound=Strict)
+
+
+def load(path: Path = PATH) -> Params:
+    """Return all of params.yaml. Raises InputError with every problem in it."""
+    return schema.check(strict_yaml.load(path), Params, path)
+
+
+def section(model: type[Section], path: Path = PATH) -> Section:
+    """Return one section of params.yaml, and nothing else of it: a stage sees only what dvc.yaml says it depends on.
+
+    Raises InputError with every problem in that section.
+    """
+    name = model.__name__.lower()
+    return schema.check(strict_yaml.load(path).get(name), model, path, under=name)
+
+
+def unfit(network: str, image_shape: Sequence[int]) -> list[Problem]:
+    """Return a problem if of images of that height and width nothing would be left for the last layer of a network."""
+    least = LEAST_SIDE.get(network, 1)
+    if min(image_shape) >= least:
+        return []
+    what, fix = f"{network} needs larger images", "choose another network, or a larger image_shape; then dvc repro"
+    expected, got = f"{least} x {least} pixels at least", " x ".join(map(str, image_shape))
+    return [Problem(f"{PATH}: train.network", what, fix, expected, got)]

@@ -1,0 +1,313 @@
+"""Folders laid out in all ways, in which files need be no pictures: `folders` decodes none."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.cli.command import DataError
+from core.config import datasets
+from core.formats import folders, pictures
+
+NAME = "a text of 1 to 64 characters"
+NAMES = f"a list of 1 to 256 items, each {NAME}"
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A function that fills a folder with files, each holding its own name, and returns an entry for it."""
+
+    def make(*names, **keys):
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(name.encode())
+        return datasets.Pictured(
+            title="t", description="d", licence="l", image_shape=[2, 3], source="images", folder=str(tmp_path), **keys
+        )
+
+    return make
+
+
+def refusal(entry, tmp_path):
+    with pytest.raises(DataError) as caught:
+        folders.listing(entry)
+    assert all("then dvc repro" in problem.fix for problem in caught.value.problems)
+    return [str(problem).replace(f"{tmp_path}/", "").split("; fix: ")[0] for problem in caught.value.problems]
+
+
+def test_classes_are_folders_within_train_and_test(make, tmp_path):
+    entry = make("train/b/2.png", "train/b/1.JPG", "train/a/x.webp", "test/a/x.jpeg", "test/b/1.bmp")
+
+    listing = folders.listing(entry)
+
+    assert listing.classes == ["a", "b"]
+    assert [(place.name, place.label, place.split) for place in listing.places] == [
+        ("test/a/x.jpeg", 0, "test"),
+        ("test/b/1.bmp", 1, "test"),
+        ("train/a/x.webp", 0, "train"),
+        ("train/b/1.JPG", 1, "train"),
+        ("train/b/2.png", 1, "train"),
+    ]
+    assert [place.path.read_text() for place in listing.places] == [place.name for place in listing.places]
+
+
+def test_with_a_test_fraction_classes_are_the_folders_themselves(make):
+    listing = folders.listing(make("b/1.png", "a/1.png", test_fraction=0.5))
+
+    assert [(place.name, place.label, place.split) for place in listing.places] == [
+        ("a/1.png", 0, ""),
+        ("b/1.png", 1, ""),
+    ]
+
+
+def test_the_entry_may_give_the_order_of_the_classes(make):
+    listing = folders.listing(make("b/1.png", "a/1.png", "c/1.png", test_fraction=0.5, classes=["c", "a", "b"]))
+
+    assert listing.classes == ["c", "a", "b"]
+    assert [(place.name, place.label) for place in listing.places] == [("a/1.png", 1), ("b/1.png", 2), ("c/1.png", 0)]
+
+
+def test_hidden_files_are_not_looked_at_and_others_are_counted(make):
+    entry = make("a/1.png", "a/.DS_Store", "a/notes.txt", ".git/x.png", "README.md", "a/.1.png", test_fraction=0.5)
+
+    listing = folders.listing(entry)
+
+    assert [place.name for place in listing.places] == ["a/1.png"]
+    assert listing.others == {".txt": 1, ".md": 1}
+
+
+def test_files_left_out_are_named_by_their_suffixes_the_most_frequent_first():
+    others = {".txt": 1, ".gif": 1200, "": 2, ".xmp": 1}
+
+    line, command = folders.left_out("own", others)
+
+    assert line.startswith("own: left out 1,200 .gif, 2 without a suffix, 1 .txt, 1 .xmp: only .png, .jpg, ")
+    assert command.startswith('to make PNG files of them, run: python -c "') and command.endswith(" own .gif")
+    assert folders.left_out("own", {}) == []
+    assert len(folders.left_out("own", {".txt": 1})) == 1
+    assert folders.counted({f".{letter}": 2 for letter in "abcdefghij"}).endswith("2 .h, 4 others")
+
+
+def test_the_command_that_is_printed_makes_png_files_of_what_pillow_opens(tmp_path, monkeypatch):
+    """In a folder whose name a shell would take apart, in folders below it, whatever the case of the suffix."""
+    monkeypatch.chdir(tmp_path)
+    rows = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    upright = Image.Exif()
+    upright[0x0112] = 6  # shown turned clockwise by a quarter
+    for name, options in {
+        "a.gif": {},
+        "deep/er/B.GIF": {"save_all": True, "append_images": [Image.fromarray(255 - rows)]},
+        "c.tiff": {},
+        "turned.tif": {"exif": upright},
+        "16 bits.tif": {},
+        "notes.gif.txt": {"format": "GIF"},
+    }.items():
+        path = Path("it's $HOME", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rows.astype(np.uint16) * 257 if name[0] == "1" else rows).save(path, **options)
+
+    command = folders.converter("it's $HOME", [".gif", ".tif", ".tiff", ".txt"])
+    subprocess.run(["/bin/sh", "-c", command.replace("python", f"'{sys.executable}'", 1)], check=True)
+
+    made = {path.name: path for path in Path("it's $HOME").rglob("*.png")}
+    assert set(made) == {"a.gif.png", "B.GIF.png", "c.tiff.png", "turned.tif.png", "16 bits.tif.png"}
+    for name, path in made.items():
+        image = pictures.decode(pictures.read(path), name).image
+        expected = np.rot90(rows, -1) if name.startswith("turned") else rows
+        assert pictures.grey(image, 255).tolist() == expected.tolist(), name
+
+
+def test_heic_is_made_into_png_by_a_package_that_has_to_be_installed():
+    assert folders.converter("own", [".heic"]).startswith("python -m pip install pillow-heif && python -c ")
+    assert "pillow_heif" not in folders.converter("own", [".gif"])
+
+
+def test_letters_with_accents_are_the_same_however_a_system_takes_them_apart(make, tmp_path):
+    entry = make("A\u0308rmel/1.png", test_fraction=0.5, classes=["\u00c4rmel"])
+
+    assert folders.listing(entry).places[0].name == "\u00c4rmel/1.png"
+
+
+def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_path):
+    entry = make("A\u0308rmel/1.png", "\u00c4rmel/1.png", test_fraction=0.5)
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system takes both names for one")
+
+    assert [line.split(": ")[-1] for line in refusal(entry, tmp_path)] == [
+        "two folders differ in how accents are written alone"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "keys", "lines"),
+    [
+        ((), {}, [".: no class folders here (expected a folder for each class, got an empty folder)"]),
+        (
+            ("1.png", "2.jpg"),
+            {},
+            [".: no class folders here (expected a folder for each class, got 2 pictures directly in it)"],
+        ),
+        (
+            ("train/1.png", "test/2.gif"),
+            {},
+            [
+                "train: no class folders here (expected a folder for each class, got 1 pictures directly in it)",
+                "test: no class folders here (expected a folder for each class, got 1 .gif)",
+            ],
+        ),
+        (("train/a/1.png", "test/a/1.png", "2.png"), {}, ["2.png: a picture in no class"]),
+        (("train/a/1.png",), {}, [".: not the folders of a data set (expected train and test, no more, got train)"]),
+        (
+            ("train/a/1.png", "test/a/1.png", "old/a/1.png"),
+            {},
+            [".: not the folders of a data set (expected train and test, no more, got old, test, train)"],
+        ),
+        (
+            ("train/a/1.png", "test/a/1.png"),
+            {"test_fraction": 0.5},
+            [".: is split into train and test"],
+        ),
+        (("train/a/1.png", "train/b/1.png", "test/a/1.png"), {}, ["test/b: no pictures of this class"]),
+        (("a/1.png", "b/1.txt"), {"test_fraction": 0.5}, ["b: no pictures of this class"]),
+        (
+            ("a/1.png", "b/1.gif", "b/2.HEIC", "b/3.gif"),
+            {"test_fraction": 0.5},
+            ["b: no pictures of this class that are read (expected PNG, got 2 .gif, 1 .heic)"],
+        ),
+        (
+            ("a/1.png", "2.png", "b/c/1.png"),
+            {"test_fraction": 0.5},
+            ["2.png: a picture in no class", "b: no pictures of this class", "b/c: a folder within a class"],
+        ),
+        (
+            ("a/1.png", "b/1.png"),
+            {"test_fraction": 0.5, "classes": ["a", "c"]},
+            [".: its folders are not the classes of datasets.yaml: b or c"],
+        ),
+        (
+            ("1.png",),
+            {"test_fraction": 0.5},
+            [".: no class folders here (expected a folder for each class, got 1 pictures directly in it)"],
+        ),
+        (("a/1.png", "A/1.png"), {"test_fraction": 0.5}, [".: classes 0 and 1 have the same name: a"]),
+        ((f"{'a' * 65}/1.png",), {"test_fraction": 0.5}, [f'./0: out of range (expected {NAME}, got "{"a" * 65}")']),
+    ],
+)  # fmt: skip
+def test_what_is_no_data_set_is_refused_with_all_that_is_amiss(make, tmp_path, names, keys, lines):
+    found = refusal(make(*names, **keys), tmp_path)
+
+    assert [line.replace(str(tmp_path), ".").replace(".: 0:", "./0:") for line in found] == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("none", "no such folder"),
+        ("file", "a file, not a folder"),
+        ("table.csv", "a .csv file, not a folder"),
+        ("Pictures.ZIP", "a .zip archive, not a folder"),
+        ("pictures.tar.gz", "a .tar.gz archive, not a folder"),
+    ],
+)
+def test_what_is_in_the_place_of_the_folder_is_named(make, tmp_path, name, what):
+    entry = make("file", "table.csv", "Pictures.ZIP", "pictures.tar.gz")
+
+    assert refusal(entry.model_copy(update={"folder": str(tmp_path / name)}), tmp_path) == [f"{name}: {what}"]
+
+
+def test_a_name_that_is_no_text_is_a_line(make, tmp_path):
+    entry = make(test_fraction=0.5)
+    os.makedirs(os.fsencode(tmp_path) + b"/\xff")
+
+    [line] = refusal(entry, tmp_path)
+    assert line.isprintable()
+
+
+def test_of_very_many_problems_the_first_twenty_are_shown(make, tmp_path):
+    lines = refusal(make(*(f"class {number:02}/a.txt" for number in range(30)), test_fraction=0.5), tmp_path)
+
+    assert lines[19:] == ["class 19: no pictures of this class", "the folder: 10 more problems"]
+
+
+def test_the_pin_is_the_hash_of_a_list_that_others_can_make(make, tmp_path):
+    """`find . -type f | cut -c3- | sort`, each with its `sha256sum`."""
+    entry = make("b/\u00e4.png", "a/1.png", test_fraction=0.5)
+    lines = "".join(f"{name} {hashlib.sha256(name.encode()).hexdigest()}\n" for name in ("a/1.png", "b/\u00e4.png"))
+
+    assert folders.pin(entry) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(make, tmp_path):
+    entry = make("a/1.png", test_fraction=0.5)
+    os.mkfifo(tmp_path / "a/2.png")
+
+    with pytest.raises(DataError, match="not a regular file"):
+        folders.pin(entry)
+
+
+@pytest.mark.parametrize("change", ["byte", "name", "class", "more", "fewer"])
+def test_the_pin_changes_with_every_change_of_a_picture(make, tmp_path, change):
+    entry = make("a/1.png", "a/2.png", "b/1.png", test_fraction=0.5)
+    before = folders.pin(entry)
+    one = tmp_path / "a/1.png"
+    if change == "byte":
+        one.write_bytes(b"A/1.png")
+    elif change == "name":
+        one.rename(tmp_path / "a/3.png")
+    elif change == "class":
+        one.rename(tmp_path / "b/0.png")
+    elif change == "more":
+        make("a/3.png")
+    else:
+        one.unlink()
+
+    assert folders.pin(entry) != before
+
+
+def place(split=""):
+    return folders.Place("a/1.png", "a/1.png", 0, split)
+
+
+@pytest.mark.parametrize(
+    ("sha256", "fraction", "split"),
+    [
+        ("0" * 64, 1e-300, "test"),
+        ("f" * 64, 0.999999, "train"),
+        ("3" + "f" * 63, 0.25, "test"),
+        ("4" + "0" * 63, 0.25, "train"),
+        ("7" + "f" * 63, 0.5, "test"),
+        ("8" + "0" * 63, 0.5, "train"),
+    ],
+)
+def test_the_hash_is_a_number_that_the_fraction_divides(sha256, fraction, split):
+    assert folders.split_of(place(), sha256, fraction) == split
+
+
+def test_a_split_that_the_folder_says_is_kept():
+    assert folders.split_of(place("train"), "0" * 64, 0) == "train"
+    assert folders.split_of(place("test"), "f" * 64, 0) == "test"
+
+
+def test_about_the_fraction_asked_for_is_tested_on():
+    hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000)]
+
+    tested = sum(folders.split_of(place(), sha256, 0.2) == "test" for sha256 in hashes)
+
+    assert abs(tested - 2000) < 200  # five standard deviations
+
+
+@given(st.binary(), st.floats(0, 1, exclude_min=True), st.floats(0, 1, exclude_min=True))
+def test_a_larger_fraction_moves_pictures_to_the_test_split_alone(data, first, second):
+    sha256 = hashlib.sha256(data).hexdigest()
+    small, large = sorted((first, second))
+
+    splits = [folders.split_of(place(), sha256, fraction) for fraction in (small, large)]
+
+    assert splits != ["test", "train"]

@@ -1,0 +1,353 @@
+"""Pictures of all kinds, their files spelt out or written by Pillow, against pixels worked out by hand."""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import PIL
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.cli.command import DataError
+from core.formats import pictures
+
+GREY, RGB, PALETTE, GREY_ALPHA = 0, 2, 3, 4
+SMALL = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+
+
+def png(width, height, bits, kind, pixels, *chunks):
+    """A PNG by its specification; `pixels` are its rows, each after a byte 0, for no filter."""
+    head = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    listed = [(b"IHDR", head), *chunks, (b"IDAT", zlib.compress(pixels)), (b"IEND", b"")]
+    body = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in listed
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def encoded(array, kind="PNG", **options):
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def grey(data, background=255):
+    return pictures.grey(pictures.decode(data, "a.png").image, background)
+
+
+def refusal(data):
+    with pytest.raises(DataError) as caught:
+        pictures.decode(data, "a.png")
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("a.png: ") and "0x" not in problem.got
+    return problem
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True})])
+def test_grey_pictures_come_through_byte_for_byte(kind, options):
+    assert grey(encoded(SMALL, kind, **options)).tolist() == SMALL.tolist()
+
+
+def test_a_jpeg_is_read():
+    assert abs(grey(encoded(np.full((9, 7), 77, np.uint8), "JPEG")).astype(int) - 77).max() <= 1
+
+
+def test_colours_become_luminance():
+    """0.299, 0.587 and 0.114 of the three (ITU-R 601)."""
+    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]], np.uint8)
+
+    assert grey(encoded(colours)).tolist() == [[76, 150, 29, 9]]
+
+
+def test_16_bits_are_divided_by_257_and_of_colours_the_upper_8_count():
+    row = struct.pack(">6H", 0, 128, 129, 385, 25700, 65535)
+    assert grey(png(6, 1, 16, GREY, b"\0" + row)).tolist() == [[0, 0, 1, 1, 100, 255]]
+
+    row = struct.pack(">6H", *[0x0A0A] * 3, *[65535] * 3)
+    assert grey(png(2, 1, 16, RGB, b"\0" + row)).tolist() == [[10, 255]]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (png(2, 1, 8, GREY_ALPHA, b"\0\x05\x00\x05\xff"), [100, 5]),
+        (png(2, 1, 8, GREY_ALPHA, b"\0\x00\x33\xff\x33"), [80, 131]),  # a fifth of the pixel
+        (png(2, 1, 8, GREY, b"\0\x05\x06", (b"tRNS", struct.pack(">H", 5))), [100, 6]),
+        (png(4, 1, 2, GREY, b"\0\x1b", (b"tRNS", struct.pack(">H", 3))), [0, 85, 170, 100]),
+        (png(4, 1, 2, GREY, b"\0\x1b", (b"tRNS", struct.pack(">H", 1))), [0, 100, 170, 255]),
+        (png(4, 1, 4, GREY, b"\0\x0f\x71", (b"tRNS", struct.pack(">H", 15))), [0, 100, 119, 17]),
+        (png(4, 1, 4, GREY, b"\0\x0f\x71", (b"tRNS", struct.pack(">H", 7))), [0, 255, 100, 17]),
+        (png(2, 1, 1, GREY, b"\0\x40", (b"tRNS", struct.pack(">H", 1))), [0, 100]),
+        (png(2, 1, 16, GREY, b"\0\x01\x01\xff\xff", (b"tRNS", struct.pack(">H", 257))), [100, 255]),
+        (png(2, 1, 8, RGB, b"\0\5\5\5\6\6\6", (b"tRNS", struct.pack(">3H", 5, 5, 5))), [100, 6]),
+        (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14"), (b"tRNS", b"\x00")), [100, 20]),
+        (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14"), (b"tRNS", b"\xff\x00")), [10, 100]),
+        (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14")), [10, 20]),
+    ],
+)  # fmt: skip
+def test_what_is_transparent_shows_the_background(data, expected):
+    assert grey(data, background=100).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, [[1, 2, 3], [4, 5, 6]]),
+        (2, [[3, 2, 1], [6, 5, 4]]),
+        (3, [[6, 5, 4], [3, 2, 1]]),
+        (4, [[4, 5, 6], [1, 2, 3]]),
+        (5, [[1, 4], [2, 5], [3, 6]]),
+        (6, [[4, 1], [5, 2], [6, 3]]),
+        (7, [[6, 3], [5, 2], [4, 1]]),
+        (8, [[3, 6], [2, 5], [1, 4]]),
+        (9, [[1, 2, 3], [4, 5, 6]]),
+    ],
+)
+def test_a_picture_is_turned_as_its_orientation_tag_says(orientation, upright):
+    """The tag says where row 0 and column 0 are when it is looked at (Exif 2.32): 6 is the right side and the top."""
+    tags = Image.Exif()
+    tags[274] = orientation
+
+    picture = pictures.decode(encoded(SMALL, exif=tags), "a.png")
+
+    assert pictures.grey(picture.image, 0).tolist() == upright
+    assert picture.notes == (("turned as its orientation tag says",) if orientation in range(2, 9) else ())
+
+
+def test_a_tag_that_cannot_be_read_turns_nothing():
+    assert grey(png(1, 1, 8, GREY, b"\0\x07", (b"eXIf", b"II*\0\xff\xff\xff\xff"))).tolist() == [[7]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_of_several_frames_the_first_is_taken_and_said_to_be(kind):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encoded(SMALL, kind, save_all=True, append_images=[Image.fromarray(SMALL[::-1])], **options)
+
+    picture = pictures.decode(data, "a.png")
+
+    assert picture.notes == ("the first of 2 frames",)
+    assert pictures.grey(picture.image, 0).tolist() == SMALL.tolist()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n", encoded(SMALL, "TIFF"), b"\x89PNG\r\n"],
+    ids=["empty", "svg", "eps", "tiff", "start of a png"],
+)
+def test_other_files_are_refused_whatever_their_name(data):
+    problem = refusal(data)
+
+    assert problem.what.startswith("not a picture")
+    assert problem.expected == "a PNG, JPEG, WebP or BMP file"
+
+
+def test_pillow_is_asked_for_no_other_decoder(monkeypatch):
+    asked, open_any = [], Image.open
+    monkeypatch.setattr(
+        Image, "open", lambda file, formats=None: asked.append(formats) or open_any(file, formats=formats)
+    )
+
+    pictures.decode(encoded(SMALL), "a.png")
+
+    assert asked and set(asked) == {("PNG", "JPEG", "WEBP", "BMP")}
+
+
+@pytest.mark.parametrize("side", [60_000, 10_000, 7_072])
+def test_a_claim_of_too_many_pixels_is_refused_before_decoding(side):
+    """7072 x 7072 is 50,013,184. With pixels for one row, any decoding would end in another complaint."""
+    problem = refusal(png(side, side, 8, GREY, b"\0" * (side + 1)))
+
+    assert (problem.what, problem.expected) == ("too large a picture", "at most 50000000 pixels")
+
+
+def test_a_webp_that_claims_too_many_pixels_is_refused():
+    """Pillow 12, the last for Python 3.10, looks first whether there is a frame, and here is none."""
+    canvas = b"\0\0\0\0" + (16382).to_bytes(3, "little") * 2
+    body = b"WEBPVP8X" + struct.pack("<I", len(canvas)) + canvas
+
+    expected = "too large a picture" if int(PIL.__version__.split(".")[0]) >= 13 else "a damaged picture"
+    assert refusal(b"RIFF" + struct.pack("<I", len(body)) + body).what == expected
+
+
+def test_a_file_too_large_is_refused(monkeypatch):
+    data = encoded(SMALL)
+    monkeypatch.setattr(pictures, "MOST_FILE_BYTES", len(data) - 1)
+
+    assert refusal(data).expected == f"at most {len(data) - 1} bytes"
+
+
+def test_a_text_that_unpacks_to_ten_megabytes_is_refused():
+    bomb = (b"zTXt", b"k\0\0" + zlib.compress(bytes(10_000_000)))
+
+    assert refusal(png(1, 1, 8, GREY, b"\0\x07", bomb)).what == "a damaged picture"
+
+
+def test_colours_for_print_and_transparent_colours_of_16_bits_are_refused():
+    stream = io.BytesIO()
+    Image.new("CMYK", (2, 2)).save(stream, "JPEG")
+    colour = (b"tRNS", struct.pack(">3H", 1, 2, 3))
+
+    assert refusal(stream.getvalue()).what == "colours for print"
+    assert refusal(png(1, 1, 16, RGB, b"\0" + bytes(6), colour)).what == "a transparent colour of 16 bits"
+
+
+def test_a_palette_that_is_missing_is_a_damage():
+    assert refusal(png(1, 1, 8, PALETTE, b"\0\0")).got == "none"
+
+
+PICTURE = np.random.RandomState(0).randint(0, 256, (28, 28), np.uint8)
+
+
+def test_of_a_png_no_byte_before_the_end_may_be_another():
+    """The length and the checksum of its last chunk, which is empty, tell nothing of the pixels."""
+    data = encoded(PICTURE)
+    for place in range(len(data) - 12):
+        with pytest.raises(DataError):
+            pictures.decode(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :], "a.png")
+
+
+@pytest.mark.parametrize("kind", pictures.FORMATS)
+def test_a_picture_that_was_cut_is_refused(kind):
+    data = encoded(PICTURE, kind)
+    for length in (*range(0, len(data) - 40, 7), len(data) - 40):
+        with pytest.raises(DataError):
+            pictures.decode(data[:length], "a.png")
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    """To open a pipe would wait for who writes to it."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a.png").write_bytes(b"12")
+    (tmp_path / "link.png").symlink_to("a.png")
+
+    assert pictures.read(tmp_path / "link.png") == b"12"
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(DataError, match="not a regular file"):
+            pictures.read(path)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "link.png").symlink_to("a.png")
+
+    with pytest.raises(DataError, match=r"link\.png: No such file or directory; fix: check the name"):
+        pictures.read(tmp_path / "link.png")
+
+
+def test_a_file_on_disk_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_FILE_BYTES", 3)
+    (tmp_path / "a.png").write_bytes(b"12345")
+
+    with pytest.raises(DataError, match="too large a file"):
+        pictures.read(tmp_path / "a.png")
+
+
+def test_a_picture_of_the_size_wanted_is_left_as_it_is():
+    assert pictures.fitted(PICTURE, (28, 28)).tobytes() == PICTURE.tobytes()
+
+
+def test_a_picture_is_padded_by_its_border_and_never_stretched():
+    wide = np.array([[9, 9, 9, 9], [9, 200, 200, 9]], np.uint8)
+
+    assert pictures.fitted(wide, (5, 4)).tolist() == [[9] * 4, [9] * 4, [9, 200, 200, 9], [9] * 4, [9] * 4]
+
+
+def test_a_large_picture_is_averaged_not_sampled():
+    """Every other column of a fine grid would be all black or all white."""
+    grid = np.zeros((256, 256), np.uint8)
+    grid[:, ::2] = 255
+
+    small = pictures.fitted(grid, (16, 16))
+
+    assert abs(small[:, 1:-1].astype(float) - 127.5).max() < 3
+
+
+def test_a_long_thin_picture_is_not_padded_to_a_huge_square():
+    line = np.full((1, 1_000_000), 200, np.uint8)
+
+    assert pictures.fitted(line, (3, 5)).tolist() == [[200] * 5] * 3
+
+
+@given(
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    value=st.integers(0, 255),
+)
+def test_a_picture_of_one_value_keeps_it_in_any_shape(size, shape, value):
+    result = pictures.fitted(np.full(size, value, np.uint8), shape)
+
+    assert (result.dtype, result.shape) == (np.uint8, shape)
+    assert (result == value).all()
+
+
+def test_a_square_in_a_wide_picture_stays_a_square():
+    wide = np.zeros((56, 112), np.uint8)
+    wide[16:40, 32:56] = 255
+
+    rows, columns = np.nonzero(pictures.fitted(wide, (28, 28)) > 127)
+
+    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 6
+
+
+def test_light_and_dark_are_exchanged_as_asked_or_where_the_border_is_light():
+    light = np.array([[255, 250, 255], [255, 0, 255], [255, 255, 20]], np.uint8)
+    exchanged = [[0, 5, 0], [0, 255, 0], [0, 0, 235]]
+
+    for values, choice, expected, note in [
+        (light, "auto", exchanged, "inverted, as its border is light (255 of 255)"),
+        (255 - light, "auto", exchanged, "not inverted, as its border is dark (0 of 255)"),
+        (light, "yes", exchanged, "inverted, as invert is yes"),
+        (light, "no", light.tolist(), "not inverted, as invert is no"),
+    ]:
+        result, said = pictures.inverted(values, choice)
+        assert (result.tolist(), said) == (expected, note)
+
+
+def test_boxes_hold_what_stands_out_and_nothing_else():
+    images = np.full((3, 6, 9), 200, np.uint8)
+    images[0, 1:4, 2:8] = 255 - 100
+    images[1, 5, 8] = 233  # in a corner, just enough lighter
+    images[2, 2, 2] = 232  # not enough
+
+    assert pictures.boxes(images).tolist() == [[1, 2, 4, 8], [5, 8, 6, 9], [0, 0, 6, 9]]
+
+
+def test_borders_are_those_of_each_image():
+    images = np.zeros((2, 5, 7), np.uint8)
+    images[1] = 9
+    images[1, 1:4, 1:6] = 255
+
+    assert pictures.borders(images).tolist() == [pictures.border(each) for each in images] == [0, 9]
+
+
+def test_a_border_is_the_median_over_all_four_sides():
+    """Of 20 outermost pixels, each corner counted twice, 8 are 10, 4 are 20 and 8 are 30."""
+    image = np.array([[10] * 6, [20, 99, 99, 99, 99, 20], [20, 99, 99, 99, 99, 20], [30] * 6], np.uint8)
+
+    assert pictures.border(image) == pictures.border(image[::-1]) == pictures.border(image.T) == 20
+
+
+@pytest.mark.parametrize(
+    ("border", "background", "inverts"), [(0, 0, False), (255, 0, True), (0, 255, True), (255, 255, False)]
+)
+def test_the_background_may_be_a_light_one(border, background, inverts):
+    values = np.full((3, 3), border, np.uint8)
+
+    found, said = pictures.inverted(values, "auto", background)
+
+    assert found.tolist() == (255 - values if inverts else values).tolist()
+    assert said.startswith("inverted" if inverts else "not inverted")
+
+
+def test_what_is_placed_has_room_around_it():
+    subject = np.arange(200, 208, dtype=np.uint8).reshape(4, 2)
+    light = np.full((4, 2), 200, np.uint8)
+
+    for shape, room in [((8, 11), (4, 6)), ((8, 11), (9, 2))]:
+        expected = np.pad(subject, [(2, 2), (4, 5)], constant_values=7)
+        assert pictures.placed(subject, shape, room, 7).tolist() == expected.tolist()
+    larger = np.pad(np.full((6, 3), 200), [(1, 1), (4, 4)], constant_values=7)
+    assert pictures.placed(light, (8, 11), (8, 3), 7).tolist() == larger.tolist()

@@ -14,7 +14,7 @@ from threading import Event, Thread
 from time import perf_counter
 from typing import NamedTuple
 
-from core.cli.command import Problem, StageError
+from core.cli.errors import Problem, StageError
 
 # Peak memory comes in KiB from Linux and in bytes from macOS (getrusage(2) of each).
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -59,7 +59,9 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         printed = " | ".join(line for _, line in lines[-5:])
-        raise StageError(Problem(" ".join(command), "failed", printed, "exit code 0", str(process.returncode)))
+        raise StageError(
+            Problem(" ".join(command), "failed", expected="exit code 0", got=str(process.returncode), fix=printed)
+        )
     peak, own = (max(kib) * 1024 / 1e6 for kib in zip(*seen, strict=True))
     # getrusage counts what this process had when it started the other, which a small one never has.
     return Process(seconds, peak or usage.ru_maxrss * PEAK_UNIT / 1e6, lines, own)

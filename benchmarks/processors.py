@@ -25,7 +25,7 @@ SETS = ("all", "AVX2", "AVX", "SSE4_2")
 NETWORKS = {"dense": {"train.epochs": 10}, "cnn_small": {"train.epochs": 1}}
 # Set after the start, which would remove it; read when something is compiled for the first time.
 HELD = (
-    "import os, runpy, sys; from stages import runtime; isa = sys.argv.pop(1); "
+    "import os, runpy, sys; from core.networks import runtime; isa = sys.argv.pop(1); "
     "os.environ |= {'XLA_FLAGS': f'--xla_cpu_max_isa={isa}', 'ONEDNN_MAX_CPU_ISA': isa.replace('SSE4_2', 'SSE41')}; "
     "runpy.run_module('stages.train', run_name='__main__', alter_sys=True)"
 )

@@ -14,7 +14,8 @@ from typing import Any
 
 from benchmarks import measure
 from core.cli import command
-from core.cli.command import InputError, Problem
+from core.cli.command import Parser
+from core.cli.errors import InputError, Problem
 from core.config.schema import one_of
 from core.files import atomic
 from stages.render import published
@@ -52,11 +53,18 @@ RECIPES: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-def main() -> None:
-    """Run the recipes that the command line names, or all, and write the table of those that have been run."""
-    names = [argument for argument in sys.argv[1:] if argument != "--debug"]
+def main(names: list[str]) -> None:
+    """Run the recipes that are named, or all, and write the table of those that have been run."""
     if unknown := [name for name in names if name not in RECIPES]:
-        raise InputError(Problem("NAME", "no such recipe", "choose one of these", one_of(RECIPES), " ".join(unknown)))
+        raise InputError(
+            Problem(
+                "NAME",
+                "no such recipe",
+                expected=one_of(RECIPES),
+                got=" ".join(unknown),
+                fix="choose one of these",
+            )
+        )
     shutil.rmtree(FOLDER, ignore_errors=True)
     scratch.copy(FOLDER, {})
     file = RESULTS / "recipes.json"
@@ -87,5 +95,10 @@ def _run(name: str) -> dict[str, Any]:
     return training | {"params": changes, "seconds": round(end - start, 1)} | metrics
 
 
+def declare(parser: Parser) -> None:
+    """Add names."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a recipe; all of them if none is named")
+
+
 if __name__ == "__main__":
-    command.run(main, [argument for argument in sys.argv if argument == "--debug"])
+    command.run(main, declare)

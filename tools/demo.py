@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from core.cli import command
-from core.cli.command import Problem, StageError
+from core.cli.errors import Problem, StageError
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "demo"
@@ -27,7 +27,9 @@ def main() -> None:
     fresh.rename(FOLDER)
     completed = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=FOLDER, check=False)
     if completed.returncode:
-        raise StageError(Problem("dvc repro", "failed", "see above", "exit code 0", str(completed.returncode)))
+        raise StageError(
+            Problem("dvc repro", "failed", expected="exit code 0", got=str(completed.returncode), fix="see above")
+        )
     accuracy = json.loads((FOLDER / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
     report = (FOLDER / "reports/report.md").relative_to(scratch.CHECKOUT)
     print(f"\ntest accuracy {accuracy:.4f} on {DATASET}, synthetic pictures; report: {report}")

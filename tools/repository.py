@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from core.cli.command import Problem, StageError
+from core.cli.errors import Problem, StageError
 
 
 def git(*arguments: str, given: str = "") -> bytes:
@@ -28,14 +28,14 @@ def git(*arguments: str, given: str = "") -> bytes:
     said = ended.stderr.decode(errors="replace").splitlines()
     trust = next((line.strip() for line in said if "git config --global --add safe.directory" in line), "")
     if trust:  # git names the folder to trust, which may be one above this
-        raise StageError(Problem("git", "does not trust the owner of this folder", trust))
+        raise StageError(Problem("git", "does not trust the owner of this folder", fix=trust))
     raise unreadable(arguments[0], ", ".join(said) or f"ended with {ended.returncode}")
 
 
 def unreadable(subcommand: str, said: str) -> StageError:
     """Return the error that says what git can't read."""
     fix = "git fsck, which names all that is damaged; then bring that from another clone"
-    return StageError(Problem(f"git {subcommand}", said, fix))
+    return StageError(Problem(f"git {subcommand}", said, fix=fix))
 
 
 def require_trust() -> None:

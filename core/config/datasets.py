@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.config import schema, strict_yaml
 from core.config.schema import Name, Strict
 
@@ -272,4 +272,4 @@ def require(name: str, entries: dict, path: Path = PATH, *, given_as: str = PARA
         what = f"no such data set{schema.nearest(name, entries)}"
         typed = f"name one of {path}, or add an entry there"
         fix = f"choose one of {path} in params.yaml, then dvc repro" if given_as == PARAM else typed
-        raise InputError(Problem(given_as, what, fix, schema.one_of(entries), name))
+        raise InputError(Problem(given_as, what, expected=schema.one_of(entries), got=name, fix=fix))

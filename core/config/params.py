@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from core.cli.command import Problem
+from core.cli.errors import Problem
 from core.config import schema, strict_yaml
 from core.config.schema import Name, Strict
 
@@ -104,4 +104,4 @@ def unfit(network: str, image_shape: Sequence[int]) -> list[Problem]:
         return []
     what, fix = f"{network} needs larger images", "choose another network, or a larger image_shape; then dvc repro"
     expected, got = f"{least} x {least} pixels at least", " x ".join(map(str, image_shape))
-    return [Problem(f"{PATH}: train.network", what, fix, expected, got)]
+    return [Problem(f"{PATH}: train.network", what, expected=expected, got=got, fix=fix)]

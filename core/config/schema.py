@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 
 
 class Strict(BaseModel):
@@ -53,7 +53,7 @@ def refusal(path: Path, findings: Iterable[Finding], say: Callable[[Finding], Pr
     findings = list(findings)
     problems = [say(finding) for finding in findings[:MOST_PROBLEMS]]
     if more := len(findings) - len(problems):
-        problems.append(Problem(str(path), f"{more} more problems", _fix(path)))
+        problems.append(Problem(str(path), f"{more} more problems", fix=_fix(path)))
     return InputError(*problems)
 
 
@@ -105,7 +105,7 @@ def _problem(error: Mapping[str, Any], schema: dict[str, Any], path: Path, under
         what = "out of range"
     place = ".".join(filter(None, [under, key]))
     subject = f"{path}: {_cut(place, MOST_OF_A_KEY)}" if place else str(path)
-    return Problem(subject, what, _fix(path), expected, got)
+    return Problem(subject, what, expected=expected, got=got, fix=_fix(path))
 
 
 def _fix(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.config.schema import redacted, refusal
 
 MOST_BYTES = 64 * 1024
@@ -131,7 +131,7 @@ def _read_text(path: Path) -> str:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         fix = f"git checkout -- {path}, or run from the folder that holds it"
-        raise InputError(Problem(str(path), "no such file", fix)) from error
+        raise InputError(Problem(str(path), "no such file", fix=fix)) from error
     if len(data) > MOST_BYTES:
         raise InputError(_problem(path, "too large", f"at most {MOST_BYTES} bytes", "more"))
     try:
@@ -156,4 +156,4 @@ def _kind(value: object) -> str:
 
 
 def _problem(path: Path, what: str, expected: str = "", got: str = "") -> Problem:
-    return Problem(str(path), what, f"edit {path}, then dvc repro", expected, got)
+    return Problem(str(path), what, expected=expected, got=got, fix=f"edit {path}, then dvc repro")

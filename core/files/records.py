@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.cli.command import MEND, DataError, InputError, Problem
+from core.cli.errors import MEND, DataError, InputError, Problem
 from core.config import schema
 
 # Far more than the stages write for 256 classes, and for a million epochs: what is larger is something else.
@@ -68,7 +68,7 @@ def read_csv(path: Path, *headers: Sequence[str]) -> np.ndarray:
 
 def damaged(path: Path, what: str, expected: str, got: str) -> DataError:
     """Return the error that refuses a file which a stage before this one made."""
-    return DataError(Problem(str(path), what, MEND, expected, got))
+    return DataError(Problem(str(path), what, expected=expected, got=got, fix=MEND))
 
 
 def _read_text(path: Path, most: int) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.command import MEND, DataError, Problem
+from core.cli.errors import MEND, DataError, Problem
 from core.config import datasets
 from core.files import hashes
 from core.formats import idx
@@ -120,7 +120,9 @@ class Archives:
     def _blank(self, path: Path, got: str) -> DataError:
         what, expected = "every pixel of every image is the same", "pictures"
         if isinstance(self.entry, datasets.Pictured):
-            return DataError(Problem(self.entry.folder, what, "bring other pictures, then dvc repro", expected, got))
+            return DataError(
+                Problem(self.entry.folder, what, expected=expected, got=got, fix="bring other pictures, then dvc repro")
+            )
         return idx.Unfit(path, what, expected, got, Advice("bring other images"))
 
     @contextmanager
@@ -148,8 +150,10 @@ def require_pinned(entry: datasets.Entry, paths: Mapping[str, Path]) -> None:
     for role, archive in entry.archives:
         expected, got = (archive.size, archive.sha256), hashes.of_file(paths[role])
         if got != expected:
-            shown = (f"{size} bytes with SHA-256 {sha256}" for size, sha256 in (expected, got))
-            problems.append(Problem(str(paths[role]), "not the archive of datasets.yaml", MEND, *shown))
+            shown = [f"{size} bytes with SHA-256 {sha256}" for size, sha256 in (expected, got)]
+            problems.append(
+                Problem(str(paths[role]), "not the archive of datasets.yaml", expected=shown[0], got=shown[1], fix=MEND)
+            )
     if problems:
         raise DataError(*problems)
 

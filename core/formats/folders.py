@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core.cli.command import DataError, InputError, Problem, printable
+from core.cli.errors import DataError, InputError, Problem, printable
 from core.config import datasets, schema
 from core.formats import pictures
 
@@ -139,7 +139,7 @@ def split_of(place: Place, sha256: str, test_fraction: float) -> str:
 def refuse(problems: list[Problem]) -> None:
     """Raise DataError if there are problems; of very many it shows the first and counts the others."""
     if (more := len(problems) - MOST_PROBLEMS) > 0:
-        problems = [*problems[:MOST_PROBLEMS], Problem("the folder", f"{more} more problems", problems[0].fix)]
+        problems = [*problems[:MOST_PROBLEMS], Problem("the folder", f"{more} more problems", fix=problems[0].fix)]
     if problems:
         raise DataError(*problems)
 
@@ -152,7 +152,9 @@ def _splits(root: Path) -> dict[str, Path]:
     if names != sorted(SPLITS):
         got = f"{', '.join(names)}"[:100]
         fix = "arrange it so, or give the entry a test_fraction, then dvc repro"
-        raise DataError(Problem(str(root), "not the folders of a data set", fix, "train and test, no more", got))
+        raise DataError(
+            Problem(str(root), "not the folders of a data set", expected="train and test, no more", got=got, fix=fix)
+        )
     return {split: root / split for split in SPLITS}
 
 
@@ -177,7 +179,9 @@ def _amiss(
             others = Counter(suffix(path.name) for path in _files(folder)) if folder else Counter()
             if command := converter(str(folder), others):
                 fix = f"make PNG files of them, then dvc repro: {command}"
-                yield Problem(str(folder), "no pictures of this class that are read", fix, "PNG", counted(others))
+                yield Problem(
+                    str(folder), "no pictures of this class that are read", expected="PNG", got=counted(others), fix=fix
+                )
             else:
                 yield _problem(folder or top / name, "no pictures of this class", "bring some, or remove it")
         for inner in _folders(folder) if folder else []:
@@ -215,7 +219,9 @@ def _no_classes(top: Path, place: str) -> Problem:
     count = sum(map(_is_one, _files(top)))
     got = f"{count:,} pictures directly in it" if count else counted(Counter(suffix(path.name) for path in _files(top)))
     fix = f"put each picture into {place}; then dvc repro"
-    return Problem(str(top), "no class folders here", fix, "a folder for each class", got or "an empty folder")
+    return Problem(
+        str(top), "no class folders here", expected="a folder for each class", got=got or "an empty folder", fix=fix
+    )
 
 
 def _folders(top: Path) -> list[Path]:
@@ -244,4 +250,4 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _problem(path: Path, what: str, fix: str) -> Problem:
-    return Problem(str(path), what, f"{fix}, then dvc repro")
+    return Problem(str(path), what, fix=f"{fix}, then dvc repro")

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from core.cli.command import MEND, DataError, Problem
+from core.cli.errors import MEND, DataError, Problem
 from core.files import atomic
 
 UINT8 = 8
@@ -47,7 +47,7 @@ class Unfit(DataError):
     """
 
     def __init__(self, path: Path, what: str, expected: str, got: str, advice: Advice):
-        super().__init__(Problem(str(path), what, MEND, expected, got))
+        super().__init__(Problem(str(path), what, expected=expected, got=got, fix=MEND))
         self.advice = advice
 
 

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
-from core.cli.command import DataError, Problem
+from core.cli.errors import DataError, Problem
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # what is looked for in a folder; bytes alone decide what it is
@@ -80,7 +80,7 @@ def read(path: Path) -> bytes:
 
 def unread(name: str, error: OSError) -> Problem:
     """Return what there is to say of a file or folder that the system does not give."""
-    return Problem(name, error.strerror or str(error), CHECK)
+    return Problem(name, error.strerror or str(error), fix=CHECK)
 
 
 def decode(data: bytes, name: str) -> Picture:
@@ -225,4 +225,4 @@ def _require_readable(image: Image.Image, data: bytes, name: str) -> None:
 
 
 def _refused(name: str, what: str, expected: str = "", got: str = "", fix: str = _FIX) -> DataError:
-    return DataError(Problem(name, what, fix, expected, got))
+    return DataError(Problem(name, what, expected=expected, got=got, fix=fix))

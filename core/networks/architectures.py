@@ -8,7 +8,7 @@ a network, write its function and its line in NETWORKS here, and its name into `
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.config import params
 from core.networks.runtime import keras
 

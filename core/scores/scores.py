@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.command import MEND, DataError, Problem
+from core.cli.errors import MEND, DataError, Problem
 from core.scores import calibration, confusion
 
 # Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
@@ -165,4 +165,4 @@ def _over_replicates(values: Mapping[str, np.ndarray], name: str) -> dict[str, f
 
 
 def _unusable(subject: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(subject, "can't be scored", MEND, expected, got))
+    return DataError(Problem(subject, "can't be scored", expected=expected, got=got, fix=MEND))

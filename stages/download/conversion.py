@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from core.cli.command import DataError, Problem
+from core.cli.errors import DataError, Problem
 from core.config import datasets
 from core.formats import folders, idx, pictures
 
@@ -80,7 +80,9 @@ def _require_pinned(entry: datasets.Pictured, sha256: str) -> None:
     if sha256 != entry.sha256:
         fix = f'bring the old ones back, or pin these by sha256: "{sha256}" in datasets.yaml; then dvc repro'
         expected = f"SHA-256 {entry.sha256 or 'in datasets.yaml'}"
-        raise DataError(Problem(entry.folder, "not the pictures of datasets.yaml", fix, expected, sha256))
+        raise DataError(
+            Problem(entry.folder, "not the pictures of datasets.yaml", expected=expected, got=sha256, fix=fix)
+        )
 
 
 def _require_each_class(
@@ -92,5 +94,5 @@ def _require_each_class(
         counts = np.bincount(labels[chosen], minlength=len(classes))
         for label in np.flatnonzero(counts == 0):
             fix = "bring more pictures of it, or change test_fraction in datasets.yaml; then dvc repro"
-            problems.append(Problem(entry.folder, f"no {split} picture of class {classes[label]}", fix))
+            problems.append(Problem(entry.folder, f"no {split} picture of class {classes[label]}", fix=fix))
     folders.refuse(problems)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from core.cli.command import DataError, InputError, NetworkError, Problem, printable
+from core.cli.errors import DataError, InputError, NetworkError, Problem, printable
 from core.config import schema
 from core.config.datasets import Archive
 from core.files import atomic
@@ -51,7 +51,7 @@ def addresses(name: str, file: str, mirrors: Sequence[str], own_mirror: str) -> 
     """
     if transport.is_exposed(own_mirror):
         what, fix = "http is for a server on this machine alone", "give an address with https, or a folder"
-        raise InputError(Problem("DATASET_MIRROR", what, fix, "https://", shown(own_mirror)))
+        raise InputError(Problem("DATASET_MIRROR", what, expected="https://", got=shown(own_mirror), fix=fix))
     own = [f"{own_mirror.rstrip('/')}/{name}/{file}"] if own_mirror else []
     return own + [f"{mirror.rstrip('/')}/{file}" for mirror in mirrors]
 
@@ -103,7 +103,7 @@ def not_served(archive: Archive, failures: Sequence[tuple[str, Failed]]) -> Netw
     expected = f"{archive.size} bytes with SHA-256 {archive.sha256}"
     got = "; ".join(f"{address}: {failure}" for address, failure in failures)
     error = DataError if hashes else NetworkError
-    return error(Problem(archive.file, what, fix, expected, got))
+    return error(Problem(archive.file, what, expected=expected, got=got, fix=fix))
 
 
 def _fetch_patiently(archive: Archive, address: str, path: Path, patience: Patience) -> None:

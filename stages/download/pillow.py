@@ -5,7 +5,7 @@ from pathlib import Path
 
 import PIL
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 
 
 def require_locked(lock: Path) -> None:
@@ -16,4 +16,6 @@ def require_locked(lock: Path) -> None:
     installed, locked = PIL.__version__, re.findall(r"^pillow==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
     if installed not in locked:
         fix = f"python -m pip install --require-hashes -r {lock}, then dvc repro"
-        raise InputError(Problem("Pillow", f"not the version of {lock}", fix, " or ".join(locked), installed))
+        raise InputError(
+            Problem("Pillow", f"not the version of {lock}", expected=" or ".join(locked), got=installed, fix=fix)
+        )

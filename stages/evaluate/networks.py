@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from pydantic import ValidationError
 
-from core.cli.command import MEND, DataError, Problem
+from core.cli.errors import MEND, DataError, Problem
 from core.networks import models
 from core.networks.runtime import keras
 from stages.evaluate import architecture
@@ -60,7 +60,7 @@ def _purpose(training: Path, card: models.Card, classes: list[str], image_shape:
     for what, expected, got in (("classes", classes, card.classes), ("images", image_shape, card.image_shape)):
         if expected != got:
             what = f"networks made for other {what}"
-            yield Problem(str(training), what, MEND, f"{expected!s:.200}", f"{got!s:.200}")
+            yield Problem(str(training), what, expected=f"{expected!s:.200}", got=f"{got!s:.200}", fix=MEND)
 
 
 def _listing(folder: Path, paths: list[Path]) -> Iterator[Problem]:
@@ -171,4 +171,4 @@ def _difference(content: bytes, ours: bytes, but: Sequence[slice]) -> int | None
 
 
 def _damaged(subject: object, what: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(str(subject), what, MEND, expected, got))
+    return DataError(Problem(str(subject), what, expected=expected, got=got, fix=MEND))

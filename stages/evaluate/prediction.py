@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from core.cli.command import MEND, DataError, InputError, Problem
+from core.cli.errors import MEND, DataError, InputError, Problem
 from core.files import arrays
 from core.networks.runtime import keras
 
@@ -60,9 +60,11 @@ def batch_of_one(images: np.ndarray, index: int) -> np.ndarray:
     if index >= len(images):
         fix = "edit params.yaml, then dvc repro"
         place = "params.yaml: evaluate.single_image"
-        raise InputError(Problem(place, "no such test image", fix, f"0 to {len(images) - 1}", str(index)))
+        raise InputError(
+            Problem(place, "no such test image", expected=f"0 to {len(images) - 1}", got=str(index), fix=fix)
+        )
     return images[index : index + 1]
 
 
 def _unusable(replicate: int, what: str, fix: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(f"network of replicate {replicate}", what, fix, expected, got))
+    return DataError(Problem(f"network of replicate {replicate}", what, expected=expected, got=got, fix=fix))

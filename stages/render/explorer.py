@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.cli.command import printable
+from core.cli.errors import printable
 from core.scores import confusion
 from stages.render.document import Explorer, Illustration
 from stages.render.markdown import isolated

@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup
 
-from core.cli.command import printable
+from core.cli.errors import printable
 
 # What may be markup anywhere in a text (an underscore inside a word is none), and what may be at the start of a line.
 _MARKUP = re.compile(r"[#$&*<>\[\\\]^`{|}~]|(?<![^\W_])_|_(?![^\W_])|^[-+=](?!\d)|^\d+[.)](?!\S)")

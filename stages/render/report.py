@@ -3,7 +3,7 @@
 A section goes from arrays and numbers to plain text, tables and figures not yet drawn.
 """
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.config.params import Render
 from stages.render import examples, failures, run, saw, trust, verdict
 from stages.render.document import Report, Section
@@ -34,7 +34,7 @@ def _check_indices(results: Results, render: Render) -> None:
         *(("examples", index, test) for index in render.examples),
     ]
     problems = [
-        Problem(f"params.yaml: render.{key}", "no such image", fix, f"0 to {count - 1}", str(index))
+        Problem(f"params.yaml: render.{key}", "no such image", expected=f"0 to {count - 1}", got=str(index), fix=fix)
         for key, index, count in asked
         if index >= count
     ]

@@ -22,7 +22,7 @@ import numpy as np
 
 import core
 import stages
-from core.cli.command import NetworkError, Problem, StageError
+from core.cli.errors import NetworkError, Problem, StageError
 from core.config.params import Train
 from core.files.arrays import Split
 from core.networks.runtime import share_operations
@@ -109,7 +109,7 @@ def _other_packages(found: dict[str, str]) -> StageError:
     differing = [name for name in PACKAGES if found[name] != version(name)]
     expected = ", ".join(f"{name} {version(name)}" for name in differing)
     got = ", ".join(f"{name} {found[name]}" for name in differing)
-    return StageError(Problem("RAY_ADDRESS", what, fix, expected, got))
+    return StageError(Problem("RAY_ADDRESS", what, expected=expected, got=got, fix=fix))
 
 
 @contextmanager
@@ -123,14 +123,16 @@ def _connected(address: str) -> Iterator[Any]:
         import ray
     except ModuleNotFoundError as error:
         fix = f"pip install 'ray[client]' in the cluster's version, or {ELSEWHERE}, then dvc repro"
-        raise StageError(Problem("RAY_ADDRESS", "names a Ray cluster, but ray is not installed", fix)) from error
+        raise StageError(Problem("RAY_ADDRESS", "names a Ray cluster, but ray is not installed", fix=fix)) from error
     _check_reachable(address)
     try:
         _connect(ray, address)
         yield ray
     except ray.exceptions.RayError as error:
         what = f"the cluster at {address} failed: {str(error).strip().splitlines()[0]}"
-        raise StageError(Problem("RAY_ADDRESS", what, f"mend the cluster, or {ELSEWHERE}, then dvc repro")) from error
+        raise StageError(
+            Problem("RAY_ADDRESS", what, fix=f"mend the cluster, or {ELSEWHERE}, then dvc repro")
+        ) from error
     finally:
         ray.shutdown()
 
@@ -163,4 +165,4 @@ def _check_reachable(address: str) -> None:
 
 def _unreachable(address: str, error: Exception) -> NetworkError:
     what = f"no cluster to train on at {address}: {' '.join(str(error).split())}"
-    return NetworkError(Problem("RAY_ADDRESS", what, f"start it, or {ELSEWHERE}, then dvc repro"))
+    return NetworkError(Problem("RAY_ADDRESS", what, fix=f"start it, or {ELSEWHERE}, then dvc repro"))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.files import arrays
 
 MOST_NAMED = 5  # classes in a message; the rest are counted
@@ -72,11 +72,13 @@ def _problem(what: str, fewest: int, fraction: float) -> Problem:
     place, add = "params.yaml: train.validation_fraction", "or add images of these classes, then dvc repro"
     if fewest < 2:
         fix = f"set train.validation_fraction and train.early_stopping_patience to 0, {add}"
-        return Problem(place, what, fix, "0", str(fraction))
+        return Problem(place, what, expected="0", got=str(fraction), fix=fix)
     # By this margin from 0 and from 1, the share of that class is neither rounded to no image nor to all. Rounded up.
     margin = -(-5000 // fewest) / 10000
     expected = f"more than {margin:g} and less than {1 - margin:g}"
-    return Problem(place, what, f"set train.validation_fraction to such a value, {add}", expected, str(fraction))
+    return Problem(
+        place, what, expected=expected, got=str(fraction), fix=f"set train.validation_fraction to such a value, {add}"
+    )
 
 
 def _images(count: int) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.networks.runtime import keras
 
 Row = dict[str, float]
@@ -36,6 +36,8 @@ class Historian(keras.callbacks.Callback):
         if not all(map(np.isfinite, new.values())):
             what = f"the loss is no longer a number after epoch {epoch + 1}"
             fix, got = "lower train.learning_rate, then dvc repro", str(new["train_loss"])
-            raise InputError(Problem("params.yaml: train.learning_rate", what, fix, "a finite loss", got))
+            raise InputError(
+                Problem("params.yaml: train.learning_rate", what, expected="a finite loss", got=got, fix=fix)
+            )
         self.history.append(new)
         print(line(self.replicate, self.epochs, new))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 
 LIMIT = "MEMORY_LIMIT_MB"
 COPIES = 2  # of an array that TensorFlow makes a tensor of, and keeps
@@ -35,7 +35,9 @@ def limit(environment: Mapping[str, str]) -> int:
         return _available() // SHARE
     if not re.fullmatch("[1-9][0-9]{0,8}", text):
         fix = f"unset it, or give a number as in {LIMIT}=4000"
-        raise InputError(Problem(LIMIT, "not a number of MB", fix, "a whole number, 1 to 999999999", f"{text:.40}"))
+        raise InputError(
+            Problem(LIMIT, "not a number of MB", expected="a whole number, 1 to 999999999", got=f"{text:.40}", fix=fix)
+        )
     return int(text) * 10**6
 
 

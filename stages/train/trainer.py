@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.config.params import Train
 from core.files import arrays
 from core.files.arrays import Split
@@ -216,4 +216,4 @@ def _check_batch_size(size: int, kept: int) -> None:
     if size > kept:
         place, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
         fix = "lower train.batch_size or train.validation_fraction, then dvc repro"
-        raise InputError(Problem(place, what, fix, f"at most {kept}", str(size)))
+        raise InputError(Problem(place, what, expected=f"at most {kept}", got=str(size), fix=fix))

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.cli import command
-from core.cli.command import DataError, InputError, Problem
+from core.cli.errors import DataError, InputError, Problem
 from core.config import datasets, params
 from core.files import atomic
 from stages.validate import pins

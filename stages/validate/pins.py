@@ -8,7 +8,7 @@ pin of a folder.
 
 from pathlib import Path
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.config import datasets, schema
 from core.files import hashes
 from core.formats import archives, folders
@@ -60,11 +60,11 @@ def _check(name: str, entry: datasets.Downloaded) -> None:
 
 def _nowhere(key: str, file: str, mirrors: list[str]) -> Problem:
     what = f"no such file: {schema.one_of(str(Path(mirror) / file) for mirror in mirrors)}"
-    return Problem(f"{datasets.PATH}: {key}.file", what, "correct file or mirrors in datasets.yaml, then dvc repro")
+    return Problem(f"{datasets.PATH}: {key}.file", what, fix="correct file or mirrors in datasets.yaml, then dvc repro")
 
 
 def _problem(key: str, pins: str) -> Problem:
     what = "not pinned, so a change of the data would go unnoticed"
     return Problem(
-        f"{datasets.PATH}: {key}", what, f"add {pins} there, if the data are as you want them; then dvc repro"
+        f"{datasets.PATH}: {key}", what, fix=f"add {pins} there, if the data are as you want them; then dvc repro"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.networks import models
 from core.networks.architectures import NETWORKS
 from core.networks.runtime import keras

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.networks import models
 from stages.evaluate import networks
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.networks import models
 from core.networks.runtime import keras
 from stages.evaluate import architecture

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from benchmarks import measure
-from core.cli.command import StageError
+from core.cli.errors import StageError
 
 
 def test_time_memory_and_lines_of_a_process_are_its_own(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cli.command import InputError, StageError
+from core.cli.errors import InputError, StageError
 from core.config import params
 from tools import demo, scratch
 

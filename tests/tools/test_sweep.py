@@ -18,7 +18,7 @@ import yaml
 from markdown_it import MarkdownIt
 from statsmodels.stats.multitest import multipletests
 
-from core.cli.command import DataError, InputError, StageError
+from core.cli.errors import DataError, InputError, StageError
 from core.config import params
 from tests.project import PLACES, Project, put
 from tools.compare import lock

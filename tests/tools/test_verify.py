@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from core.cli import command
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from tools.verify import lock
 from tools.verify.__main__ import main
 

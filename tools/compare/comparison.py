@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.scores import scores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
@@ -139,7 +139,7 @@ def shown_worse(comparison: Comparison, tolerance: float) -> bool:
     if comparison.covers != "recipes":
         what = "no verdict on the recipes with one replicate on a side"
         fix = "train.replicates of 2 or more on both sides, better 5; or leave --fail-on"
-        raise InputError(Problem("--fail-on", what, fix))
+        raise InputError(Problem("--fail-on", what, fix=fix))
     return comparison.accuracy.change.interval[1] < -tolerance
 
 

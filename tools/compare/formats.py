@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
 
-from core.cli.command import printable
+from core.cli.errors import printable
 from core.scores.scores import DECIMALS
 from stages.render import markdown as md
 from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score, Values

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, TypeAdapter
 
-from core.cli.command import DataError, Problem
+from core.cli.errors import DataError, Problem
 from tools.compare import WORKSPACE
 
 PATH = "dvc.lock"
@@ -69,7 +69,7 @@ def remedy(side: str) -> str:
 def stages_of(text: str, subject: str, fix: str) -> Any:
     """Return what dvc.lock has of its stages, unchecked. Raises DataError, too, where a merge was not finished."""
     if CONFLICT.search(text):
-        raise DataError(Problem(subject, "has the markers of a merge conflict, <<<<<<<", fix))
+        raise DataError(Problem(subject, "has the markers of a merge conflict, <<<<<<<", fix=fix))
     return yaml.load(text, _Loader)["stages"]
 
 
@@ -88,10 +88,10 @@ def parse(text: str, side: str) -> dict[str, Any]:
         _ = digests(record["download"]["outs"])[RAW], digests(record["evaluate"]["outs"])[METRICS]
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         expected = f"a record of {', '.join(MADE_BY)}"
-        raise DataError(Problem(subject, "not whole", remedy(side), expected, "less")) from error
+        raise DataError(Problem(subject, "not whole", expected=expected, got="less", fix=remedy(side))) from error
     if not same:
         run = "dvc repro" if side == WORKSPACE else remedy(side)
-        raise DataError(Problem(subject, f"the predictions are for another test set than {TEST}", run))
+        raise DataError(Problem(subject, f"the predictions are for another test set than {TEST}", fix=run))
     return record
 
 

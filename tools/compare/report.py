@@ -2,30 +2,32 @@
 
 from collections.abc import Sequence
 
-from core.cli.command import InputError, Problem, StageError
+from core.cli.errors import InputError, Problem, StageError
 from tools import repository
-from tools.compare import arguments, comparison, formats, lock, sides, status
+from tools.compare import comparison, formats, lock, sides, status
 from tools.compare.comparison import Comparison, Context, Values
 from tools.compare.sides import Side
 
 
-def report(given: Sequence[str]) -> None:
-    """Print the comparison that the arguments ask for.
+def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | None, tolerance: float | None) -> None:
+    """Say what is known to differ between two runs of the pipeline, and what may be chance.
 
     Raises StageError where --fail-on asks for it, InputError where it can't be answered, and whatever reading raises.
     """
-    options = arguments.parse(given, list(formats.FORMATS))
+    if tolerance is not None and not fail_on:
+        raise InputError(Problem("--tolerance", "without --fail-on", fix="add --fail-on worse"))
+    if metrics_only and fail_on:
+        raise InputError(Problem("--fail-on", "needs a verdict, and --metrics-only has none", fix="leave one out"))
     repository.require_trust()
-    base, new = Side(options.base), Side(options.new)
-    sides.require_same_test_set(base, new)
-    notes = [_older(side.name, names) for side in (base, new) if (names := status.changed(side))]
-    if notes and options.fail_on:
-        raise InputError(Problem("--fail-on", f"no verdict on what is edited: {notes[0]}", "dvc repro"))
-    compared = _compare(base, new, notes, options.metrics_only)
-    print(formats.FORMATS[options.format](compared), end="")
-    tolerance = options.tolerance or 0.0
-    if options.fail_on and comparison.shown_worse(compared, tolerance / 100):
-        raise StageError(_finding(compared, tolerance))
+    both = Values(Side(base), Side(new))
+    sides.require_same_test_set(*both)
+    notes = [_older(side.name, names) for side in both if (names := status.changed(side))]
+    if notes and fail_on:
+        raise InputError(Problem("--fail-on", f"no verdict on what is edited: {notes[0]}", fix="dvc repro"))
+    compared = _compare(*both, notes, metrics_only)
+    print(formats.FORMATS[format](compared), end="")
+    if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
+        raise StageError(_finding(compared, tolerance or 0.0))
 
 
 def _compare(base: Side, new: Side, notes: list[str], metrics_only: bool) -> Comparison:
@@ -52,5 +54,9 @@ def _finding(compared: Comparison, tolerance: float) -> Problem:
     low, high = (f"{100 * bound:+.2f}" for bound in compared.accuracy.change.interval)
     expected, got = f"that it may be {tolerance:g} points down at most", f"a change of {low} to {high}"
     return Problem(
-        f"accuracy of {compared.context.sides.new}", what, "mend it, or allow more with --tolerance", expected, got
+        f"accuracy of {compared.context.sides.new}",
+        what,
+        expected=expected,
+        got=got,
+        fix="mend it, or allow more with --tolerance",
     )

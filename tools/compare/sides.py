@@ -25,7 +25,7 @@ from dvc.fs import GitFileSystem
 from dvc.repo import Repo
 from dvc.scm import SCM
 
-from core.cli.command import MEND, DataError, InputError, NetworkError, Problem
+from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
 from stages.evaluate import tables
 from tools import repository
 from tools.compare import WORKSPACE, lock
@@ -50,11 +50,11 @@ class Side:
             self.files = DVCFileSystem(Repo() if name == WORKSPACE else _repo_at(commit or name))
             self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
         except ConfigError as error:
-            raise InputError(Problem(".dvc/config", said(error), "git checkout -- .dvc/config")) from error
+            raise InputError(Problem(".dvc/config", said(error), fix="git checkout -- .dvc/config")) from error
         except (DvcException, OSError) as error:
-            raise InputError(Problem(subject, said(error), _another_name())) from error
+            raise InputError(Problem(subject, said(error), fix=_another_name())) from error
         except (AttributeError, UnicodeError) as error:  # DVC takes whatever git knows by that name for a commit
-            raise InputError(Problem(subject, "not a commit", _another_name())) from error
+            raise InputError(Problem(subject, "not a commit", fix=_another_name())) from error
         self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
 
     @cached_property
@@ -67,9 +67,9 @@ class Side:
         try:
             text = self.files.read_text(f"/{lock.PATH}", encoding="utf-8")
         except FileNotFoundError as error:
-            raise InputError(Problem(subject, "no such file there", fix)) from error
+            raise InputError(Problem(subject, "no such file there", fix=fix)) from error
         except (OSError, UnicodeError) as error:
-            raise DataError(Problem(subject, "not a text", lock.remedy(self.name))) from error
+            raise DataError(Problem(subject, "not a text", fix=lock.remedy(self.name))) from error
         return lock.parse(text, self.name)
 
     @property
@@ -118,7 +118,7 @@ class Side:
         """
         if not self.files.exists(f"/{BY_CLASS}"):
             what = "no such file there: the commit is older than that table"
-            raise InputError(Problem(f"{self.name}: {BY_CLASS}", what, "leave out --metrics-only"))
+            raise InputError(Problem(f"{self.name}: {BY_CLASS}", what, fix="leave out --metrics-only"))
         try:
             rows = list(csv.DictReader(io.StringIO(self._read(BY_CLASS).decode("utf-8"))))
             recalls = {tables.original(row["class"]): float(row["recall"]) for row in rows if int(row["images"])}
@@ -187,13 +187,13 @@ class Side:
             if path in IN_GIT:
                 raise self._damaged(path, "a file", said(error)) from error
             what = f"neither in the workspace nor in DVC's cache nor in its remote: {said(error)}"
-            raise NetworkError(Problem(f"{self.name}: {path}", what, self._fetch())) from error
+            raise NetworkError(Problem(f"{self.name}: {path}", what, fix=self._fetch())) from error
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if expected and digest != expected:
             if path in IN_GIT:
                 raise self._damaged(path, f"MD5 {expected}", digest)
             fix = f"delete files/md5/{expected[:2]}/{expected[2:]} in DVC's cache, then {self._fetch()}"
-            raise DataError(Problem(f"{self.name}: {path}", "damaged", fix, f"MD5 {expected}", digest))
+            raise DataError(Problem(f"{self.name}: {path}", "damaged", expected=f"MD5 {expected}", got=digest, fix=fix))
         return data
 
     def _digest(self, path: str) -> str | None:
@@ -222,7 +222,7 @@ class Side:
         return f"dvc exp pull origin {shlex.quote(self.name)}{otherwise}"
 
     def _damaged(self, path: str, expected: str, got: str) -> DataError:
-        return DataError(Problem(f"{self.name}: {path}", "damaged", self.fix(path), expected, got))
+        return DataError(Problem(f"{self.name}: {path}", "damaged", expected=expected, got=got, fix=self.fix(path)))
 
     def fix(self, path: str) -> str:
         """Return what to do about an output that is damaged: of a commit it stays so, whatever is run."""
@@ -236,7 +236,9 @@ def require_same_test_set(base: Side, new: Side) -> None:
     for path, digest in base.test_set.items():
         if new.test_set[path] != digest:
             what = f"{base.name} and {new.name} were scored on different test sets, which can't be compared"
-            raise InputError(Problem(path, what, "compare runs on one data set", digest, new.test_set[path]))
+            raise InputError(
+                Problem(path, what, expected=digest, got=new.test_set[path], fix="compare runs on one data set")
+            )
 
 
 def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
@@ -253,10 +255,12 @@ def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
         if array.shape[1:] != (len(labels), len(classes)):
             what, expected = "not of this test set", f"{len(labels)} images and {len(classes)} classes"
             got = f"{array.shape[1]} and {array.shape[2]}"
-            raise DataError(Problem(f"{side.name}: {PREDICTIONS}", what, side.fix(PREDICTIONS), expected, got))
+            raise DataError(
+                Problem(f"{side.name}: {PREDICTIONS}", what, expected=expected, got=got, fix=side.fix(PREDICTIONS))
+            )
     if labels.max() >= len(classes):
         expected, got = f"0 to {len(classes) - 1}", str(labels.max())
-        raise DataError(Problem(TEST, "a label without a class name", new.fix(TEST), expected, got))
+        raise DataError(Problem(TEST, "a label without a class name", expected=expected, got=got, fix=new.fix(TEST)))
     return *probabilities, labels, classes
 
 

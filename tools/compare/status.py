@@ -6,7 +6,7 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.utils.serialize import ParseError
 
-from core.cli.command import DataError, InputError, Problem, StageError
+from core.cli.errors import DataError, InputError, Problem, StageError
 from tools.compare import WORKSPACE, lock
 from tools.compare.lock import BY_CLASS, CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
 from tools.compare.sides import IN_GIT, Side, said
@@ -26,7 +26,7 @@ def changed(side: Side) -> list[str]:
     for path in (TEST, CLASSES, PREDICTIONS, METRICS, BY_CLASS, TRAINING):
         if outs.get(path) == "modified":
             restored = f"git checkout -- {path}" if path in IN_GIT else f"dvc checkout --force {path}"
-            raise DataError(Problem(path, "not what dvc.lock tells of", f"{restored}, or dvc repro"))
+            raise DataError(Problem(path, "not what dvc.lock tells of", fix=f"{restored}, or dvc repro"))
     deps = dict(chain.from_iterable(entry.get("changed deps", {}).items() for entry in entries))
     # Of params DVC names the sections, of code the files and folders; data may well be in the cache alone.
     return [f"dvc.yaml (cmd of {stage})" for stage, changes in stages.items() if "changed command" in changes] + [
@@ -44,9 +44,9 @@ def _of_stages(side: Side) -> dict[str, list[Any]]:
         unreadable = [each for each in (error, error.__cause__) if isinstance(each, ParseError)]
         if unreadable:
             fix = "mend it (git status says whether a merge is unfinished), or name a revision"
-            raise InputError(Problem(unreadable[0].path, "not YAML", fix)) from error
-        raise StageError(Problem("dvc status", said(error), "mend that, or name a revision")) from error
+            raise InputError(Problem(unreadable[0].path, "not YAML", fix=fix)) from error
+        raise StageError(Problem("dvc status", said(error), fix="mend that, or name a revision")) from error
     if not side.files.exists("/dvc.yaml"):  # of a project without stages, no stage has changed
-        raise InputError(Problem(f"{side.name}: dvc.yaml", "no such file there", "git checkout -- dvc.yaml"))
+        raise InputError(Problem(f"{side.name}: dvc.yaml", "no such file there", fix="git checkout -- dvc.yaml"))
     stages = {stage.rpartition(":")[2]: changes for stage, changes in status.items()}
     return {stage: changes for stage, changes in stages.items() if stage in lock.MADE_BY}

@@ -1,23 +1,20 @@
-"""What the networks of the pipeline take pictures for.
+"""Classify pictures with the trained networks: python -m tools.predict IMAGE..."""
 
-python -m tools.predict IMAGE...
-"""
-
-import sys
+from pathlib import Path
 
 from core.cli import command
-from tools.predict import arguments, formats
+from core.formats.pictures import Invert
+from tools.predict import arguments
 
 
-def main() -> None:
-    """Classify the pictures, print what was found, and fail at the end where any of them could not be read."""
-    options = arguments.parse(sys.argv[1:], list(formats.FORMATS))
+def main(images: list[str], format: str, invert: Invert | None, show_input: Path | None, figure: Path | None) -> None:
+    """Say what the networks of the pipeline take pictures for."""
+    arguments.check(images, figure)
     # TensorFlow takes some seconds to start, which a wrong argument need not wait for.
     from tools.predict import run
 
-    run.run(options)
+    run.run(images, format, invert, show_input, figure)
 
 
 if __name__ == "__main__":
-    # The options are read in main, so that a bad one fails as everything else does.
-    command.run(main, [argument for argument in sys.argv if argument == "--debug"])
+    command.run(main, arguments.declare)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.command import DataError, InputError, Problem
+from core.cli.errors import DataError, InputError, Problem
 from core.files import arrays
 from core.networks import models
 from core.networks.runtime import keras
@@ -39,7 +39,7 @@ def load() -> Ensemble:
     missing = [path for path in (MODEL, TRAINING, CLASSES, FAMILIARITY) if not path.exists()]
     if missing:
         fix = "dvc repro, in the folder that holds dvc.yaml"
-        raise InputError(*(Problem(str(path), "not there: the pipeline has to run first", fix) for path in missing))
+        raise InputError(*(Problem(str(path), "not there: the pipeline has to run first", fix=fix) for path in missing))
     height, width = models.read_card(TRAINING).image_shape
     classes = arrays.read_classes(CLASSES)
     featured = list(map(familiarity.with_features, networks.read(MODEL, TRAINING, classes, (height, width))))
@@ -57,7 +57,11 @@ def classify(ensemble: Ensemble, images: np.ndarray) -> Answers:
     said = [familiarity.predict(network, images, len(images)) for network in ensemble.networks]
     each = np.stack([probabilities[:count] for _, probabilities in said])
     if not np.isfinite(each).all():
-        raise DataError(Problem(str(MODEL), "gives no probabilities", prediction.TRAIN_SLOWER, "finite numbers", "NaN"))
+        raise DataError(
+            Problem(
+                str(MODEL), "gives no probabilities", expected="finite numbers", got="NaN", fix=prediction.TRAIN_SLOWER
+            )
+        )
     probabilities, named = each.mean(axis=0), each.argmax(axis=2)
     distances = [
         familiarity.distances(features[:count], references).astype(np.float64) / threshold

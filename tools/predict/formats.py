@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.command import printable
+from core.cli.errors import printable
 from stages.evaluate.tables import inert
 from stages.normalize import scaling
 from stages.render import duplicates

@@ -4,7 +4,6 @@ What can't be read is left out and named at the end. No image is kept of a pictu
 is drawn of it.
 """
 
-import argparse
 import io
 import re
 import sys
@@ -17,10 +16,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from core.cli.command import InputError, Problem, StageError, printable
+from core.cli.errors import InputError, Problem, StageError, printable
 from core.config import datasets, params
 from core.files import arrays, atomic
 from core.formats import pictures
+from core.formats.pictures import Invert
 from stages.normalize import scaling
 from stages.render import duplicates
 from tools.predict import classify, formats, sources
@@ -31,16 +31,20 @@ TRAIN, TEST = Path("data/normalized/train/images.npy"), Path("data/normalized/te
 MOST_DRAWN = 60  # pictures in one figure
 
 
-def run(options: argparse.Namespace) -> None:
+def run(
+    images: list[str], format: str, invert: Invert | None, show_input: Path | None, figure_path: Path | None
+) -> None:
     """Do what the command line asks for. Raises StageError at the end, with all pictures that could not be read."""
-    names, problems, left_out = sources.listed(options.images)
+    names, problems, left_out = sources.listed(images)
     beforehand = len(problems)
-    if options.figure and len(names) > MOST_DRAWN:
+    if figure_path and len(names) > MOST_DRAWN:
         fix = "name fewer of them, or leave --figure out"
-        raise InputError(Problem("--figure", "too many pictures", fix, f"at most {MOST_DRAWN}", str(len(names))))
+        raise InputError(
+            Problem("--figure", "too many pictures", expected=f"at most {MOST_DRAWN}", got=str(len(names)), fix=fix)
+        )
     batch_size = params.section(params.Evaluate).batch_size
     ensemble = classify.load()
-    preparation = _preparation(ensemble, options.invert)
+    preparation = _preparation(ensemble, invert)
     tests = _test_images(names, ensemble.shape)
     drawn: list[Result] = []
     with tqdm(total=len(names), unit=" pictures", leave=False, disable=None) as bar:  # on a terminal alone
@@ -54,34 +58,34 @@ def run(options: argparse.Namespace) -> None:
                 return None
 
         batches = _classified(names, read, ensemble, batch_size)
-        if options.show_input:
-            batches = _written(batches, options.show_input)
-        if options.figure:
+        if show_input:
+            batches = _written(batches, show_input)
+        if figure_path:
             batches = _kept(batches, drawn)
-        lines = FORMATS[options.format]
-        if options.format == "text":
+        lines = FORMATS[format]
+        if format == "text":
             lines = partial(formats.text, trained=_training_images)
         for text in lines(batches, ensemble.classes, len(ensemble.networks)):
             tqdm.write(text, end="")  # above the bar
-    if drawn:
+    if figure_path and drawn:
         from tools.predict import figure  # matplotlib takes half a second to start
 
-        atomic.write_bytes(options.figure, figure.png(drawn, ensemble.classes))
+        atomic.write_bytes(figure_path, figure.png(drawn, ensemble.classes))
     unread = len(problems) - beforehand
-    if options.format == "text" and len(names) - unread > 1:
-        print("\n".join(_ending(options, len(names), unread)))
+    if format == "text" and len(names) - unread > 1:
+        print("\n".join(_ending(figure_path, show_input, len(names), unread)))
     for line in left_out:
         print(line, file=sys.stderr)
     if problems:
         raise StageError(*problems)
 
 
-def _ending(options: argparse.Namespace, asked: int, unread: int) -> Iterator[str]:
+def _ending(figure_path: Path | None, show_input: Path | None, asked: int, unread: int) -> Iterator[str]:
     """Yield what to say after the summary: what is missing in it, and what to do next."""
     if unread:
         yield f"{unread:,} of {asked:,} could not be read, and are named below"
-    if options.figure:
-        yield f"drawn beside their probabilities: {options.figure}"
+    if figure_path:
+        yield f"drawn beside their probabilities: {figure_path}"
     elif asked <= MOST_DRAWN:
         yield "to see them beside their probabilities: add --figure out.png"
     else:
@@ -131,13 +135,13 @@ def _test_images(names: Sequence[str], shape: tuple[int, int]) -> Mapping[str, P
     if not numbers:
         return {}
     if not TEST.exists():
-        raise InputError(Problem(str(TEST), "not there: the pipeline has to run first", "dvc repro"))
+        raise InputError(Problem(str(TEST), "not there: the pipeline has to run first", fix="dvc repro"))
     images = arrays.read(TEST, np.float32, 3)
     if images.shape[1:] != shape:
         what = "of another size than the networks take"
-        raise InputError(Problem(str(TEST), what, "dvc repro", f"{shape}", f"{images.shape[1:]}"))
+        raise InputError(Problem(str(TEST), what, expected=f"{shape}", got=f"{images.shape[1:]}", fix="dvc repro"))
     beyond = [
-        Problem(name, "no such test image", "name another one", f"0 to {len(images) - 1}", str(number))
+        Problem(name, "no such test image", expected=f"0 to {len(images) - 1}", got=str(number), fix="name another one")
         for name, number in numbers.items()
         if number >= len(images)
     ]
@@ -157,7 +161,9 @@ def _preparation(ensemble: classify.Ensemble, invert: pictures.Invert | None) ->
         return lambda picture: prepare(picture, ensemble.shape, ensemble.typical.framing, invert or "auto")
     if tuple(entry.image_shape) != ensemble.shape:
         what, got = "of another image_shape than the networks take", f"{tuple(entry.image_shape)} of {name}"
-        raise InputError(Problem("params.yaml: dataset.name", what, "dvc repro", f"{ensemble.shape}", got))
+        raise InputError(
+            Problem("params.yaml: dataset.name", what, expected=f"{ensemble.shape}", got=got, fix="dvc repro")
+        )
     asked = entry.model_copy(update={"invert": invert or entry.invert})
     return lambda picture: as_pictured(picture, asked)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from core.cli.command import Problem, StageError
+from core.cli.errors import Problem, StageError
 from core.formats import folders, pictures
 
 STDIN = "-"
@@ -64,7 +64,13 @@ def _without_pictures(folder: str, others: Mapping[str, int]) -> Problem:
     expected = f"files named {', '.join(pictures.SUFFIXES)}"
     command = folders.converter(folder, others)
     fix = f"make PNG files of them: {command}" if command else pictures.CHECK
-    return Problem(folder, "no pictures in this folder that are read", fix, expected, folders.counted(others) or "none")
+    return Problem(
+        folder,
+        "no pictures in this folder that are read",
+        expected=expected,
+        got=folders.counted(others) or "none",
+        fix=fix,
+    )
 
 
 def _below(folder: str, problems: list[Problem]) -> Iterator[str]:

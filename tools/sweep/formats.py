@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from core.cli.command import printable
+from core.cli.errors import printable
 from core.scores.scores import DECIMALS
 from stages.render import markdown as md
 from tools.compare.comparison import NO_EVIDENCE

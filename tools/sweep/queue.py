@@ -5,7 +5,7 @@ import time
 
 from dvc.repo import Repo
 
-from core.cli.command import Problem, StageError
+from core.cli.errors import Problem, StageError
 
 LOOK = 1.0  # seconds between two looks at the queue
 LOOKS = 30  # after so many of them, and then each time, ask whether anyone is at work: it takes a second or more
@@ -47,7 +47,7 @@ def wait(repo: Repo) -> None:
             running = names(repo, "Running")
             kill = f"dvc queue kill {' '.join(running)}, then " if running else ""
             fix = f"{kill}dvc queue start -j 2, then python -m tools.sweep --wait"
-            raise StageError(Problem("dvc queue", f"no worker for the experiments to come: {', '.join(left)}", fix))
+            raise StageError(Problem("dvc queue", f"no worker for the experiments to come: {', '.join(left)}", fix=fix))
         time.sleep(LOOK)
 
 

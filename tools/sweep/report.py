@@ -1,50 +1,40 @@
 """From the command line to what is printed, and to what fails."""
 
-import argparse
-from collections.abc import Sequence
-
 from dvc.repo import Repo
 
-from core.cli.command import InputError, Problem, StageError
+from core.cli.command import Parser
+from core.cli.errors import InputError, Problem, StageError
 from tools import repository
-from tools.arguments import Parser
 from tools.compare.sides import Side
 from tools.sweep import experiments, formats, queue, ranking
 
 ALL_OF_IT = "-S train.validation_fraction=0.1"
 
 
-def report(given: Sequence[str]) -> None:
-    """Print the table that the arguments ask for.
+def main(format: str, wait: bool) -> None:
+    """Print the experiments of HEAD in the order of their validation accuracy.
 
     Raises InputError where there is nothing to rank, StageError where an experiment of the queue failed, and whatever
     reading raises.
     """
-    options = _parse(given)
     repo = _repository()
-    if options.wait:
+    if wait:
         queue.wait(repo)
     failed = [_failure(name) for name in queue.names(repo, "Failed")]
     known = experiments.of_head(repo)
     ranked = ranking.rank(known)
     if ranked.tables:
-        print(formats.FORMATS[options.format](ranked, queue.unfinished(repo)), end="")
+        print(formats.FORMATS[format](ranked, queue.unfinished(repo)), end="")
     elif not failed:
         raise InputError(_nothing([experiment.name for experiment in known]))
     if failed:
         raise StageError(*failed)
 
 
-def _parse(given: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(
-        prog="python -m tools.sweep",
-        description="Print the experiments of HEAD in the order of their validation accuracy.",
-        allow_abbrev=False,
-    )
+def declare(parser: Parser) -> None:
+    """Add format and wait."""
     parser.add_argument("--format", choices=list(formats.FORMATS), default="text", help="if not given: %(default)s")
     parser.add_argument("--wait", action="store_true", help="first wait until the queue of experiments is empty")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
-    return parser.parse_args(given)
 
 
 def _repository() -> Repo:
@@ -55,13 +45,13 @@ def _repository() -> Repo:
 
 def _failure(name: str) -> Problem:
     fix = f"dvc queue logs {name} says why; dvc queue remove --failed forgets it"
-    return Problem(f"experiment {name}", "failed, and so is not in the table", fix)
+    return Problem(f"experiment {name}", "failed, and so is not in the table", fix=fix)
 
 
 def _nothing(names: list[str]) -> Problem:
     if names:
         what = f"no validation images, so no validation accuracy: {', '.join(names)}"
-        return Problem("experiments of HEAD", what, f"run them with {ALL_OF_IT}")
+        return Problem("experiments of HEAD", what, fix=f"run them with {ALL_OF_IT}")
     return Problem(
-        "experiments of HEAD", "none", f"dvc exp run {ALL_OF_IT}; or git checkout the commit they started at"
+        "experiments of HEAD", "none", fix=f"dvc exp run {ALL_OF_IT}; or git checkout the commit they started at"
     )

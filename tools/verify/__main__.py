@@ -11,7 +11,7 @@ dvc.lock records is another question, which `dvc status` answers.
 from pathlib import Path
 
 from core.cli import command
-from core.cli.command import InputError, Problem, StageError
+from core.cli.errors import InputError, Problem, StageError
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def _text(name: str) -> str:
         fix = "dvc repro, in the folder that holds dvc.yaml"
         if name == lock.PIPELINE:  # a record is here, and it was made by one
             fix = f"git checkout HEAD -- {name}"
-        raise InputError(Problem(name, "no such file here", fix)) from error
+        raise InputError(Problem(name, "no such file here", fix=fix)) from error
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from shlex import quote
 
-from core.cli.command import Problem
+from core.cli.errors import Problem
 from tools.verify import lock
 from tools.verify.lock import Files, Out
 from tools.verify.places import NOTHING, Cache
@@ -20,7 +20,7 @@ def of_output(out: Out, files: Files, listing: Files | None, cache: Cache, kept:
     if not files and cache.held(out.md5) == NOTHING:
         nowhere = "nothing, here and in DVC's cache" if out.kept_by == "DVC" else NOTHING
         fix = "dvc pull, or else dvc repro" if cache.has_remote and out.kept_by == "DVC" else "dvc repro"
-        yield Problem(out.path, NOT_AS_RECORDED, fix, f"MD5 {out.md5}", nowhere)
+        yield Problem(out.path, NOT_AS_RECORDED, expected=f"MD5 {out.md5}", got=nowhere, fix=fix)
         return
     yield from _in_cache(out, listing, cache, kept)
     yield from _in_workspace(out, files, listing, cache)
@@ -30,7 +30,7 @@ def unrecorded(declared: Sequence[str], recorded: Sequence[Out]) -> Iterator[Pro
     """Yield a problem for each output of dvc.yaml that dvc.lock does not name: there is nothing to hold it against."""
     for path in declared:
         if path not in {out.path for out in recorded}:
-            yield Problem(path, f"not in {lock.PATH}", "dvc repro", "an MD5", NOTHING)
+            yield Problem(path, f"not in {lock.PATH}", expected="an MD5", got=NOTHING, fix="dvc repro")
 
 
 def of_head(out: Out, files: Files, listing: Files | None) -> Iterator[Problem]:
@@ -42,7 +42,7 @@ def of_head(out: Out, files: Files, listing: Files | None) -> Iterator[Problem]:
         expected, got = listing.get(name, NOTHING), files.get(name, NOTHING)
         if got != expected:
             subject, what = f"HEAD: {out.named(name)}", f"not what HEAD's {lock.PATH} says"
-            yield Problem(subject, what, fix, _shown(expected), _shown(got))
+            yield Problem(subject, what, expected=_shown(expected), got=_shown(got), fix=fix)
 
 
 def objects(out: Out, listing: Files | None) -> dict[str, str]:
@@ -58,20 +58,20 @@ def _in_cache(out: Out, listing: Files | None, cache: Cache, kept: Set[str]) -> 
             continue
         what = "missing in DVC's cache" if held == NOTHING else "damaged in DVC's cache"
         fix = _remade(out, md5, cache) if out.kept_by == "DVC" else f"rm -f {quote(str(path))}"
-        yield Problem(f"{out.named(name)}: {path}", what, fix, f"MD5 {md5}", _shown(held))
+        yield Problem(f"{out.named(name)}: {path}", what, expected=f"MD5 {md5}", got=_shown(held), fix=fix)
 
 
 def _in_workspace(out: Out, files: Files, listing: Files | None, cache: Cache) -> Iterator[Problem]:
     if listing is None:
         fix = _restored(out, "", out.md5, cache)
-        yield Problem(out.path, NOT_AS_RECORDED, fix, f"MD5 {out.md5}", f"MD5 {lock.digest(files)}")
+        yield Problem(out.path, NOT_AS_RECORDED, expected=f"MD5 {out.md5}", got=f"MD5 {lock.digest(files)}", fix=fix)
         return
     # First what is not listed: `dvc checkout` would delete it too, and nobody's file is to go by another one's command.
     for name in sorted(files.keys() | listing.keys(), key=lambda name: (name in listing, name)):
         expected, got = listing.get(name, NOTHING), files.get(name, NOTHING)
         if expected != got:
             fix = _restored(out, name, expected, cache) if name in listing else f"rm -rf {quote(out.named(name))}"
-            yield Problem(out.named(name), NOT_AS_RECORDED, fix, _shown(expected), _shown(got))
+            yield Problem(out.named(name), NOT_AS_RECORDED, expected=_shown(expected), got=_shown(got), fix=fix)
 
 
 def _remade(out: Out, md5: str, cache: Cache) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
-from core.cli.command import DataError, Problem
+from core.cli.errors import DataError, Problem
 from tools.compare import WORKSPACE
 from tools.compare.lock import PATH, remedy, stages_of
 
@@ -75,12 +75,16 @@ def parse(text: str, pipeline: str, *, where: str = "", fix: str = "") -> list[O
         mend = fix or remedy(WORKSPACE)
         stages = _LOCK.validate_python(stages_of(text, where + PATH, mend))
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise DataError(Problem(where + PATH, "not whole", mend, "a record of stages", _said(error))) from error
+        raise DataError(
+            Problem(where + PATH, "not whole", expected="a record of stages", got=_said(error), fix=mend)
+        ) from error
     try:
         uncached = _uncached(yaml.safe_load(pipeline))
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         mend = fix or f"git checkout HEAD -- {PIPELINE}, or mend what git diff shows of it"
-        raise DataError(Problem(where + PIPELINE, "not whole", mend, "stages", _said(error))) from error
+        raise DataError(
+            Problem(where + PIPELINE, "not whole", expected="stages", got=_said(error), fix=mend)
+        ) from error
     return [
         Out(name, out.path, out.md5, "git" if out.path in uncached else "DVC")
         for name, stage in stages.items()

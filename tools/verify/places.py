@@ -11,7 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import SCMError
 
-from core.cli.command import InputError, Problem
+from core.cli.errors import InputError, Problem
 from tools import repository
 from tools.verify import lock
 from tools.verify.lock import Files, Out
@@ -56,9 +56,9 @@ class Cache:
                 self.has_remote = repository.has_remote(repo)
         except SCMError as error:  # as in the archive of the source that a git host offers
             fix = "dvc config --local core.no_scm true"
-            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix)) from error
+            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix=fix)) from error
         except DvcException as error:
-            raise InputError(Problem(".dvc", " ".join(str(error).split()), "git checkout -- .dvc")) from error
+            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix="git checkout -- .dvc")) from error
         self._disk = disk
         self._held: dict[str, str] = {}
 

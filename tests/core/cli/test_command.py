@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from core.cli import command
-from core.cli.command import DataError, InputError, NetworkError, Problem, StageError
+from core.cli.errors import DataError, InputError, NetworkError, Problem, StageError
 from core.files import atomic
 
-PROBLEM = Problem("data/x", "too short", fix="make it longer", expected="5", got="4")
+PROBLEM = Problem("data/x", "too short", expected="5", got="4", fix="make it longer")
 
 
 ROOT = Path(__file__).parents[3]
@@ -111,7 +111,7 @@ def test_every_problem_has_its_line_in_their_order(run):
 
 def test_control_characters_are_escaped(run):
     """A newline would make two lines, an escape sequence colour the terminal, U+202E turn the line round."""
-    problem = Problem("a\nb", "\x1b[31m\0", fix="\u202e\udc80 é 服", expected="\t", got="\u2028")
+    problem = Problem("a\nb", "\x1b[31m\0", expected="\t", got="\u2028", fix="\u202e\udc80 é 服")
 
     _, _, stderr = run(raising(DataError(problem)))
 

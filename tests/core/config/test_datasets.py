@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.config import datasets, schema
 from core.config.schema import Name
 from tests.anything import ANYTHING

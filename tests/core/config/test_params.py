@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.config import params, schema
 from tests.anything import ANYTHING
 

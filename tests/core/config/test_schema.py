@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, Field, ValidationError
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.config import schema
 from core.config.schema import Name, Strict
 from tests.anything import ANYTHING

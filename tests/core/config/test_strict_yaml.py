@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.config import strict_yaml
 
 SOON_S = 2  # a second, and another one for a slow machine

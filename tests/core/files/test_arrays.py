@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.files import arrays
 from core.files.arrays import Split
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.config.schema import Strict
 from core.files import records
 from tests.anything import ANYTHING

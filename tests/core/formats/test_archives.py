@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.cli.command import MEND, DataError
+from core.cli.errors import MEND, DataError
 from core.config import datasets
 from core.formats import archives
 from tests.conftest import ROOT

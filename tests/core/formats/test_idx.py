@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from PIL import Image
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.formats import idx
 
 MIB = 1 << 20

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.formats import pictures
 
 GREY, RGB, PALETTE, GREY_ALPHA = 0, 2, 3, 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.files import atomic
 from core.networks import models
 from core.networks.runtime import cores, keras

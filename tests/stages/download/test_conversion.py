@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.config import datasets
 from core.formats import folders
 from stages.download import conversion

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cli.command import DataError, InputError, NetworkError
+from core.cli.errors import DataError, InputError, NetworkError
 from core.config import datasets
 from stages.download import mirrors, transport
 from tests.stages.download.loopback import CHUNKED, OK, Handler, Server, close, drip, hang, pour, reply, say

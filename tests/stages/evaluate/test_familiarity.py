@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.files import arrays
 from core.networks import models
 from core.networks.runtime import keras

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.files import arrays, atomic
 from core.networks import models
 from core.networks.runtime import keras

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.config.params import Train
 from core.files import atomic
 from core.networks import models

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from core.cli.command import DataError, InputError
+from core.cli.errors import DataError, InputError
 from core.networks.runtime import keras
 from stages.evaluate import prediction
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli.command import DataError, InputError
+from core.cli.errors import DataError, InputError
 from core.files.arrays import Split
 from stages.render import look
 from stages.render.__main__ import main

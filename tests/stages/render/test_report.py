@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.files.arrays import Split
 from stages.render import document, look, report, verdict
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from core.files import arrays
 from stages.render import results
 

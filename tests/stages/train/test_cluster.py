@@ -19,7 +19,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from core.cli.command import InputError, NetworkError, StageError
+from core.cli.errors import InputError, NetworkError, StageError
 from core.files import arrays, atomic
 from core.files.arrays import Split
 from stages.train import __main__ as stage

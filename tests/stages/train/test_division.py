@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.files import arrays
 from stages.train import division
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from stages.train import memory
 
 MEGABYTE = np.zeros(250_000, np.float32)

@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.config.params import Train
 from core.files import arrays
 from core.files.arrays import Split

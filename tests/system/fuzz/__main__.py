@@ -1,6 +1,5 @@
-"""python -m tests.system.fuzz TARGET RUNS SECONDS FOLDER: read the cases of TARGET, changed RUNS times or for so long;
-end with 0
-unless one is a bug.
+"""python -m tests.system.fuzz TARGET RUNS SECONDS FOLDER: read TARGET's cases, changed RUNS times or for so long;
+end with 0 unless one is a bug.
 
 Where atheris is installed, its coverage of the readers decides which changes are kept to be changed further; elsewhere
 the changes are by chance alone, though the same in each run. The bytes that show a bug are written to FOLDER.

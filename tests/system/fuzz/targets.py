@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.cli.command import StageError
+from core.cli.errors import StageError
 from core.config import datasets, params
 from core.files import arrays
 from core.formats import idx, pictures

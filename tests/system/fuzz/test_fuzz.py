@@ -56,7 +56,7 @@ def test_a_kept_case_gives_a_value_or_one_line_soon_and_in_little_memory(path):
 )
 def test_a_bug_ends_a_target(bug, what):
     """The targets themselves would let nothing else pass than our own errors in one line."""
-    from core.cli.command import Problem, StageError
+    from core.cli.errors import Problem, StageError
     from tests.system.fuzz.targets import _file
 
     def read(path):

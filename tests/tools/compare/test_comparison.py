@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy import stats
 
-from core.cli.command import InputError
+from core.cli.errors import InputError
 from core.scores import scores
 from tools.compare import comparison, formats
 from tools.compare.comparison import Comparison, Context, Score, Values

@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from core.cli.command import DataError
+from core.cli.errors import DataError
 from tools.compare import comparison, lock
 
 TEST = [{"path": lock.TEST, "md5": "t.dir"}, {"path": lock.CLASSES, "md5": "c"}]

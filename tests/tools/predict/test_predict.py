@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.cli.command import InputError, StageError
+from core.cli.errors import InputError, StageError
 from core.config import datasets
 from core.files import arrays, atomic
 from core.formats import folders

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli.command import InputError, StageError
+from core.cli.errors import InputError, StageError
 from core.formats.pictures import MOST_FILE_BYTES
 from tools.predict import arguments, sources
 

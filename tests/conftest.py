@@ -134,7 +134,8 @@ def run_main(tmp_path, run_stage):
     """A function that runs lines of code as the `main` of a stage named stages.stub, in a process of its own."""
 
     def run_main(*lines, first="", **environment):
-        code = ["import os, resource, signal", "from pathlib import Path", "from stages import atomic, command"]
+        code = ["import os, resource, signal", "from pathlib import Path"]
+        code += ["from core.cli import command", "from core.files import atomic"]
         code += ["def main():", *(f"    {line}" for line in lines)]
         code += [first, "__spec__.name = 'stages.stub.__main__'", "command.run(main)", ""]
         (tmp_path / "stub").mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
@@ -49,13 +49,16 @@ class Parser(argparse.ArgumentParser):
         raise InputError(Problem(self.prog, message, fix=usage))
 
 
-def run(main: Callable[..., None], declare: Callable[[Parser], None] | None = None) -> NoReturn:
+def run(
+    main: Callable[..., None], declare: Callable[[Parser], None] | None = None, argv: Sequence[str] | None = None
+) -> NoReturn:
     """Parse the command line, call `main` with its arguments by their names, and exit.
 
     `declare` adds the arguments to a parser; without it there is one positional argument for each parameter of `main`,
     of the type in its annotation. The help begins with the docstring of `main`. A stage runs alone in its checkout, and
     first removes what killed runs left beside its outputs.
     """
+    argv = sys.argv[1:] if argv is None else argv
     module = main.__globals__["__spec__"].name.removesuffix(".__main__")
     # Print each line at once, so that output stands before an error; a class name may not be in the locale's alphabet.
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -64,10 +67,10 @@ def run(main: Callable[..., None], declare: Callable[[Parser], None] | None = No
         if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and a shell's background jobs want it
             signal.signal(each, _interrupt)
     try:
-        code = _run(main, declare or partial(_positional, main), module)
+        code = _run(main, declare or partial(_positional, main), argv, module)
     except BrokenPipeError:
         code = StageError.exit_code
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None if it was closed, as by >&-
         _flush(stream)
     sys.exit(code)
 
@@ -77,13 +80,13 @@ def is_stage(module: str) -> bool:
     return module.startswith("stages.")
 
 
-def _run(main: Callable[..., None], declare: Callable[[Parser], None], module: str) -> int:
+def _run(main: Callable[..., None], declare: Callable[[Parser], None], argv: Sequence[str], module: str) -> int:
     """Return the exit code. Raises BrokenPipeError if nobody reads what is printed."""
     parser = Parser(prog=f"python -m {module}", description=inspect.getdoc(main), allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     try:
         declare(parser)
-        arguments = vars(parser.parse_args())
+        arguments = vars(parser.parse_args(argv))
         del arguments["debug"]
         with lock.held() if is_stage(module) else nullcontext():
             if is_stage(module):
@@ -92,7 +95,7 @@ def _run(main: Callable[..., None], declare: Callable[[Parser], None], module: s
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:
-        if "--debug" in sys.argv:
+        if "--debug" in argv:
             traceback.print_exc()
         failure = _failure(error, module)
         for problem in failure.problems:

@@ -177,5 +177,5 @@ def _said_to_its_owner(problem: Problem, advice: Advice, name: str, entry: datas
 
 def _conversion(path: Path, new: Path, convert: str) -> str:
     """Return Python that makes of a file the one that is wanted."""
-    imports = "import numpy; from pathlib import Path; from stages import idx"
+    imports = "import numpy; from pathlib import Path; from core.formats import idx"
     return f"{imports}; path = Path({json.dumps(str(path))}); idx.write(Path({json.dumps(str(new))}), {convert})"

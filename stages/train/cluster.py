@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 
-import core
-import stages
 from core.cli.errors import NetworkError, Problem, StageError
 from core.config.params import Train
 from core.files.arrays import Split
@@ -35,6 +33,7 @@ PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "pyyaml")
 RETRIES = 5
 # Ray itself gives up after two minutes, and says so in its own way.
 TIMEOUT_S = 5
+CODE = Path(__file__).parents[2]
 ELSEWHERE = "unset RAY_ADDRESS to train on this machine"
 
 Fitted = tuple[list[np.ndarray], list[Row]]
@@ -139,9 +138,8 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _connect(ray: Any, address: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for package in (core, stages):
-            code = Path(str(package.__file__)).parent
-            shutil.copytree(code, Path(folder) / code.name, ignore=shutil.ignore_patterns("__pycache__"))
+        for floor in ("core", "stages"):
+            shutil.copytree(CODE / floor, Path(folder) / floor, ignore=shutil.ignore_patterns("__pycache__"))
         # As working_dir and not as py_modules: before these a machine looks into its own folder of this one's name.
         said = {name: os.environ[name] for name in [memory.LIMIT] if name in os.environ}
         environment = {"working_dir": folder, "env_vars": said}

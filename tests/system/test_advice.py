@@ -65,7 +65,7 @@ def run(line: str) -> list[str]:
     is_package = ROOT.joinpath(*name.split(".")).is_dir()
     module = importlib.import_module(f"{name}.__main__" if is_package else name)
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as printed, pytest.raises(SystemExit) as ended:
-        command.run(module.main, arguments)
+        command.run(module.main, argv=arguments)
     lines = printed.getvalue().splitlines()
     assert bool(ended.value.code) == bool(lines), lines
     return lines

@@ -211,7 +211,7 @@ def test_a_bad_file_is_refused_in_lines_that_name_the_key(project, capsys, file,
     before = snapshot(project)
 
     with pytest.raises(SystemExit) as ended:
-        command.run(main, [STAMP])
+        command.run(main, argv=[STAMP])
 
     printed = capsys.readouterr()
     assert (ended.value.code, printed.out) == (2, "")
@@ -227,7 +227,7 @@ def test_all_problems_of_both_files_are_said_together(project, capsys):
     spoil("datasets.yaml", put("mnist.source", "upload"))
 
     with pytest.raises(SystemExit):
-        command.run(main, [STAMP])
+        command.run(main, argv=[STAMP])
 
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[1:3] for line in lines] == [
@@ -243,7 +243,7 @@ def test_a_network_that_needs_larger_images_is_refused_before_it_is_trained(proj
     before = snapshot(project)
 
     with pytest.raises(SystemExit) as ended:
-        command.run(main, [STAMP])
+        command.run(main, argv=[STAMP])
 
     what = "cnn_small needs larger images (expected 10 x 10 pixels at least, got 9 x 28); fix: "
     assert (ended.value.code, snapshot(project)) == (2, before)

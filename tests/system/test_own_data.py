@@ -56,7 +56,7 @@ def add(project, assign):
 def run(stage, *paths):
     """Return the exit code of a stage that is run in this process."""
     with pytest.raises(SystemExit) as exit:
-        command.run(stage.main, paths)
+        command.run(stage.main, argv=paths)
     return exit.value.code
 
 

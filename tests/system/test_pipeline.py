@@ -130,7 +130,7 @@ def test_the_metrics_are_few_fit_a_screen_and_begin_with_the_test_accuracy(proje
     assert max(map(len, (shown + compared).splitlines())) <= 120
     first = columns.index("test.accuracy")
     assert columns[first : first + len(names) + 1] == [*names, "dataset.name"]
-    assert "parent" in columns[:first] and not [name for name in columns if "version" in name or "networks" in name]
+    assert "parent" in columns[:first] and not [name for name in columns if "version" in name or name == "networks"]
 
 
 def test_the_scores_of_each_class_are_bars_with_a_colour_for_each_revision(project):

@@ -31,7 +31,7 @@ def described(project, capsys):
     def described(name):
         before = snapshot(project)
         with pytest.raises(SystemExit) as exit:
-            command.run(describe.main, [name])
+            command.run(describe.main, argv=[name])
         return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
 
     return described

@@ -23,7 +23,8 @@ from core.config import params
 from tests.project import PLACES, Project, put
 from tools.compare import lock
 from tools.compare.sides import Side
-from tools.sweep import formats, queue, ranking, report
+from tools.sweep import __main__ as report
+from tools.sweep import formats, queue, ranking
 from tools.sweep.experiments import kept
 from tools.sweep.ranking import Experiment
 
@@ -337,7 +338,7 @@ def report_of(monkeypatch, capsys):
         monkeypatch.setattr(report, "_repository", lambda: repository([{}], failed=failed))
         monkeypatch.setattr(report.experiments, "of_head", lambda repo: experiments)
         try:
-            report.report([])
+            report.main("text", wait=False)
             raised = None
         except StageError as error:
             raised = error
@@ -374,7 +375,7 @@ def test_where_there_is_no_project_that_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(InputError, match=r"^revision HEAD: .* is not a git repository; fix: "):
-        report.report([])
+        report.main("text", wait=False)
 
 
 @pytest.fixture
@@ -412,7 +413,7 @@ def committed(tmp_path) -> Path:
 def test_the_runs_of_head_are_found_wherever_gits_top_folder_is(committed, tmp_path, monkeypatch, capsys, place):
     monkeypatch.chdir(put(committed, tmp_path / "outside", place, ["run"]))
 
-    report.report(["--format", "json"])
+    report.main("json", wait=False)
 
     (table,) = json.loads(capsys.readouterr().out)["tables"]
     assert [(each["name"], each["accuracies"]) for each in table["experiments"]] == [("HEAD", [0.75])]

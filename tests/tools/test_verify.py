@@ -129,7 +129,7 @@ def verify(capsys):
 
     def verify() -> tuple[int, list[str]]:
         with pytest.raises(SystemExit) as ended:
-            command.run(main, [])
+            command.run(main, argv=[])
         printed = capsys.readouterr()
         assert not (printed.out and printed.err)
         return ended.value.code, (printed.out + printed.err).splitlines()

@@ -354,7 +354,7 @@ def test_it_ends_as_ever_where_streams_are_closed(project, edit, closed, name, c
 @contextmanager
 def running(folder, *lines):
     """A stage that is in the middle of its work until told to end."""
-    code = ["import os, sys", "from stages import command", "def main():", *(f"    {line}" for line in lines)]
+    code = ["import os, sys", "from core.cli import command", "def main():", *(f"    {line}" for line in lines)]
     code += ["    print('held', flush=True)", "    sys.stdin.read()"]
     code += ["__spec__.name = 'stages.holder.__main__'", "command.run(main)"]
     (folder / "holder.py").write_text("\n".join(code), encoding="utf-8")

@@ -242,7 +242,7 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, run_main, a
 
     ended = run_main(
         "import numpy",
-        "from stages import arrays",
+        "from core.files import arrays",
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))",
         "arrays.write(Path('array.npy'), numpy.zeros(1000))",
     )

@@ -90,7 +90,7 @@ def download(project, closed, monkeypatch, capsys):
         monkeypatch.setenv("DATASET_MIRROR", mirror)
         before = snapshot(project)
         with pytest.raises(SystemExit) as exit:
-            command.run(stage.main, [*options, str(LOCK), "raw"])
+            command.run(stage.main, argv=[*options, str(LOCK), "raw"])
         return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
 
     return download

@@ -105,7 +105,7 @@ def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, ass
 
     run = run_main(
         "import numpy",
-        "from stages import arrays",
+        "from core.files import arrays",
         "from stages.train import __main__",
         "read = arrays.read_split",
         "arrays.read_split = lambda *given: read(*given)._replace(images=read(*given).images * numpy.float32(1e30))",

@@ -52,7 +52,7 @@ def validate(project, capsys):
     def validate():
         before = snapshot(project)
         with pytest.raises(SystemExit) as exit:
-            command.run(stage.main, ["validated"])
+            command.run(stage.main, argv=["validated"])
         return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
 
     return validate

@@ -17,7 +17,7 @@ import yaml
 from core.cli import command
 from stages.evaluate import tables
 from tests.project import PLACES, put
-from tools.compare import lock, sides
+from tools.compare import arguments, lock, sides
 from tools.compare.__main__ import main
 
 ROOT = Path(__file__).parents[3]
@@ -126,11 +126,10 @@ class Project:
 def compare(monkeypatch, capsys):
     """A function that runs the tool in a folder and returns exit code, stdout and the last line of stderr."""
 
-    def compare(folder, *arguments):
+    def compare(folder, *given):
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["compare", *arguments])
         with pytest.raises(SystemExit) as ended:
-            command.run(main, [])
+            command.run(main, arguments.declare, given)
         printed = capsys.readouterr()
         return ended.value.code, printed.out, (printed.err.splitlines() or [""])[-1]
 
@@ -214,8 +213,8 @@ def test_it_finds_the_same_wherever_gits_top_folder_is(compare, made, tmp_path, 
 def test_a_commit_from_before_the_project_came_into_its_folder_has_no_run(compare, made, tmp_path):
     outside = tmp_path / "outside"
     folder = put(made.folder, outside, "subfolder", ["after"])
-    for arguments in (["checkout", "--quiet", "--orphan", "earlier"], ["rm", "-r", "--quiet", "--cached", "."]):
-        subprocess.run(["git", *arguments], cwd=outside, check=True)
+    for given in (["checkout", "--quiet", "--orphan", "earlier"], ["rm", "-r", "--quiet", "--cached", "."]):
+        subprocess.run(["git", *given], cwd=outside, check=True)
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "empty"], cwd=outside, check=True)
 

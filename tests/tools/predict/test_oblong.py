@@ -11,8 +11,8 @@ from core.networks import models
 from core.networks.runtime import keras
 from stages.evaluate import familiarity
 from stages.evaluate.framing import Framing
-from tools.predict import arguments, classify, run
-from tools.predict.formats import FORMATS
+from tests.tools.predict.test_predict import run_with
+from tools.predict import classify, run
 
 CLASSES = ["first", "second", "third", "last"]
 STRENGTHS = (-1, 4, 2)
@@ -56,7 +56,7 @@ def predict(project, ensemble, monkeypatch, capsys):
     monkeypatch.setattr(classify, "load", lambda: ensemble)
 
     def predict(*given):
-        run.run(arguments.parse([*given, "--format", "json", "--show-input", "fed"], list(FORMATS)))
+        run_with(*given, "--format", "json", "--show-input", "fed")
         fed = [np.asarray(Image.open(path)) for path in sorted((project / "fed").iterdir())]
         return json.loads(capsys.readouterr().out), fed
 

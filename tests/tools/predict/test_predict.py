@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.cli.command import Parser
 from core.cli.errors import InputError, StageError
 from core.config import datasets
 from core.files import arrays, atomic
@@ -21,8 +22,7 @@ from core.networks import models
 from core.networks.runtime import keras
 from stages.download import conversion
 from stages.evaluate import familiarity
-from tools.predict import arguments, classify, run
-from tools.predict.formats import FORMATS
+from tools.predict import __main__, arguments, classify, run
 
 CLASSES = ["top", "bottom"]
 
@@ -72,6 +72,13 @@ def ensemble(workspace):
     os.chdir(before)
 
 
+def run_with(*given):
+    """Run the tool in this process, so that its errors are raised."""
+    parser = Parser()
+    arguments.declare(parser)
+    __main__.main(**vars(parser.parse_args(list(map(str, given)))))
+
+
 @pytest.fixture
 def predict(workspace, ensemble, monkeypatch, tmp_path, capsys):
     """A function that runs the tool in the workspace, and returns what it prints and the failure it ends with."""
@@ -81,7 +88,7 @@ def predict(workspace, ensemble, monkeypatch, tmp_path, capsys):
     def predict(*given):
         failure = None
         try:
-            run.run(arguments.parse(list(map(str, given)), list(FORMATS)))
+            run_with(*given)
         except StageError as error:
             failure = error
         return capsys.readouterr().out, failure

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.cli.command import Parser
 from core.cli.errors import InputError, StageError
 from core.formats.pictures import MOST_FILE_BYTES
 from tools.predict import arguments, sources
@@ -98,22 +99,34 @@ def test_standard_input_is_a_picture_as_any_other(monkeypatch):
 @pytest.mark.parametrize("name", ["out.jpg", "out", "png", "a/out.png.pdf"])
 def test_a_figure_by_the_name_of_another_kind_of_file_is_refused(name):
     with pytest.raises(InputError, match=r"^--figure: .* \(expected a name that ends in .png, got ") as caught:
-        arguments.parse(["a.png", "--figure", name], ["text"])
-    given = caught.value.problems[0].fix.split()
-    assert arguments.parse(["a.png", *given], ["text"]).figure.suffix == ".png"
-    assert arguments.parse(["a.png", "--figure", "OUT.PNG"], ["text"]).figure.name == "OUT.PNG"
+        arguments.check(["a.png"], Path(name))
+    _, given = caught.value.problems[0].fix.split()
+    arguments.check(["a.png"], Path(given))
+    arguments.check(["a.png"], Path("OUT.PNG"))
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ([], "the following arguments are required: IMAGE"),
-        (["-", "a.png", "-"], "- can be read but once"),
-        ([""], "expected a file or a folder, got an empty name"),
         (["a.png", "--invert", "maybe"], "argument --invert: invalid choice: 'maybe'"),
         (["a.png", "--form", "csv"], "unrecognized arguments: --form csv"),
     ],
 )
 def test_what_can_not_be_meant_is_refused(given, message):
-    with pytest.raises(InputError, match=f"^python -m tools.predict: {re.escape(message)}.*; fix: see python -m"):
-        arguments.parse(given, ["text", "csv"])
+    with pytest.raises(InputError, match=f"^tools.predict: {re.escape(message)}.*; fix: tools.predict "):
+        parser = Parser(prog="tools.predict", allow_abbrev=False)
+        arguments.declare(parser)
+        parser.parse_args(given)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (["-", "a.png", "-"], "-: standard input can be read only once; fix: name - once"),
+        ([""], "IMAGE: an empty name; fix: name a file or a folder"),
+    ],
+)
+def test_names_that_make_no_sense_together_are_refused(images, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        arguments.check(images, None)

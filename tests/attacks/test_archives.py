@@ -218,12 +218,16 @@ def hundred_thousand_members(members):
 
 
 @pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.fault("members that lead elsewhere, or more than there should be")
+@pytest.mark.fault("HDF5 under another name, an archive that is cut, empty or a web page")
 def test_an_archive_that_training_would_not_write_is_refused(name, members, refusal):
     line = refusal(ATTACKS[name](members))
 
     assert f"(expected a zip archive of {', '.join(NAMES)}, got " in line
 
 
+@pytest.mark.fault("members that lead elsewhere, or more than there should be")
+@pytest.mark.fault("a changed byte, weights missing, JSON that is none")
 def test_what_is_in_the_archive_is_named(members, refusal):
     expected = "expected a zip archive of config.json, metadata.json, model.weights.h5"
 
@@ -236,6 +240,7 @@ def test_what_is_in_the_archive_is_named(members, refusal):
     )
 
 
+@pytest.mark.fault("bombs: of the archive, of shapes, of HDF5")
 def test_a_bomb_goes_off_in_no_memory(members, refusal):
     content = bomb(members)
     tracemalloc.start()
@@ -249,6 +254,7 @@ def test_a_bomb_goes_off_in_no_memory(members, refusal):
     assert peak < 2**23
 
 
+@pytest.mark.fault("bombs: of the archive, of shapes, of HDF5")
 def test_a_file_larger_than_any_network_is_not_read(honest, tmp_path, victim):
     victim(honest)
     with open(tmp_path / "model/0.keras", "r+b") as file:
@@ -266,6 +272,7 @@ def test_a_file_larger_than_any_network_is_not_read(honest, tmp_path, victim):
     assert peak < 2**20
 
 
+@pytest.mark.fault("a changed byte, weights missing, JSON that is none")
 def test_any_byte_changed_is_noticed_even_if_it_were_recorded(honest, refusal):
     """Those of the weights are under the archive's checksum, the others under ours."""
     random = np.random.default_rng(0)
@@ -277,6 +284,7 @@ def test_any_byte_changed_is_noticed_even_if_it_were_recorded(honest, refusal):
         refusal(bytes(content))
 
 
+@pytest.mark.fault("HDF5 under another name, an archive that is cut, empty or a web page")
 def test_any_end_cut_off_is_noticed_even_if_it_were_recorded(honest, refusal):
     for length in np.random.default_rng(0).integers(0, len(honest), 40):
         refusal(honest[:length])

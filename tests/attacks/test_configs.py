@@ -271,6 +271,8 @@ def attacking(members):
 
 
 @pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.fault("layers that run code, download, read files or load programs")
+@pytest.mark.fault("Keras' protection switched off earlier in the process")
 def test_a_config_that_is_not_one_of_ours_is_refused(name, members, attacking, refusal, canary, registered):
     config = json.loads(members["config.json"])
     ATTACKS[name](config, canary)
@@ -278,6 +280,7 @@ def test_a_config_that_is_not_one_of_ours_is_refused(name, members, attacking, r
     assert refusal(attacking(config)).startswith("config.json: ")
 
 
+@pytest.mark.fault("layers that run code, download, read files or load programs")
 def test_what_is_refused_is_named(members, attacking, refusal, canary):
     config = json.loads(members["config.json"])
     lambda_of_marshalled_code(config, canary)
@@ -330,6 +333,7 @@ def test_a_network_is_not_built_before_its_weights_are_counted(members, monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.fault("Keras' protection switched off earlier in the process")
 def test_keras_alone_would_run_code_and_read_files(members, attacking, tmp_path, canary):
     """The attacks are real: in a process of its own, with its protection switched off, Keras falls for them."""
     (tmp_path / "secret.txt").write_text("secret\nwords\n", encoding="utf-8")
@@ -360,6 +364,7 @@ def test_keras_alone_would_run_code_and_read_files(members, attacking, tmp_path,
     assert ended.stdout.splitlines()[-2:] == ["True", "[UNK] secret words"], ended.stdout + ended.stderr
 
 
+@pytest.mark.fault("Keras asked to load after all")
 def test_nobody_asks_keras_to_load():
     """By which all of the attacks above would come in again."""
     forbidden = {"load_model", "load_weights", "from_config", "model_from_json", "deserialize_keras_object"}

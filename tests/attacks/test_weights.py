@@ -132,6 +132,7 @@ def group_in_place_of_an_array(file, folder):
 
 
 @pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.fault("HDF5 that links into other files")
 def test_a_file_that_keras_would_not_write_of_these_layers_is_refused(name, members, refusal, tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["secret"] = np.ones(5, "<f4")
@@ -184,6 +185,7 @@ def _bytes(array: h5py.Dataset) -> range:
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.fault("weights or probabilities that are no numbers")
 def test_a_weight_that_is_no_number_is_named(number, members, refusal):
     def spoil(file: h5py.File) -> None:
         file[BIAS][3] = number

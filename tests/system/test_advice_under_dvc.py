@@ -194,6 +194,7 @@ def test_a_slip_that_a_later_stage_refuses_is_mended_as_it_says(project, case):
 # git, DVC and the record of runs
 
 
+@pytest.mark.fault("no cache, and a remote that has the data, or has lost them")
 def test_a_clone_that_has_no_data_pulls_them_where_a_remote_has_them(project):
     project.dvc("remote", "add", "--default", "team", str(project.folder.parent / "remote"))
     project.commit("remote")
@@ -255,6 +256,7 @@ def test_a_copy_without_git_is_made_a_repository_to_compare_it(project, tool):
 
 
 @pytest.mark.parametrize("tool", ["tools.verify", "tools.compare", "tools.sweep"])
+@pytest.mark.fault("a checkout that another user owns")
 def test_a_checkout_of_another_user_is_trusted_by_the_line_that_git_has_for_it(project, tool):
     """git itself is told to take each owner for another one, as where an archive was unpacked by root."""
     others = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "true"}
@@ -267,6 +269,7 @@ def test_a_checkout_of_another_user_is_trusted_by_the_line_that_git_has_for_it(p
     assert not keys(project.lines(tool, **others)) & {key(line)}
 
 
+@pytest.mark.fault("a shallow clone")
 def test_a_revision_that_a_shallow_clone_lacks_is_fetched(project):
     project.git("commit", "--quiet", "--allow-empty", "--message", "later")
     project.git("clone", "--quiet", "--depth", "1", f"file://{project.folder}", "../clone")

@@ -206,6 +206,8 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("file", "change", "said"), CASES)
+@pytest.mark.fault("the file or a key is missing")
+@pytest.mark.fault("not plain YAML")
 def test_a_bad_file_is_refused_in_lines_that_name_the_key(project, capsys, file, change, said):
     spoil(file, change)
     before = snapshot(project)
@@ -236,6 +238,7 @@ def test_all_problems_of_both_files_are_said_together(project, capsys):
     ]
 
 
+@pytest.mark.fault("images too small for the network of params.yaml")
 def test_a_network_that_needs_larger_images_is_refused_before_it_is_trained(project, capsys):
     """It takes both files to tell."""
     spoil("params.yaml", put("train.network", "cnn_small"))
@@ -277,6 +280,8 @@ def repro(project: Project) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a stage fails under DVC: results stay, and come back from the run-cache")
+@pytest.mark.fault("any of these under `dvc repro`: every result stays")
 def test_under_dvc_a_bad_file_costs_nothing(project):
     """With the real dvc.yaml and the real `validate`. DVC deletes the stamp of `validate`, a constant, before it starts
     it, and brings it back from its run-cache; what it can't read itself it refuses before that.

@@ -134,6 +134,7 @@ def test_tensorflow_is_imported_in_train_and_evaluate_alone():
 
 
 @pytest.mark.parametrize("stage", NAMES)
+@pytest.mark.fault("true for 1, which DVC takes for the same")
 def test_params_are_the_sections_that_the_code_asks_for(stage):
     """`validate` reads both files whole, and depends on them as files: a type may be wrong where the value is equal."""
     sections = {call.args[0].attr.lower() for call in calls(stage, "params", "section")}
@@ -150,6 +151,7 @@ def test_what_is_calculated_or_drawn_by_packages_depends_on_their_versions():
     assert [stage for stage in NAMES if "requirements.lock" in paths(stage, "deps")] == ["train", "evaluate", "render"]
 
 
+@pytest.mark.fault("another version of Pillow, locked or merely installed")
 def test_what_is_decoded_or_drawn_by_pillow_depends_on_its_version():
     """Or on those of all packages, as what is calculated does. What `validate` writes is a constant."""
     users = {stage for stage in NAMES if any("PIL" in modules(ROOT / file) for file in closure(stage))} - {"validate"}
@@ -164,6 +166,7 @@ def test_what_is_decoded_or_drawn_by_pillow_depends_on_its_version():
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.fault("another version of Pillow, locked or merely installed")
 def test_the_lock_of_pillow_is_what_the_other_locks_say_of_it(lock):
     def pins(name: str) -> list[str]:
         return re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8").rstrip("\n"))

@@ -55,6 +55,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("end", ["sys.exit(3)", "os.kill(os.getpid(), signal.SIGKILL)"])
+@pytest.mark.fault("a stage fails or is killed with half an output written")
 def test_half_an_output_of_a_stage_that_fails_is_neither_recorded_nor_kept(project, end):
     recorded, cache = (project.folder / "dvc.lock").read_bytes(), project.folder / ".dvc/cache"
     kept = files(cache)
@@ -73,6 +74,7 @@ def test_half_an_output_of_a_stage_that_fails_is_neither_recorded_nor_kept(proje
     assert "up to date" in project.dvc("status")
 
 
+@pytest.mark.fault("a report is edited by hand")
 def test_a_report_edited_by_hand_is_seen_by_git_and_made_good_without_running_its_stage(project):
     whole = (project.folder / "score.json").read_bytes()
     (project.folder / "score.json").write_text('{"score": 2}', encoding="utf-8")
@@ -84,6 +86,7 @@ def test_a_report_edited_by_hand_is_seen_by_git_and_made_good_without_running_it
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.fault("DVC run by the path of Python, the environment not activated")
 def test_dvc_run_by_the_path_of_python_runs_stages_by_the_python_beside_it(project):
     """Where the environment was never activated: see tools/path.pth, which `make setup` puts into it."""
     bare = {"PATH": os.defpath, "HOME": str(project.folder), "DVC_SITE_CACHE_DIR": str(project.folder.parent / "site")}

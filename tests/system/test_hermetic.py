@@ -92,12 +92,14 @@ def project(baseline, tmp_path) -> Project:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.fault("a stage run where there is nothing but what it declares")
 def test_a_stage_makes_the_same_of_what_it_declares_alone(baseline, tmp_path, stage):
     assert hermetic.check(baseline.folder, stage, tmp_path) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.fault("code that is run and not declared")
 def test_all_code_of_the_project_that_a_stage_ran_is_declared(baseline, stage):
     """With all of the project there, unlike above: what is imported only if it is there would have been."""
     deps = [dep["path"] for dep in hermetic.read_yaml(baseline.folder / "dvc.lock")["stages"][stage]["deps"]]
@@ -110,6 +112,7 @@ def test_all_code_of_the_project_that_a_stage_ran_is_declared(baseline, stage):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a stage run where there is nothing but what it declares")
 def test_downloaded_archives_are_what_the_entry_says_and_come_from_nowhere_else(tmp_path):
     """The one stage that may look outside: into the folder that DATASET_MIRROR names."""
     mirror = tmp_path / "mirror/pictures"
@@ -149,6 +152,8 @@ def test_no_address_is_reached_where_the_network_is_cut():
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a stage reads what it does not declare")
+@pytest.mark.fault("four planted lies: a file, a param, an output, an input")
 def test_an_undeclared_file_is_found_out(project, tmp_path):
     project.write("names.json", '["a", "b"]')
     project.lie("atomic.write_text(classes, Path('names.json').read_text() if Path('names.json').exists() else '[]')")
@@ -162,6 +167,8 @@ def test_an_undeclared_file_is_found_out(project, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a stage reads what it does not declare")
+@pytest.mark.fault("four planted lies: a file, a param, an output, an input")
 def test_an_undeclared_param_is_found_out(project, tmp_path):
     read = "__import__('core.config.strict_yaml').strict_yaml.load(params.PATH)"
     project.lie(f"atomic.write_json(classes, [{read}.get('render', {{}}).get('dpi', 'not given')])")
@@ -213,6 +220,8 @@ def test_undeclared_code_is_found_out(project, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("no cache, no remote")
+@pytest.mark.fault("a fresh clone, after which tools.verify finds nothing")
 def test_a_fresh_clone_with_an_empty_cache_makes_the_same_bytes(baseline, tmp_path):
     baseline.git("clone", "--quiet", str(baseline.folder), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")

@@ -140,6 +140,8 @@ def drawn():
 
 
 @pytest.mark.parametrize(("program", "act", "share"), list(drawn()))
+@pytest.mark.fault("twenty, of a seed: each of three signals to a stage, to DVC and to the group, and when by chance")
+@pytest.mark.fault("what they leave in DVC's cache")
 def test_a_run_killed_anywhere_is_made_good_by_the_next(project, baseline, reference, program, act, share):
     forget(project, "normalize" if program == "dvc" else program.removeprefix("stages."))
     code, printed = befall(project, **fault(program, act, count=round(share * baseline.events[program])))
@@ -165,6 +167,10 @@ def test_a_run_killed_anywhere_is_made_good_by_the_next(project, baseline, refer
         ("stages.evaluate", "limit 3000", "open", ".probabilities.npy."),
     ],
 )
+@pytest.mark.fault("the run after a failed one")
+@pytest.mark.fault("a full disk while the network is saved")
+@pytest.mark.fault("a temporary file is whole and not renamed; renamed and no more; between two outputs; in download")
+@pytest.mark.fault("what they leave in DVC's cache")
 def test_a_run_killed_amid_its_writing_is_made_good_by_the_next(project, reference, program, act, event, having):
     forget(project, program.removeprefix("stages."))
     recorded = (project.folder / "dvc.lock").read_bytes()
@@ -183,6 +189,7 @@ def test_a_run_killed_amid_its_writing_is_made_good_by_the_next(project, referen
     verify(project)
 
 
+@pytest.mark.fault("the first run of all, killed twice")
 def test_a_first_run_that_is_killed_twice_is_made_good_by_the_third(project, baseline, reference):
     """Nothing is there to begin with: no dvc.lock, no cache, no results."""
     project.git("clean", "-d", "--force", "-x", "--quiet")
@@ -195,6 +202,7 @@ def test_a_first_run_that_is_killed_twice_is_made_good_by_the_third(project, bas
     assert results(project) == reference
 
 
+@pytest.mark.fault("killed in an epoch")
 def test_training_killed_in_an_epoch_starts_from_the_beginning(project, reference):
     """Not from what it had learned. The number of epochs leaves it no time to end before it is killed."""
     project.edit("params.yaml", "epochs: 2", "epochs: 10000")
@@ -253,6 +261,8 @@ def failure(project):
 
 
 @pytest.mark.parametrize("rate", ["0.001", "0.5"])
+@pytest.mark.fault("DVC alone is killed")
+@pytest.mark.fault("an orphan, and a run with another learning rate")
 def test_an_orphan_is_not_overtaken(project, baseline, reference, tmp_path_factory, rate):
     """DVC alone is killed, and started again at once, with another learning rate or the same. The lock apart, what the
     orphan writes late would stand beside what dvc.lock says of the later run: a model of another rate than recorded.
@@ -278,6 +288,8 @@ def test_an_orphan_is_not_overtaken(project, baseline, reference, tmp_path_facto
     assert results(project) == reference
 
 
+@pytest.mark.fault("DVC alone is killed")
+@pytest.mark.fault("an orphan that ends between DVC's deleting of outputs and the start of their stage")
 def test_an_orphan_that_ends_amid_the_imports_of_the_next_run_leaves_nothing_in_it(project, reference):
     """It makes two networks, and the later run but one. DVC had deleted both; the lock is free when it is asked for."""
     forget(project, "train")
@@ -298,6 +310,7 @@ def test_an_orphan_that_ends_amid_the_imports_of_the_next_run_leaves_nothing_in_
     assert results(project) == reference
 
 
+@pytest.mark.fault("two runs at once")
 def test_of_two_runs_at_once_one_wins_and_the_other_names_it(project, reference):
     forget(project, "train")
     with Held(project) as held:
@@ -326,6 +339,7 @@ def test_what_an_orphan_writes_over_a_run_that_was_restored_is_seen_and_mended(p
     assert results(project) == reference
 
 
+@pytest.mark.fault("DVC's own lock is damaged")
 def test_the_lock_file_of_dvc_damaged_by_a_kill_is_mended_by_removing_it(project, reference):
     (project.folder / ".dvc/tmp/rwlock").write_bytes(b'{"write": {')
     forget(project, "validate")
@@ -346,6 +360,7 @@ def test_the_lock_file_of_dvc_damaged_by_a_kill_is_mended_by_removing_it(project
         ),
     ],
 )
+@pytest.mark.fault("dvc.lock is empty, or has the marks of a merge")
 def test_a_damaged_dvc_lock_is_mended_by_taking_that_of_a_commit(project, reference, damage, said):
     (project.folder / "dvc.lock").write_bytes(damage)
     assert said in failure(project)
@@ -355,6 +370,7 @@ def test_a_damaged_dvc_lock_is_mended_by_taking_that_of_a_commit(project, refere
     assert results(project) == reference
 
 
+@pytest.mark.fault("no git repository")
 def test_without_git_dvc_is_told_so(project, reference):
     """As in the archive of the source that a git host offers."""
     shutil.rmtree(project.folder / ".git")

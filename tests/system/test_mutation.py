@@ -197,6 +197,7 @@ def test_each_output_has_a_row():
 
 
 @pytest.mark.slow
+@pytest.mark.fault("each declared thing is changed: the stages of its row, and no others")
 def test_a_change_of_a_param_touches_the_stages_of_its_row(tree):
     found = {key: tree.stale_after("params.yaml", assigned(key, value)) for key, (value, _) in PARAMS.items()}
 
@@ -205,6 +206,7 @@ def test_a_change_of_a_param_touches_the_stages_of_its_row(tree):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("each declared thing is changed: the stages of its row, and no others")
 def test_a_change_of_an_entry_touches_whom_it_concerns(tree):
     found = {what: tree.stale_after("datasets.yaml", replaced(old, new)) for what, (old, new, _) in ENTRIES.items()}
 
@@ -234,6 +236,7 @@ def test_a_change_of_a_stages_own_files_touches_it_alone(tree, package, verb):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a changed bit of an array")
 def test_a_change_of_what_a_stage_makes_touches_it_and_its_readers(tree):
     def some_file(name: str) -> str:
         path = tree.folder / name
@@ -256,6 +259,7 @@ def test_a_change_of_the_pipelines_file_touches_a_stage_only_where_it_says_what_
 
 
 @pytest.mark.slow
+@pytest.mark.fault("all else is changed: no stage")
 def test_a_change_of_anything_else_touches_nothing(tree):
     """All else at once, and things that lie about; then the command itself is asked, too."""
     rows = [*FOLDERS, *VERBS, *OUTPUTS, "params.yaml", "datasets.yaml", "requirements.lock", "requirements-pillow.lock"]

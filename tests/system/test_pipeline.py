@@ -54,6 +54,8 @@ def test_a_change_in_render_reruns_render_alone(project):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("an old value of a param trains again, though its networks are in the cache")
+@pytest.mark.fault("a param changed, and changed back")
 def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_training(project):
     before = project.results()
     project.edit("params.yaml", "epochs: 2", "epochs: 3")
@@ -88,6 +90,7 @@ def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(
 
 
 @pytest.mark.slow
+@pytest.mark.fault("all stages forced to run again")
 def test_all_stages_forced_to_run_again_make_the_same_bytes(project):
     before = project.results()
 
@@ -98,6 +101,7 @@ def test_all_stages_forced_to_run_again_make_the_same_bytes(project):
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.fault("a stage fails under DVC: results stay, and come back from the run-cache")
 def test_a_typo_costs_no_result(project):
     """DVC deletes the outputs of the stage that fails; that is a constant stamp, and the run-cache gives it back."""
     before = project.results()
@@ -113,6 +117,7 @@ def test_a_typo_costs_no_result(project):
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
 def test_the_metrics_are_few_fit_a_screen_and_begin_with_the_test_accuracy(project):
     """Also if each number is as long as it can be; in `dvc exp show` they are the only scores."""
     path = project.folder / "reports/metrics.json"

@@ -32,6 +32,7 @@ def names(listing: bytes) -> list[str]:
     return listing.decode("utf-8").split("\0")[:-1]
 
 
+@pytest.mark.fault("a clone on Windows, with other line endings")
 def test_a_clone_with_the_line_endings_of_windows_has_the_bytes_of_the_commit(tmp_path):
     """DVC hashes these bytes, so equal bytes mean that no stage runs again."""
     top, project = (git("rev-parse", option).decode().strip() for option in ("--show-toplevel", "--show-prefix"))
@@ -60,6 +61,7 @@ def test_pull_requests_fold_what_commands_make_and_show_what_people_read():
     assert not [name for name in folded if name.startswith(("stages/", "tools/", "tests/", ".dvc/"))]
 
 
+@pytest.mark.fault("a renamed folder, and PYTHONSAFEPATH")
 def test_no_target_or_script_runs_a_program_of_the_environment_but_python():
     """The first line of pip's scripts, such as .venv/bin/pytest, is a path that a renamed folder does not have."""
     files = [name for name in names(git("ls-files", "-z")) if not name.startswith("tests/")]
@@ -95,6 +97,7 @@ stages:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a renamed folder, and PYTHONSAFEPATH")
 def test_in_a_renamed_folder_the_targets_and_the_queue_work(tmp_path):
     """In an environment that `make setup` made, though with the packages of this one."""
     before, after = tmp_path / "before", tmp_path / "after"

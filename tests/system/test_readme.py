@@ -89,6 +89,7 @@ def test_the_metrics_diff_is_whole_and_starts_from_the_committed_run(metrics):
         assert float(change) == pytest.approx(float(after) - float(before), abs=2e-5)
 
 
+@pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
 def test_the_runs_are_listed_by_the_line_of_make_experiments_and_fit_120_columns(metrics):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     typed, table = re.search(r"\$ (dvc exp show .*?)\n ─+\n(.*?) ─+\n```", README, re.DOTALL).groups()

@@ -121,6 +121,7 @@ def clone(pushed, tmp_path) -> Clone:
     return Clone(tmp_path / "clone")
 
 
+@pytest.mark.fault("a shared cache: what was pushed is run again")
 def test_after_a_pull_there_is_nothing_to_run(pushed, server, clone):
     before = server.log().count("Accepted publickey")
 
@@ -134,6 +135,7 @@ def test_after_a_pull_there_is_nothing_to_run(pushed, server, clone):
     assert clone.git("status", "--porcelain") == ""
 
 
+@pytest.mark.fault("a shared cache: what was pushed is run again")
 def test_the_run_cache_brings_what_no_commit_tells_of_but_for_what_git_keeps(pushed, server, clone):
     """Without dvc.lock, DVC has nothing to go by but its records of what others ran. What train and evaluate leave in
     git is not on the server, so that these would run again, as README.md says.
@@ -149,6 +151,7 @@ def test_the_run_cache_brings_what_no_commit_tells_of_but_for_what_git_keeps(pus
 
 
 @pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.fault("a shared cache: an object that was tampered with")
 def test_a_tampered_object_is_refused_if_dvc_is_told_to_verify(pushed, server, clone, verify):
     """It is told so in .dvc/config, which git has. Else another report is checked out, and DVC calls it up to date."""
     report = (pushed.folder / "reports/report.html").read_bytes()

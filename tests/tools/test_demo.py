@@ -50,6 +50,7 @@ def test_a_failing_dvc_ends_the_demo_with_an_error(tmp_path, monkeypatch):
         demo.main()
 
 
+@pytest.mark.fault("a Python without the packages")
 def test_a_python_without_the_packages_is_told_so_in_one_line():
     """`-S` leaves site-packages out."""
     completed = subprocess.run(
@@ -61,6 +62,7 @@ def test_a_python_without_the_packages_is_told_so_in_one_line():
     assert completed.stderr.count("\n") == 1
 
 
+@pytest.mark.fault("DVC run by the path of Python, the environment not activated")
 def test_python_of_the_environment_comes_first_on_the_path(tmp_path):
     """tools/path.pth, run as Python runs it at its start, from a site folder."""
     (tmp_path / "path.pth").write_bytes((ROOT / "tools/path.pth").read_bytes())

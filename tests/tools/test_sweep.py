@@ -92,11 +92,13 @@ def test_a_history_is_read_as_numbers():
         HISTORY[: HISTORY.index("1,0,")],
     ],
 )
+@pytest.mark.fault("a history that is damaged")
 def test_a_damaged_history_is_refused(damaged):
     with pytest.raises(DataError, match=r"^one: reports/history.csv: damaged"):
         Reading(damaged).history()
 
 
+@pytest.mark.fault("luck taken for a difference, among many experiments or where no spread is known")
 def test_verdicts_are_by_welch_and_holm_over_all_pairs():
     """As scipy and statsmodels have them."""
     random = np.random.default_rng(1)
@@ -132,6 +134,7 @@ def test_the_order_is_that_of_the_means_over_replicates_and_of_equal_means_that_
         assert {place.change.base for place in table.places} == {np.mean(each[expected[0]])}
 
 
+@pytest.mark.fault("luck taken for a difference, among many experiments or where no spread is known")
 def test_of_six_equal_recipes_one_is_seldom_called_worse():
     """Whichever comes out best by luck. With unadjusted p-values it would be in a third of such sweeps."""
     random = np.random.default_rng(0)
@@ -143,6 +146,7 @@ def test_of_six_equal_recipes_one_is_seldom_called_worse():
     assert alarms / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
+@pytest.mark.fault("experiments scored on other images, or without validation images")
 def test_experiments_scored_on_other_images_have_tables_of_their_own():
     ranked = ranking.rank(
         [
@@ -161,6 +165,7 @@ def test_experiments_scored_on_other_images_have_tables_of_their_own():
     assert "can't be compared" in printed and "dvc exp apply" not in printed
 
 
+@pytest.mark.fault("an experiment run twice")
 def test_an_experiment_run_twice_has_one_place():
     """Or else each of its runs would count against the others in Holm's correction."""
     twice = [experiment(name, [0.8, 0.82], networks="same") for name in ("first", "again")]
@@ -241,6 +246,7 @@ def test_text_keeps_to_80_columns_whatever_differs():
         ("HEAD", 2, []),
     ],
 )
+@pytest.mark.fault("the next commands after a sweep")
 def test_the_next_commands_are_lines_to_paste(name, patience, commands):
     """All three, unless the best is there already, or needs the images that were kept out of training to stop early."""
     ranked = ranking.rank([experiment(name, [0.9], early_stopping_patience=patience), experiment("other", [0.8])])
@@ -253,6 +259,7 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.fault("names of experiments that are markup")
 def test_markdown_has_the_same_table_and_no_markup_of_a_name():
     html = MarkdownIt("commonmark").enable("table").render(formats.markdown(ranking.rank(SWEEP), []))
 
@@ -310,6 +317,7 @@ def test_waiting_ends_when_nothing_of_this_commit_is_left_and_says_how_much_is(m
     assert re.findall(r"^experiments to come: (\d)", capsys.readouterr().err, re.M) == ["2", "1"]
 
 
+@pytest.mark.fault("a queue that nobody works on, or whose worker is slow")
 def test_waiting_without_a_worker_is_given_up(monkeypatch):
     monkeypatch.setattr(queue, "LOOK", 0)
 
@@ -324,6 +332,7 @@ def test_what_a_killed_worker_left_running_is_not_waited_for(monkeypatch):
         queue.wait(repository([{"Running": ["a"], "Queued": ["b"]}] * 100))
 
 
+@pytest.mark.fault("a queue that nobody works on, or whose worker is slow")
 def test_waiting_goes_on_as_long_as_a_worker_answers(monkeypatch):
     monkeypatch.setattr(queue, "LOOK", 0)
 
@@ -347,6 +356,7 @@ def report_of(monkeypatch, capsys):
     return report_of
 
 
+@pytest.mark.fault("experiments scored on other images, or without validation images")
 def test_without_validation_images_there_is_one_line_and_no_table(report_of):
     printed, raised = report_of([experiment("HEAD", []), experiment("weest-sack", [])])
 
@@ -357,12 +367,14 @@ def test_without_validation_images_there_is_one_line_and_no_table(report_of):
     )
 
 
+@pytest.mark.fault("nothing to rank, no project")
 def test_without_experiments_one_is_told_how_to_make_them(report_of):
     assert str(report_of([])[1]).startswith(
         "experiments of HEAD: none; fix: dvc exp run -S train.validation_fraction=0.1"
     )
 
 
+@pytest.mark.fault("an experiment of the queue fails")
 def test_failures_are_named_after_the_table(report_of):
     printed, raised = report_of(SWEEP, failed=["b", "a"])
 
@@ -371,6 +383,7 @@ def test_failures_are_named_after_the_table(report_of):
     assert raised.problems[0].fix == "dvc queue logs a says why; dvc queue remove --failed forgets it"
 
 
+@pytest.mark.fault("nothing to rank, no project")
 def test_where_there_is_no_project_that_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
@@ -410,6 +423,7 @@ def committed(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.fault("git's top folder is above the project; a submodule; a worktree")
 def test_the_runs_of_head_are_found_wherever_gits_top_folder_is(committed, tmp_path, monkeypatch, capsys, place):
     monkeypatch.chdir(put(committed, tmp_path / "outside", place, ["run"]))
 
@@ -433,6 +447,9 @@ def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", ["project", "monorepo/teams/vision"])
+@pytest.mark.fault("an experiment of the queue fails")
+@pytest.mark.fault("a queue that changes the checkout")
+@pytest.mark.fault("the next commands after a sweep")
 def test_a_sweep_through_the_queue_two_at_a_time(tmp_path, folder):
     """Three experiments, of which one can't be trained; in folders of their own: the checkout stays as it is. Then the
     lines that are printed to go on do so.

@@ -183,6 +183,7 @@ def test_a_run_that_is_whole_is_counted(project, verify):
     )
 
 
+@pytest.mark.fault("a changed bit of an array")
 def test_one_changed_bit_is_found_wherever_it_is(project, findings):
     for path in [*FILES, *map(stored, NAMES)]:
         got = damage(path)
@@ -191,6 +192,7 @@ def test_one_changed_bit_is_found_wherever_it_is(project, findings):
         damage(path)  # puts the bit back
 
 
+@pytest.mark.fault("an output is changed in place, its size and times kept")
 def test_an_output_of_dvcs_that_was_changed_is_brought_from_the_cache(project, findings):
     one, b = damage("data/one"), damage("data/d/e/b")
 
@@ -200,6 +202,7 @@ def test_an_output_of_dvcs_that_was_changed_is_brought_from_the_cache(project, f
     ]
 
 
+@pytest.mark.fault("an object of the cache is changed, its mode and times kept; its output is gone too")
 def test_a_damaged_object_is_deleted_before_its_stage_runs(project, findings):
     """As DVC takes what is read-only for whole, it would end with the damaged bytes."""
     got, path = damage(stored(md5(B))), stored(md5(B))
@@ -210,6 +213,7 @@ def test_a_damaged_object_is_deleted_before_its_stage_runs(project, findings):
     ]
 
 
+@pytest.mark.fault("an object of the cache is changed, its mode and times kept; its output is gone too")
 def test_nothing_is_brought_from_a_damaged_object(project, findings):
     path = stored(md5(B))
     damage(path), damage("data/d/e/b")
@@ -356,6 +360,7 @@ def test_an_object_that_dvc_would_restore_a_report_from_is_checked_if_there_is_o
 
 
 @pytest.mark.parametrize("name", ["m.json", "figures/g"])
+@pytest.mark.fault("a report is edited by hand")
 def test_reports_that_were_changed_and_committed_are_found_though_the_workspace_is_mended(project, findings, name):
     path, out = f"reports/{name}", f"reports/{name.partition('/')[0]}"
     right, got = md5(FILES[path]), damage(path)
@@ -394,6 +399,7 @@ def without_git() -> None:
 
 
 @pytest.mark.parametrize("undo", [without_commits, without_repository, without_git])
+@pytest.mark.fault("no git repository")
 def test_without_git_there_is_no_commit_to_hold_anything_against(project, verify, monkeypatch, undo):
     monkeypatch.setenv("PATH", os.environ["PATH"])  # to be put back
     undo()
@@ -404,6 +410,7 @@ def test_without_git_there_is_no_commit_to_hold_anything_against(project, verify
 
 
 @pytest.mark.parametrize("data", [None, b"", b"damaged"], ids=["missing", "empty", "damaged"])
+@pytest.mark.fault("git's objects or its branch are damaged or gone")
 def test_what_git_can_not_read_of_the_commit_is_told_in_its_words(project, verify, data):
     """None of it is a success, as if there were no commit, or something unexpected."""
     objects = ("HEAD", "HEAD^{tree}", "HEAD:reports", "HEAD:dvc.lock", "HEAD:reports/m.json")
@@ -444,6 +451,7 @@ def test_in_a_subfolder_the_commit_is_read_too(below, verify):
     assert code == 1 and line.startswith("error: HEAD: reports/m.json: not what HEAD's dvc.lock says (expected MD5 ")
 
 
+@pytest.mark.fault("advice that holds in git's top folder alone")
 def test_in_a_subfolder_git_is_told_to_trust_its_top_folder(below, verify, monkeypatch):
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own tests have it for a checkout of others
 
@@ -451,6 +459,7 @@ def test_in_a_subfolder_git_is_told_to_trust_its_top_folder(below, verify, monke
     assert verify() == (1, [f"error: git: does not trust the owner of this folder; fix: {fix}"])
 
 
+@pytest.mark.fault("a git repository that is damaged, above the project")
 def test_in_a_subfolder_a_damaged_repository_is_not_taken_for_none(below, verify):
     os.remove(below / ".git/HEAD")
 
@@ -506,6 +515,7 @@ def test_a_damaged_pipeline_is_named(text):
         lock.parse(recorded(OUTS), text)
 
 
+@pytest.mark.fault("dvc.lock is empty, or has the marks of a merge")
 def test_a_merge_conflict_is_called_so(project, verify):
     Path("dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\n>>>>>>> other\n", encoding="utf-8")
 
@@ -565,6 +575,7 @@ def run(project, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("an output is changed in place, its size and times kept")
 def test_each_command_that_is_printed_mends_what_it_is_printed_for(project, verify, findings, run):
     """Under DVC itself, which sees nothing of most of this."""
 

@@ -86,6 +86,8 @@ def raising(error):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
+@pytest.mark.fault("each kind of failure has its exit code and its one line")
+@pytest.mark.fault("no memory")
 def test_each_failure_has_its_exit_code_and_one_line(run, error, code, line):
     assert run(raising(error)) == (code, "", f"error: {line}\n")
 
@@ -100,6 +102,7 @@ def test_a_nameless_error_of_the_system_that_was_given_a_file_names_it_and_the_r
     assert stderr == "error: data/x.npy: 7 requested and 3 written; fix: mend that, then dvc repro\n"
 
 
+@pytest.mark.fault("several faults in one file")
 def test_every_problem_has_its_line_in_their_order(run):
     code, _, stderr = run(raising(DataError(PROBLEM, Problem("data/y", "gone", fix="bring it"))))
 
@@ -109,6 +112,7 @@ def test_every_problem_has_its_line_in_their_order(run):
     )
 
 
+@pytest.mark.fault("control characters, line breaks or text that turns direction in a message")
 def test_control_characters_are_escaped(run):
     """A newline would make two lines, an escape sequence colour the terminal, U+202E turn the line round."""
     problem = Problem("a\nb", "\x1b[31m\0", expected="\t", got="\u2028", fix="\u202e\udc80 é 服")
@@ -118,6 +122,7 @@ def test_control_characters_are_escaped(run):
     assert stderr == r"error: a\nb: \x1b[31m\x00 (expected \t, got \u2028); fix: \u202e\udc80 é 服" + "\n"
 
 
+@pytest.mark.fault("a traceback that nobody asked for")
 def test_debug_prints_the_traceback_and_still_ends_in_the_line(run):
     code, _, stderr = run(raising(DataError(PROBLEM)), "--debug")
 
@@ -147,6 +152,7 @@ def test_main_gets_the_paths_in_the_order_of_its_parameters(run):
         (["a", "b", "--debug=1"], "argument --debug: ignored explicit argument '1'"),
     ],
 )
+@pytest.mark.fault("each kind of failure has its exit code and its one line")
 def test_bad_arguments_end_in_one_line_with_the_usage(run, argv, what):
     def main(source: Path, target: Path):
         pytest.fail("called with bad arguments")
@@ -217,6 +223,7 @@ HEED_CTRL_C = "signal.signal(signal.SIGINT, signal.default_int_handler)"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.fault("Ctrl-C, once, twice or thrice, at any time")
 def test_an_interrupt_ends_in_one_line_and_leaves_no_temporary_file(run_main, assert_clean_failure, name):
     ended = run_main(
         "with atomic.replacing(Path('file')) as temporary:",
@@ -236,6 +243,7 @@ def test_an_interrupt_of_code_that_is_run_from_a_text_has_the_same_exit_code(run
     assert_clean_failure(ended, 130, STUB_INTERRUPTED)
 
 
+@pytest.mark.fault("Ctrl-C, once, twice or thrice, at any time")
 def test_what_an_interrupt_sets_off_is_not_interrupted(run_main, assert_clean_failure):
     """Impatient people press Ctrl-C twice."""
     ended = run_main(
@@ -308,6 +316,7 @@ def test_an_interrupt_of_the_imports_ends_in_one_line(run_stage, assert_clean_fa
 CLOSED = ("reader, writer = os.pipe()", "os.close(reader)")
 
 
+@pytest.mark.fault("a reader of the output who goes away, a full disk under it")
 def test_it_ends_quietly_where_nobody_reads_on(run_main):
     """As in `| head -1`."""
     ended = run_main(*CLOSED, "os.dup2(writer, 1)", "print('more')")
@@ -316,6 +325,7 @@ def test_it_ends_quietly_where_nobody_reads_on(run_main):
     assert ended.after == ended.before
 
 
+@pytest.mark.fault("a reader of the output who goes away, a full disk under it")
 def test_it_ends_quietly_where_nobody_reads_the_error(run_main):
     ended = run_main(*CLOSED, "os.dup2(writer, 2)", "raise command.DataError(command.Problem('x', 'y', fix='z'))")
 
@@ -378,6 +388,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
+@pytest.mark.fault("two at once")
 def test_a_stage_that_goes_on_is_named_and_not_overtaken(checkout, run_main, assert_clean_failure):
     """As one whose DVC was killed. It may end as it would have, and then the next one runs."""
     with running(checkout) as holder:
@@ -441,6 +452,7 @@ def made(source: Path, out: Path, table: Path):
 PATHS = ("source", "out", "table")
 
 
+@pytest.mark.fault("an orphan that ends between DVC's deleting of outputs and the start of their stage")
 def test_what_an_orphan_put_where_dvc_had_made_room_is_not_mixed_with_what_is_new(under_dvc, run):
     """It ended before the stage took the lock, amid the imports maybe: nothing but its files tells of it."""
     (under_dvc / "out").mkdir()
@@ -481,6 +493,7 @@ def test_a_note_that_another_dvc_is_writing_fails_nothing(under_dvc, run, half):
     assert run(made, *PATHS) == (0, "", "")
 
 
+@pytest.mark.fault("temporary files that a killed run has left")
 def test_what_killed_stages_left_is_swept_by_the_next_one_that_writes_there(checkout, run, monkeypatch):
     left = ["reports/.history.csv.17.tmp", "data/model/.0.keras.17.tmp"]
     others = ["reports/.metrics.json.17.tmp", "reports/history.csv", "data/model/0.keras", "data/other/.0.keras.17.tmp"]
@@ -496,6 +509,7 @@ def test_what_killed_stages_left_is_swept_by_the_next_one_that_writes_there(chec
     assert [name for name in others if not (checkout / name).exists()] == []
 
 
+@pytest.mark.fault("a locale that can't say what is printed")
 def test_what_the_locale_cannot_say_is_escaped(run_main):
     """An encoding error at the last print would fail a stage whose work is done."""
     ended = run_main(

@@ -144,6 +144,13 @@ def test_a_section_is_the_same_alone_as_in_the_whole(project, model):
         ("render.dpi", "151", "out of range", "151"),
     ],
 )
+@pytest.mark.fault('true, 1.0 or "1" where an integer is due')
+@pytest.mark.fault("true for 1, which DVC takes for the same")
+@pytest.mark.fault("not a number, infinity, a number beyond all floats")
+@pytest.mark.fault("a number beyond its bounds, below or above")
+@pytest.mark.fault("an unknown data set, network or optimizer")
+@pytest.mark.fault("an object of Keras described in place of a name")
+@pytest.mark.fault("a name that is a path, or of letters that are not seen")
 def test_a_value_that_is_no_use_gives_one_line(assign, key, value, what, got):
     assign("params.yaml", key, value)
 
@@ -162,6 +169,7 @@ def test_a_value_that_is_no_use_gives_one_line(assign, key, value, what, got):
         ("[128, {dropout: 0}]", 1, "wrong type", "{'dropout': 0}"),
     ],
 )
+@pytest.mark.fault("a number beyond its bounds, below or above")
 def test_hidden_units_alone_are_a_list_of_one(assign, units, place, what, got):
     assign("params.yaml", "train.hidden_units", units)
 
@@ -216,6 +224,7 @@ def test_what_is_no_plain_yaml_gives_its_line(project, assign, value, what):
     assert lines() == [f"line {number + value.count(chr(10))}: {what}"]
 
 
+@pytest.mark.fault("a key twice")
 def test_a_key_that_stands_twice_gives_both_lines(project):
     text = (project / "params.yaml").read_text(encoding="utf-8")
     (project / "params.yaml").write_text(f"seed: 0\n{text}seed: 1\n", encoding="utf-8")
@@ -233,6 +242,7 @@ def test_a_key_that_stands_twice_gives_both_lines(project):
         ("dense", [1, 1], None),
     ],
 )
+@pytest.mark.fault("images too small for the network of params.yaml")
 def test_a_network_may_need_larger_images(network, image_shape, got):
     line = (
         f"params.yaml: train.network: {network} needs larger images (expected 10 x 10 pixels at least, got {got}); "
@@ -241,6 +251,7 @@ def test_a_network_may_need_larger_images(network, image_shape, got):
     assert list(map(str, params.unfit(network, image_shape))) == [line] * (got is not None)
 
 
+@pytest.mark.fault("a misspelt key")
 def test_a_misspelt_key_is_found_under_both_its_names(edit):
     edit("params.yaml", "  epochs:", "  epcohs:")
     keys = (
@@ -255,6 +266,7 @@ def test_a_misspelt_key_is_found_under_both_its_names(edit):
     ]
 
 
+@pytest.mark.fault("a misspelt key")
 def test_a_misspelt_section_is_found_under_both_its_names(edit):
     edit("params.yaml", "\nevaluate:\n", "\nevaluat:\n")
 
@@ -342,6 +354,7 @@ def another(value):
 
 
 @pytest.mark.parametrize(("section", "key"), KEYS)
+@pytest.mark.fault("DVC sets one value and rewrites the rest of the file")
 def test_dvc_changes_one_line_of_the_committed_file_to_set_one_value(project, section, key):
     path, value = project / "params.yaml", COMMITTED[section][key]
     committed = path.read_text(encoding="utf-8")

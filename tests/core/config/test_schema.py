@@ -249,6 +249,7 @@ def test_the_nearest_name_is_proposed_only_when_it_is_near(name, hint):
         ("100%", "100%"),
     ],
 )
+@pytest.mark.fault("passwords in addresses, tokens behind them")
 def test_what_is_secret_in_an_address_is_left_out_and_nothing_else(text, shown):
     assert schema.redacted(text) == shown
 

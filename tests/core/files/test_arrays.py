@@ -121,6 +121,7 @@ def test_an_array_is_mapped_and_can_not_be_changed(path):
     ],
     ids=lambda data: repr(data[:20]) if len(data) < 60 else repr(data[6:70]),
 )
+@pytest.mark.fault("an array that is cut, empty, a web page, pickled, or claims 8 GB")
 def test_what_has_no_header_as_numpy_writes_it_is_refused(refusal, data):
     problem = refusal(data)
 
@@ -143,6 +144,8 @@ def test_what_has_no_header_as_numpy_writes_it_is_refused(refusal, data):
     ],
     ids=lambda value: repr(value[53:70]) if isinstance(value, bytes) else None,
 )
+@pytest.mark.fault("an array that is cut, empty, a web page, pickled, or claims 8 GB")
+@pytest.mark.fault("bytes after an array")
 def test_a_size_that_is_not_the_claimed_one_is_refused_before_it_costs_memory(refusal, data, expected, got):
     """Two thousand million float32 are 8 GB; the other products do not fit 64 bits once multiplied by 4."""
     tracemalloc.start()
@@ -259,6 +262,7 @@ def test_the_bytes_are_those_of_numpy(tmp_path, array, view):
     assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
 
 
+@pytest.mark.fault("blocks that are left out, in another order or scaled each by itself")
 def test_blocks_are_all_rows_in_their_order(path):
     array = np.arange(33, dtype=np.float32).reshape(11, 3)
     arrays.write(path, array)
@@ -330,6 +334,7 @@ def test_an_array_put_in_parts_has_the_bytes_that_numpy_writes(path, tmp_path):
     assert path.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
 
 
+@pytest.mark.fault("a fault that shows in a late block, when the others are written")
 def test_a_split_from_blocks_appears_at_the_end_or_not_at_all(tmp_path):
     def blocks(fail):
         yield SPLIT.images[:1]
@@ -385,6 +390,7 @@ def test_images_and_labels_must_be_as_many(tmp_path):
         (-1, "-1 to 0.875"),
     ],
 )
+@pytest.mark.fault("pixels that are not in [0, 1] once scaled")
 def test_what_is_no_pixel_is_refused(tmp_path, pixel, got):
     images = SPLIT.images.copy()
     images[1, 0, 1] = pixel

@@ -18,6 +18,7 @@ def test_a_new_file_has_its_folder_made_and_nothing_beside_it(tmp_path):
     assert os.listdir(tmp_path / "a" / "b") == ["file"]
 
 
+@pytest.mark.fault("an output that is half written")
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
@@ -33,6 +34,7 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("old", [None, b"old"])
+@pytest.mark.fault("an output that is half written")
 def test_an_interrupted_write_leaves_all_as_it_was(tmp_path, error, old):
     path = tmp_path / "file"
     if old:
@@ -89,6 +91,7 @@ def test_others_may_read_the_file_as_the_umask_says(tmp_path):
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
 
 
+@pytest.mark.fault("a full disk while the network is saved")
 def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path, run_main, assert_clean_failure):
     (tmp_path / "file").write_bytes(b"old")
 
@@ -157,6 +160,7 @@ def test_json_has_one_form(tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.fault("a score that is no number")
 def test_json_has_no_numbers_that_json_does_not_know(tmp_path, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         atomic.write_json(tmp_path / "file", {"accuracy": value})
@@ -170,6 +174,7 @@ def test_newlines_stay_as_they_are(tmp_path):
     assert (tmp_path / "file").read_bytes() == b"a\nb\r\nc\r"
 
 
+@pytest.mark.fault("a locale that has no letters beyond ASCII")
 def test_text_is_utf_8_whatever_the_locale(tmp_path, run_main):
     ended = run_main(
         r"atomic.write_text(Path('text'), '\u00c4')", r"atomic.write_json(Path('json'), '\u670d')", **C_LOCALE

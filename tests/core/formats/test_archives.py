@@ -109,6 +109,7 @@ AGAIN = "leave out size and sha256 of a file that changes; then dvc repro"
         ((0, 2, 2), f"bring others; {AGAIN}"),
     ],
 )
+@pytest.mark.fault("no images, or of another shape")
 def test_images_of_another_shape_or_none_are_refused(entry, shape, fix):
     """As many pixels a row, so nothing later would notice."""
     images = packed(np.arange(np.prod(shape), dtype=np.uint8).reshape(shape))
@@ -120,6 +121,7 @@ def test_images_of_another_shape_or_none_are_refused(entry, shape, fix):
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
+@pytest.mark.fault("images that show nothing")
 def test_constant_images_are_refused(entry, value):
     assert lines(entry(test_images=packed(np.full((3, 2, 2), value, np.uint8)))) == [
         f"{THERE}.test_images: own/x_test: every pixel of every image is the same "
@@ -161,6 +163,7 @@ RENUMBERED = "or leave it out of classes and renumber the labels"
         ),
     ],
 )
+@pytest.mark.fault("labels out of range, a class without images")
 def test_labels_that_do_not_fit_are_refused(entry, labels, what, fix):
     assert lines(entry(train_labels=packed(np.array(labels, np.uint8)))) == [
         f"{THERE}.train_labels: own/y: {what}; fix: {fix}; {AGAIN}"
@@ -177,6 +180,7 @@ def test_all_that_is_wrong_with_the_four_is_said_at_once(entry):
     ]
 
 
+@pytest.mark.fault("an archive that is blamed on damage, or by the name of a file that is gone")
 def test_the_file_named_is_that_of_the_owner_wherever_it_is_read(entry, tmp_path):
     """Also where it is not on this machine, or not in the first folder that is named."""
     cut = entry(mirrors=["./nowhere/", "./own/"], test_labels=packed(LABELS)[:-4])
@@ -238,6 +242,7 @@ def test_of_archives_that_are_elsewhere_one_is_told_to_bring_them_first(entry):
 PICTURED = {"source": "images", "image_shape": [2, 2], "folder": "pictures", "test_fraction": 0.5}
 
 
+@pytest.mark.fault("an archive that is blamed on damage, or by the name of a file that is gone")
 def test_what_was_made_here_can_but_be_damaged(entry, tmp_path):
     """But that pictures show nothing is a matter of the pictures."""
     entry()

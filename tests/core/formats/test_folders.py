@@ -74,6 +74,7 @@ def test_the_entry_may_give_the_order_of_the_classes(make):
     assert [(place.name, place.label) for place in listing.places] == [("a/1.png", 1), ("b/1.png", 2), ("c/1.png", 0)]
 
 
+@pytest.mark.fault("hidden files, and files that are no pictures by their names")
 def test_hidden_files_are_not_looked_at_and_others_are_counted(make):
     entry = make("a/1.png", "a/.DS_Store", "a/notes.txt", ".git/x.png", "README.md", "a/.1.png", test_fraction=0.5)
 
@@ -83,6 +84,7 @@ def test_hidden_files_are_not_looked_at_and_others_are_counted(make):
     assert listing.others == {".txt": 1, ".md": 1}
 
 
+@pytest.mark.fault("pictures of other kinds (GIF, TIFF, HEIC) left out without a word, and how to convert them")
 def test_files_left_out_are_named_by_their_suffixes_the_most_frequent_first():
     others = {".txt": 1, ".gif": 1200, "": 2, ".xmp": 1}
 
@@ -95,6 +97,7 @@ def test_files_left_out_are_named_by_their_suffixes_the_most_frequent_first():
     assert folders.counted({f".{letter}": 2 for letter in "abcdefghij"}).endswith("2 .h, 4 others")
 
 
+@pytest.mark.fault("pictures of other kinds (GIF, TIFF, HEIC) left out without a word, and how to convert them")
 def test_the_command_that_is_printed_makes_png_files_of_what_pillow_opens(tmp_path, monkeypatch):
     """In a folder whose name a shell would take apart, in folders below it, whatever the case of the suffix."""
     monkeypatch.chdir(tmp_path)
@@ -129,12 +132,14 @@ def test_heic_is_made_into_png_by_a_package_that_has_to_be_installed():
     assert "pillow_heif" not in folders.converter("own", [".gif"])
 
 
+@pytest.mark.fault("a system that takes letters with accents apart")
 def test_letters_with_accents_are_the_same_however_a_system_takes_them_apart(make, tmp_path):
     entry = make("A\u0308rmel/1.png", test_fraction=0.5, classes=["\u00c4rmel"])
 
     assert folders.listing(entry).places[0].name == "\u00c4rmel/1.png"
 
 
+@pytest.mark.fault("folders whose names are equal to the eye, too long, or no text")
 def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_path):
     entry = make("A\u0308rmel/1.png", "\u00c4rmel/1.png", test_fraction=0.5)
     if len(list(tmp_path.iterdir())) == 1:
@@ -200,6 +205,10 @@ def test_two_folders_of_one_name_are_refused_where_a_system_has_both(make, tmp_p
         ((f"{'a' * 65}/1.png",), {"test_fraction": 0.5}, [f'./0: out of range (expected {NAME}, got "{"a" * 65}")']),
     ],
 )  # fmt: skip
+@pytest.mark.fault("a folder that is not there, or is laid out otherwise")
+@pytest.mark.fault("a class without pictures, pictures in no class or directly in the folder, a folder within a class")
+@pytest.mark.fault("folders that are other classes than the entry lists")
+@pytest.mark.fault("folders whose names are equal to the eye, too long, or no text")
 def test_what_is_no_data_set_is_refused_with_all_that_is_amiss(make, tmp_path, names, keys, lines):
     found = refusal(make(*names, **keys), tmp_path)
 
@@ -216,6 +225,8 @@ def test_what_is_no_data_set_is_refused_with_all_that_is_amiss(make, tmp_path, n
         ("pictures.tar.gz", "a .tar.gz archive, not a folder"),
     ],
 )
+@pytest.mark.fault("a folder that is not there, or is laid out otherwise")
+@pytest.mark.fault("an archive or a table in the place of the folder")
 def test_what_is_in_the_place_of_the_folder_is_named(make, tmp_path, name, what):
     entry = make("file", "table.csv", "Pictures.ZIP", "pictures.tar.gz")
 
@@ -230,6 +241,7 @@ def test_a_name_that_is_no_text_is_a_line(make, tmp_path):
     assert line.isprintable()
 
 
+@pytest.mark.fault("hundreds of faults in one folder")
 def test_of_very_many_problems_the_first_twenty_are_shown(make, tmp_path):
     lines = refusal(make(*(f"class {number:02}/a.txt" for number in range(30)), test_fraction=0.5), tmp_path)
 
@@ -244,6 +256,7 @@ def test_the_pin_is_the_hash_of_a_list_that_others_can_make(make, tmp_path):
     assert folders.pin(entry) == hashlib.sha256(lines.encode()).hexdigest()
 
 
+@pytest.mark.fault("pictures that can't be read, a pipe among them")
 def test_a_pipe_among_the_pictures_is_not_waited_for(make, tmp_path):
     entry = make("a/1.png", test_fraction=0.5)
     os.mkfifo(tmp_path / "a/2.png")
@@ -253,6 +266,7 @@ def test_a_pipe_among_the_pictures_is_not_waited_for(make, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["byte", "name", "class", "more", "fewer"])
+@pytest.mark.fault("a picture is changed, renamed, moved, added or removed")
 def test_the_pin_changes_with_every_change_of_a_picture(make, tmp_path, change):
     entry = make("a/1.png", "a/2.png", "b/1.png", test_fraction=0.5)
     before = folders.pin(entry)
@@ -304,6 +318,7 @@ def test_about_the_fraction_asked_for_is_tested_on():
 
 
 @given(st.binary(), st.floats(0, 1, exclude_min=True), st.floats(0, 1, exclude_min=True))
+@pytest.mark.fault("a picture that is added and moves others into the other split")
 def test_a_larger_fraction_moves_pictures_to_the_test_split_alone(data, first, second):
     sha256 = hashlib.sha256(data).hexdigest()
     small, large = sorted((first, second))

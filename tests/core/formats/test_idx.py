@@ -68,6 +68,7 @@ def test_labels_are_read(path):
     assert labels.tolist() == [7, 0, 255]
 
 
+@pytest.mark.fault("IDX files that are not compressed, whole or damaged")
 def test_a_plain_file_is_read_as_well_and_as_strictly(path, refusal):
     path.write_bytes(HEADER + PIXELS)
     assert idx.read(path, 3).tolist() == IMAGES
@@ -100,6 +101,7 @@ def header(kind, *shape):
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.fault("an IDX file of another type, number of dimensions or purpose")
 def test_another_array_is_told_by_its_header(refusal, pack, data, what, got):
     problem = refusal(pack(data + PIXELS))
 
@@ -128,6 +130,8 @@ def test_another_array_is_told_by_its_header(refusal, pack, data, what, got):
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.fault("another kind of file: a ZIP, a CSV table, a web page, a picture")
+@pytest.mark.fault("an empty file, half a header")
 def test_another_kind_of_file_is_told_by_how_it_begins(refusal, pack, data, what):
     problem = refusal(pack(data))
 
@@ -148,12 +152,14 @@ def converted(path, advice):
     return eval(advice.convert, {"idx": idx, "numpy": np, "path": path})
 
 
+@pytest.mark.fault("an IDX file of another type, number of dimensions or purpose")
 def test_images_and_labels_that_are_exchanged_are_both_told(path):
     assert unfit(path, WHOLE, 1)[0].what == "images where labels are due"
     _, advice = unfit(path, header(8, 2) + bytes(2), 3)
     assert advice == ("name the file of the images here, or exchange the two if they are exchanged", "")
 
 
+@pytest.mark.fault("colour images, labels as QMNIST has them, labels from 1")
 def test_colours_become_the_grey_that_a_picture_of_them_becomes(path):
     """Held against Pillow, whose weights are of whole 65536ths: it may be one off."""
     colours = np.random.RandomState(0).randint(0, 256, (2, 3, 4, 3)).astype(np.uint8)
@@ -166,6 +172,7 @@ def test_colours_become_the_grey_that_a_picture_of_them_becomes(path):
     assert np.abs(grey.astype(int) - pillow).max() <= 1
 
 
+@pytest.mark.fault("colour images, labels as QMNIST has them, labels from 1")
 def test_the_first_column_of_what_qmnist_has_is_the_labels(path):
     """Eight int32 a row: the class, and where the digit came from."""
     rows = [[7, 4, 4096, 0, 3, 1, 0, 0], [2, 0, 3904, 1, 0, 0, 0, 0]]
@@ -185,6 +192,7 @@ def test_arrays_of_other_types_are_read_where_they_are_asked_for(path):
         idx.read(path, 2, ">i4")
 
 
+@pytest.mark.fault("an empty file, half a header")
 def test_a_file_may_not_end_in_its_header(refusal):
     for length in range(4, 16):
         problem = refusal(gzip.compress(HEADER[:length]))
@@ -192,6 +200,7 @@ def test_a_file_may_not_end_in_its_header(refusal):
         assert (problem.expected, problem.got) == ("a header of 16 bytes", f"{length}")
 
 
+@pytest.mark.fault("a byte too few or too many")
 def test_the_values_must_fill_the_shape_exactly(refusal):
     for length in range(len(PIXELS)):
         problem = refusal(gzip.compress(HEADER + PIXELS[:length]))
@@ -199,11 +208,13 @@ def test_the_values_must_fill_the_shape_exactly(refusal):
     assert refusal(gzip.compress(HEADER + PIXELS + b"\0")).what == "longer than an array of the shape (2, 2, 3)"
 
 
+@pytest.mark.fault("gzip that is cut, changed or none")
 def test_no_cut_file_is_accepted(refusal):
     assert {refusal(WHOLE[:length]).what for length in range(2, len(WHOLE))} == {"cut short"}
     assert refusal(WHOLE[:1]).what == "cut short where images are due"
 
 
+@pytest.mark.fault("a checksum that is never looked at, a second member")
 def test_no_changed_byte_gives_another_array(path):
     """Nothing notices a change of the header's time, flags and system, or of the bits after the last code."""
     accepted = set()
@@ -230,6 +241,7 @@ def test_no_changed_byte_gives_another_array(path):
     ],
     ids=["checksum", "size", "something after it"],
 )
+@pytest.mark.fault("gzip that is cut, changed or none")
 def test_what_is_no_sound_gzip_file_is_refused(refusal, data, got):
     problem = refusal(data)
 
@@ -237,11 +249,13 @@ def test_what_is_no_sound_gzip_file_is_refused(refusal, data, got):
     assert problem.got.startswith(got)
 
 
+@pytest.mark.fault("a checksum that is never looked at, a second member")
 def test_a_second_array_after_the_first_is_refused(refusal):
     assert refusal(WHOLE + WHOLE).what == "longer than an array of the shape (2, 2, 3)"
 
 
 @pytest.mark.parametrize("shape", [(10_000, 1000, 1000), (2**32 - 1,) * 3, (2**16, 2**16, 2**16)])
+@pytest.mark.fault("dimensions whose product overflows, or claims 8 GB")
 def test_a_claim_beyond_the_file_is_refused_before_it_costs_memory(refusal, shape):
     """(2**32 - 1)**3 is 12884901887 in 64 bits, and 2**48 is zero in 32."""
     data = gzip.compress(claim(*shape) + PIXELS)
@@ -257,6 +271,7 @@ def test_a_claim_beyond_the_file_is_refused_before_it_costs_memory(refusal, shap
     assert peak < MIB
 
 
+@pytest.mark.fault("dimensions whose product overflows, or claims 8 GB")
 def test_a_claim_that_the_file_could_hold_but_does_not_costs_no_memory_either(refusal):
     """64 KiB of noise that might, going by their number, be 64 MB of zeros."""
     noise = np.random.default_rng(0).bytes(64 * 1024)
@@ -271,6 +286,7 @@ def test_a_claim_that_the_file_could_hold_but_does_not_costs_no_memory_either(re
     assert peak < 4 * MIB
 
 
+@pytest.mark.fault("a bomb")
 def test_a_gzip_bomb_is_read_no_further_than_its_header_claims(refusal):
     """256 MiB behind a header for 12 bytes."""
     deflate = zlib.compressobj(level=1, wbits=31)
@@ -302,6 +318,7 @@ def test_a_missing_file_is_named(path):
     assert str(caught.value.filename) == str(path)
 
 
+@pytest.mark.fault("blocks that are left out, in another order or scaled each by itself")
 def test_blocks_are_whole_images_in_their_order(path, monkeypatch):
     """Twelve bytes of two images of six, in blocks with room for one and a half, or for less than one."""
     path.write_bytes(WHOLE)
@@ -344,6 +361,7 @@ SOME_BYTES = st.binary(max_size=200)
         ),
     )
 )
+@pytest.mark.fault("any bytes")
 def test_any_bytes_give_an_array_or_a_data_error(path, data):
     path.write_bytes(data)
     try:

@@ -63,6 +63,7 @@ def test_colours_become_luminance():
     assert grey(encoded(colours)).tolist() == [[76, 150, 29, 9]]
 
 
+@pytest.mark.fault("16 bits, colours for print")
 def test_16_bits_are_divided_by_257_and_of_colours_the_upper_8_count():
     row = struct.pack(">6H", 0, 128, 129, 385, 25700, 65535)
     assert grey(png(6, 1, 16, GREY, b"\0" + row)).tolist() == [[0, 0, 1, 1, 100, 255]]
@@ -89,6 +90,7 @@ def test_16_bits_are_divided_by_257_and_of_colours_the_upper_8_count():
         (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14")), [10, 20]),
     ],
 )  # fmt: skip
+@pytest.mark.fault("alpha, transparent colours and palettes")
 def test_what_is_transparent_shows_the_background(data, expected):
     assert grey(data, background=100).tolist() == [expected]
 
@@ -107,6 +109,7 @@ def test_what_is_transparent_shows_the_background(data, expected):
         (9, [[1, 2, 3], [4, 5, 6]]),
     ],
 )
+@pytest.mark.fault("turned by its tag, a tag that can't be read")
 def test_a_picture_is_turned_as_its_orientation_tag_says(orientation, upright):
     """The tag says where row 0 and column 0 are when it is looked at (Exif 2.32): 6 is the right side and the top."""
     tags = Image.Exif()
@@ -118,11 +121,13 @@ def test_a_picture_is_turned_as_its_orientation_tag_says(orientation, upright):
     assert picture.notes == (("turned as its orientation tag says",) if orientation in range(2, 9) else ())
 
 
+@pytest.mark.fault("turned by its tag, a tag that can't be read")
 def test_a_tag_that_cannot_be_read_turns_nothing():
     assert grey(png(1, 1, 8, GREY, b"\0\x07", (b"eXIf", b"II*\0\xff\xff\xff\xff"))).tolist() == [[7]]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.fault("several frames")
 def test_of_several_frames_the_first_is_taken_and_said_to_be(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(SMALL, kind, save_all=True, append_images=[Image.fromarray(SMALL[::-1])], **options)
@@ -138,6 +143,7 @@ def test_of_several_frames_the_first_is_taken_and_said_to_be(kind):
     [b"", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n", encoded(SMALL, "TIFF"), b"\x89PNG\r\n"],
     ids=["empty", "svg", "eps", "tiff", "start of a png"],
 )
+@pytest.mark.fault("no picture, empty, SVG or EPS by another name")
 def test_other_files_are_refused_whatever_their_name(data):
     problem = refusal(data)
 
@@ -145,6 +151,7 @@ def test_other_files_are_refused_whatever_their_name(data):
     assert problem.expected == "a PNG, JPEG, WebP or BMP file"
 
 
+@pytest.mark.fault("no picture, empty, SVG or EPS by another name")
 def test_pillow_is_asked_for_no_other_decoder(monkeypatch):
     asked, open_any = [], Image.open
     monkeypatch.setattr(
@@ -157,6 +164,7 @@ def test_pillow_is_asked_for_no_other_decoder(monkeypatch):
 
 
 @pytest.mark.parametrize("side", [60_000, 10_000, 7_072])
+@pytest.mark.fault("a claim of more pixels than memory should hold, of PNG or WebP")
 def test_a_claim_of_too_many_pixels_is_refused_before_decoding(side):
     """7072 x 7072 is 50,013,184. With pixels for one row, any decoding would end in another complaint."""
     problem = refusal(png(side, side, 8, GREY, b"\0" * (side + 1)))
@@ -164,6 +172,7 @@ def test_a_claim_of_too_many_pixels_is_refused_before_decoding(side):
     assert (problem.what, problem.expected) == ("too large a picture", "at most 50000000 pixels")
 
 
+@pytest.mark.fault("a claim of more pixels than memory should hold, of PNG or WebP")
 def test_a_webp_that_claims_too_many_pixels_is_refused():
     """Pillow 12, the last for Python 3.10, looks first whether there is a frame, and here is none."""
     canvas = b"\0\0\0\0" + (16382).to_bytes(3, "little") * 2
@@ -173,6 +182,7 @@ def test_a_webp_that_claims_too_many_pixels_is_refused():
     assert refusal(b"RIFF" + struct.pack("<I", len(body)) + body).what == expected
 
 
+@pytest.mark.fault("a file too large")
 def test_a_file_too_large_is_refused(monkeypatch):
     data = encoded(SMALL)
     monkeypatch.setattr(pictures, "MOST_FILE_BYTES", len(data) - 1)
@@ -180,12 +190,14 @@ def test_a_file_too_large_is_refused(monkeypatch):
     assert refusal(data).expected == f"at most {len(data) - 1} bytes"
 
 
+@pytest.mark.fault("a text that unpacks to more than it should")
 def test_a_text_that_unpacks_to_ten_megabytes_is_refused():
     bomb = (b"zTXt", b"k\0\0" + zlib.compress(bytes(10_000_000)))
 
     assert refusal(png(1, 1, 8, GREY, b"\0\x07", bomb)).what == "a damaged picture"
 
 
+@pytest.mark.fault("16 bits, colours for print")
 def test_colours_for_print_and_transparent_colours_of_16_bits_are_refused():
     stream = io.BytesIO()
     Image.new("CMYK", (2, 2)).save(stream, "JPEG")
@@ -195,6 +207,7 @@ def test_colours_for_print_and_transparent_colours_of_16_bits_are_refused():
     assert refusal(png(1, 1, 16, RGB, b"\0" + bytes(6), colour)).what == "a transparent colour of 16 bits"
 
 
+@pytest.mark.fault("a file that was cut, or of which a byte is another, a palette that is missing")
 def test_a_palette_that_is_missing_is_a_damage():
     assert refusal(png(1, 1, 8, PALETTE, b"\0\0")).got == "none"
 
@@ -211,6 +224,7 @@ def test_of_a_png_no_byte_before_the_end_may_be_another():
 
 
 @pytest.mark.parametrize("kind", pictures.FORMATS)
+@pytest.mark.fault("a file that was cut, or of which a byte is another, a palette that is missing")
 def test_a_picture_that_was_cut_is_refused(kind):
     data = encoded(PICTURE, kind)
     for length in (*range(0, len(data) - 40, 7), len(data) - 40):
@@ -218,6 +232,7 @@ def test_a_picture_that_was_cut_is_refused(kind):
             pictures.decode(data[:length], "a.png")
 
 
+@pytest.mark.fault("a pipe, a device")
 def test_only_regular_files_are_opened(tmp_path):
     """To open a pipe would wait for who writes to it."""
     os.mkfifo(tmp_path / "pipe")
@@ -237,6 +252,7 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path):
         pictures.read(tmp_path / "link.png")
 
 
+@pytest.mark.fault("a file too large")
 def test_a_file_on_disk_that_is_too_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MOST_FILE_BYTES", 3)
     (tmp_path / "a.png").write_bytes(b"12345")
@@ -249,6 +265,7 @@ def test_a_picture_of_the_size_wanted_is_left_as_it_is():
     assert pictures.fitted(PICTURE, (28, 28)).tobytes() == PICTURE.tobytes()
 
 
+@pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")
 def test_a_picture_is_padded_by_its_border_and_never_stretched():
     wide = np.array([[9, 9, 9, 9], [9, 200, 200, 9]], np.uint8)
 
@@ -283,6 +300,7 @@ def test_a_picture_of_one_value_keeps_it_in_any_shape(size, shape, value):
     assert (result == value).all()
 
 
+@pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")
 def test_a_square_in_a_wide_picture_stays_a_square():
     wide = np.zeros((56, 112), np.uint8)
     wide[16:40, 32:56] = 255
@@ -292,6 +310,7 @@ def test_a_square_in_a_wide_picture_stays_a_square():
     assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 6
 
 
+@pytest.mark.fault("dark on light, where the training images are light on dark, or the other way round")
 def test_light_and_dark_are_exchanged_as_asked_or_where_the_border_is_light():
     light = np.array([[255, 250, 255], [255, 0, 255], [255, 255, 20]], np.uint8)
     exchanged = [[0, 5, 0], [0, 255, 0], [0, 0, 235]]

@@ -120,6 +120,7 @@ def test_all_that_is_wrong_with_a_card_is_told(tmp_path):
     assert keys == ["networks", "classes", "image_shape.1"]
 
 
+@pytest.mark.fault("settings of the user: keras.json, KERAS_*, TF_*, XLA_*")
 def test_the_machine_has_no_say(tmp_path: Path):
     """A foreign keras.json, backend and threads change nothing; nothing is printed on the way."""
     (tmp_path / ".keras").mkdir()

@@ -48,11 +48,13 @@ def test_nothing_of_it_is_left_behind(started):
     assert not list(temporary.glob("keras-*"))
 
 
+@pytest.mark.fault("settings of the user: keras.json, KERAS_*, TF_*, XLA_*")
 def test_what_the_user_has_set_is_shut_out(started):
     lines = started[0].stdout.splitlines()
     assert lines[2] == "float32 channels_last"
     assert lines[3] == f"1 {len(os.sched_getaffinity(0))}"
 
 
+@pytest.mark.fault("start-up noise of TensorFlow and Keras")
 def test_starting_says_nothing(started):
     assert started[0].stderr == ""

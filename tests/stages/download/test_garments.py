@@ -172,6 +172,7 @@ def test_the_entry_in_datasets_yaml_describes_what_is_drawn(drawn_test):
     assert entry.image_shape == list(drawn_test[0].shape[1:])
 
 
+@pytest.mark.fault("classes or a shape other than those of what is drawn")
 def test_an_entry_is_refused_unless_it_has_the_classes_and_the_shape_of_what_is_drawn(drawn_test):
     """What refuses it is in core.config.datasets, for validate to know without drawing."""
     assert len(np.unique(drawn_test[1])) == datasets.DRAWN_CLASSES

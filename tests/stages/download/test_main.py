@@ -156,6 +156,7 @@ def test_archives_come_from_the_folder_with_a_line_for_each(project, start):
     assert right(project)
 
 
+@pytest.mark.fault("no network, but the archives in a folder")
 def test_folder_needs_no_connection(project, download, monkeypatch):
     """Nor is a name looked up. Whoever tried would fail, and fall back to nothing."""
     for name in ("socket", "getaddrinfo", "create_connection"):
@@ -226,6 +227,7 @@ def test_wrong_file_in_the_folder_falls_through_to_no_network(project, download,
     assert_clean_failure(download(), 3, not_served("train_images", got, NO_NETWORK))
 
 
+@pytest.mark.fault("the old file is junk, and nobody serves another")
 def test_corrupt_old_file_stays_unused_if_nothing_serves_it(project, server, download, assert_clean_failure):
     """normalize refuses it, which a test of that stage shows."""
     (project / "raw").mkdir()
@@ -238,6 +240,7 @@ def test_corrupt_old_file_stays_unused_if_nothing_serves_it(project, server, dow
     assert server.hits == ["/toy/train_images.gz"]
 
 
+@pytest.mark.fault("the old file is junk, and nobody serves another")
 def test_corrupt_old_file_is_replaced(project, download):
     (project / "raw").mkdir()
     (project / "raw" / FILES["train_images"]).write_bytes(b"junk")
@@ -284,6 +287,7 @@ FORMS = (USER, SECRET, "pa%355wort", "aGFuczpwYTU1d29ydA==")  # also percent-enc
         "hans:pa55wort@something.invalid",
     ],
 )
+@pytest.mark.fault("passwords in addresses, tokens behind them")
 def test_credentials_of_a_mirror_are_never_printed(download, mirror):
     run = download("--debug", mirror=mirror)
 
@@ -341,6 +345,7 @@ def test_unknown_data_set_is_refused(project, download):
     assert run.after == run.before
 
 
+@pytest.mark.fault("a folder for a mirror that lacks a file, or has another one")
 def test_mirrors_may_be_folders_on_this_machine(project, download):
     """The first lacks the file, the second has another one."""
     text = (project / "datasets.yaml").read_text()
@@ -355,6 +360,7 @@ def test_mirrors_may_be_folders_on_this_machine(project, download):
     assert right(project)
 
 
+@pytest.mark.fault("a folder for a mirror that lacks a file, or has another one")
 def test_another_file_in_a_folder_on_this_machine_is_refused(project, download, assert_clean_failure):
     """The only mirror is that folder, so there is nothing to fall back on, and none of the network's exit code.
     The file has as many bytes as the right one.
@@ -430,6 +436,7 @@ def test_pictures_are_not_drawn_by_a_version_of_pillow_that_is_not_locked(
 # The disk
 
 
+@pytest.mark.fault("the disk is full")
 def test_file_too_large_names_the_file(project, start):
     """A limit on the size of files fails as a full disk does: in the middle of a write, and without a file name."""
     process = start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
@@ -440,6 +447,7 @@ def test_file_too_large_names_the_file(project, start):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("the disk is full")
 def test_full_disk_names_the_file(project, start):
     """A disk of 8 KiB, in a namespace of its own; what is left on it is printed, for nobody else can look."""
     private = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -452,6 +460,7 @@ def test_full_disk_names_the_file(project, start):
     assert outcome(start(*private, "sh", "-c", script, "sh")) == (1, "", line)
 
 
+@pytest.mark.fault("a file where the folder should be")
 def test_file_in_place_of_the_folder_is_named(project, download, assert_clean_failure):
     (project / "raw").write_bytes(b"a file")
 
@@ -461,6 +470,7 @@ def test_file_in_place_of_the_folder_is_named(project, download, assert_clean_fa
 # Processes
 
 
+@pytest.mark.fault("killed amid a body")
 def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_right(project, server, start, download):
     """The third archive hangs in its middle. What is left of it has a name of its own, and no reader."""
     (project / ".dvc").mkdir()  # where the lock is that makes it safe to sweep
@@ -481,6 +491,7 @@ def test_killed_download_leaves_nothing_that_is_trusted_and_the_next_one_is_righ
     assert right(project)
 
 
+@pytest.mark.fault("told to end amid a body")
 def test_download_told_to_end_does_so_in_one_line_and_keeps_no_half_of_an_archive(project, server, start):
     body = ARCHIVES["test_images"]
     beginning = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:1000]
@@ -494,6 +505,7 @@ def test_download_told_to_end_does_so_in_one_line_and_keeps_no_half_of_an_archiv
     assert snapshot(project / "raw") == {FILES[role]: ARCHIVES[role] for role in ("train_images", "train_labels")}
 
 
+@pytest.mark.fault("two at once")
 def test_two_at_once_both_end_with_the_right_files(project, server, start, download):
     """Each waits in the middle of the first archive until the other is there too."""
     both = threading.Barrier(2, timeout=60)

@@ -184,6 +184,7 @@ def test_mismatch_says_what_came(size, digest, beginning, reason):
     assert str(mirrors.mismatch(ABC, size, digest, beginning)) == reason
 
 
+@pytest.mark.fault("the digits of MNIST for clothes")
 def test_look_alikes_are_the_archives_of_mnist():
     """The hashes stand in two places because this stage may not read both; here they are held together."""
     mnist = datasets.entry("mnist", ROOT / "datasets.yaml")
@@ -263,6 +264,15 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault("not found, gone")
+@pytest.mark.fault("refused connections, unknown hosts")
+@pytest.mark.fault("silence before the headers or in the body")
+@pytest.mark.fault("a slow drip, wherever in the answer")
+@pytest.mark.fault("a body cut short of its length, or between chunks")
+@pytest.mark.fault("a body cut without a length, or with a wrong one")
+@pytest.mark.fault("more than registered, without end")
+@pytest.mark.fault("wrong bytes, a page to sign in")
+@pytest.mark.fault("the digits of MNIST for clothes")
 def test_each_fault_has_its_reason_and_leads_to_the_next_mirror(server, closed, download, monkeypatch, fault):
     """The old file stays, nothing of the new one does, and the server is not asked once more than it may help."""
     monkeypatch.setitem(mirrors.LOOK_ALIKES, sha256(DIGITS), "the test labels of MNIST")
@@ -283,6 +293,7 @@ def test_each_fault_has_its_reason_and_leads_to_the_next_mirror(server, closed, 
 
 
 @pytest.mark.parametrize("action", [reply(404), close, hang(), reply(200, HTML), reply(200, OTHER), pour(OK + b"\r\n")])
+@pytest.mark.fault("wrong bytes, a page to sign in")
 def test_right_archive_of_the_next_mirror_is_taken(server, download, tmp_path, action):
     """From a folder, for which the little patience of this test is always enough."""
     (tmp_path / "archive").write_bytes(BODY)
@@ -293,6 +304,7 @@ def test_right_archive_of_the_next_mirror_is_taken(server, download, tmp_path, a
 
 
 @pytest.mark.parametrize("cut", [close, say(SIZED + b"\r\n" + BODY[:1000]), say(CHUNKED + b"3e8\r\n" + BODY[:500])])
+@pytest.mark.fault("a body cut short of its length, or between chunks")
 def test_dropped_connection_is_tried_again(server, download, cut):
     download.succeeds(server.route("/a", cut, reply(200, BODY)))
 
@@ -305,6 +317,7 @@ def test_dropped_connection_is_tried_again(server, download, cut):
     [(pour(OK + b"\r\n"), 1001), (reply(200, BODY, Content_Encoding="gzip"), 1001), (reply(200, BODY[:999]), 999)],
     ids=["endless", "encoded", "short"],
 )
+@pytest.mark.fault("more than registered, without end")
 def test_no_more_than_one_byte_too_many_is_written(server, tmp_path, action, written):
     archive = datasets.Archive(file=FILE, size=1000, sha256=sha256(BODY[:1000]))
     deadline = transport.Deadline(mirrors.PATIENCE, archive.size)
@@ -315,6 +328,7 @@ def test_no_more_than_one_byte_too_many_is_written(server, tmp_path, action, wri
     assert (tmp_path / "written").stat().st_size == written
 
 
+@pytest.mark.fault("an archive said to be gzip-encoded; a bomb in transit")
 def test_gzip_bomb_is_not_unpacked(server, download):
     """What is hashed and kept are the 16 KiB as served: their right hash is the one proof that no other bytes were."""
     archive = datasets.Archive(file=FILE, size=len(BOMB), sha256=sha256(BOMB))
@@ -324,6 +338,7 @@ def test_gzip_bomb_is_not_unpacked(server, download):
     assert download.target.read_bytes() == BOMB
 
 
+@pytest.mark.fault("a slow drip, wherever in the answer")
 def test_deadline_counts_all_tries_and_waits(server, download):
     """Each of them is in time; the clock stands still but for the pauses."""
     now = 0
@@ -338,6 +353,7 @@ def test_deadline_counts_all_tries_and_waits(server, download):
     assert (now, len(server.hits)) == (3, 3), "after 1 and 2 seconds, the 4 of the third wait are no longer there"
 
 
+@pytest.mark.fault("silence before the headers or in the body")
 def test_deadline_ends_a_silence_too(server, download):
     address = server.route("/a", hang(SIZED))
 
@@ -382,6 +398,7 @@ def test_address_may_be_in_capitals(server, download):
     download.succeeds(server.route("/a", reply(200, BODY)).replace("http", "HTTP"))
 
 
+@pytest.mark.fault("an archive said to be gzip-encoded; a bomb in transit")
 def test_content_encoding_is_not_undone(server, download):
     """A .gz file that the server calls gzip-encoded is kept as it is: its hash is that of the compressed bytes."""
     body = gzip.compress(BODY, mtime=0)
@@ -392,6 +409,7 @@ def test_content_encoding_is_not_undone(server, download):
     assert download.target.read_bytes() == body
 
 
+@pytest.mark.fault("a server that is broken or busy for a while")
 def test_broken_server_is_asked_three_times_if_the_third_answer_is_right(server, download):
     download.succeeds(server.route("/a", reply(500), reply(503), reply(200, BODY)))
 
@@ -399,6 +417,7 @@ def test_broken_server_is_asked_three_times_if_the_third_answer_is_right(server,
     assert download.pauses == [1, 2]
 
 
+@pytest.mark.fault("a server that is broken or busy for a while")
 def test_busy_server_is_left_alone_as_long_as_it_asks(server, download):
     download.succeeds(server.route("/a", reply(429, Retry_After="7"), reply(200, BODY)))
 
@@ -418,6 +437,7 @@ def test_no_wait_goes_beyond_the_deadline(server, download):
     assert download.pauses == []
 
 
+@pytest.mark.fault("not found, gone")
 def test_all_of_the_failures_are_in_the_one_message(server, download, closed):
     missing, broken = server.route("/a", reply(404)), server.route("/b", reply(200, OTHER))
 
@@ -429,6 +449,7 @@ def test_all_of_the_failures_are_in_the_one_message(server, download, closed):
     assert download.pauses == []
 
 
+@pytest.mark.fault("refused connections, unknown hosts")
 def test_unknown_host_is_not_asked_for_again(download, monkeypatch):
     def getaddrinfo(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -448,6 +469,7 @@ def test_server_without_tls_is_not_taken_for_one_with_it(server, download):
     assert server.hits == download.pauses == []
 
 
+@pytest.mark.fault("every mirror has the same other file")
 def test_same_other_file_everywhere_puts_the_blame_on_the_hash(server, download):
     first, second = server.route("/a", reply(200, OTHER)), server.route("/b", reply(200, OTHER))
     reason = f"{len(OTHER)} bytes with SHA-256 {sha256(OTHER)}"
@@ -460,6 +482,7 @@ def test_same_other_file_everywhere_puts_the_blame_on_the_hash(server, download)
     )
 
 
+@pytest.mark.fault("every mirror has the same other file")
 def test_different_other_files_put_the_blame_on_the_mirrors(server, download):
     first, second = server.route("/a", reply(200, OTHER)), server.route("/b", reply(200, BODY[:-1] + b"x"))
 
@@ -496,6 +519,7 @@ def test_redirect_to_another_host_is_followed_without_the_credentials(server, do
     assert "Authorization" not in elsewhere.headers[0]
 
 
+@pytest.mark.fault("redirects: in a loop, to files, to FTP, away from TLS or this machine, elsewhere")
 def test_redirect_from_tls_to_none_is_refused(tls_server, server, download):
     bait = server.route("/a", reply(200, BODY))
     address = tls_server.route("/a", reply(302, Location=bait))
@@ -564,6 +588,7 @@ def test_addresses_that_are_none_are_refused_without_their_credentials(download,
     assert "secret" not in download.fails(address)
 
 
+@pytest.mark.fault("proxies")
 def test_proxy_is_honoured(server, download, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", server.address.replace("//", "//user:secret@"))
     server.routes["http://mirror.invalid/a"] = itertools.repeat(reply(200, BODY))
@@ -583,6 +608,7 @@ def test_proxy_that_does_not_answer_is_blamed_without_its_credentials(download, 
     )
 
 
+@pytest.mark.fault("proxies")
 def test_no_proxy_is_honoured(server, download, monkeypatch, closed):
     monkeypatch.setenv("HTTP_PROXY", closed)
 
@@ -602,6 +628,7 @@ def test_folder_needs_no_connection(server, download, tmp_path, monkeypatch):
     assert server.hits == []
 
 
+@pytest.mark.fault("no network, but the archives in a folder")
 def test_file_in_a_folder_is_checked_as_any_other(server, download, tmp_path):
     own, right = tmp_path / "archive", server.route("/a", reply(200, BODY))
     own.write_bytes(OTHER)
@@ -629,6 +656,7 @@ def test_what_is_no_file_is_passed_over(download, tmp_path):
 # The disk
 
 
+@pytest.mark.fault("a file where the folder should be")
 def test_trouble_with_the_disk_is_no_trouble_of_the_mirror(server, tmp_path):
     (tmp_path / "raw").write_bytes(b"a file where the folder should be")
 

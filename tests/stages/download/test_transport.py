@@ -88,6 +88,7 @@ def test_redirects_to_any_host_are_followed(address, location, expected):
         ("http://a/x", "http://[", "a redirect to what is no address"),
     ],
 )
+@pytest.mark.fault("redirects: in a loop, to files, to FTP, away from TLS or this machine, elsewhere")
 def test_redirects_to_less_are_refused(address, location, reason):
     with pytest.raises(transport.Failed) as caught:
         transport.redirected(address, location)
@@ -97,6 +98,7 @@ def test_redirects_to_less_are_refused(address, location, reason):
 @pytest.mark.parametrize(
     ("size", "allowed_s"), [(1, 900), (26_421_880, 900), (90_000_000, 900), (1_000_000_000, 10_000), (4 << 30, 42_949)]
 )
+@pytest.mark.fault("an archive so large that a sound line takes long for it")
 def test_deadline_is_later_for_an_archive_that_takes_longer_on_a_sound_line(size, allowed_s):
     """A hundred kilobytes a second are enough, however large it is."""
     now = 0

@@ -41,6 +41,7 @@ def features_of(images: np.ndarray) -> np.ndarray:
     return pixels / np.sqrt(np.linalg.norm(pixels, axis=1, keepdims=True))
 
 
+@pytest.mark.fault("a picture of nothing that was trained")
 def test_thresholds_are_distances_to_the_nearest_other_image(images):
     """Against scikit-learn, whose nearest neighbour of an image is the image itself and the second is another."""
     found = familiarity.measure([rotated(0), rotated(1)], images, batch_size=64)
@@ -155,6 +156,7 @@ def test_what_is_written_is_read_back(written, images):
     assert found.framing == expected.framing
 
 
+@pytest.mark.fault("what is typical of the images: of other networks, no distances, damaged")
 def test_what_is_of_other_networks_is_refused(written):
     with pytest.raises(DataError, match=r"other networks \(expected \(1, 4, 1\), got \(2, 4, 2\)\)"):
         familiarity.read(written[0], written[1][:1])
@@ -164,6 +166,7 @@ def test_what_is_of_other_networks_is_refused(written):
     ("name", "value"),
     [("thresholds", np.nan), ("thresholds", np.inf), ("thresholds", 0), ("references", np.nan)],
 )
+@pytest.mark.fault("what is typical of the images: of other networks, no distances, damaged")
 def test_what_are_no_distances_is_refused(written, name, value):
     values = np.load(written[0] / f"{name}.npy")
     values.flat[1] = value

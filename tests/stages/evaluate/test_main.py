@@ -116,6 +116,7 @@ def test_one_test_image_is_given_to_the_networks_alone(prepared, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("a locale that has no letters beyond ASCII")
 def test_the_locale_is_of_no_influence(prepared, run_stage):
     atomic.write_json(Path("classes.json"), ["Coat", "Trägerkleid", "Bag"])
     card = json.loads(Path("training.json").read_text(encoding="utf-8"))
@@ -173,6 +174,7 @@ def refused(prepared):
     return refused
 
 
+@pytest.mark.fault("predictions of another number than the labels, none at all")
 def test_labels_of_another_number_and_no_images_are_refused(refused):
     arrays.write(Path("test/labels.npy"), np.uint8([2, 1]))
     assert "(expected 5 labels, one for each image, got 2)" in refused()
@@ -182,6 +184,7 @@ def test_labels_of_another_number_and_no_images_are_refused(refused):
     assert refused().startswith("test/images.npy: another array than this stage works on")
 
 
+@pytest.mark.fault("predictions of another number than the labels, none at all")
 def test_predictions_of_another_number_than_the_labels_are_refused(refused, monkeypatch):
     whole = prediction.predict
     for rows, got in ([1, 2, 3], "3 and 7"), ([0, *range(7)], "8 and 7"), ([], "0 and 7"):
@@ -191,12 +194,14 @@ def test_predictions_of_another_number_than_the_labels_are_refused(refused, monk
         assert refused().startswith(f"predictions: can't be scored (expected as many as labels, and some, got {got})")
 
 
+@pytest.mark.fault("a score that is no number")
 def test_a_score_that_is_no_number_is_not_written(refused, monkeypatch):
     monkeypatch.setitem(scores.OF_AN_IMAGE, "brier", lambda probabilities, labels: np.full(len(labels), np.nan))
 
     assert refused().startswith("train.brier: can't be scored (expected a finite number, got nan)")
 
 
+@pytest.mark.fault("networks of other classes or images, or in another order")
 def test_networks_for_another_data_set_are_refused_before_they_are_read(refused):
     shutil.rmtree("model")
     atomic.write_json(Path("classes.json"), ["Coat", "Bag", "Dress"])

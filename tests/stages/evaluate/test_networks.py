@@ -138,6 +138,7 @@ def test_networks_recorded_in_another_order_are_refused(trained):
         ({"image_shape": SHAPE[::-1]}, "other images (expected [12, 10], got [10, 12])"),
     ],
 )
+@pytest.mark.fault("networks of other classes or images, or in another order")
 def test_networks_for_other_data_are_refused(trained, changes, message):
     record(trained, **changes)
 
@@ -150,6 +151,7 @@ def test_networks_for_other_data_are_refused(trained, changes, message):
     )
 
 
+@pytest.mark.fault("weights or probabilities that are no numbers")
 def test_weights_that_are_no_numbers_are_named_with_their_replicate(trained):
     spoilt = build()
     weights = spoilt.get_weights()

@@ -49,6 +49,7 @@ def test_an_image_alone_is_a_batch_of_one():
         prediction.batch_of_one(IMAGES, 11)
 
 
+@pytest.mark.fault("a fault that shows in a late block, when the others are written")
 def test_probabilities_are_stored_replicate_by_replicate_and_only_when_all_have_come(tmp_path):
     """As numpy itself writes the whole array; the blocks come in batches of all replicates."""
     whole = np.random.RandomState(1).uniform(size=(2, 11, 3)).astype(np.float32)

@@ -164,6 +164,7 @@ def test_a_report_without_matrix_warning_or_rows_is_a_page_too(parse):
     assert page.texts("p") == ["v"]
 
 
+@pytest.mark.fault("drawn twice")
 def test_equal_documents_give_equal_bytes():
     assert written(report()) == written(report())
 

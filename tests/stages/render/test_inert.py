@@ -85,6 +85,7 @@ def test_names_that_no_format_could_show_are_refused(name):
         Pictured(**facts, classes=["a", name], source="images", folder="pictures")
 
 
+@pytest.mark.fault("names that are markup, scripts, links or table cells")
 def test_the_page_has_no_script_no_handler_and_no_address_but_its_own(made, parse):
     page = parse(document.html(made, dict.fromkeys((figure.file for figure in made.illustrations), BLANK)))
 
@@ -100,6 +101,7 @@ def test_the_page_has_no_script_no_handler_and_no_address_but_its_own(made, pars
     assert addresses and all(re.match(r"#|data:image/png;base64,", address) for address in addresses)
 
 
+@pytest.mark.fault("names that are markup, scripts, links or table cells")
 def test_the_markdown_has_no_html_no_link_and_no_picture_but_the_figures(made, read):
     tokens = read(document.markdown(made, "figures")).tokens
     inline = [child for token in tokens for child in token.children or []]
@@ -114,6 +116,7 @@ def test_the_markdown_has_no_html_no_link_and_no_picture_but_the_figures(made, r
     assert all(name in shown.translate(UNSEEN) for name in HOSTILE)
 
 
+@pytest.mark.fault("names that are formulas, of a spreadsheet")
 def test_no_cell_of_a_table_begins_like_a_formula_unless_it_is_a_number(tmp_path):
     probabilities = np.eye(len(HOSTILE), dtype=np.float32)
     rows = tables.confusion(probabilities, np.arange(len(HOSTILE)), HOSTILE)

@@ -52,6 +52,7 @@ print(hashlib.sha256(png).hexdigest(), os.environ == before)
 """
 
 
+@pytest.mark.fault("a backend that does not exist, settings of the user, no home")
 def test_neither_the_home_nor_its_list_of_fonts_is_read_and_nothing_is_left_there(tmp_path):
     """In that list another font bears the name of ours, the backend is none, and the settings are not even text; those
     in the working folder, where matplotlib looks first of all, are.
@@ -120,6 +121,7 @@ def test_a_share_is_said_to_be_certain_only_where_it_is(share, text):
     assert look.percent(share) == look.percent(np.float32(share)) == text
 
 
+@pytest.mark.fault("letters that the font lacks")
 def test_a_name_with_letters_that_the_font_lacks_goes_by_its_number():
     names = ["Trägerkleid", "衬衫", "Рубашка", "👟", "a 靴"]
 

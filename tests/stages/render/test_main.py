@@ -53,6 +53,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+@pytest.mark.fault("a link to a figure that is not there, a figure without a link")
 def test_the_figures_are_drawn_once_and_both_reports_show_each_of_them(work, capsys, monkeypatch):
     drawn = []
     png = look.png
@@ -107,6 +108,9 @@ def test_an_image_that_is_not_there_is_refused_before_anything_is_written(work):
     assert not Path("reports/figures").exists() and not list(Path("reports").glob("report.*"))
 
 
+@pytest.mark.fault("a backend that does not exist, settings of the user, no home")
+@pytest.mark.fault("an ASCII locale")
+@pytest.mark.fault("drawn twice")
 def test_neither_the_users_matplotlib_nor_locale_changes_a_byte_and_no_heavy_package_is_loaded(work):
     """The other process has a backend that does not exist, other colours and sizes, an ASCII locale, and a file for a
     home, where nobody, the super-user included, can write anything.
@@ -169,6 +173,7 @@ def test_a_missing_file_is_named_in_one_line(work, missing, run_stage, assert_cl
         ),
     ],
 )
+@pytest.mark.fault("records of the run that are damaged or gone")
 def test_a_damaged_record_is_named_before_anything_is_written(work, name, data, line):
     Path(name).write_bytes(data)
     before = snapshot(work)
@@ -185,6 +190,7 @@ def test_a_damaged_record_is_named_before_anything_is_written(work, name, data, 
 
 
 @pytest.mark.slow
+@pytest.mark.fault("records of the run that are damaged or gone")
 def test_a_damaged_record_ends_the_stage_with_4(work, run_stage, assert_clean_failure):
     Path("reports/metrics.json").write_bytes(b"[]")
 

@@ -128,6 +128,7 @@ def committed():
     return report, json.loads(metrics), list(csv.DictReader(classes.splitlines()))
 
 
+@pytest.mark.fault("a number that differs from metrics.json or classes.csv")
 def test_the_committed_report_has_the_committed_metrics(read):
     text, metrics, classes = committed()
 
@@ -139,6 +140,7 @@ def linked(text: str) -> list[str]:
     return sorted(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text))
 
 
+@pytest.mark.fault("a link to a figure that is not there, a figure without a link")
 def test_the_committed_report_shows_the_committed_figures_and_no_others():
     text = (ROOT / "reports/report.md").read_text(encoding="utf-8")
 
@@ -157,6 +159,7 @@ SHOWN = (
 )
 
 
+@pytest.mark.fault("a number that differs from metrics.json or classes.csv")
 def test_any_score_of_the_report_that_is_another_than_in_the_files_is_noticed(read):
     """Another last digit in each number in turn: eight of the splits, four of each class."""
     text, metrics, classes = committed()
@@ -348,6 +351,7 @@ def test_hostile_names_are_shown_as_they_are_and_add_no_markup(some, render, wri
     assert [image.attrs["src"] for image in images] == [f"figures/{file}" for file in files]
 
 
+@pytest.mark.fault("letters that the font lacks")
 def test_names_that_the_font_lacks_are_numbers_in_figures_and_names_in_the_text(some, render, read, written):
     """A warning of a missing letter would be an error here."""
     made = some(classes=3)

@@ -92,6 +92,7 @@ def run(folder):
     return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
+@pytest.mark.fault("replicates that end in another order")
 def test_results_are_put_in_order_and_have_the_same_bytes(small, stand_in, monkeypatch, capsys, assign):
     """Each task is told how many threads share an operation, as its machine does not know."""
     assign("params.yaml", "train.threads", "2")
@@ -123,6 +124,7 @@ def test_how_much_memory_images_may_take_is_said_to_the_tasks(small, stand_in, m
     assert stand_in.calls[0] == ("auto", {"MEMORY_LIMIT_MB": "1"})
 
 
+@pytest.mark.fault("bad params, or an interrupt, while a cluster trains")
 def test_what_a_task_raises_is_raised_here(small, stand_in, monkeypatch, assign):
     assign("params.yaml", "train.batch_size", "641")
     monkeypatch.setenv("RAY_ADDRESS", "auto")
@@ -133,6 +135,7 @@ def test_what_a_task_raises_is_raised_here(small, stand_in, monkeypatch, assign)
     assert not Path(THERE).exists()
 
 
+@pytest.mark.fault("a machine of the cluster with other packages, ray not installed")
 def test_a_machine_with_other_packages_is_refused(small, stand_in, monkeypatch):
     monkeypatch.setattr(cluster, "version", lambda name: {"keras": "0.1"}.get(name) or version(name))
     monkeypatch.setenv("RAY_ADDRESS", "auto")
@@ -143,6 +146,7 @@ def test_a_machine_with_other_packages_is_refused(small, stand_in, monkeypatch):
         run(THERE)
 
 
+@pytest.mark.fault("a cluster that nobody answers for, or that fails")
 def test_an_address_where_nobody_listens_is_said_before_ray_is_asked(small, stand_in, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -153,6 +157,7 @@ def test_an_address_where_nobody_listens_is_said_before_ray_is_asked(small, stan
     assert stand_in.calls == []
 
 
+@pytest.mark.fault("a cluster that nobody answers for, or that fails")
 def test_a_cluster_that_fails_or_refuses_is_one_line_and_is_let_go(small, stand_in, monkeypatch):
     """Amid the training, as where its first machine is lost, and at the start."""
     monkeypatch.setenv("RAY_ADDRESS", "auto")
@@ -174,6 +179,7 @@ def test_a_cluster_that_fails_or_refuses_is_one_line_and_is_let_go(small, stand_
     assert not Path(THERE).exists()
 
 
+@pytest.mark.fault("a machine of the cluster with other packages, ray not installed")
 def test_without_ray_there_is_a_line_that_says_how_to_get_it(small, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setenv("RAY_ADDRESS", "auto")
@@ -268,6 +274,7 @@ def stated(complaints):
 
 @real
 @pytest.mark.slow
+@pytest.mark.fault("a machine of the cluster is lost")
 def test_the_loss_of_a_machine_changes_no_byte(small, assign, run_stage, nodes):
     assign("params.yaml", "train.replicates", "4")
     assign("params.yaml", "train.epochs", "200")
@@ -295,6 +302,7 @@ def test_the_loss_of_a_machine_changes_no_byte(small, assign, run_stage, nodes):
 
 @real
 @pytest.mark.slow
+@pytest.mark.fault("bad params, or an interrupt, while a cluster trains")
 def test_a_failure_is_said_as_here_and_an_interrupt_ends_the_tasks(small, assign, run_stage, nodes):
     assign("params.yaml", "train.batch_size", "641")
     here, there = run_stage("stages.train", *paths(HERE)), start_stage(nodes)

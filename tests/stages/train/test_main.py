@@ -29,6 +29,7 @@ def command_line(project, assign) -> list[str]:
     return ["stages.train", "train", "classes.json", *OUTPUTS]
 
 
+@pytest.mark.fault("start-up noise of TensorFlow and Keras")
 def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stage):
     run = run_stage(*command_line)
 
@@ -63,6 +64,7 @@ def test_models_history_and_summary_are_those_of_the_runs(command_line, run_stag
 
 
 @pytest.mark.parametrize("threads", ["1", pytest.param("2", marks=pytest.mark.slow)])
+@pytest.mark.fault("run twice, on one core and on all")
 def test_two_processes_write_the_same_bytes_on_one_core_as_on_all(command_line, run_stage, assign, threads):
     assign("params.yaml", "train.threads", threads)
     assign("params.yaml", "train.hidden_units", "128")  # enough for XLA to share a product among threads
@@ -98,6 +100,7 @@ def test_so_many_threads_as_params_say_share_an_operation_before_the_first_one_r
     assert shared == [3]
 
 
+@pytest.mark.fault("the loss is no longer a number")
 def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, assert_clean_failure):
     """The images of this one are enlarged after they were checked: no others diverge so soon."""
     assign("params.yaml", "train.learning_rate", "1.0")
@@ -121,6 +124,7 @@ def test_a_diverging_training_leaves_nothing(command_line, run_main, assign, ass
 
 @pytest.mark.slow
 @pytest.mark.parametrize("allocation", ["tf.zeros((1 << 48,))", "numpy.ones(1 << 48)"])
+@pytest.mark.fault("no memory")
 def test_what_the_machine_has_no_memory_for_is_one_line(run_main, assert_clean_failure, allocation):
     """As TensorFlow and numpy themselves refuse a petabyte, and not as we imagine that they do."""
     run = run_main("import numpy", "from core.networks.runtime import tf", allocation)
@@ -137,6 +141,7 @@ def test_what_the_machine_has_no_memory_for_is_one_line(run_main, assert_clean_f
         ("labels", 7, 3, "a label without a class (expected 0 to 2, got 3)"),
     ],
 )
+@pytest.mark.fault("a pixel that is no number, a label without a class")
 def test_a_value_that_nobody_can_learn_from_trains_nothing(
     command_line, run_stage, assert_clean_failure, name, place, value, line
 ):
@@ -152,6 +157,7 @@ def test_a_value_that_nobody_can_learn_from_trains_nothing(
 
 
 @pytest.mark.parametrize("address", [None, "auto"])
+@pytest.mark.fault("a class left without a training image or a validation image")
 def test_a_class_without_a_validation_image_is_refused_by_its_name(
     command_line, run_stage, assign, assert_clean_failure, address
 ):
@@ -182,6 +188,7 @@ def test_a_damaged_array_is_named(command_line, run_stage, assert_clean_failure)
 
 
 @pytest.mark.slow
+@pytest.mark.fault("MEMORY_LIMIT_MB is no number of MB")
 def test_a_memory_limit_that_is_no_number_is_refused(command_line, run_stage, assert_clean_failure):
     assert_clean_failure(
         run_stage(*command_line, MEMORY_LIMIT_MB="4 GB"),

@@ -21,6 +21,7 @@ def machine(tmp_path, monkeypatch):
     return machine
 
 
+@pytest.mark.fault("more training images than memory has room for")
 def test_images_fit_where_two_copies_of_them_do():
     assert memory.fits(MEGABYTE, {"MEMORY_LIMIT_MB": "2"})
     assert not memory.fits(np.append(MEGABYTE, MEGABYTE[:1]), {"MEMORY_LIMIT_MB": "2"})
@@ -30,6 +31,7 @@ def test_images_fit_where_two_copies_of_them_do():
 @pytest.mark.parametrize(
     "text", ["x", "0", "-1", "1.5", "1e3", "inf", "nan", " 1", "1\n", "9999999999", "\u0661", "1 MB"]
 )
+@pytest.mark.fault("MEMORY_LIMIT_MB is no number of MB")
 def test_what_is_no_number_of_megabytes_is_refused(text):
     with pytest.raises(InputError) as caught:
         memory.fits(MEGABYTE, {"MEMORY_LIMIT_MB": text})
@@ -48,6 +50,7 @@ def test_what_is_no_number_of_megabytes_is_refused(text):
         (("9223372036854771712\n",), 4096 * 1024),
     ],
 )
+@pytest.mark.fault("a container that may use less than the machine has, a machine that does not say what is free")
 def test_without_a_number_half_of_the_memory_there_is_may_go_to_images(machine, limits, expected):
     """What is free or can be made so, or what a container may use, whichever is less."""
     machine("MemTotal:  9999 kB\nMemFree:   7 kB\nMemAvailable:    4096 kB\nBuffers: 1 kB\n", *limits)
@@ -55,6 +58,7 @@ def test_without_a_number_half_of_the_memory_there_is_may_go_to_images(machine, 
     assert memory.limit({}) == memory.limit({"MEMORY_LIMIT_MB": ""}) == expected // 2
 
 
+@pytest.mark.fault("a container that may use less than the machine has, a machine that does not say what is free")
 def test_a_machine_that_does_not_say_what_is_free_has_all_its_memory(machine):
     machine("")
 

@@ -71,6 +71,7 @@ def archives(project, add):
 
 
 @pytest.mark.usefixtures("archives")
+@pytest.mark.fault("data that are not pinned")
 def test_each_archive_without_a_pin_gives_a_line_with_it(validate, assert_clean_failure):
     lines = [
         problem(f"own.archives.{role}", f'size: {len(data)} and sha256: "{hashlib.sha256(data).hexdigest()}"')
@@ -95,6 +96,7 @@ def test_what_is_printed_can_be_pasted(project, validate):
 
 
 @pytest.mark.usefixtures("archives")
+@pytest.mark.fault("another kind of file: a ZIP, a CSV table, a web page, a picture")
 def test_nobody_is_asked_to_pin_what_is_no_data_set(project, validate, assert_clean_failure):
     (project / "second/test_labels.idx").write_bytes(b"label,pixel1\n")
     line = (
@@ -125,6 +127,7 @@ def picture(project):
 
 
 @pytest.mark.usefixtures("picture")
+@pytest.mark.fault("data that are not pinned")
 def test_a_folder_without_a_pin_gives_a_line_with_it_and_is_accepted_with_it(
     project, add, validate, assert_clean_failure
 ):
@@ -141,6 +144,7 @@ def test_a_folder_without_a_pin_gives_a_line_with_it_and_is_accepted_with_it(
     assert (ended.code, ended.stderr) == (0, "")
 
 
+@pytest.mark.fault("the data of an entry that was not chosen are not there")
 def test_an_entry_that_was_not_chosen_needs_no_data_yet(add, assign, validate):
     add(PICTURED)
     assign("params.yaml", "dataset.name", "mnist")

@@ -28,6 +28,7 @@ def test_every_target_has_cases_and_every_case_a_target():
 
 
 @pytest.mark.parametrize("path", KEPT, ids=[path.relative_to(CASES).as_posix() for path in KEPT])
+@pytest.mark.fault("any bytes")
 def test_a_kept_case_gives_a_value_or_one_line_soon_and_in_little_memory(path):
     """Deflate may hold 1032 times its size; nothing else needs more than some Python objects for each byte, of which
     YAML files have but 64 KiB: that spares measuring PyYAML, which takes long.
@@ -88,6 +89,7 @@ def test_what_shows_a_bug_is_kept(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.fault("any bytes")
 def test_no_mutation_of_a_case_gives_anything_else(name, tmp_path, capsys):
     ended = subprocess.run(
         [sys.executable, "-m", "tests.system.fuzz", name, RUNS, SECONDS, str(tmp_path)],

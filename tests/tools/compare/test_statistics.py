@@ -48,6 +48,9 @@ T_OF_2 = 0.95 * sqrt(2 / (1 - 0.95**2))
 
 
 @pytest.mark.parametrize("kind", [bool, float])
+@pytest.mark.fault(
+    "an error of a comparison too small, degrees of freedom too many, also with fewer replicates on one side"
+)
 def test_the_error_is_not_less_than_the_interaction_makes_it_worked_by_hand(kind):
     """On each side both replicates have the same mean; of what is left of a score without the means of its replicate
     and its image, the squares add up to 1, over (2 - 1) (3 - 1) degrees of freedom. The interaction in the mean of 2
@@ -68,6 +71,9 @@ def test_the_error_is_not_less_than_the_interaction_makes_it_worked_by_hand(kind
         assert change.interval == pytest.approx(ends)
 
 
+@pytest.mark.fault(
+    "an error of a comparison too small, degrees of freedom too many, also with fewer replicates on one side"
+)
 def test_the_error_of_two_replicates_against_three_worked_by_hand():
     """Replicates: the means 2 and 4 have the variance 2, that of their mean is 2/2 = 1, by 1 degree of freedom; of 5, 8
     and 11 it is 9/3 = 3, by 2. By Satterthwaite that is 4 by 4^2 / (1^2/1 + 3^2/2) = 32/11 degrees of freedom, but no

@@ -109,6 +109,7 @@ def test_probabilities_are_the_means_of_those_worked_out_by_hand(predict):
         assert (found["agreement"], found["networks"]) == (2, 3)
 
 
+@pytest.mark.fault("an answer that depends on the other pictures, or on the batch")
 def test_a_picture_says_the_same_alone_and_among_others(predict):
     together = json.loads(predict(*(f"test:{number}" for number in range(20)), "--format", "json")[0])
 
@@ -116,6 +117,7 @@ def test_a_picture_says_the_same_alone_and_among_others(predict):
         assert json.loads(predict(f"test:{number}", "--format", "json")[0]) == [together[number]]
 
 
+@pytest.mark.fault("a picture that is changed though it is like the training images")
 def test_what_was_fed_comes_back_as_the_same(predict, tmp_path):
     first = json.loads(predict("test:3", "test:17", "--show-input", tmp_path, "--format", "json")[0])
 
@@ -127,6 +129,7 @@ def test_what_was_fed_comes_back_as_the_same(predict, tmp_path):
     assert [each["probabilities"] for each in first] == [each["probabilities"] for each in second]
 
 
+@pytest.mark.fault("a picture of nothing that was trained")
 def test_a_picture_unlike_the_training_images_is_told(predict, tmp_path):
     """Light all over is farther from either bar than any bar is from the others."""
     Image.fromarray(np.full((28, 28), 255, np.uint8)).save(tmp_path / "light.png")
@@ -137,6 +140,7 @@ def test_a_picture_unlike_the_training_images_is_told(predict, tmp_path):
     assert "unlike the training images" in predict(tmp_path / "light.png", "--invert", "no")[0]
 
 
+@pytest.mark.fault("one bad picture among good ones, a name that is not there")
 def test_what_can_not_be_read_is_named_and_stops_nothing(predict, tmp_path):
     Image.fromarray(picture(0)).save(tmp_path / "b.png")
     (tmp_path / "a.png").write_bytes(b"<html>")
@@ -150,6 +154,7 @@ def test_what_can_not_be_read_is_named_and_stops_nothing(predict, tmp_path):
     assert [Path(problem.subject).name for problem in failure.problems] == ["a.png", "c.jpg", "d.png", "none.png"]
 
 
+@pytest.mark.fault("training images taken for new pictures")
 def test_a_folder_ends_with_a_summary_and_what_is_left_out_fails_nothing(predict, workspace, tmp_path):
     """Ten training images of twenty light ones, in a workspace that has its training images."""
     train = workspace / run.TRAIN
@@ -227,6 +232,7 @@ def save_pictures():
 
 
 @pytest.mark.parametrize("keys", [{}, {"invert": "auto", "background": 60}, {"invert": "yes", "background": 0}])
+@pytest.mark.fault("a picture of a folder that was trained on, brought to the networks in another way than then")
 def test_pictures_of_a_folder_are_what_was_trained_on_byte_for_byte(predict, pictured, keys):
     entry = pictured(**keys)
     save_pictures()
@@ -241,6 +247,7 @@ def test_pictures_of_a_folder_are_what_was_trained_on_byte_for_byte(predict, pic
     assert sorted(each.tobytes() for each in fed) == sorted(trained[at : at + 784] for at in range(0, 12 * 784, 784))
 
 
+@pytest.mark.fault("a picture of a folder that was trained on, brought to the networks in another way than then")
 def test_the_entry_of_a_folder_says_whether_to_invert_and_the_command_line_has_the_last_word(predict, pictured):
     pictured(invert="auto")
     Path("own").mkdir()
@@ -271,6 +278,7 @@ def test_what_is_transparent_is_laid_on_the_background_of_the_entry_and_that_is_
     assert json.loads(predict("opaque.png", "--format", "json")[0])[0]["notes"] == ["not inverted, as invert is no"]
 
 
+@pytest.mark.fault("a data set of another shape chosen since the networks were trained")
 def test_a_folder_of_pictures_of_another_shape_than_the_networks_is_refused(predict, pictured):
     pictured(image_shape=[28, 30])
     Image.fromarray(picture(4)).save("a.png")
@@ -281,6 +289,7 @@ def test_a_folder_of_pictures_of_another_shape_than_the_networks_is_refused(pred
     )
 
 
+@pytest.mark.fault("an answer that depends on the other pictures, or on the batch")
 def test_batches_change_nothing(predict, workspace, tmp_path):
     names = [f"test:{number}" for number in range(20)]
     expected = predict(*names, "--format", "csv")[0]
@@ -293,6 +302,7 @@ def test_batches_change_nothing(predict, workspace, tmp_path):
         (workspace / "params.yaml").write_text(whole, encoding="utf-8")
 
 
+@pytest.mark.fault("nothing ran yet, a test image that is not there")
 def test_a_test_image_that_is_not_there_is_refused(predict):
     _, failure = predict("test:20", "test:0")
 
@@ -315,6 +325,7 @@ def test_too_many_pictures_for_a_figure_are_refused_before_any_is_read(predict, 
     assert (out, failure.exit_code) == ("", 2) and not (tmp_path / "a.png").exists()
 
 
+@pytest.mark.fault("nothing ran yet, a test image that is not there")
 def test_a_workspace_in_which_nothing_ran_is_refused_with_all_that_is_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
@@ -335,6 +346,7 @@ def small_png() -> bytes:
 
 @settings(max_examples=40)
 @given(data=st.data())
+@pytest.mark.fault("any bytes")
 def test_rubbish_is_refused_or_classified_and_nothing_else(predict, tmp_path, small_png, data):
     """Bytes of any kind, and pictures with a few bytes of them changed."""
     changed = bytearray(small_png)

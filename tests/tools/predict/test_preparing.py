@@ -104,6 +104,7 @@ def test_a_lossy_one_is_nearly_that(image, kind):
     assert notes[0] == "inverted, as the training images are light on dark"
 
 
+@pytest.mark.fault("a picture that is changed though it is like the training images")
 def test_one_like_the_training_images_comes_through_byte_for_byte(image):
     values, notes = prepared(Image.fromarray(image))
 
@@ -118,6 +119,7 @@ def test_so_does_its_negative(image):
     assert notes == ("inverted, as the training images are light on dark",)
 
 
+@pytest.mark.fault("a picture of the size of the training images that is framed or lit in another way")
 def test_one_of_their_size_that_is_not_framed_or_lit_as_they_are_is_brought_to_it(image):
     small = np.zeros(SHAPE, np.uint8)
     small[4:18, 10:20] = image[::2, 4:24:2]
@@ -129,6 +131,7 @@ def test_one_of_their_size_that_is_not_framed_or_lit_as_they_are_is_brought_to_i
         assert values.max() > 240 and values.min() == 0
 
 
+@pytest.mark.fault("a picture that is not square, or has other margins")
 def test_the_margin_is_that_of_the_training_images(image):
     """Half of the image: the shape, 28 rows of 20 columns, comes to 14 rows of 10, in the middle."""
     values, notes = prepared(page(image), framing=DARK.model_copy(update={"extent": 0.5}))
@@ -154,6 +157,7 @@ def test_it_is_placed_as_the_training_images_are(image):
         assert (by_mass * places).sum() / by_mass.sum() == pytest.approx(at, abs=0.6)
 
 
+@pytest.mark.fault("a picture that is not square, or has other margins")
 def test_it_is_never_stretched():
     """A bar of 300x30 pixels is 28x3 in the end."""
     bar = np.zeros((200, 400), np.uint8)
@@ -188,6 +192,7 @@ def test_what_is_padded_is_not_to_be_seen():
     assert values[0, 0] == values[27, 27] == values[14, 14]
 
 
+@pytest.mark.fault("dark on light, where the training images are light on dark, or the other way round")
 def test_training_images_may_be_dark_on_light(image):
     dark_on_light, notes = prepared(page(image), framing=LIGHT)
     inverted, other_notes = prepared(large(image), framing=LIGHT)
@@ -225,6 +230,7 @@ def test_what_is_said_of_light_and_dark_counts(image):
         (255, "yes", "white", 0),  # nothing is left of it
     ],
 )
+@pytest.mark.fault("alpha, transparent colours and palettes")
 def test_what_is_transparent_is_laid_on_what_shows_the_rest(colour, invert, ground, shown):
     alpha = np.zeros((40, 40), np.uint8)
     alpha[10:30, 10:30] = 255

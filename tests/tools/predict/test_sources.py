@@ -23,6 +23,7 @@ def touch(*names):
         Path(name).write_bytes(b"")
 
 
+@pytest.mark.fault("a folder: its order, hidden files, links in a circle, none in it")
 def test_folders_are_replaced_by_the_pictures_in_them_in_order():
     touch("a/2.png", "a/10.JPG", "a/b/1.webp", "a/b.bmp", "a/notes.txt", "a/.hidden.png", "a/.git/x.png", "z.gif")
     os.symlink(".", "a/circle", target_is_directory=True)
@@ -33,6 +34,7 @@ def test_folders_are_replaced_by_the_pictures_in_them_in_order():
     assert names == ["z.gif", *inside, "test:3", "-", *inside] and problems == []
 
 
+@pytest.mark.fault("a folder: its order, hidden files, links in a circle, none in it")
 def test_a_folder_without_pictures_is_named():
     touch("empty/notes.txt", "full/a.png")
 
@@ -65,6 +67,7 @@ def test_names_of_test_images(name, number):
     assert sources.test_image(name) == number
 
 
+@pytest.mark.fault("a pipe, a device")
 def test_what_is_no_regular_file_is_never_opened():
     """To open a pipe that nobody writes to would wait for ever."""
     os.mkfifo("pipe.png")
@@ -74,6 +77,8 @@ def test_what_is_no_regular_file_is_never_opened():
             sources.read(name)
 
 
+@pytest.mark.fault("one bad picture among good ones, a name that is not there")
+@pytest.mark.fault("standard input: closed, without end, asked for twice")
 def test_a_missing_file_and_standard_input_that_is_closed_are_refused(monkeypatch):
     with pytest.raises(StageError, match=r"^none\.png: No such file or directory; fix: check the name"):
         sources.read("none.png")
@@ -82,6 +87,7 @@ def test_a_missing_file_and_standard_input_that_is_closed_are_refused(monkeypatc
         sources.read("-")
 
 
+@pytest.mark.fault("standard input: closed, without end, asked for twice")
 def test_of_standard_input_no_more_is_read_than_allowed(monkeypatch):
     with open("/dev/zero", encoding="latin-1") as endless:
         monkeypatch.setattr("sys.stdin", endless)
@@ -97,6 +103,7 @@ def test_standard_input_is_a_picture_as_any_other(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out", "png", "a/out.png.pdf"])
+@pytest.mark.fault("a figure by the name of another kind of file")
 def test_a_figure_by_the_name_of_another_kind_of_file_is_refused(name):
     with pytest.raises(InputError, match=r"^--figure: .* \(expected a name that ends in .png, got ") as caught:
         arguments.check(["a.png"], Path(name))

@@ -139,7 +139,7 @@ def test_nothing_that_should_differ_is_equal():
 
 
 @pytest.mark.fault(
-    "a number, name or picture in a sentence, table, caption or figure that is that of the other split, class, network or image"
+@pytest.mark.fault("a number of the report of another split, class, bin, cell or direction")
 )
 def test_the_verdict(built, said):
     accuracy, spread = both(ACCURACIES)
@@ -161,7 +161,7 @@ def test_the_verdict(built, said):
 
 
 @pytest.mark.fault(
-    "a number, name or picture in a sentence, table, caption or figure that is that of the other split, class, network or image"
+@pytest.mark.fault("a number of the report of another split, class, bin, cell or direction")
 )
 @pytest.mark.fault("replicates that stopped at different epochs")
 def test_what_was_run(made, said, learned):

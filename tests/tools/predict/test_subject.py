@@ -58,7 +58,7 @@ def difference(found):
 
 @pytest.mark.parametrize("kind", PAGES)
 @pytest.mark.fault(
-    "grey, coloured, ruled or squared paper, light that falls off, noise, a small drawing on a large page"
+    "paper, light, noise, or a small drawing on a large page"
 )
 def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
     found = subject.find(PAGES[kind]())
@@ -71,7 +71,7 @@ def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
 
 
 @pytest.mark.fault(
-    "grey, coloured, ruled or squared paper, light that falls off, noise, a small drawing on a large page"
+    "paper, light, noise, or a small drawing on a large page"
 )
 def test_a_small_drawing_is_looked_at_closely():
     """A twentieth of the page: looked at once, it would be ten pixels."""

@@ -138,9 +138,7 @@ def test_nothing_that_should_differ_is_equal():
     assert MATRICES.sum(axis=0)[0, 2] > MATRICES.sum(axis=0)[2, 0] > 0
 
 
-@pytest.mark.fault(
 @pytest.mark.fault("a number of the report of another split, class, bin, cell or direction")
-)
 def test_the_verdict(built, said):
     accuracy, spread = both(ACCURACIES)
     top2 = [sklearn_metrics.top_k_accuracy_score(LABELS, each, k=2, labels=range(4)) for each in P]
@@ -160,9 +158,7 @@ def test_the_verdict(built, said):
     ]
 
 
-@pytest.mark.fault(
 @pytest.mark.fault("a number of the report of another split, class, bin, cell or direction")
-)
 @pytest.mark.fault("replicates that stopped at different epochs")
 def test_what_was_run(made, said, learned):
     labels, given = learned(P, LABELS)

@@ -57,9 +57,7 @@ def difference(found):
 
 
 @pytest.mark.parametrize("kind", PAGES)
-@pytest.mark.fault(
-    "paper, light, noise, or a small drawing on a large page"
-)
+@pytest.mark.fault("paper, light, noise, or a small drawing on a large page")
 def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
     found = subject.find(PAGES[kind]())
 
@@ -70,9 +68,7 @@ def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
     assert found.shadowed == (kind == "hard shadow")
 
 
-@pytest.mark.fault(
-    "paper, light, noise, or a small drawing on a large page"
-)
+@pytest.mark.fault("paper, light, noise, or a small drawing on a large page")
 def test_a_small_drawing_is_looked_at_closely():
     """A twentieth of the page: looked at once, it would be ten pixels."""
     large = np.zeros((1200, 1600))

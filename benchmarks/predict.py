@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks import measure, recipes, strangers
 from benchmarks.disguises import DISGUISES, Encoded, encoded
 from core.cli import command
-from core.files import arrays, atomic
+from core.files import arrays, atomic, class_names
 from stages.evaluate.familiarity import spread
 from tools import scratch
 from tools.predict import classify, run
@@ -82,7 +82,7 @@ def _disguised(place: Path) -> dict[str, dict[str, float]]:
     images = list(_grey(_test_images(place)[:DISGUISED]))
     predicted = arrays.read(place / "data/predictions/probabilities.npy", np.float32, 3)
     labels = arrays.read(place / run.TEST.with_name("labels.npy"), np.uint8, 1)[:DISGUISED]
-    classes = arrays.read_classes(place / classify.CLASSES)
+    classes = class_names.read(place / classify.CLASSES)
     expected = [(classes[each.argmax()], float(str(each.max()))) for each in predicted[:, :DISGUISED].mean(axis=0)]
     folder = FOLDER / f"{place.name} disguised"
     for number, disguise in enumerate(DISGUISES.values()):

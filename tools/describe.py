@@ -18,7 +18,7 @@ import numpy as np
 
 from core.cli import command
 from core.config import datasets
-from core.files import arrays, atomic
+from core.files import atomic, class_names
 from core.formats import archives, folders, pictures
 from stages.download.__main__ import bring
 from stages.render import duplicates, look
@@ -48,7 +48,7 @@ def main(name: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         raw = Path(temporary)
         bring(key, whole, raw)
-        classes = arrays.read_classes(raw / datasets.CLASSES)
+        classes = class_names.read(raw / datasets.CLASSES)
         paths = {role: raw / file for role, file in whole.files().items()}
         read = archives.Archives(key, whole, paths, classes)
         parts = read.parts()

@@ -1,31 +1,19 @@
-"""The pipeline's data between stages: arrays as .npy files, a split as a folder of two of them, class names as JSON.
+"""The pipeline's data between stages: arrays as .npy files, a split as a folder of two of them.
 
 Images may be more than memory holds: they are read and written block by block, and what is done with leaves memory.
 """
 
 import math
 import mmap
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from core.config.schema import MOST_CLASSES, ClassNames
+from core.config.schema import MOST_CLASSES
 from core.files import atomic, records
-
-# The bytes of a .npy file of version 1.0 before its values (NEP 1), exactly as numpy writes them: read by what they
-# say, never evaluated as the Python text that they are.
-_MAGIC = b"\x93NUMPY\x01\x00"
-_MOST_HEADER_BYTES = 1024
-_SIZE = rb"(?:0|[1-9][0-9]{0,18})"
-_HEADER = re.compile(
-    rb"\{'descr': '(?P<type>[<>|][A-Za-z][0-9]{0,4})', 'fortran_order': (?P<by_column>True|False), "
-    rb"'shape': \((?P<shape>|%(size)s,|%(size)s(?:, %(size)s){1,31})\), \} *\n" % {b"size": _SIZE}
-)
 
 BLOCK = 1 << 22  # bytes of an array that are worked on at once; more of them would not be done any sooner
 PICKED = 50  # rows from anywhere in a mapped array that may be in memory at once: up to 2 MiB come with each
@@ -41,23 +29,18 @@ class Split(NamedTuple):
 
 
 def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
-    """Return the array of a .npy file, mapped into memory: what is not used is not read, and a header that claims more
-    or less than the file holds is refused before anything is allocated.
+    """Return the array of a .npy file, mapped into memory: only the values that are used are read.
 
-    Raises DataError unless the file holds an array of that type and number of dimensions, and has at least one value.
+    Raises DataError unless the file holds a whole array of that type and number of dimensions, with at least one value.
     """
-    with open(path, "rb") as file:
-        header, start = _read_header(file, path)
-        shape = tuple(map(int, re.findall(rb"[0-9]+", header["shape"])))
-        kind, its_type = np.dtype(dtype), header["type"].decode()
-        if its_type != kind.str or len(shape) != dimensions or 0 in shape:
-            expected = f"{kind} ({kind.str}) of {dimensions} dimensions, not empty"
-            raise records.damaged(path, "another array than this stage works on", expected, f"{its_type} {shape}")
-        expected_size, size = start + math.prod(shape) * kind.itemsize, os.fstat(file.fileno()).st_size
-        if size != expected_size:
-            what = f"not a whole .npy file of shape {shape}"
-            raise records.damaged(path, what, f"{expected_size} bytes", f"{size} bytes")
-        return np.memmap(file, kind, "r", start, shape, "F" if header["by_column"] == b"True" else "C")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise records.damaged(path, "not a whole .npy file", "an array", f"{error!s:.200}") from error
+    if array.dtype != dtype or array.ndim != dimensions:
+        expected, got = f"{np.dtype(dtype)} of {dimensions} dimensions", f"{array.dtype} {array.shape}"
+        raise records.damaged(path, "not the array that this stage reads", expected, got)
+    return array
 
 
 def blocks(array: np.ndarray, size: int | None = None) -> Iterator[np.ndarray]:
@@ -171,20 +154,3 @@ def write_split(folder: Path, split: Split) -> None:
     """Write images.npy and labels.npy."""
     with replacing_split(folder, split.images.shape, [split.images], split.labels):
         pass
-
-
-def read_classes(path: Path) -> list[str]:
-    """Return the class names, in the order of the labels. Raises DataError for anything but a list of names."""
-    return records.read_json(path, ClassNames)
-
-
-def _read_header(file: BinaryIO, path: Path) -> tuple[re.Match[bytes], int]:
-    """Return what a header says, and where the values start."""
-    beginning = file.read(len(_MAGIC) + 2)
-    length = int.from_bytes(beginning[len(_MAGIC) :], "little")
-    text = file.read(min(length, _MOST_HEADER_BYTES + 1))
-    header = _HEADER.fullmatch(text)
-    if not beginning.startswith(_MAGIC) or len(text) != length or not header:
-        got = f"a beginning of {(beginning + text)[:100]!r}" if beginning else "an empty file"
-        raise records.damaged(path, "not a .npy file as numpy writes it", "a header of version 1.0", got)
-    return header, len(beginning) + length

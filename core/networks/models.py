@@ -1,5 +1,5 @@
-"""The trained networks on disk: a folder with a `.keras` file for each replicate, equal networks in equal bytes, and a
-card among what training reports, by which they are known again.
+"""The trained networks on disk: a folder with a `.keras` file for each replicate, equal networks in equal bytes, whose
+SHA-256 stands in training.json.
 
 What reads them, and trusts none of their bytes, is `stages.evaluate.networks`.
 """
@@ -11,38 +11,13 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from core.files import atomic, records
+from core.files import atomic
 from core.networks.runtime import keras
 
 # The earliest date that a zip file can hold. Keras writes the time of saving, there and in metadata.json.
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 DATE_SAVED = "1980-01-01@00:00:00"
-
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Length = Annotated[int, Field(ge=1, le=4096)]
-
-
-class Card(BaseModel):
-    """What training records of its networks, beside other figures in one file.
-
-    networks: the SHA-256 of each file, replicate 0 first. classes: the names that their outputs stand for, in order.
-    image_shape: height and width of the images that they take.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    networks: Annotated[list[Digest], Field(min_length=1)]
-    classes: list[str]
-    image_shape: Annotated[list[Length], Field(min_length=2, max_length=2)]
-
-
-def read_card(path: Path) -> Card:
-    """Return the card among what training reported. Raises DataError with all that is wrong with it."""
-    return records.read_json(path, Card)
 
 
 def write(folder: Path, models: list[keras.Model]) -> list[str]:
@@ -102,9 +77,3 @@ def _without_addresses(node: object) -> object:
     if not isinstance(node, dict):
         return node
     return {key: _without_addresses(value) for key, value in node.items() if key != "shared_object_id"}
-
-
-def reason(error: ValidationError) -> str:
-    """Return in short what is wrong with a file: the first problem, and where it stands."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    return ": ".join([*filter(None, [".".join(map(str, problem["loc"]))]), problem["msg"]])

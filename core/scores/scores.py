@@ -120,20 +120,6 @@ def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tal
     return Tally(start, sums, bins, counts)
 
 
-def metrics(train: Tally, test: Tally) -> dict[str, dict[str, float]]:
-    """Return what metrics.json holds: the few scores by which one run is chosen over another.
-
-    The expected calibration error has its short name, `ece`: `dvc metrics show` prints all names side by side, and they
-    fit into 120 columns.
-    """
-    of_train, of_test = summary(train, "train"), summary(test, "test")
-    decisive = {name: of_test[name] for name in ("accuracy", "accuracy_std", "loss")}
-    return {
-        "train": {name: of_train[name] for name in ("accuracy", "loss")},
-        "test": decisive | {"ece": of_test["expected_calibration_error"]},
-    }
-
-
 def summary(tally: Tally, name: str) -> dict[str, float]:
     """Return the mean of each score over the replicates; beside it, `<score>_std` is the sample standard deviation, or
     0 if there is only one replicate, which tells nothing about it.

@@ -12,9 +12,10 @@ import numpy as np
 
 from core.cli import command
 from core.config import params
-from core.files import arrays, atomic
-from core.scores import calibration, scores
-from stages.evaluate import familiarity, networks, prediction, tables
+from core.files import arrays, atomic, class_names
+from core.scores import calibration, scores, tables
+from core.scores import metrics as reported
+from stages.evaluate import familiarity, networks, prediction
 
 
 def main(
@@ -32,7 +33,7 @@ def main(
 ) -> None:
     """Predict all images in batches, and score the predictions."""
     settings = params.section(params.Evaluate)
-    names = arrays.read_classes(classes)
+    names = class_names.read(classes)
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
     trained = networks.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
@@ -42,7 +43,7 @@ def main(
     with prediction.storing(path, (len(trained), len(labels), len(names))) as stored:
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
         tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
-        decisive, of_classes = scores.metrics(**tallies), scores.of_classes(tallies["test"], names)
+        decisive, of_classes = reported.of(**tallies), scores.of_classes(tallies["test"], names)
         typical = familiarity.measure(trained, splits["train"].images, batch_size=settings.batch_size)
     familiarity.write(familiar, typical)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
@@ -52,9 +53,9 @@ def main(
     atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(bins))
     images = np.bincount(labels, minlength=len(names)).tolist()
     atomic.write_csv(by_class, tables.CLASSES, tables.classes(of_classes, images))
-    atomic.write_json(metrics, decisive)
-    for name, found in decisive.items():
-        print(f"{name}: accuracy {found['accuracy']:.4f}, loss {found['loss']:.4f}")
+    reported.write(metrics, decisive)
+    for name, found in decisive:
+        print(f"{name}: accuracy {found.accuracy:.4f}, loss {found.loss:.4f}")
 
 
 if __name__ == "__main__":

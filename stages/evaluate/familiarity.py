@@ -123,4 +123,5 @@ def read(folder: Path, networks: Sequence[keras.Model]) -> Familiarity:
         raise records.damaged(folder, "measured of other networks", f"{expected}", f"{got}")
     if not np.isfinite(references).all() or not (np.isfinite(thresholds) & (thresholds > 0)).all():
         raise records.damaged(folder, "not distances", "finite features and thresholds > 0", "others")
-    return Familiarity(references, thresholds, records.read_json(folder / "framing.json", framing.Framing))
+    limits = records.read(folder / "framing.json", framing.Framing.model_validate_json)
+    return Familiarity(references, thresholds, limits)

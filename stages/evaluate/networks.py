@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from pydantic import ValidationError
 
 from core.cli.errors import MEND, DataError, Problem
+from core.files import records
+from core.files import training as trainings
+from core.files.training import Training
 from core.networks import models
 from core.networks.runtime import keras
 from stages.evaluate import architecture
@@ -37,7 +39,7 @@ def read(folder: Path, training: Path, classes: Sequence[str], image_shape: Shap
     Raises DataError, with all that is wrong, unless they are those that `training` has a card of, made for these
     classes and images, each of them whole and its weights finite.
     """
-    card = models.read_card(training)
+    card = trainings.read(training)
     paths = [folder / f"{replicate}.keras" for replicate in range(len(card.networks))]
     _raise([*_purpose(training, card, list(classes), list(image_shape)), *_listing(folder, paths)])
     networks: list[keras.Model] = []
@@ -56,7 +58,7 @@ def _raise(problems: list[Problem]) -> None:
         raise DataError(*problems)
 
 
-def _purpose(training: Path, card: models.Card, classes: list[str], image_shape: list[int]) -> Iterator[Problem]:
+def _purpose(training: Path, card: Training, classes: list[str], image_shape: list[int]) -> Iterator[Problem]:
     for what, expected, got in (("classes", classes, card.classes), ("images", image_shape, card.image_shape)):
         if expected != got:
             what = f"networks made for other {what}"
@@ -88,7 +90,7 @@ def _network(path: Path, content: bytes, image_shape: Shape) -> keras.Model:
     try:
         ours = _saved(*description)
     except ValueError as error:  # Keras' constructors of layers raise it too
-        got = models.reason(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
+        got = records.reason(error)
         raise _damaged(f"{path}: {CONFIG}", "not one of our networks", "layers of ours alone", f"{got:.200}") from error
     _check_structure(path, members, ours)
     network = architecture.rebuild(*description)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.cli import command
 from core.config import datasets, params
-from core.files import arrays, atomic
+from core.files import arrays, class_names
 from core.formats import archives
 from stages.normalize import scaling
 
@@ -20,7 +20,7 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     entry = datasets.entry(name)
     paths = {role: raw / file for role, file in entry.files().items()}
     archives.require_pinned(entry, paths)
-    names = arrays.read_classes(raw / datasets.CLASSES)
+    names = class_names.read(raw / datasets.CLASSES)
     read = archives.Archives(name, entry, paths, names)
     folders = {"train": train, "test": test}
     with ExitStack() as outputs:  # nothing appears before all is read: one bad archive leaves everything as it was
@@ -29,7 +29,7 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
             outputs.enter_context(arrays.replacing_split(folders[split], shape, images, labels))
     for split, folder in folders.items():
         print(scaling.summary(split, arrays.read_split(folder), names))
-    atomic.write_json(classes, names)
+    class_names.write(classes, names)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,14 @@ from pathlib import Path
 
 from core.cli import command
 from core.config import datasets, params
-from core.files import arrays, atomic
+from core.files import arrays, atomic, class_names, records
+from core.files import history as histories
+from core.files import training as trainings
+from core.scores import metrics as reported
 from stages.render.document import html, markdown
 from stages.render.look import png
 from stages.render.report import build
-from stages.render.results import (
-    Results,
-    measured,
-    read_history,
-    read_predictions,
-    read_train_scores,
-    read_training,
-)
+from stages.render.results import Results, measured, read_predictions
 
 # A page of more bytes than this opens slowly.
 MOST_BYTES = 3_000_000
@@ -42,7 +38,7 @@ def main(
     """Draw the figures and write the report."""
     dataset, training_params = params.section(params.Dataset), params.section(params.Train)
     evaluate, render = params.section(params.Evaluate), params.section(params.Render)
-    names = arrays.read_classes(classes)
+    names = class_names.read(classes)
     tested = arrays.read_split(test, len(names))
     probabilities, alone = read_predictions(predictions, len(tested.labels), len(names))
     results = Results(
@@ -53,9 +49,9 @@ def main(
         test=tested,
         probabilities=probabilities,
         single=(evaluate.single_image, alone),
-        history=read_history(history),
-        training=read_training(training),
-        metrics=measured(probabilities, tested.labels, names, read_train_scores(metrics)),
+        history=records.read(history, histories.parse),
+        training=trainings.read(training),
+        metrics=measured(probabilities, tested.labels, names, reported.read(metrics).train.model_dump()),
     )
     document = build(results, render)
     drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}

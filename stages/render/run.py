@@ -19,7 +19,7 @@ LEAST_LOSS = 1e-7
 
 
 def section(results: Results, render: Render) -> Section:
-    entry, versions = results.entry, [" ".join(package) for package in results.training["versions"].items()]
+    entry, versions = results.entry, [" ".join(package) for package in results.training.versions.items()]
     return Section(
         "What was run",
         [
@@ -84,8 +84,8 @@ def _settings(results: Results) -> Table:
         epochs = [str(len(each) - 1) for each in _by_replicate(results.history)]
         rows.append(["epochs after which each replicate stopped", ", ".join(epochs)])
     rows += [
-        ["parameters of the network", count(results.training["parameters"])],
-        ["loss before training, nats", decimal(results.training["untrained_loss"])],
+        ["parameters of the network", count(results.training.parameters)],
+        ["loss before training, nats", decimal(results.training.untrained_loss)],
         [f"loss of guessing, ln {classes}", decimal(log(classes))],
     ]
     return Table(["setting", "value"], rows)

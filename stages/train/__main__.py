@@ -12,7 +12,10 @@ from statistics import fmean
 
 from core.cli import command
 from core.config import params
-from core.files import arrays, atomic
+from core.files import arrays, class_names
+from core.files import history as histories
+from core.files import training as trainings
+from core.files.training import Training
 from core.networks import models, runtime
 from stages.train import cluster, division, trainer
 
@@ -26,21 +29,21 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
     runtime.share_operations(settings.threads)
     address = os.environ.get("RAY_ADDRESS")  # where a network is fitted does not change it, so this is no param
     fit = partial(cluster.fit, address=address) if address else trainer.fit
-    names = arrays.read_classes(classes)
+    names = class_names.read(classes)
     split = arrays.read_split(train, len(names))
     division.require_each_class(split.labels, names, settings.validation_fraction)
     runs = fit(split, len(names), settings)
     digests = models.write(model, [run.model for run in runs])
-    card = models.Card(networks=digests, classes=names, image_shape=list(split.images.shape[1:]))
-    columns = list(runs[0].history[0])
-    rows = ([number, *map(row.get, columns)] for number, run in enumerate(runs) for row in run.history)
-    atomic.write_csv(history, ["replicate", *columns], rows)
-    summary = {
-        "versions": {name: version(name) for name in PACKAGES},
-        "parameters": runs[0].parameters,
-        "untrained_loss": round(fmean(run.history[0]["train_loss"] for run in runs), 4),
-    }
-    atomic.write_json(training, summary | card.model_dump())
+    histories.write(history, [run.history for run in runs])
+    record = Training(
+        versions={name: version(name) for name in PACKAGES},
+        parameters=runs[0].parameters,
+        untrained_loss=round(fmean(run.history[0]["train_loss"] for run in runs), 4),
+        networks=digests,
+        classes=names,
+        image_shape=list(split.images.shape[1:]),
+    )
+    trainings.write(training, record)
 
 
 if __name__ == "__main__":

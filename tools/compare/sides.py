@@ -26,7 +26,7 @@ from dvc.repo import Repo
 from dvc.scm import SCM
 
 from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
-from stages.evaluate import tables
+from core.scores import tables
 from tools import repository
 from tools.compare import WORKSPACE, lock
 from tools.compare.lock import BY_CLASS, CLASSES, HISTORY, METRICS, PREDICTIONS, TEST, TRAINING

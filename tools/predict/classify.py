@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import DataError, InputError, Problem
-from core.files import arrays
-from core.networks import models
+from core.files import class_names, training
 from core.networks.runtime import keras
 from stages.evaluate import familiarity, networks, prediction
 
@@ -40,8 +39,8 @@ def load() -> Ensemble:
     if missing:
         fix = "dvc repro, in the folder that holds dvc.yaml"
         raise InputError(*(Problem(str(path), "not there: the pipeline has to run first", fix=fix) for path in missing))
-    height, width = models.read_card(TRAINING).image_shape
-    classes = arrays.read_classes(CLASSES)
+    height, width = training.read(TRAINING).image_shape
+    classes = class_names.read(CLASSES)
     featured = list(map(familiarity.with_features, networks.read(MODEL, TRAINING, classes, (height, width))))
     return Ensemble(featured, classes, (height, width), familiarity.read(FAMILIARITY, featured))
 

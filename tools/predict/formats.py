@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import printable
-from stages.evaluate.tables import inert
+from core.scores.tables import inert
 from stages.normalize import scaling
 from stages.render import duplicates
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from core.cli.errors import DataError
-from core.files import arrays
+from core.files import arrays, class_names
 from core.files.arrays import Split
 
 VALUES = struct.pack("<6f", 0, 0.25, 0.5, 0.75, 1, 2)
@@ -438,7 +438,7 @@ def test_either_array_of_a_split_may_be_what_is_wrong(tmp_path, name):
 def test_class_names_are_read_in_their_order(tmp_path):
     (tmp_path / "classes.json").write_bytes('["Ärmel", "服"]'.encode())
 
-    assert arrays.read_classes(tmp_path / "classes.json") == ["Ärmel", "服"]
+    assert class_names.read(tmp_path / "classes.json") == ["Ärmel", "服"]
 
 
 @pytest.mark.parametrize(
@@ -467,7 +467,7 @@ def test_damaged_class_names_are_refused(tmp_path, data, place, what):
     path.write_bytes(data)
 
     with pytest.raises(DataError) as caught:
-        arrays.read_classes(path)
+        class_names.read(path)
 
     [problem] = caught.value.problems
     assert (problem.subject, problem.what) == (f"{path}{place}", what)
@@ -479,7 +479,7 @@ def test_damaged_class_names_are_refused(tmp_path, data, place, what):
 def test_any_bytes_give_class_names_or_a_data_error(path, data):
     path.write_bytes(data)
     try:
-        names = arrays.read_classes(path)
+        names = class_names.read(path)
     except DataError:
         return
     assert names == json.loads(data)

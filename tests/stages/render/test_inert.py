@@ -13,8 +13,7 @@ import pytest
 
 from core.config.datasets import Pictured
 from core.files import atomic
-from core.scores import calibration, scores
-from stages.evaluate import tables
+from core.scores import calibration, scores, tables
 from stages.render import document, report
 from stages.render.look import png
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.cli.errors import StageError
 from core.config import datasets, params
-from core.files import arrays
+from core.files import arrays, class_names
 from core.formats import idx, pictures
 from stages.render import results
 
@@ -96,7 +96,7 @@ def datasets_yaml(path: Path) -> None:
 @_file
 def classes_json(path: Path) -> None:
     """The class names."""
-    for name in arrays.read_classes(path):
+    for name in class_names.read(path):
         name.encode()
 
 

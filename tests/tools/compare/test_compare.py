@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from core.cli import command
-from stages.evaluate import tables
+from core.scores import tables
 from tests.project import PLACES, put
 from tools.compare import arguments, lock, sides
 from tools.compare.__main__ import main

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from core.files import atomic
-from core.scores import calibration
-from stages.evaluate import tables
+from core.scores import calibration, tables
 
 PROBABILITIES = np.float32([[[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]], [[0.6, 0.4], [0.3, 0.7], [1, 0]]])
 LABELS = np.uint8([0, 1, 1])

@@ -1,5 +1,7 @@
-"""The predictions as tables for `dvc plots`."""
+"""The tables in reports/ that `dvc plots` draws: predictions.csv, reliability.csv and classes.csv."""
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -37,6 +39,14 @@ def classes(of_classes: Mapping[str, Mapping[str, float]], images: Sequence[int]
     """Yield a row for each class: its scores, which are given by its name, and how many test images it has."""
     for (name, scores), count in zip(of_classes.items(), images, strict=True):
         yield [inert(name), int(count), *(scores[column] for column in CLASSES[2:])]
+
+
+def recalls(data: bytes) -> dict[str, float]:
+    """Return the recall of each class that has test images, from classes.csv. Raises ValueError if it is damaged."""
+    header, *rows = csv.reader(io.StringIO(data.decode("utf-8"))) if data else [[]]
+    if header != CLASSES or not rows:
+        raise ValueError(f"unknown columns {','.join(header):.80}")
+    return {original(name): float(recall) for name, images, recall, *_ in rows if int(images)}
 
 
 def inert(name: str) -> str:

@@ -1,0 +1,36 @@
+"""training.json: what training records beside the networks."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
+
+from core.files import atomic, records
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Training(BaseModel):
+    """versions: of the packages that calculated; parameters: of one network; untrained_loss: mean over the replicates,
+    in nats; networks: the SHA-256 of each file, replicate 0 first; classes: the names that the outputs stand for, in
+    order; image_shape: height and width of the images.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    versions: dict[str, str]
+    parameters: PositiveInt
+    untrained_loss: FiniteFloat
+    networks: Annotated[list[Digest], Field(min_length=1)]
+    classes: list[str]
+    image_shape: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+
+
+def write(path: Path, training: Training) -> None:
+    """Write the record."""
+    atomic.write_json(path, training.model_dump())
+
+
+def read(path: Path) -> Training:
+    """Return the record. Raises DataError if the file is damaged."""
+    return records.read(path, Training.model_validate_json)

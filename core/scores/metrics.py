@@ -1,0 +1,52 @@
+"""metrics.json: the few scores that decide between two runs, means over the replicates."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat
+
+from core.files import atomic, records
+from core.scores import scores
+from core.scores.scores import Tally
+
+
+class Scores(BaseModel):
+    """accuracy: a share in [0, 1]; loss: cross-entropy in nats."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    accuracy: FiniteFloat
+    loss: FiniteFloat
+
+
+class TestScores(Scores):
+    """accuracy_std: sample standard deviation over the replicates; ece: expected calibration error, in [0, 1].
+
+    The short name `ece` keeps `dvc metrics show`, which prints all names side by side, within 120 columns.
+    """
+
+    accuracy_std: FiniteFloat
+    ece: FiniteFloat
+
+
+class Metrics(BaseModel):
+    """The scores of the training images and of the test images."""
+
+    train: Scores
+    test: TestScores
+
+
+def of(train: Tally, test: Tally) -> Metrics:
+    """Return the metrics of what was predicted. Raises DataError if a score is not finite."""
+    of_train, of_test = scores.summary(train, "train"), scores.summary(test, "test")
+    ece = of_test["expected_calibration_error"]
+    return Metrics(train=Scores(**of_train), test=TestScores(**of_test, ece=ece))
+
+
+def write(path: Path, metrics: Metrics) -> None:
+    """Write the metrics."""
+    atomic.write_json(path, metrics.model_dump())
+
+
+def read(path: Path) -> Metrics:
+    """Return the metrics. Raises DataError if the file is damaged."""
+    return records.read(path, Metrics.model_validate_json)

@@ -5,30 +5,41 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
 
-from tests import hermetic
-
 ROOT = Path(__file__).parents[1]
-COPIED = (
-    "requirements.lock",
-    "requirements-pillow.lock",
-    "dvc.yaml",
-    "params.yaml",
-    "datasets.yaml",
-    ".dvcignore",
-    ".gitignore",
-    ".dvc/config",
-    ".dvc/.gitignore",
-    ".dvc/plots/curves.json",
-    ".dvc/plots/reliability.json",
-    ".dvc/plots/classes.json",
-)
+NOT_COPIED = ("reports/", "dvc.lock", "tests/", "docs/")
 PLACES = ("subfolder", "submodule", "worktree")
 ALL = ["validate", "download", "normalize", "train", "evaluate", "render"]
+
+
+def tracked() -> list[str]:
+    """Return the files that git tracks, by their paths in the project."""
+    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, encoding="utf-8").split("\0")
+    return [name for name in listed if name and (ROOT / name).is_file()]
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder, without bytecode."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target)
+
+
+def within(path: str, places: Iterable[str]) -> bool:
+    """Return whether a path is one of these places, or in one of them."""
+    return any(path == place or path.startswith(place + "/") for place in places)
+
+
+def scrubbed() -> dict[str, str]:
+    """Return the environment without what steers DVC, git, Python or the choice of a mirror."""
+    steering = ("DVC_", "GIT_", "PYTHON", "DATASET_MIRROR")
+    return {name: value for name, value in os.environ.items() if not name.startswith(steering)}
 
 
 class Project:
@@ -39,17 +50,24 @@ class Project:
 
     @classmethod
     def copied(cls, folder: Path) -> "Project":
-        """Copy what is committed of the pipeline, but for what earlier runs have left."""
-        for name in COPIED:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-        for floor in ("core", "stages"):
-            shutil.copytree(ROOT / floor, folder / floor, ignore=shutil.ignore_patterns("__pycache__"))
+        """Copy the files that git tracks, but not what the pipeline made of them."""
+        for name in tracked():
+            if not name.startswith(NOT_COPIED):
+                copy(ROOT / name, folder / name)
         return cls(folder)
 
+    @classmethod
+    def tiny(cls, folder: Path) -> "Project":
+        """Copy the pipeline with params that take seconds: two networks, two epochs, a few hundred drawn pictures."""
+        project = cls.copied(folder)
+        project.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
+        project.edit("params.yaml", "name: fashion_mnist", "name: garments")
+        project.edit("params.yaml", "epochs: 10", "epochs: 2")
+        project.edit("params.yaml", "replicates: 5", "replicates: 2")
+        return project
+
     def environment(self) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
-        return environment | {
+        return scrubbed() | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "DVC_SITE_CACHE_DIR": str(self.folder.parent / "site"),
             "COLUMNS": "200",
@@ -118,7 +136,7 @@ def put(source: Path, outside: Path, place: str, tags: Sequence[str]) -> Path:
 
     def git(*arguments: str, folder: Path = outside) -> None:
         own = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "protocol.file.allow=always")
-        subprocess.run(["git", *own, *arguments], cwd=folder, env=hermetic.scrubbed(), check=True, capture_output=True)
+        subprocess.run(["git", *own, *arguments], cwd=folder, env=scrubbed(), check=True, capture_output=True)
 
     outside.mkdir()
     folder = outside / "teams/vision"

@@ -189,14 +189,6 @@ def test_the_command_line_is_the_inputs_then_the_outputs(stage):
 PAGE = "reports/report.html"
 
 
-def test_make_repro_ends_with_the_paths_of_the_report():
-    command = ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv/installed", "repro"]
-    *_, last = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-
-    written = [path for path in outputs("render") if "report." in path]
-    assert last.startswith("echo ") and len(written) == 2 and all(path in last for path in written)
-
-
 def test_data_and_the_page_for_browsers_are_dvcs_and_the_other_reports_are_gits():
     for stage in NAMES:
         for kind in ("outs", "plots", "metrics"):
@@ -205,16 +197,6 @@ def test_data_and_the_page_for_browsers_are_dvcs_and_the_other_reports_are_gits(
                 cached = isinstance(item, str) or item[path].get("cache", True)
                 ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
                 assert cached == ignored == (path.startswith("data/") or path == PAGE), path
-
-
-def test_what_is_in_reports_is_tracked_by_git():
-    listed = subprocess.run(["git", "ls-files", "reports"], cwd=ROOT, check=True, capture_output=True, text=True)
-    tracked = listed.stdout.splitlines()
-
-    for stage in NAMES:
-        for path in outputs(stage):
-            if path.startswith("reports/") and path != PAGE:
-                assert any(file == path or file.startswith(path + "/") for file in tracked), path
 
 
 def test_there_is_no_road_from_the_test_images_to_training():

@@ -1,34 +1,11 @@
-"""The whole pipeline under real DVC and git, on a few hundred pictures: what reruns, and what is said of it."""
+"""The whole pipeline under real DVC and git, on a few hundred pictures: what reruns, and what DVC shows of it."""
 
 import json
 import re
-import shutil
 
 import pytest
 
-from tests.project import ALL, Project
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory) -> Project:
-    """The pipeline run once and committed."""
-    project = Project.copied(tmp_path_factory.mktemp("baseline") / "project")
-    project.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
-    project.edit("params.yaml", "name: fashion_mnist", "name: garments")
-    project.edit("params.yaml", "epochs: 10", "epochs: 2")
-    project.edit("params.yaml", "replicates: 5", "replicates: 2")
-    project.git("init", "--quiet")
-    project.commit("pipeline")
-    assert project.repro() == (ALL, [])
-    project.commit("two epochs")
-    return project
-
-
-@pytest.fixture
-def project(baseline, tmp_path) -> Project:
-    """A copy of the baseline that a test may change."""
-    shutil.copytree(baseline.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+from tests.project import ALL
 
 
 def test_a_second_run_does_nothing(project):
@@ -37,13 +14,13 @@ def test_a_second_run_does_nothing(project):
     printed = project.dvc("repro")
 
     assert printed.count("didn't change, skipping") == len(ALL)
-    assert "Data and pipelines are up to date." in printed
     assert project.results() == before
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_change_in_render_reruns_render_alone(project):
-    """And validate, which looks at the whole file; its output is a constant, so that nothing follows from it."""
+    """And validate, which reads the whole file; its output is a constant, so nothing follows from it."""
     before = project.lock()
     project.edit("params.yaml", "mistakes: 15", "mistakes: 3")
 
@@ -63,53 +40,30 @@ def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_train
     assert project.repro() == (["validate", "train", "evaluate", "render"], [])
     changed = project.results()
     project.edit("params.yaml", "epochs: 3", "epochs: 2")
-    assert project.repro() == (["render"], ["validate", "train", "evaluate"])  # why render: see dvc.yaml
+    assert project.repro() == (["render"], ["validate", "train", "evaluate"])  # dvc.yaml says why render
 
     assert len(changed["reports/history.csv"].splitlines()) == 1 + 2 * 4
     assert changed["dvc.lock"] != before["dvc.lock"]
     assert project.results() == before
 
 
-def test_a_comment_reruns_nothing_after_validate(project):
-    before = project.lock()
-    project.edit("params.yaml", "epochs: 2", "epochs: 2  # fewer than published")
-
-    assert project.repro() == (["validate"], [])
-
-    after = project.lock()
-    assert {stage for stage in ALL if after[stage] != before[stage]} == {"validate"}
-
-
 @pytest.mark.slow
 def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(project):
-    """Equal bytes of the models, written by another process at another time, are what stops it there."""
-    with open(project.folder / "core/networks/architectures.py", "a", encoding="utf-8") as file:
+    """The networks have the same bytes, though another process wrote them at another time."""
+    with open(project.folder / "stages/train/loop.py", "a", encoding="utf-8") as file:
         file.write("# a comment\n")
 
     assert project.repro() == (["train"], [])
 
 
 @pytest.mark.slow
-@pytest.mark.fault("all stages forced to run again")
-def test_all_stages_forced_to_run_again_make_the_same_bytes(project):
-    before = project.results()
-
-    printed = project.dvc("repro", "--force")
-
-    assert re.findall(r"^Running stage '(\w+)'", printed, re.M) == ALL
-    assert project.results() == before
-    assert project.git("status", "--porcelain") == ""
-
-
 @pytest.mark.fault("a stage fails under DVC: results stay, and come back from the run-cache")
 def test_a_typo_costs_no_result(project):
-    """DVC deletes the outputs of the stage that fails; that is a constant stamp, and the run-cache gives it back."""
     before = project.results()
     project.edit("params.yaml", "epochs: 2", "epcohs: 2")
 
-    with pytest.raises(AssertionError) as caught:
+    with pytest.raises(AssertionError, match=r"error: params\.yaml: train\.epcohs: .*did you mean epochs\?"):
         project.repro()
-    assert "error: params.yaml: train.epcohs: unknown key: did you mean epochs?" in str(caught.value)
     assert project.results() == before
 
     project.edit("params.yaml", "epcohs: 2", "epochs: 2")
@@ -117,9 +71,10 @@ def test_a_typo_costs_no_result(project):
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
-def test_the_metrics_are_few_fit_a_screen_and_begin_with_the_test_accuracy(project):
-    """Also if each number is as long as it can be; in `dvc exp show` they are the only scores."""
+def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(project):
+    """Also if each number is as long as it can be."""
     path = project.folder / "reports/metrics.json"
     metrics = json.loads(path.read_text(encoding="utf-8"))
     names = sorted(f"{split}.{name}" for split, scores in metrics.items() for name in scores)
@@ -134,37 +89,12 @@ def test_the_metrics_are_few_fit_a_screen_and_begin_with_the_test_accuracy(proje
     assert [line.split()[1] for line in compared.splitlines()] == ["Metric", *names]
     assert max(map(len, (shown + compared).splitlines())) <= 120
     first = columns.index("test.accuracy")
-    assert columns[first : first + len(names) + 1] == [*names, "dataset.name"]
-    assert "parent" in columns[:first] and not [name for name in columns if "version" in name or name == "networks"]
-
-
-def test_the_scores_of_each_class_are_bars_with_a_colour_for_each_revision(project):
-    """As DVC hands them to the page; one class has another recall than in HEAD."""
-    path = project.folder / "reports/classes.csv"
-    header, first, *others = path.read_text(encoding="utf-8").splitlines()
-    name, images, _, *scores = first.split(",")
-    path.write_text("\n".join([header, ",".join([name, images, "0.125", *scores]), *others, ""]), encoding="utf-8")
-    recalls = {row.split(",")[0]: row.split(",")[2] for row in (first, *others)}
-
-    for command, revisions in ((["show"], ["workspace"]), (["diff"], ["workspace", "HEAD"])):
-        printed = project.dvc("plots", *command, "--json")
-        [plot] = json.loads(printed[printed.index("{") :])["data"]["reports/classes.csv"]
-        content = plot["content"] if isinstance(plot["content"], dict) else json.loads(plot["content"])
-        rows = [(row["rev"], row["class"], row["recall"]) for row in content["data"]["values"]]
-        encoding = content["encoding"]
-        of_workspace = [("workspace", each, recalls[each] if each != name else "0.125") for each in recalls]
-        of_head = [("HEAD", each, recall) for each, recall in recalls.items()]
-
-        assert rows == of_workspace + of_head * (len(revisions) - 1)
-        assert encoding["color"]["scale"]["domain"] == revisions and encoding["color"]["field"] == "rev"
-        assert len(set(encoding["color"]["scale"]["range"])) == len(revisions)
-        assert (encoding["y"]["field"], encoding["yOffset"]["field"]) == ("class", "rev")
-        assert content["transform"][0]["fold"] == encoding["column"]["sort"] == ["recall", "precision", "f1"]
+    assert columns[first : first + len(names) + 1] == [*names, "dataset.name"], "no other scores"
 
 
 @pytest.mark.slow
-def test_dvc_shows_and_compares_with_no_further_flags(project):
-    """`dvc exp run` with another number, committed; then the diff of metrics, params and plots between two commits."""
+def test_dvc_compares_two_commits_with_no_further_flags(project):
+    """`dvc exp run` with another number, committed; then the diff of metrics, params and plots."""
     old = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
     project.dvc("exp", "run", "-S", "train.epochs=4")
     project.commit("four epochs")
@@ -176,19 +106,9 @@ def test_dvc_shows_and_compares_with_no_further_flags(project):
     assert new != old
     assert metrics == {"old": old, "new": new, "diff": pytest.approx(new - old)}
     assert params == {"params.yaml": {"train.epochs": {"old": 2, "new": 4, "diff": 2}}}
-    assert f"| test.accuracy | {old} | {new} |" in re.sub(" +", " ", project.dvc("metrics", "diff", "HEAD~1", "--md"))
-    assert str(new) in project.dvc("metrics", "show")
     for command in (["show"], ["diff", "HEAD~1"]):
         printed = project.dvc("plots", *command)
-        assert "index.html" in printed and "failed" not in printed and "WARNING" not in printed
+        assert "index.html" in printed and not re.search("failed|WARNING", printed)
         page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
-        for wanted in (
-            "train_accuracy",
-            "train_loss",
-            "curves.png",
-            "actual",
-            "mean confidence of a bin",
-            "reliability.png",
-            "standard deviation of recall",
-        ):
-            assert wanted in page
+        for part in ("train_loss", "curves.png", "actual", "reliability.png", "standard deviation of recall"):
+            assert part in page

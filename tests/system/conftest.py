@@ -1,0 +1,25 @@
+"""The pipeline run once by DVC on a few drawn pictures, and copies of it that a test may change."""
+
+import shutil
+
+import pytest
+
+from tests.project import ALL, Project
+
+
+@pytest.fixture(scope="session")
+def baseline(tmp_path_factory) -> Project:
+    """The pipeline, run and committed; a test leaves it as it is."""
+    project = Project.tiny(tmp_path_factory.mktemp("baseline") / "project")
+    project.git("init", "--quiet")
+    project.commit("pipeline")
+    assert project.repro() == (ALL, [])
+    project.commit("run")
+    return project
+
+
+@pytest.fixture
+def project(baseline, tmp_path) -> Project:
+    """A copy of the baseline that a test may change."""
+    shutil.copytree(baseline.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")

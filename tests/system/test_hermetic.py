@@ -170,7 +170,7 @@ def test_an_undeclared_file_is_found_out(project, tmp_path):
 @pytest.mark.fault("a stage reads what it does not declare")
 @pytest.mark.fault("four planted lies: a file, a param, an output, an input")
 def test_an_undeclared_param_is_found_out(project, tmp_path):
-    read = "__import__('core.config.strict_yaml').strict_yaml.load(params.PATH)"
+    read = "__import__('core.config.yaml').config.yaml.load(params.PATH)"
     project.lie(f"atomic.write_json(classes, [{read}.get('render', {{}}).get('dpi', 'not given')])")
     scratch.write_params(project.folder, TINY | {"render.dpi": 50})
     assert project.status("normalize") == {}

@@ -41,7 +41,7 @@ def _unique(names: list[str]) -> list[str]:
 Text = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
 # The names of the classes, in the order of the labels.
 ClassNames = Annotated[
-    list[Annotated[Text, Field(max_length=64)]],
+    list[Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]],
     Field(min_length=1, max_length=MOST_CLASSES),
     AfterValidator(_unique),
 ]

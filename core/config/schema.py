@@ -25,8 +25,8 @@ MOST_CLASSES = 256  # a label is one byte
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError(f"has characters that cannot be shown: {text!r}")
+    if not text.isprintable() or text != text.strip():
+        raise ValueError(f"has blanks around it, or characters that cannot be shown: {text!r}")
     return text
 
 
@@ -115,7 +115,12 @@ def _key(location: Location, value: Any) -> str:
     return ".".join([*parts, *([str(last)] if last != "[key]" else [])])
 
 
+def redacted(text: str) -> str:
+    """Return a text without the user name and the password of an address."""
+    return re.sub("//[^/ ]*@", "//***@", text)
+
+
 def _shown(value: object) -> str:
-    """Return a value as JSON, cut to 80 characters, without the password of an address."""
-    text = re.sub("//[^/ ]*@", "//***@", json.dumps(value, ensure_ascii=False, skipkeys=True, default=str))
+    """Return a value as JSON, cut to 80 characters, without passwords."""
+    text = redacted(json.dumps(value, ensure_ascii=False, skipkeys=True, default=str))
     return text if len(text) <= 80 else f"{text[:77]}..."

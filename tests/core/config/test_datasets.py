@@ -188,7 +188,7 @@ def test_only_archives_in_local_folders_may_lack_pins(project, assign, keys):
     ("key", "value", "line"),
     [
         ("title", '""', ": String should have at least 1 character"),
-        ("description", '"a\\nb"', ": has characters that cannot be shown: 'a\\nb'"),
+        ("description", '"a\\nb"', ": has blanks around it, or characters that cannot be shown: 'a\\nb'"),
         ("licence", "a" * 2001, ": String should have at most 2000 characters"),
         ("image_shape", "[28]", ": List should have at least 2 items after validation, not 1"),
         ("image_shape", "[28, 28, 1]", ": List should have at most 2 items after validation, not 3"),

@@ -132,8 +132,9 @@ def test_a_password_in_an_address_is_not_shown():
         (["a"] * 257, "List should have at most 256 items after validation, not 257"),
         (["a", ""], "1: String should have at least 1 character"),
         (["a", "b" * 65], "1: String should have at most 64 characters"),
-        (["a", "b\nc"], "1: has characters that cannot be shown: 'b\\nc'"),
-        (["a\u202eb"], "0: has characters that cannot be shown: 'a\\u202eb'"),
+        (["a", "b\nc"], "1: has blanks around it, or characters that cannot be shown: 'b\\nc'"),
+        ([" a"], "0: has blanks around it, or characters that cannot be shown: ' a'"),
+        (["a\u202eb"], "0: has blanks around it, or characters that cannot be shown: 'a\\u202eb'"),
         (["coat", "bag", "Coat"], "two classes have the same name: Coat"),
     ],
 )

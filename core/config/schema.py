@@ -93,7 +93,7 @@ def _problem(error: Mapping[str, Any], value: object, missing: list[Location], p
     if kind in ("missing", "union_tag_not_found"):
         what = "missing"
     elif kind == "extra_forbidden":
-        beside = [name for *parent, name in missing if parent == list(location[:-1])]
+        beside = [str(name) for *parent, name in missing if parent == list(location[:-1])]
         what = f"unknown key{nearest(location[-1], beside)}"
     elif choices := re.findall("'([^']*)'", str(context.get("expected", context.get("expected_tags")))):
         what, expected = f"unknown choice{nearest(got, choices)}", one_of(choices)
@@ -107,11 +107,11 @@ def _problem(error: Mapping[str, Any], value: object, missing: list[Location], p
 def _key(location: Location, value: Any) -> str:
     """Return a location as the key in the file, without the branches of a union, which pydantic names too."""
     *path, last = location
-    parts = []
+    parts: list[str] = []
     for part in path:
         if isinstance(value, list) or (isinstance(value, dict) and part in value):
             parts.append(str(part))
-            value = value[part]
+            value = value[part]  # type: ignore[index] # the part of a list is its index
     return ".".join([*parts, *([str(last)] if last != "[key]" else [])])
 
 

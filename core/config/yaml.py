@@ -28,8 +28,8 @@ def load(path: Path) -> dict:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(Problem(str(path), f"line {line}: not UTF-8", fix=fix)) from error
     except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise InputError(Problem(str(path), f"{line}{error.problem or error.context}", fix=fix)) from error
+        place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise InputError(Problem(str(path), f"{place}{error.problem or error.context}", fix=fix)) from error
     except (YAMLError, ValueError) as error:  # ValueError: a number or a date that Python cannot hold
         raise InputError(Problem(str(path), " ".join(str(error).split()), fix=fix)) from error
     if not isinstance(value, dict):

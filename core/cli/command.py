@@ -1,8 +1,8 @@
-"""The command line of a stage or a tool, and how it ends.
+"""Run the command line of a stage or a tool.
 
-A failure ends with an exit code other than 0 and, as the last line of stderr,
-`error: <file or param>: <what> (expected X, got Y); fix: <what to do>`, one such line for each problem. `--debug` adds
-the traceback. A reader that closes the pipe, such as `| head -1`, ends the command without a word.
+A command that fails exits with a code other than 0 and prints one line for each problem at the end of stderr:
+`error: <file or param>: <what> (expected X, got Y); fix: <what to do>`. `--debug` adds the traceback. If the reader of
+the output closes the pipe, as `| head -1` does, the command ends without a message.
 """
 
 import argparse
@@ -27,17 +27,18 @@ INTERRUPTED = 130
 # Ctrl-C, a request to end, a closed terminal; Windows has no SIGHUP.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-# DVC runs the first `python` on PATH: say so in one line, not in a traceback about a missing module.
-if not all(map(find_spec, ("numpy", "pydantic", "tensorflow", "yaml"))):
+# DVC runs the first `python` on PATH. If that is another one, the imports that follow this module would end in a
+# traceback, so every `__main__` imports this module before any package.
+if not all(map(find_spec, ("numpy", "pydantic", "tensorflow"))):
     sys.exit(
-        "error: python: this one lacks the project's packages "
+        "error: python: lacks the project's packages "
         f"(expected the python of .venv, got {sys.executable}); fix: make setup, then . .venv/bin/activate"
     )
 
 
 class _Interrupt(KeyboardInterrupt):
-    """An interrupt, by a class of our own: if KeyboardInterrupt itself passes through an `exec` of a text, as in
-    namedtuple and dataclass, CPython ends by SIGINT, whatever is caught and whichever exit code is asked for.
+    """An interrupt. If KeyboardInterrupt itself passes through `exec`, which namedtuple calls, CPython ends by SIGINT
+    even if the exception is caught.
     """
 
 
@@ -54,34 +55,34 @@ def run(
 ) -> NoReturn:
     """Parse the command line, call `main` with its arguments by their names, and exit.
 
-    `declare` adds the arguments to a parser; without it there is one positional argument for each parameter of `main`,
-    of the type in its annotation. The help begins with the docstring of `main`. A stage runs alone in its checkout, and
-    first removes what killed runs left beside its outputs.
+    `declare` adds the arguments to the parser. Without it, each parameter of `main` is a positional argument of the
+    annotated type. The help begins with the docstring of `main`. A stage runs alone in its checkout, and first deletes
+    the temporary files that killed runs left beside its outputs.
     """
     argv = sys.argv[1:] if argv is None else argv
     module = main.__globals__["__spec__"].name.removesuffix(".__main__")
-    # Print each line at once, so that output stands before an error; a class name may not be in the locale's alphabet.
+    # Output comes before the error that follows it. The locale may not be able to encode a class name.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     for each in SIGNALS:
-        if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup and a shell's background jobs want it
+        if signal.getsignal(each) is not signal.SIG_IGN:  # nohup and background jobs of a shell ignore some
             signal.signal(each, _interrupt)
     try:
         code = _run(main, declare or partial(_positional, main), argv, module)
     except BrokenPipeError:
         code = StageError.exit_code
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None if it was closed, as by >&-
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None if the shell closed it, as by >&-
         _flush(stream)
     sys.exit(code)
 
 
 def is_stage(module: str) -> bool:
-    """Say whether DVC runs a module, as a stage; people run the tools."""
+    """Return whether a module is a stage, which DVC runs. Users run the other modules."""
     return module.startswith("stages.")
 
 
 def _run(main: Callable[..., None], declare: Callable[[Parser], None], argv: Sequence[str], module: str) -> int:
-    """Return the exit code. Raises BrokenPipeError if nobody reads what is printed."""
+    """Return the exit code. Raises BrokenPipeError if the reader of the output has closed the pipe."""
     parser = Parser(prog=f"python -m {module}", description=inspect.getdoc(main), allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     try:
@@ -105,14 +106,14 @@ def _run(main: Callable[..., None], declare: Callable[[Parser], None], argv: Seq
 
 
 def _interrupt(*_: object) -> NoReturn:
-    """Raise once: the clean-up that follows is not interrupted by an impatient second Ctrl-C."""
+    """Raise once, so that a second Ctrl-C does not interrupt the clean-up."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise _Interrupt
 
 
 def _flush(stream: Any) -> None:
-    """Flush a stream, or turn it to nowhere if it takes no more: Python would fail once more at its end."""
+    """Flush a stream. If that fails, discard the rest of the output: Python would fail again when it ends."""
     try:
         stream.flush()
     except OSError:
@@ -127,7 +128,7 @@ def _positional(main: Callable[..., None], parser: Parser) -> None:
 
 
 def _failure(error: BaseException, module: str) -> StageError:
-    """Return any exception as a StageError."""
+    """Return an exception as a StageError."""
     again = "dvc repro" if is_stage(module) else f"python -m {module}"
     if isinstance(error, StageError):
         return error

@@ -1,21 +1,21 @@
-"""What a command can fail with: a problem is one line, and an error is one or more problems with an exit code."""
+"""Define the errors of stages and tools: an error has an exit code and one or more problems, one line each."""
 
 from dataclasses import KW_ONLY, dataclass
 
-# What to do about damaged data or models. Deleting them, or running their stage again, would not help where the object
-# in DVC's cache is damaged: DVC does not hash it, and restores the same bytes.
+# The fix for damaged data or models. Deleting them or rerunning their stage does not help if the object in DVC's cache
+# is damaged: DVC does not hash the object, and restores the same bytes.
 MEND = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
 
 
 def printable(text: str) -> str:
-    """Escape what is not printable, so that a message is one line and can't steer a terminal."""
+    """Escape unprintable characters, so that a message is one line and cannot control the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, in the order in which it is printed: the file or param, what is wrong with it, what was
-    expected and found (if that says more), and what to do.
+    """A problem, in the order in which it is printed: the file or param, what is wrong, what was expected and found (if
+    that helps), and what to do.
     """
 
     subject: str
@@ -31,7 +31,7 @@ class Problem:
 
 
 class StageError(Exception):
-    """A stage or a tool can't go on, for a reason that no class below names."""
+    """A stage or a tool cannot continue, for a reason that no other class names."""
 
     exit_code = 1
 
@@ -47,7 +47,7 @@ class InputError(StageError):
 
 
 class NetworkError(StageError):
-    """No address served what was asked for."""
+    """No address served the file."""
 
     exit_code = 3
 

@@ -1,7 +1,7 @@
-"""One stage runs in a checkout at a time.
+"""Let one stage at a time run in a checkout.
 
-DVC sees to that while it lives. A stage whose DVC was killed goes on, and would write among the results of the next
-run; the lock makes the next run stop until that stage has ended.
+DVC ensures that while it runs. If DVC is killed, its stage continues, and would overwrite results of the next run. The
+lock stops the next run until that stage has ended.
 """
 
 import os
@@ -21,9 +21,9 @@ LOCK = Path(".dvc/tmp/stage.lock")  # in the folder that DVC keeps for its own l
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold this checkout's lock; the kernel frees it when the process ends, however it ends.
+    """Hold this checkout's lock. The kernel releases it when the process ends, however it ends.
 
-    Raises StageError, with the process that holds the lock, if another stage still runs. Does nothing outside of a DVC
+    Raises StageError, with the number of the process, if another stage holds the lock. Does nothing outside a DVC
     project.
     """
     if fcntl is None or not LOCK.parents[1].is_dir():

@@ -1,6 +1,6 @@
-"""What params.yaml may say: a section for each stage that has something to choose, and the data set they work on.
+"""Define what params.yaml may say: the data set, and a section for each stage that has params.
 
-No value has a default here: params.yaml is the one home of values, this module that of their types and bounds.
+No param has a default here: params.yaml holds the values, this module their types and bounds.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from core.cli.errors import Problem
-from core.config import schema, strict_yaml
+from core.config import schema, yaml
 from core.config.schema import Name, Strict
 
 PATH = Path("params.yaml")
@@ -29,8 +29,8 @@ def _as_list(value: object) -> object:
     return [value] if type(value) is int else value
 
 
-# The least height and width of images, in pixels, for a network that makes them smaller: that leave one after the two
-# convolutions and poolings of cnn_small.
+# The least height and width of images, in pixels, for a network that shrinks them: after the convolutions and poolings
+# of cnn_small, one pixel is left.
 LEAST_SIDE = {"cnn_small": 10}
 
 
@@ -55,9 +55,9 @@ class Train(Strict):
 
     @field_validator("early_stopping_patience")
     @classmethod
-    def stop_by_validation_images(cls, patience: int, others: ValidationInfo) -> int:
-        if patience and others.data.get("validation_fraction") == 0:  # it stands above, or is wrong
-            raise ValueError("needs validation images: give validation_fraction a value above 0")
+    def _needs_validation_images(cls, patience: int, others: ValidationInfo) -> int:
+        if patience and others.data.get("validation_fraction") == 0:
+            raise ValueError("needs validation images: set validation_fraction above 0")
         return patience
 
 
@@ -85,20 +85,20 @@ Section = TypeVar("Section", bound=Strict)
 
 def load(path: Path = PATH) -> Params:
     """Return all of params.yaml. Raises InputError with every problem in it."""
-    return schema.check(strict_yaml.load(path), Params, path)
+    return schema.check(yaml.load(path), Params, path)
 
 
 def section(model: type[Section], path: Path = PATH) -> Section:
-    """Return one section of params.yaml, and nothing else of it: a stage sees only what dvc.yaml says it depends on.
+    """Return one section of params.yaml. A stage reads no other section, since dvc.yaml declares only this one.
 
-    Raises InputError with every problem in that section.
+    Raises InputError with every problem in the section.
     """
     name = model.__name__.lower()
-    return schema.check(strict_yaml.load(path).get(name), model, path, under=name)
+    return schema.check(yaml.load(path).get(name), model, path, under=name)
 
 
 def unfit(network: str, image_shape: Sequence[int]) -> list[Problem]:
-    """Return a problem if of images of that height and width nothing would be left for the last layer of a network."""
+    """Return a problem if images of that height and width are too small for a network."""
     least = LEAST_SIDE.get(network, 1)
     if min(image_shape) >= least:
         return []

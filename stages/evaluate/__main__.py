@@ -8,9 +8,11 @@ calibration, the scores of each class), and metrics.json with the few scores tha
 from functools import partial
 from pathlib import Path
 
+from core.cli import command  # before any package, so that a python without packages ends in one line
+
+# isort: split
 import numpy as np
 
-from core.cli import command
 from core.config import params
 from core.files import arrays, atomic, class_names
 from core.scores import calibration, scores, tables

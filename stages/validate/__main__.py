@@ -1,38 +1,35 @@
-"""Refuse a bad params.yaml or datasets.yaml before anything is touched.
+"""Refuse a bad params.yaml or datasets.yaml before any result is deleted.
 
-Reads both files whole, and the chosen data set where it is on this machine and not pinned yet; writes a constant, so
-that an edit which leaves them valid reruns nothing by itself. It comes first because DVC deletes the outputs of a stage
-before it runs it: a typo found later would already have cost a result.
+DVC deletes the outputs of a stage before it runs the stage: an error found later would already have cost a result. This
+stage writes a constant, so an edit that leaves both files valid reruns nothing by itself.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.cli.errors import DataError, InputError, Problem
+from core.cli.errors import InputError, Problem
 from core.config import datasets, params
 from core.files import atomic
 from stages.validate import pins
 
 
 def main(validated: Path) -> None:
-    """Check params.yaml and datasets.yaml wholly, and the one against the other."""
+    """Check params.yaml and datasets.yaml, and whether they fit each other and the local data."""
     problems: list[Problem] = []
-    name = network = entries = None
-    with _into(problems):
-        params.load()
-    with _into(problems):
+    settings = entries = None
+    with _collecting(problems):
+        settings = params.load()
+    with _collecting(problems):
         entries = datasets.load()
-    with suppress(InputError):  # what is wrong with a section is listed by now; the rest of the file may be wrong
-        name = params.section(params.Dataset).name
-        network = params.section(params.Train).network
-    if name is not None and entries is not None:
-        with _into(problems):
-            datasets.require(name, entries)
-            entry = entries[name]
-            problems += params.unfit(network, entry.image_shape) if network else []
-            problems += pins.missing(name, entry, pins.pinned(name, entry))
+    if settings is None or entries is None:
+        raise InputError(*problems)
+    name = settings.dataset.name
+    datasets.require(name, entries)
+    entry = entries[name]
+    problems += params.unfit(settings.train.network, entry.image_shape)
+    problems += pins.missing(name, entry, pins.pinned(name, entry))
     if problems:
         raise InputError(*problems)
     atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")
@@ -40,15 +37,11 @@ def main(validated: Path) -> None:
 
 
 @contextmanager
-def _into(problems: list[Problem]) -> Iterator[None]:
-    """Add what is raised to the problems, and go on. Where nothing but the data is wrong, that stays a DataError."""
+def _collecting(problems: list[Problem]) -> Iterator[None]:
+    """Add the problems of an InputError to the list, and go on."""
     try:
         yield
     except InputError as error:
-        problems += error.problems
-    except DataError as error:
-        if not problems:
-            raise
         problems += error.problems
 
 

@@ -1,5 +1,6 @@
-"""What the pipeline relies on DVC for, shown on a stage of a few lines: half an output of a failed stage is no result,
-a report that was edited by hand is made good, and stages run by the Python of DVC's own environment.
+"""What the pipeline relies on DVC for, on a stage of a few lines.
+
+Half an output of a failed stage is no result, a report edited by hand is restored, and stages run by DVC's own Python.
 """
 
 import os
@@ -75,7 +76,7 @@ def test_half_an_output_of_a_stage_that_fails_is_neither_recorded_nor_kept(proje
 
 
 @pytest.mark.fault("a report is edited by hand")
-def test_a_report_edited_by_hand_is_seen_by_git_and_made_good_without_running_its_stage(project):
+def test_a_report_edited_by_hand_is_seen_by_git_and_restored_without_a_run(project):
     whole = (project.folder / "score.json").read_bytes()
     (project.folder / "score.json").write_text('{"score": 2}', encoding="utf-8")
     assert project.git("diff", "--name-only") == "score.json\n"
@@ -86,15 +87,22 @@ def test_a_report_edited_by_hand_is_seen_by_git_and_made_good_without_running_it
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("path", ["not set", "without a python", "with a foreign python"])
 @pytest.mark.fault("DVC run by the path of Python, the environment not activated")
-def test_dvc_run_by_the_path_of_python_runs_stages_by_the_python_beside_it(project):
-    """Where the environment was never activated: see tools/path.pth, which `make setup` puts into it."""
-    bare = {"PATH": os.defpath, "HOME": str(project.folder), "DVC_SITE_CACHE_DIR": str(project.folder.parent / "site")}
+def test_stages_run_by_the_python_of_dvc_although_it_is_not_activated(project, tmp_path, path):
+    """By tools/path.pth, which `make setup` puts into .venv."""
+    environment = {"HOME": str(project.folder), "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
+    if path != "not set":
+        (tmp_path / "bin").mkdir()
+        environment["PATH"] = str(tmp_path / "bin")
+    if path == "with a foreign python":
+        (tmp_path / "bin/python").write_text("#!/bin/sh\nexit 77\n", encoding="utf-8")
+        (tmp_path / "bin/python").chmod(0o755)
 
     ended = subprocess.run(
         [Path(sys.prefix) / "bin/python", "-m", "dvc", "repro", "--force"],
         cwd=project.folder,
-        env=bare,
+        env=environment,
         capture_output=True,
         encoding="utf-8",
         timeout=60,

@@ -58,7 +58,7 @@ def test_a_python_without_the_packages_is_told_so_in_one_line():
     )
 
     assert completed.returncode == 1
-    assert completed.stderr.startswith("error: python: this one lacks the project's packages (expected the python of ")
+    assert completed.stderr.startswith("error: python: lacks the project's packages (expected the python of ")
     assert completed.stderr.count("\n") == 1
 
 

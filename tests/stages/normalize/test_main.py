@@ -105,7 +105,7 @@ def test_the_same_archives_give_the_same_bytes_whatever_the_locale(normalize):
         (
             CLASSES,
             b"[]",
-            "out of range (expected a list of 1 to 256 items, each a text of 1 to 64 characters, got []); "
+            "List should have at least 1 item after validation, not 0; "
             "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
         ),
         (

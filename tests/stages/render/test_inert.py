@@ -80,7 +80,7 @@ def test_names_that_no_format_could_show_are_refused(name):
     """Among them the other two characters with which a spreadsheet's formula may begin."""
     facts = {"title": "t", "description": "d", "licence": "l", "image_shape": [3, 4]}
 
-    with pytest.raises(ValueError, match="class 1 has characters that can't be shown or blanks around it"):
+    with pytest.raises(ValueError, match="has blanks around it, or characters that cannot be shown"):
         Pictured(**facts, classes=["a", name], source="images", folder="pictures")
 
 

@@ -197,6 +197,6 @@ def test_a_damaged_record_ends_the_stage_with_4(work, run_stage, assert_clean_fa
     assert_clean_failure(
         run_stage("stages.render", *INPUTS, *OUTPUTS),
         4,
-        "error: reports/metrics.json: wrong type (expected a mapping, got []); "
+        "error: reports/metrics.json: wrong value (expected a mapping, got []); "
         "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
     )

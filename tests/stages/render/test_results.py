@@ -56,14 +56,14 @@ def test_of_the_metrics_the_scores_of_the_training_images_are_read(path):
 def test_a_missing_score_is_named(lines, score):
     [line] = lines(without(METRICS, "train", score), results.read_train_scores)
 
-    assert line.startswith(f"train.{score}: missing (expected a number ")
+    assert line == f"train.{score}: missing"
 
 
 def test_what_is_no_score_is_refused(lines):
     said = lines(json.dumps({"train": {"accuracy": 1.5, "loss": "much"}}), results.read_train_scores)
 
-    assert said[0] == "train.accuracy: out of range (expected a number 0 <= x <= 1, got 1.5)"
-    assert said[1].startswith("train.loss: wrong type (expected a number 0 <= x <= ")
+    assert said[0] == "train.accuracy: wrong value (expected less than or equal to 1, got 1.5)"
+    assert said[1].startswith("train.loss: wrong value (expected a valid number, got ")
 
 
 def test_all_scores_of_the_report_worked_by_hand():
@@ -158,15 +158,15 @@ def test_what_train_writes_is_what_is_needed(path):
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"parameters": 0}, "parameters: out of range (expected an integer 1 <= x <= 1000000000000, got 0)"),
-        ({"parameters": 1.5}, "parameters: wrong type (expected an integer 1 <= x <= 1000000000000, got 1.5)"),
-        ({"versions": ["3"]}, "versions: wrong type (expected a mapping, got ['3'])"),
+        ({"parameters": 0}, "parameters: wrong value (expected greater than or equal to 1, got 0)"),
+        ({"parameters": 1.5}, "parameters: wrong value (expected a valid integer, got 1.5)"),
+        ({"versions": ["3"]}, 'versions: wrong value (expected a mapping, got ["3"])'),
         (
             {"versions": {"keras": None}},
-            "versions.keras: wrong type (expected a text like ^[!-~]{1,100}$, got nothing)",
+            "versions.keras: wrong value (expected a text, ",
         ),
-        ({"versions": {"a\nb": "1"}}, 'versions.a\\nb: wrong form (expected a text like ^[!-~]{1,100}$, got "a\\nb")'),
-        ({"versions": {"keras": "<\ud800>"}}, "versions.keras: wrong form (expected a text like ^[!-~]{1,100}$, got "),
+        ({"versions": {"a\nb": "1"}}, "versions.a\\nb: String should match pattern '^[!-~]{1,100}$'"),
+        ({"versions": {"keras": "<\ud800>"}}, "versions.keras: wrong value (expected a valid string, "),
     ],
 )
 def test_what_is_no_record_of_training_is_refused(lines, change, line):
@@ -179,7 +179,7 @@ def test_what_is_no_record_of_training_is_refused(lines, change, line):
 def test_what_is_missing_of_the_training_is_named(lines, key):
     [line] = lines(without(TRAINING, key), results.read_training)
 
-    assert line.startswith(f"{key}: missing (")
+    assert line == f"{key}: missing"
 
 
 @pytest.mark.parametrize("more", [[], ["0,2,0.25,1"]])

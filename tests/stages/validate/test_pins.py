@@ -1,4 +1,4 @@
-"""Pins that an entry lacks, computed and printed so that they can be pasted, and then accepted."""
+"""Pins that an entry lacks: the stage prints them, and accepts them once they are pasted."""
 
 import hashlib
 import re
@@ -60,7 +60,7 @@ def validate(project, capsys):
 
 @pytest.fixture
 def archives(project, add):
-    """An entry of four files, one of them pinned, in the second of two mirrors on this machine."""
+    """Add an entry of four files, one of them pinned, which are in the second of two local mirrors."""
     entry = "\nown:" + COMMON + "  source: download\n  classes: [a]\n  mirrors: [./first, ./second/]\n  archives:\n"
     for role, data in ARCHIVES.items():
         entry += f"    {role}:\n      file: {role}.idx\n"
@@ -83,7 +83,7 @@ def test_each_archive_without_a_pin_gives_a_line_with_it(validate, assert_clean_
 
 
 @pytest.mark.usefixtures("archives")
-def test_what_is_printed_can_be_pasted(project, validate):
+def test_the_printed_pins_can_be_pasted(project, validate):
     path = project / "datasets.yaml"
     for role, size, sha256 in re.findall(r"archives\.(\w+): .* size: (\d+) and sha256: (\"\w+\")", validate().stderr):
         text = path.read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def test_what_is_printed_can_be_pasted(project, validate):
 
 @pytest.mark.usefixtures("archives")
 @pytest.mark.fault("another kind of file: a ZIP, a CSV table, a web page, a picture")
-def test_nobody_is_asked_to_pin_what_is_no_data_set(project, validate, assert_clean_failure):
+def test_an_archive_of_another_format_is_refused_and_not_pinned(project, validate, assert_clean_failure):
     (project / "second/test_labels.idx").write_bytes(b"label,pixel1\n")
     line = (
         "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: a CSV table where labels are due "
@@ -109,7 +109,7 @@ def test_nobody_is_asked_to_pin_what_is_no_data_set(project, validate, assert_cl
 
 
 @pytest.mark.usefixtures("archives")
-def test_an_archive_that_is_nowhere_is_named(project, validate, assert_clean_failure):
+def test_a_missing_archive_is_named(project, validate, assert_clean_failure):
     (project / "second/test_labels.idx").unlink()
     line = (
         "error: datasets.yaml: own.archives.test_labels.file: no such file: first/test_labels.idx or "
@@ -128,9 +128,7 @@ def picture(project):
 
 @pytest.mark.usefixtures("picture")
 @pytest.mark.fault("data that are not pinned")
-def test_a_folder_without_a_pin_gives_a_line_with_it_and_is_accepted_with_it(
-    project, add, validate, assert_clean_failure
-):
+def test_a_folder_without_a_pin_gives_a_line_with_the_pin(project, add, validate, assert_clean_failure):
     add(PICTURED)
     of_file = hashlib.sha256((project / "pictures/train/a/1.png").read_bytes()).hexdigest()
     lines = f"test/a/1.png {of_file}\ntrain/a/1.png {of_file}\n"
@@ -145,29 +143,16 @@ def test_a_folder_without_a_pin_gives_a_line_with_it_and_is_accepted_with_it(
 
 
 @pytest.mark.fault("the data of an entry that was not chosen are not there")
-def test_an_entry_that_was_not_chosen_needs_no_data_yet(add, assign, validate):
+def test_a_data_set_that_is_not_chosen_needs_no_data(add, assign, validate):
     add(PICTURED)
     assign("params.yaml", "dataset.name", "mnist")
 
     assert validate().code == 0
 
 
-def test_a_folder_that_is_no_data_set_is_refused(add, validate, assert_clean_failure):
+def test_a_missing_folder_is_refused(add, validate, assert_clean_failure):
     add(PICTURED)
 
     assert_clean_failure(
         validate(), 4, "error: pictures: no such folder; fix: correct folder in datasets.yaml, then dvc repro"
-    )
-
-
-def test_a_folder_that_is_no_data_set_hides_nothing_of_params_yaml(add, assign, validate, assert_clean_failure):
-    add(PICTURED)
-    assign("params.yaml", "train.epochs", "-1")
-
-    assert_clean_failure(
-        validate(),
-        2,
-        "error: params.yaml: train.epochs: out of range (expected an integer 1 <= x <= 10000, got -1); "
-        "fix: edit params.yaml, then dvc repro",
-        "error: pictures: no such folder; fix: correct folder in datasets.yaml, then dvc repro",
     )

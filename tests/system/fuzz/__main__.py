@@ -61,7 +61,7 @@ def by_chance(target: Callable[[bytes], None], name: str, runs: int, seconds: in
 def by_coverage(name: str, runs: int, seconds: int, folder: Path) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["stages", "yaml", "json", "gzip", "tests.system.fuzz.targets"]):
+    with atheris.instrument_imports(include=["core", "stages", "json", "gzip", "tests.system.fuzz.targets"]):
         from tests.system.fuzz.targets import TARGETS
     found = folder / f"found-{name}"
     found.mkdir(exist_ok=True)

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.cli.errors import StageError
-from core.config import datasets, params
-from core.files import arrays, class_names
+from core.files import arrays
 from core.formats import idx, pictures
 from stages.render import results
 
@@ -80,23 +79,9 @@ def npy(path: Path) -> None:
 
 
 @_file
-def params_yaml(path: Path) -> None:
-    """All of it as `validate` reads it."""
-    params.load(path)
-
-
-@_file
-def datasets_yaml(path: Path) -> None:
-    """All of it as `validate` reads it; what is accepted can be printed and written."""
-    for name, entry in datasets.load(path).items():
-        assert repr(entry.model_dump()).isprintable()
-        assert datasets.entry(name, path) == entry
-
-
-@_file
 def classes_json(path: Path) -> None:
     """The class names."""
-    for name in class_names.read(path):
+    for name in arrays.read_classes(path):
         name.encode()
 
 
@@ -122,7 +107,7 @@ def history_csv(path: Path) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(idx_images, idx_labels, picture, npy, params_yaml, datasets_yaml),
+        *(idx_images, idx_labels, picture, npy),
         *(classes_json, metrics_json, training_json, history_csv),
     )
 }

@@ -1,0 +1,37 @@
+"""Read YAML files with DVC's own reader, set as DVC sets it.
+
+DVC decides from its reading of params.yaml what runs again. With another reader, `no`, `1e-3` or `010` could have one
+value in training and another in dvc.lock.
+"""
+
+from pathlib import Path
+
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
+
+from core.cli.errors import InputError, Problem
+
+
+def load(path: Path) -> dict:
+    """Return the mapping that a YAML file holds.
+
+    Raises InputError, with the line if known, if the file is missing, is not UTF-8 or not YAML, has a key twice, or
+    holds no mapping.
+    """
+    fix = f"edit {path}, then dvc repro"
+    try:
+        value = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        fix = f"git checkout -- {path}, or run from the folder that holds it"
+        raise InputError(Problem(str(path), "no such file", fix=fix)) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(Problem(str(path), f"line {line}: not UTF-8", fix=fix)) from error
+    except MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise InputError(Problem(str(path), f"{place}{error.problem or error.context}", fix=fix)) from error
+    except (YAMLError, ValueError) as error:  # ValueError: a number or a date that Python cannot hold
+        raise InputError(Problem(str(path), " ".join(str(error).split()), fix=fix)) from error
+    if not isinstance(value, dict):
+        raise InputError(Problem(str(path), "not a mapping of keys to values", fix=fix))
+    return value

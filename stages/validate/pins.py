@@ -11,7 +11,7 @@ from pathlib import Path
 from core.cli.errors import InputError, Problem
 from core.config import datasets, schema
 from core.files import hashes
-from core.formats import archives, folders
+from core.formats import archives, image_folder
 
 
 def missing(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[Problem]:
@@ -33,7 +33,7 @@ def pinned(name: str, entry: datasets.Entry) -> datasets.Entry:
     Raises DataError for a folder or archives that are no data set, InputError for archives that are nowhere.
     """
     if isinstance(entry, datasets.Pictured) and not entry.sha256:
-        return entry.model_copy(update={"sha256": folders.pin(entry)})
+        return entry.model_copy(update={"sha256": image_folder.pin(entry)})
     if isinstance(entry, datasets.Downloaded):
         bare = {role: archive for role, archive in entry.archives if not archive.is_pinned()}
         paths = {role: entry.on_this_machine(archive.file) for role, archive in bare.items()}

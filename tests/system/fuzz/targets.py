@@ -17,7 +17,7 @@ import numpy as np
 from core.cli.errors import StageError
 from core.config import datasets, params
 from core.files import arrays
-from core.formats import idx, pictures
+from core.formats import idx, image_file
 from stages.render import results
 
 # Longer than any line of ours: a message does not repeat a file.
@@ -65,10 +65,10 @@ def idx_labels(path: Path) -> None:
 @_file
 def picture(path: Path) -> None:
     """Anybody's pictures, and what is made of them."""
-    image = pictures.decode(pictures.read(path), "picture").image
-    values = pictures.grey(image, 255)
+    image = image_file.decode(image_file.read(path), "picture").image
+    values = image_file.grey(image, 255)
     assert values.dtype == np.uint8 and values.shape == (image.height, image.width)
-    assert pictures.fitted(pictures.inverted(values, "auto")[0], (28, 28)).shape == (28, 28)
+    assert image_file.fitted(image_file.inverted(values, "auto")[0], (28, 28)).shape == (28, 28)
 
 
 @_file

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.cli.errors import DataError
-from core.formats import pictures
+from core.formats import image_file
 
 GREY, RGB, PALETTE, GREY_ALPHA = 0, 2, 3, 4
 SMALL = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
@@ -36,12 +36,12 @@ def encoded(array, kind="PNG", **options):
 
 
 def grey(data, background=255):
-    return pictures.grey(pictures.decode(data, "a.png").image, background)
+    return image_file.grey(image_file.decode(data, "a.png").image, background)
 
 
 def refusal(data):
     with pytest.raises(DataError) as caught:
-        pictures.decode(data, "a.png")
+        image_file.decode(data, "a.png")
     (problem,) = caught.value.problems
     assert str(problem).startswith("a.png: ") and "0x" not in problem.got
     return problem
@@ -115,9 +115,9 @@ def test_a_picture_is_turned_as_its_orientation_tag_says(orientation, upright):
     tags = Image.Exif()
     tags[274] = orientation
 
-    picture = pictures.decode(encoded(SMALL, exif=tags), "a.png")
+    picture = image_file.decode(encoded(SMALL, exif=tags), "a.png")
 
-    assert pictures.grey(picture.image, 0).tolist() == upright
+    assert image_file.grey(picture.image, 0).tolist() == upright
     assert picture.notes == (("turned as its orientation tag says",) if orientation in range(2, 9) else ())
 
 
@@ -132,10 +132,10 @@ def test_of_several_frames_the_first_is_taken_and_said_to_be(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(SMALL, kind, save_all=True, append_images=[Image.fromarray(SMALL[::-1])], **options)
 
-    picture = pictures.decode(data, "a.png")
+    picture = image_file.decode(data, "a.png")
 
     assert picture.notes == ("the first of 2 frames",)
-    assert pictures.grey(picture.image, 0).tolist() == SMALL.tolist()
+    assert image_file.grey(picture.image, 0).tolist() == SMALL.tolist()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_pillow_is_asked_for_no_other_decoder(monkeypatch):
         Image, "open", lambda file, formats=None: asked.append(formats) or open_any(file, formats=formats)
     )
 
-    pictures.decode(encoded(SMALL), "a.png")
+    image_file.decode(encoded(SMALL), "a.png")
 
     assert asked and set(asked) == {("PNG", "JPEG", "WEBP", "BMP")}
 
@@ -185,7 +185,7 @@ def test_a_webp_that_claims_too_many_pixels_is_refused():
 @pytest.mark.fault("a file too large")
 def test_a_file_too_large_is_refused(monkeypatch):
     data = encoded(SMALL)
-    monkeypatch.setattr(pictures, "MOST_FILE_BYTES", len(data) - 1)
+    monkeypatch.setattr(image_file, "MOST_FILE_BYTES", len(data) - 1)
 
     assert refusal(data).expected == f"at most {len(data) - 1} bytes"
 
@@ -220,16 +220,16 @@ def test_of_a_png_no_byte_before_the_end_may_be_another():
     data = encoded(PICTURE)
     for place in range(len(data) - 12):
         with pytest.raises(DataError):
-            pictures.decode(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :], "a.png")
+            image_file.decode(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :], "a.png")
 
 
-@pytest.mark.parametrize("kind", pictures.FORMATS)
+@pytest.mark.parametrize("kind", image_file.FORMATS)
 @pytest.mark.fault("a file that was cut, or of which a byte is another, a palette that is missing")
 def test_a_picture_that_was_cut_is_refused(kind):
     data = encoded(PICTURE, kind)
     for length in (*range(0, len(data) - 40, 7), len(data) - 40):
         with pytest.raises(DataError):
-            pictures.decode(data[:length], "a.png")
+            image_file.decode(data[:length], "a.png")
 
 
 @pytest.mark.fault("a pipe, a device")
@@ -239,37 +239,37 @@ def test_only_regular_files_are_opened(tmp_path):
     (tmp_path / "a.png").write_bytes(b"12")
     (tmp_path / "link.png").symlink_to("a.png")
 
-    assert pictures.read(tmp_path / "link.png") == b"12"
+    assert image_file.read(tmp_path / "link.png") == b"12"
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(DataError, match="not a regular file"):
-            pictures.read(path)
+            image_file.read(path)
 
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "link.png").symlink_to("a.png")
 
     with pytest.raises(DataError, match=r"link\.png: No such file or directory; fix: check the name"):
-        pictures.read(tmp_path / "link.png")
+        image_file.read(tmp_path / "link.png")
 
 
 @pytest.mark.fault("a file too large")
 def test_a_file_on_disk_that_is_too_large_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_FILE_BYTES", 3)
+    monkeypatch.setattr(image_file, "MOST_FILE_BYTES", 3)
     (tmp_path / "a.png").write_bytes(b"12345")
 
     with pytest.raises(DataError, match="too large a file"):
-        pictures.read(tmp_path / "a.png")
+        image_file.read(tmp_path / "a.png")
 
 
 def test_a_picture_of_the_size_wanted_is_left_as_it_is():
-    assert pictures.fitted(PICTURE, (28, 28)).tobytes() == PICTURE.tobytes()
+    assert image_file.fitted(PICTURE, (28, 28)).tobytes() == PICTURE.tobytes()
 
 
 @pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")
 def test_a_picture_is_padded_by_its_border_and_never_stretched():
     wide = np.array([[9, 9, 9, 9], [9, 200, 200, 9]], np.uint8)
 
-    assert pictures.fitted(wide, (5, 4)).tolist() == [[9] * 4, [9] * 4, [9, 200, 200, 9], [9] * 4, [9] * 4]
+    assert image_file.fitted(wide, (5, 4)).tolist() == [[9] * 4, [9] * 4, [9, 200, 200, 9], [9] * 4, [9] * 4]
 
 
 def test_a_large_picture_is_averaged_not_sampled():
@@ -277,7 +277,7 @@ def test_a_large_picture_is_averaged_not_sampled():
     grid = np.zeros((256, 256), np.uint8)
     grid[:, ::2] = 255
 
-    small = pictures.fitted(grid, (16, 16))
+    small = image_file.fitted(grid, (16, 16))
 
     assert abs(small[:, 1:-1].astype(float) - 127.5).max() < 3
 
@@ -285,7 +285,7 @@ def test_a_large_picture_is_averaged_not_sampled():
 def test_a_long_thin_picture_is_not_padded_to_a_huge_square():
     line = np.full((1, 1_000_000), 200, np.uint8)
 
-    assert pictures.fitted(line, (3, 5)).tolist() == [[200] * 5] * 3
+    assert image_file.fitted(line, (3, 5)).tolist() == [[200] * 5] * 3
 
 
 @given(
@@ -294,7 +294,7 @@ def test_a_long_thin_picture_is_not_padded_to_a_huge_square():
     value=st.integers(0, 255),
 )
 def test_a_picture_of_one_value_keeps_it_in_any_shape(size, shape, value):
-    result = pictures.fitted(np.full(size, value, np.uint8), shape)
+    result = image_file.fitted(np.full(size, value, np.uint8), shape)
 
     assert (result.dtype, result.shape) == (np.uint8, shape)
     assert (result == value).all()
@@ -305,7 +305,7 @@ def test_a_square_in_a_wide_picture_stays_a_square():
     wide = np.zeros((56, 112), np.uint8)
     wide[16:40, 32:56] = 255
 
-    rows, columns = np.nonzero(pictures.fitted(wide, (28, 28)) > 127)
+    rows, columns = np.nonzero(image_file.fitted(wide, (28, 28)) > 127)
 
     assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 6
 
@@ -321,7 +321,7 @@ def test_light_and_dark_are_exchanged_as_asked_or_where_the_border_is_light():
         (light, "yes", exchanged, "inverted, as invert is yes"),
         (light, "no", light.tolist(), "not inverted, as invert is no"),
     ]:
-        result, said = pictures.inverted(values, choice)
+        result, said = image_file.inverted(values, choice)
         assert (result.tolist(), said) == (expected, note)
 
 
@@ -331,7 +331,7 @@ def test_boxes_hold_what_stands_out_and_nothing_else():
     images[1, 5, 8] = 233  # in a corner, just enough lighter
     images[2, 2, 2] = 232  # not enough
 
-    assert pictures.boxes(images).tolist() == [[1, 2, 4, 8], [5, 8, 6, 9], [0, 0, 6, 9]]
+    assert image_file.boxes(images).tolist() == [[1, 2, 4, 8], [5, 8, 6, 9], [0, 0, 6, 9]]
 
 
 def test_borders_are_those_of_each_image():
@@ -339,14 +339,14 @@ def test_borders_are_those_of_each_image():
     images[1] = 9
     images[1, 1:4, 1:6] = 255
 
-    assert pictures.borders(images).tolist() == [pictures.border(each) for each in images] == [0, 9]
+    assert image_file.borders(images).tolist() == [image_file.border(each) for each in images] == [0, 9]
 
 
 def test_a_border_is_the_median_over_all_four_sides():
     """Of 20 outermost pixels, each corner counted twice, 8 are 10, 4 are 20 and 8 are 30."""
     image = np.array([[10] * 6, [20, 99, 99, 99, 99, 20], [20, 99, 99, 99, 99, 20], [30] * 6], np.uint8)
 
-    assert pictures.border(image) == pictures.border(image[::-1]) == pictures.border(image.T) == 20
+    assert image_file.border(image) == image_file.border(image[::-1]) == image_file.border(image.T) == 20
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_a_border_is_the_median_over_all_four_sides():
 def test_the_background_may_be_a_light_one(border, background, inverts):
     values = np.full((3, 3), border, np.uint8)
 
-    found, said = pictures.inverted(values, "auto", background)
+    found, said = image_file.inverted(values, "auto", background)
 
     assert found.tolist() == (255 - values if inverts else values).tolist()
     assert said.startswith("inverted" if inverts else "not inverted")
@@ -367,6 +367,6 @@ def test_what_is_placed_has_room_around_it():
 
     for shape, room in [((8, 11), (4, 6)), ((8, 11), (9, 2))]:
         expected = np.pad(subject, [(2, 2), (4, 5)], constant_values=7)
-        assert pictures.placed(subject, shape, room, 7).tolist() == expected.tolist()
+        assert image_file.placed(subject, shape, room, 7).tolist() == expected.tolist()
     larger = np.pad(np.full((6, 3), 200), [(1, 1), (4, 4)], constant_values=7)
-    assert pictures.placed(light, (8, 11), (8, 3), 7).tolist() == larger.tolist()
+    assert image_file.placed(light, (8, 11), (8, 3), 7).tolist() == larger.tolist()

@@ -142,35 +142,28 @@ def _mismatch(archive: Archive, size: int, sha256: str, beginning: bytes) -> Fai
 
 def _blocks(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
     """Yield the bytes that an address serves, at most BLOCK at a time. Raises Failed."""
-    is_url = re.match("https?://", address, re.IGNORECASE)
-    return _blocks_of_server(address, policy) if is_url else _blocks_of_file(Path(address))
-
-
-def _blocks_of_file(path: Path) -> Generator[bytes, None, None]:
-    if not path.is_file():  # opening a pipe would block
-        raise Failed("no such file")
     try:
-        with open(path, "rb") as file:
-            while block := file.read(BLOCK):
-                yield block
-    except OSError as error:
-        raise Failed(error.strerror or type(error).__name__) from error
-
-
-def _blocks_of_server(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
-    headers, timeout = {"Accept-Encoding": "identity"}, (policy.connect_s, policy.read_s)
-    try:
-        with requests.get(address, headers=headers, timeout=timeout, stream=True) as response:
-            if response.status_code != 200:
-                raise _refusal(response)
-            # A server may call a .gz file gzip-encoded: the hash is of the bytes as served. read1 does not wait until
-            # BLOCK bytes have come, so that a slow server can't keep the total time from being checked.
-            while block := response.raw.read1(BLOCK, decode_content=False):
-                yield block
+        if re.match("https?://", address, re.IGNORECASE):
+            yield from _answer(address, policy)
+        else:
+            with open(address, "rb") as file:
+                while block := file.read(BLOCK):
+                    yield block
     except Failed:
         raise
     except Exception as error:  # requests lets exceptions of urllib3, ssl and http.client pass, and even a TypeError
         raise _failure(error) from error
+
+
+def _answer(url: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
+    headers, timeout = {"Accept-Encoding": "identity"}, (policy.connect_s, policy.read_s)
+    with requests.get(url, headers=headers, timeout=timeout, stream=True) as response:
+        if response.status_code != 200:
+            raise _refusal(response)
+        # Some servers call a .gz file gzip-encoded; the SHA-256 is of the bytes as served. read1 returns the bytes that
+        # are there, so the total time is checked even if a server is slow.
+        while block := response.raw.read1(BLOCK, decode_content=False):
+            yield block
 
 
 def _refusal(response: requests.Response) -> Failed:

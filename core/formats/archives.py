@@ -103,7 +103,7 @@ class Archives:
             raise Unfit(path, what, f"0 to {count - 1}", f"1 to {count}", "subtract 1", "idx.read(path, 1) - 1")
         if labels.max() >= count:
             first = int(np.argmax(labels >= count))
-            fix = f"list {labels.max() + 1} classes, one for each label, or name another file"
+            fix = f"list {int(labels.max()) + 1} classes, one for each label, or name another file"
             raise Unfit(path, f"label {first} is out of range", f"0 to {count - 1}", str(labels[first]), fix)
         counts = np.bincount(labels, minlength=count)
         if not counts.all():

@@ -56,7 +56,8 @@ def read(path: Path, dimensions: int, dtype: str = ">u1") -> np.ndarray:
     """
     with _opened(path) as stream:
         shape = _read_header(stream, path, dimensions, dtype)
-        return np.concatenate([np.empty((0, *shape[1:]), dtype), *_values(stream, path, shape, dtype)])
+        blocks = [block.reshape(-1) for block in _values(stream, path, shape, dtype)]
+    return np.concatenate([np.empty(0, dtype), *blocks]).reshape(shape)
 
 
 def blocks(path: Path, dimensions: int) -> Iterator[np.ndarray]:

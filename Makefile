@@ -58,7 +58,7 @@ test: setup  ## run the tests
 slow: setup  ## run the tests that take longer
 	$(BIN)/python -m pytest -m slow -rs $(CORES)
 
-fuzz: setup  ## feed damaged bytes of every kind to the readers for long; with atheris in .venv, guided by coverage
+fuzz: setup  ## feed damaged bytes to the readers of archives and pictures for long
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m slow -rs tests/system/fuzz
 
 check: setup  ## lint, check the format and the types

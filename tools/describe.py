@@ -1,11 +1,10 @@
-"""What a data set of datasets.yaml holds, before anything is trained on it.
+"""Describe a data set of datasets.yaml before anything is trained on it.
 
     python -m tools.describe NAME
 
-Brings the data set as the stage `download` does, into a folder that is removed again, and holds it against what the
-stage `normalize` requires: it ends with an error only for what would make results wrong. Otherwise it prints the images
-of each class, the sizes they came in, those that are there twice, whatever else looks odd, and the pins that the entry
-lacks; and draws a grid of samples.
+Writes the data set to a temporary folder as the stage `download` does, and checks it as the stage `normalize` does: the
+exit code is 4 if the data would give wrong results. Otherwise prints the number of images by class, the sizes of the
+pictures, duplicates, other oddities and missing pins; draws samples into build/describe.
 """
 
 import tempfile
@@ -19,15 +18,15 @@ import numpy as np
 from core.cli import command
 from core.config import datasets
 from core.files import atomic, class_names
-from core.formats import archives, folders, pictures
-from stages.download.__main__ import bring
+from core.formats import archives, image_file, image_folder
+from stages.download.__main__ import write
 from stages.render import duplicates, look
-from stages.render.figures import pictures as figures
+from stages.render.figures import pictures
 from stages.validate import pins
 
 FOLDER = Path("build/describe")
 SAMPLES = 30
-FEW = 10  # images of a class in a split, of which a score says next to nothing
+FEW = 10  # images of a class in a split; a score on fewer says little
 MOST_SIZES = 5
 DPI = 100
 
@@ -39,38 +38,25 @@ class Part(NamedTuple):
     labels: np.ndarray
 
 
-def main(name: Path) -> None:
-    """Describe the data set of that name, and draw samples of it into build/describe."""
-    key = str(name)  # the command line gives paths
-    entry = datasets.entry(key, given_as=f"python -m tools.describe {key}")
-    # Of a folder the pictures that are there, be they those that are pinned or not.
-    whole = pins.pinned(key, entry.model_copy(update={"sha256": ""}) if isinstance(entry, datasets.Pictured) else entry)
-    with tempfile.TemporaryDirectory() as temporary:
-        raw = Path(temporary)
-        bring(key, whole, raw)
-        classes = class_names.read(raw / datasets.CLASSES)
-        paths = {role: raw / file for role, file in whole.files().items()}
-        read = archives.Archives(key, whole, paths, classes)
-        parts = read.parts()
-        train, test = (Part(np.concatenate(list(read.images(split))), parts[split].labels) for split in archives.SPLITS)
-    print(f"\n{key}: {entry.title}, {len(train.images)} training and {len(test.images)} test images, ", end="")
-    print(" x ".join(map(str, entry.image_shape)))
+def main(name: str) -> None:
+    """Describe the data set NAME of datasets.yaml, and draw samples of it into build/describe."""
+    entry = datasets.entry(name, given_as=f"python -m tools.describe {name}")
+    # An image folder is described as it is now, whether or not the entry pins it.
+    bare = entry.model_copy(update={"sha256": ""}) if isinstance(entry, datasets.Pictured) else entry
+    whole = pins.pinned(name, bare)
+    classes, train, test = _read(name, whole)
+    shape = " x ".join(map(str, entry.image_shape))
+    print(f"\n{name}: {entry.title}, {len(train.images)} training and {len(test.images)} test images, {shape}")
     print("\n".join(table(train.labels, test.labels, classes)))
     if isinstance(whole, datasets.Pictured):
-        print(f"sizes they came in: {', '.join(sizes(whole))}")
-    odd = [*_unpinned(key, entry, whole), *oddities(train, test, classes)]
+        print(f"sizes of the pictures: {', '.join(sizes(whole))}")
+    odd = [*_unpinned(name, entry, whole), *oddities(train, test, classes)]
     print("\n".join(["worth a look:", *(f"  {line}" for line in odd)] if odd else ["nothing looks odd"]))
-    target = FOLDER / f"{key}.png"
-    chosen = samples(train.labels, len(classes))
-    drawn = look.png(
-        lambda: figures.labelled(train.images[chosen] / 255, train.labels[chosen], look.drawable(classes)), DPI
-    )
-    atomic.write_bytes(target, drawn)
-    print(f"samples, drawn as in the report, 0 white and 255 black: {target}")
+    print(f"samples, drawn as in the report, 0 white and 255 black: {_draw(name, train, classes)}")
 
 
 def table(train: np.ndarray, test: np.ndarray, classes: list[str]) -> Iterator[str]:
-    """Yield lines with the number of images of each class: labels uint8 (n,) of both splits."""
+    """Yield lines with the number of images by class, from the labels of both splits, uint8 (n,)."""
     width = max(map(len, ["class", *classes]))
     counts = zip(*(np.bincount(labels, minlength=len(classes)) for labels in (train, test)), strict=True)
     yield f"{'class':{width}}  {'train':>9}  {'test':>9}"
@@ -79,30 +65,29 @@ def table(train: np.ndarray, test: np.ndarray, classes: list[str]) -> Iterator[s
 
 
 def sizes(entry: datasets.Pictured) -> list[str]:
-    """Return the most frequent sizes of the pictures in a folder, height by width, and how many have each."""
+    """Return the most frequent sizes of the pictures in an image folder, height x width, each with its count."""
     counts: Counter[tuple[int, int]] = Counter()
-    for place in folders.listing(entry).places:
-        width, height = pictures.decode(pictures.read(place.path), place.name).image.size
+    for place in image_folder.listing(entry).places:
+        width, height = image_file.decode(image_file.read(place.path), place.name).image.size
         counts[height, width] += 1
     listed = [f"{height} x {width}: {count:,}" for (height, width), count in counts.most_common(MOST_SIZES)]
     return [*listed, *([f"{len(counts) - MOST_SIZES} others"] if len(counts) > MOST_SIZES else [])]
 
 
 def oddities(train: Part, test: Part, classes: list[str]) -> Iterator[str]:
-    """Yield a line for each thing that is not wrong by itself, but may not be meant."""
+    """Yield a line for each thing that is not wrong by itself, but may be a mistake."""
     of_train, of_test = duplicates.digests(train.images), duplicates.digests(test.images)
-    for split, copies in (
+    for where, copies in (
         ("training images equal an earlier one", duplicates.within(of_train, train.labels)),
         ("test images equal an earlier one", duplicates.within(of_test, test.labels)),
         ("test images are among the training images", duplicates.shared(of_test, test.labels, of_train, train.labels)),
     ):
         if number := len(copies.indices):
-            others = number - int(copies.same_label.sum())
-            yield f"{number:,} {split}, {others:,} of them with another label"
+            yield f"{number:,} {where}, {number - int(copies.same_label.sum()):,} of them with another label"
     for split, part in (("training", train), ("test", test)):
         flat = part.images.reshape(len(part.images), -1)
         if blank := int((flat.min(axis=1) == flat.max(axis=1)).sum()):
-            yield f"{blank:,} {split} images are of one value all over"
+            yield f"{blank:,} {split} images have one value in all pixels"
         counts = np.bincount(part.labels, minlength=len(classes))
         if few := int((counts < FEW).sum()):
             yield f"{few:,} classes have fewer than {FEW} {split} images"
@@ -111,23 +96,42 @@ def oddities(train: Part, test: Part, classes: list[str]) -> Iterator[str]:
 def samples(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return the indices of at most SAMPLES images: the first of each class, then the second of each, and so on.
 
-    Of more classes than that, it takes some, evenly spread.
+    If there are more than SAMPLES classes, some are chosen, evenly spaced.
     """
     shown = np.unique(np.linspace(0, classes - 1, min(classes, SAMPLES)).round())
     order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], labels[order])
     rank = np.empty(len(labels), np.int64)
-    rank[order] = np.arange(len(labels)) - starts
+    rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
     by_rank = np.lexsort((labels, rank))
     return by_rank[np.isin(labels[by_rank], shown)][:SAMPLES]
 
 
+def _read(name: str, entry: datasets.Entry) -> tuple[list[str], Part, Part]:
+    """Return the class names and both splits, checked. Raises DataError or NetworkError."""
+    with tempfile.TemporaryDirectory() as temporary:
+        raw = Path(temporary)
+        write(name, entry, raw)
+        classes = class_names.read(raw / datasets.CLASSES)
+        read = archives.Archives(name, entry, {role: raw / file for role, file in entry.files().items()}, classes)
+        parts = read.parts()
+        train, test = (Part(np.concatenate(list(read.images(split))), parts[split].labels) for split in archives.SPLITS)
+    return classes, train, test
+
+
+def _draw(name: str, train: Part, classes: list[str]) -> Path:
+    """Draw samples of the training images, and return the path of the figure."""
+    path, chosen = FOLDER / f"{name}.png", samples(train.labels, len(classes))
+    images, labels, names = train.images[chosen] / 255, train.labels[chosen], look.drawable(classes)
+    atomic.write_bytes(path, look.png(lambda: pictures.labelled(images, labels, names), DPI))
+    return path
+
+
 def _unpinned(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[str]:
-    """Return a line for each pin that is missing, or is one of other pictures."""
+    """Return a line for each pin that is missing or wrong."""
     lines = [str(problem) for problem in pins.missing(name, entry, whole)]
-    if isinstance(entry, datasets.Pictured) and isinstance(whole, datasets.Pictured):
-        others = entry.sha256 not in ("", whole.sha256)
-        lines += [f'these are not the pictures that are pinned; theirs is sha256: "{whole.sha256}"'] * others
+    if isinstance(whole, datasets.Pictured) and isinstance(entry, datasets.Pictured) and entry.sha256:
+        changed = entry.sha256 != whole.sha256
+        lines += [f'the pictures differ from the pinned ones; the new pin is sha256: "{whole.sha256}"'] * changed
     return lines
 
 

@@ -1,13 +1,11 @@
-"""The four archives of a data set, held against its entry in datasets.yaml: two IDX files a split.
+"""Check the four archives of a data set against its entry in datasets.yaml: two IDX files per split.
 
-What is wrong with a file that somebody has named in the entry is said of that file and that entry, with what to bring
-instead. An archive that `download` made itself, of pictures or of a seed, can only be damaged.
+A wrong file of the user is named as the entry names it, with a fix that the user can apply. A wrong file that
+`download` made can only be damaged.
 """
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +16,13 @@ from core.cli.errors import MEND, DataError, Problem
 from core.config import datasets
 from core.files import hashes
 from core.formats import idx
-from core.formats.idx import Advice
+from core.formats.idx import Unfit
 
 SPLITS = ("train", "test")
 
 
 class Part(NamedTuple):
-    """A split: shape of its images, (n, height, width), and its labels, uint8 (n,)."""
+    """A split: the shape of its images, (n, height, width), and its labels, uint8 (n,)."""
 
     shape: tuple[int, ...]
     labels: np.ndarray
@@ -32,10 +30,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Archives:
-    """The archives of the data set `name`. paths: where each role of the entry, such as train_images, is to be read.
-
-    classes: the class names, in the order of the labels.
-    """
+    """The archives of a data set. paths: the file of each role, such as train_images. classes: names by label."""
 
     name: str
     entry: datasets.Entry
@@ -43,22 +38,22 @@ class Archives:
     classes: Sequence[str]
 
     def parts(self) -> dict[str, Part]:
-        """Return each split's part, train and test.
+        """Return the part of each split.
 
-        Raises DataError, with what is wrong with each file, unless the images are of the entry's image_shape, each has
-        a label, each label names a class and each class has an image.
+        Raises DataError with the problem of each file, unless the images have the entry's image_shape, each image has a
+        label, each label names a class, and each class has an image.
         """
-        problems: list[Problem] = []
-        parts: dict[str, Part] = {}
+        problems, parts = [], {}
         for split in SPLITS:
-            shape = None
-            with self._into(problems, f"{split}_images") as path:
-                shape = self._shape(path)
-            with self._into(problems, f"{split}_labels") as path:
-                labels = idx.read(path, idx.LABELS)
-                if shape is not None:
-                    self._check_labels(labels, path, shape[0])
-                    parts[split] = Part(shape, labels)
+            images, labels, shape = f"{split}_images", f"{split}_labels", None
+            try:
+                shape = self._read_shape(self.paths[images])
+            except Unfit as error:
+                problems.append(self._problem(images, error))
+            try:
+                parts[split] = Part(shape or (), self._read_labels(self.paths[labels], shape))
+            except Unfit as error:
+                problems.append(self._problem(labels, error))
         if problems:
             raise DataError(*problems)
         return parts
@@ -66,116 +61,105 @@ class Archives:
     def images(self, split: str) -> Iterator[np.ndarray]:
         """Yield the images of a split in blocks, uint8 (m, height, width).
 
-        Raises DataError, after the last block, unless the file is whole and the images show something.
+        Raises DataError, after the last block, unless the file is whole and the pixels differ.
         """
-        ends: set[int] = set()
-        problems: list[Problem] = []
-        with self._into(problems, f"{split}_images") as path:
-            for block in idx.blocks(path, idx.IMAGES):
-                ends |= {int(block.min()), int(block.max())}
+        role, values = f"{split}_images", set()
+        try:
+            for block in idx.blocks(self.paths[role], idx.IMAGES):
+                values |= {int(block.min()), int(block.max())}
                 yield block
-            if len(ends) == 1:
-                raise self._blank(path, f"only the value {ends.pop()}")
-        if problems:
-            raise DataError(*problems)
+        except Unfit as error:
+            raise DataError(self._problem(role, error)) from error
+        if len(values) == 1:
+            raise DataError(self._blank(role, f"only the value {values.pop()}"))
 
     def check(self) -> None:
-        """Read all to the end. Raises DataError as `parts` and `images` do."""
+        """Read every file to its end. Raises DataError as `parts` and `images`."""
         self.parts()
         for split in SPLITS:
             for _ in self.images(split):
                 pass
 
-    def _shape(self, path: Path) -> tuple[int, ...]:
+    def _read_shape(self, path: Path) -> tuple[int, ...]:
         height, width = self.entry.image_shape
         shape = idx.shape(path, idx.IMAGES)
-        if shape[1:] != (height, width) or not shape[0]:
-            words = "bring others" if 0 in shape else f"give the entry image_shape: {list(shape[1:])}, or bring others"
-            what, expected = "not the images of datasets.yaml", f"(n, {height}, {width}), n >= 1"
-            raise idx.Unfit(path, what, expected, f"{shape}", Advice(words))
+        if 0 in shape:
+            raise Unfit(path, "no images", "at least one", f"{shape}", "name a file with images")
+        if shape[1:] != (height, width):
+            expected, fix = f"(n, {height}, {width})", f"set image_shape: {list(shape[1:])}, or name another file"
+            raise Unfit(path, "images of another shape than in datasets.yaml", expected, f"{shape}", fix)
         return shape
 
-    def _check_labels(self, labels: np.ndarray, path: Path, images: int) -> None:
-        count = len(self.classes)
-        if len(labels) != images:
-            what, advice = "images and labels differ in number", Advice("bring the labels of these images")
-            raise idx.Unfit(path, what, f"{images} labels", str(len(labels)), advice)
+    def _read_labels(self, path: Path, shape: tuple[int, ...] | None) -> np.ndarray:
+        """Return the labels, checked against the classes and the images, unless these are wrong themselves."""
+        labels, count = idx.read(path, idx.LABELS), len(self.classes)
+        if shape is None:
+            return labels
+        if len(labels) != shape[0]:
+            what, fix = "images and labels differ in number", "name the labels of these images"
+            raise Unfit(path, what, f"{shape[0]} labels", str(len(labels)), fix)
         if labels.min() == 1 and labels.max() == count:
-            what, advice = f"labels from 1 to {count}: they start at 0", Advice("subtract 1", "idx.read(path, 1) - 1")
-            raise idx.Unfit(path, what, f"0 to {count - 1}", f"1 to {count}", advice)
-        beyond = np.flatnonzero(labels >= count)
-        if len(beyond):
-            what, got = f"label {beyond[0]} is out of range", str(labels[beyond[0]])
-            advice = Advice(
-                f"list {int(labels.max()) + 1} classes in the entry, a name for each label, or bring others"
-            )
-            raise idx.Unfit(path, what, f"0 to {count - 1}", got, advice)
+            what = f"labels start at 1 instead of 0: 1 to {count}"
+            raise Unfit(path, what, f"0 to {count - 1}", f"1 to {count}", "subtract 1", "idx.read(path, 1) - 1")
+        if labels.max() >= count:
+            first = int(np.argmax(labels >= count))
+            fix = f"list {int(labels.max()) + 1} classes, one for each label, or name another file"
+            raise Unfit(path, f"label {first} is out of range", f"0 to {count - 1}", str(labels[first]), fix)
         counts = np.bincount(labels, minlength=count)
         if not counts.all():
             missing = self.classes[int(counts.argmin())]
-            what, got = f"no image of class {missing}", f"counts {counts.tolist()}"
-            advice = Advice(f"bring images of {missing}, or leave it out of classes and renumber the labels")
-            raise idx.Unfit(path, what, "at least one of each class", got, advice)
+            fix = f"add images of {missing}, or remove it from classes and renumber the labels"
+            expected, got = "at least one of each class", f"counts {counts.tolist()}"
+            raise Unfit(path, f"no image of class {missing}", expected, got, fix)
+        return labels
 
-    def _blank(self, path: Path, got: str) -> DataError:
-        what, expected = "every pixel of every image is the same", "pictures"
+    def _blank(self, role: str, got: str) -> Problem:
+        what, expected = "every pixel of every image has the same value", "different values"
         if isinstance(self.entry, datasets.Pictured):
-            return DataError(
-                Problem(self.entry.folder, what, expected=expected, got=got, fix="bring other pictures, then dvc repro")
-            )
-        return idx.Unfit(path, what, expected, got, Advice("bring other images"))
+            fix = "use other pictures, then dvc repro"
+            return Problem(self.entry.folder, what, expected=expected, got=got, fix=fix)
+        return self._problem(role, Unfit(self.paths[role], what, expected, got, "name another file"))
 
-    @contextmanager
-    def _into(self, problems: list[Problem], role: str) -> Iterator[Path]:
-        """Yield the path of a role, and add what is wrong with that file to the problems."""
-        try:
-            yield self.paths[role]
-        except idx.Unfit as error:
-            [problem] = error.problems
-            if isinstance(self.entry, datasets.Downloaded):
-                problem = _said_to_its_owner(problem, error.advice, self.name, self.entry, role)
-            problems.append(problem)
+    def _problem(self, role: str, error: Unfit) -> Problem:
+        """Return the problem of a file, as a problem of the entry if the user named the file there."""
+        [problem] = error.problems
+        if not isinstance(self.entry, datasets.Downloaded):
+            return problem
+        file = self.entry.files()[role]
+        path = self.entry.on_this_machine(file)
+        fix = f"{error.fix}; then give its size and sha256 (wc -c and sha256sum)"
+        if error.convert and path is None:
+            fix = f"{error.fix}: download the archives into a folder and name it as the only mirror; dvc repro then "
+            fix += "prints the command"
+        elif error.convert and path is not None:
+            new = path.with_name(f"converted-{role}.gz")
+            fix = f"{error.fix}: {self._conversion(path, new, error.convert)}; name {new.name} here, without size and "
+            fix += "sha256"
+        subject = f"{datasets.PATH}: {self.name}.archives.{role}: {path or file}"
+        return replace(problem, subject=subject, fix=f"{fix}; then dvc repro")
+
+    def _conversion(self, path: Path, new: Path, convert: str) -> str:
+        """Return a shell command that writes the array of an expression as an IDX file."""
+        code = f"""import numpy; from core.formats import idx; from pathlib import Path
+path, image_shape = Path({str(path)!r}), {self.entry.image_shape}
+idx.write(Path({str(new)!r}), {convert})"""
+        return f"python -c {shlex.quote('; '.join(code.splitlines()))}"
 
 
 def require_pinned(entry: datasets.Entry, paths: Mapping[str, Path]) -> None:
-    """Raise DataError, with a line for each, if archives have not the size and the SHA-256 that the entry gives.
+    """Raise DataError unless each downloaded archive still has the size and the SHA-256 of its entry.
 
-    The stage download has checked them, but that may be long ago: a file that was changed since and given its old times
-    back, or one that DVC restores from a damaged cache, is hashed by nobody else. Of archives that are made here, the
-    entry gives neither. What is wrong with an archive after this was so when it was pinned.
+    `download` has checked them. Bit rot and a damaged cache, from which DVC restores without hashing, come later.
     """
     if not isinstance(entry, datasets.Downloaded):
         return
     problems = []
     for role, archive in entry.archives:
-        expected, got = (archive.size, archive.sha256), hashes.of_file(paths[role])
-        if got != expected:
-            shown = [f"{size} bytes with SHA-256 {sha256}" for size, sha256 in (expected, got)]
-            problems.append(
-                Problem(str(paths[role]), "not the archive of datasets.yaml", expected=shown[0], got=shown[1], fix=MEND)
-            )
+        size, sha256 = hashes.of_file(paths[role])
+        if (size, sha256) != (archive.size, archive.sha256):
+            expected = f"{archive.size} bytes with SHA-256 {archive.sha256}"
+            got = f"{size} bytes with SHA-256 {sha256}"
+            what = "not the archive of datasets.yaml"
+            problems.append(Problem(str(paths[role]), what, expected=expected, got=got, fix=MEND))
     if problems:
         raise DataError(*problems)
-
-
-def _said_to_its_owner(problem: Problem, advice: Advice, name: str, entry: datasets.Downloaded, role: str) -> Problem:
-    """Return what is wrong with a file as said of the entry that names it: its bytes are as its owner pinned them."""
-    file = entry.files()[role]
-    path = entry.on_this_machine(file)
-    if not advice.convert:
-        pins = "leave out" if all(map(datasets.is_folder, entry.mirrors)) else "give"
-        fix = f"{advice.words}; {pins} size and sha256 of a file that changes"
-    elif path is None:
-        fix = f"put the archives into a folder, the only mirror; dvc repro then has the command to {advice.words}"
-    else:
-        new = path.with_name(f"converted-{file}")
-        command = f"python -c {shlex.quote(_conversion(path, new, advice.convert))}"
-        fix = f"{advice.words}: {command}; name {new.name} here, without size and sha256"
-    subject = f"{datasets.PATH}: {name}.archives.{role}: {path or file}"
-    return replace(problem, subject=subject, fix=f"{fix}; then dvc repro")
-
-
-def _conversion(path: Path, new: Path, convert: str) -> str:
-    """Return Python that makes of a file the one that is wanted."""
-    imports = "import numpy; from pathlib import Path; from core.formats import idx"
-    return f"{imports}; path = Path({json.dumps(str(path))}); idx.write(Path({json.dumps(str(new))}), {convert})"

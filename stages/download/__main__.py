@@ -1,8 +1,8 @@
-"""Bring the archives of the chosen data set, verified, draw them, or make them of a folder of pictures.
+"""Put the archives of the chosen data set into a folder: downloaded, drawn, or made from an image folder.
 
-Reads dataset of params.yaml, that entry of datasets.yaml and, for pictures, which version of Pillow is locked; writes
-the four archives and the class names into a folder. DATASET_MIRROR, a folder or a base URL that holds <data
-set>/<archive>, is tried before the mirrors: it changes where bytes come from, never which.
+Reads dataset in params.yaml, its entry in datasets.yaml, the locked version of Pillow and, for an image folder, the
+pictures. Writes four IDX archives and the class names. The environment variable DATASET_MIRROR may name a folder or a
+URL that holds <data set>/<archive>; it is tried before the mirrors and changes no bytes: SHA-256 pins them.
 """
 
 import os
@@ -11,37 +11,39 @@ from pathlib import Path
 from core.cli import command
 from core.config import datasets, params
 from core.files import atomic
-from stages.download import conversion, garments, mirrors, pillow
+from stages.download import conversion, fetch, garments, pillow
 
 
 def main(pillow_lock: Path, raw: Path) -> None:
-    """Bring the archives of the chosen data set into a folder; decode and draw with the locked version of Pillow."""
+    """Write the archives of the chosen data set into a folder."""
     name = params.section(params.Dataset).name
     entry = datasets.entry(name)
     if not isinstance(entry, datasets.Downloaded):
         pillow.require_locked(pillow_lock)
-    bring(name, entry, raw)
+    write(name, entry, raw)
 
 
-def bring(name: str, entry: datasets.Entry, raw: Path) -> None:
-    """Bring the archives and the class names of a data set into a folder, printing a line for each archive."""
+def write(name: str, entry: datasets.Entry, raw: Path) -> None:
+    """Write the archives and the class names of a data set into a folder, and print a line for each archive.
+
+    Raises DataError or NetworkError.
+    """
+    classes = entry.classes
     if isinstance(entry, datasets.Pictured):
         classes = conversion.write(entry, raw)
+    elif isinstance(entry, datasets.Generated):
+        garments.write(entry, raw)
     else:
-        classes = entry.classes
-        if isinstance(entry, datasets.Generated):
-            garments.write(entry, raw)
-        else:
-            _fetch(name, entry, raw)
+        for _, archive in entry.archives:
+            address = fetch.fetch(archive, _addresses(name, entry, archive.file), raw / archive.file)
+            print(f"{archive.file}: {archive.size} bytes from {address}")
     atomic.write_json(raw / datasets.CLASSES, classes)
 
 
-def _fetch(name: str, entry: datasets.Downloaded, raw: Path) -> None:
-    own_mirror = os.environ.get("DATASET_MIRROR", "")
-    for _, archive in entry.archives:
-        addresses = mirrors.addresses(name, archive.file, entry.mirrors, own_mirror)
-        address = mirrors.fetch(archive, addresses, raw / archive.file)
-        print(f"{archive.file}: {archive.size} bytes from {address}")
+def _addresses(name: str, entry: datasets.Downloaded, file: str) -> list[str]:
+    own_mirror = os.environ.get("DATASET_MIRROR")
+    mirrors = [f"{own_mirror.rstrip('/')}/{name}"] if own_mirror else []
+    return [f"{mirror.rstrip('/')}/{file}" for mirror in [*mirrors, *entry.mirrors]]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Synthetic pictures of clothing, drawn from a seed: the data set that this project carries within itself.
+"""Draw synthetic pictures of clothing from a seed: the data set that needs no network.
 
-They are outlines of made-up proportions, shades and patterns, not photographs, and stand in for Fashion-MNIST where
-there is no network: in a first run, a test, a demonstration. Ten classes of the same kinds in the same order, hard to
-tell apart in the same places (a shirt from a coat, a sneaker from an ankle boot), give the pipeline something to get
-wrong. A score on them says that the pipeline works, and nothing about photographs of clothes.
+They are outlines of made-up proportions, shades and patterns, not photographs. They replace Fashion-MNIST in a first
+run, a test or a demonstration. The ten classes are of the same kinds in the same order, and as hard to tell apart: a
+shirt from a coat, a sneaker from an ankle boot. A score on them shows that the pipeline works, and nothing about
+photographs of clothes.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ from PIL import Image, ImageDraw
 
 from core.config import datasets
 from core.formats import idx
+from core.formats.archives import SPLITS
 
 SIDE = datasets.DRAWN_SIDE
-OVERSAMPLING = 4  # drawn so many times larger, then averaged: that is what smooths the edges
-SPLITS = ("train", "test")
+OVERSAMPLING = 4  # times larger, then averaged, which smooths the edges
 
 Random = np.random.RandomState
 Point = tuple[float, float]
 
 
 def write(entry: datasets.Generated, folder: Path) -> None:
-    """Draw both splits and write them to the four IDX files that the entry names, printing a line for each."""
+    """Draw both splits, write them to the four IDX files of the entry, and print a line for each."""
     files = entry.files()
     for split in SPLITS:
         images, labels = draw(getattr(entry.images, split), seed=entry.seed, split=split)
@@ -37,9 +37,9 @@ def write(entry: datasets.Generated, folder: Path) -> None:
 def draw(count: int, *, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return images uint8 (count, 28, 28), white on black, and labels uint8 (count,) in [0, 9].
 
-    Every ten images are the ten classes in random order: classes are balanced to within one image, and fewer images are
-    the beginning of more. The bytes depend on seed, split and count alone. Raises ValueError for a split other than
-    "train" and "test".
+    Each ten images are the ten classes in random order, so class counts differ by at most one. A smaller count gives
+    the first images of a larger one. The bytes depend on seed, split and count alone. Raises ValueError for a split
+    other than "train" and "test".
     """
     images, labels = np.empty((count, SIDE, SIDE), np.uint8), np.empty(count, np.uint8)
     for start in range(0, count, len(WARDROBE)):
@@ -53,17 +53,17 @@ def draw(count: int, *, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
 def _stream(*key: int) -> Random:
     """Return the stream of random numbers of a key.
 
-    RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change with any release
-    (NEP 19). It is seeded by way of SeedSequence, so that keys which are close give streams which are not.
+    RandomState, not default_rng: numpy never changes the streams of RandomState (NEP 19). SeedSequence makes the
+    streams of close keys independent.
     """
     return Random(np.random.MT19937(np.random.SeedSequence(key)))
 
 
 class Pen:
-    """Draws on a black square in a random pose: a little larger or smaller, moved and leaning.
+    """Draw on a black square in a random pose: slightly scaled, moved and sheared.
 
-    The origin is the middle of the picture, x runs to the right, y down, and the unit is a pixel of the finished
-    picture. A tone is a share in [0, 1] of the garment's brightness.
+    The origin is the middle of the picture, x runs to the right, y down; the unit is a pixel of the finished picture. A
+    tone is a share in [0, 1] of the garment's brightness.
     """
 
     def __init__(self, random: Random):
@@ -78,11 +78,11 @@ class Pen:
         self._canvas.polygon(self._placed(outline), round(255 * tone))
 
     def line(self, points: list[Point], tone: float, width: float = 0.75) -> None:
-        """Draw lines from point to point, `width` pixels of the finished picture thick."""
+        """Draw lines from point to point, `width` pixels thick."""
         self._canvas.line(self._placed(points), round(255 * tone), round(OVERSAMPLING * width))
 
     def _placed(self, points: list[Point]) -> list[tuple[int, int]]:
-        # Whole numbers, so that no platform's last bit decides where an edge falls.
+        # Integers, so that the last bit of a platform's float never moves an edge.
         return list(map(tuple, np.rint(np.array(points) @ self._pose + self._middle).astype(int).tolist()))
 
 
@@ -91,7 +91,7 @@ def _reflected(points: list[Point]) -> list[Point]:
 
 
 def _mirrored(right: list[Point]) -> list[Point]:
-    """Return the symmetric outline of which the right half is given, from top to bottom."""
+    """Return the symmetric outline of a right half, which is given from top to bottom."""
     return right + _reflected(right)[::-1]
 
 
@@ -111,7 +111,7 @@ def _torso(
     pen: Pen, random: Random, *, shoulder, chest, waist, hem, length, sleeve, reach, cuff, neck, depth,
     collar, buttons, hood, motif,
 ) -> None:  # fmt: skip
-    """Draw what hangs from the shoulders: half-widths from top to bottom, the sleeves' drop and reach, the neckline."""
+    """Draw an upper garment: half-widths from top to bottom, the sleeves' drop and reach, the neckline."""
     top, yoke, armpit, bottom = -13.0, -11.6, -6.0, length - 13.0
     fabric = random.uniform(0.85, 1)
     if sleeve > 0:
@@ -149,12 +149,12 @@ def _trouser(pen: Pen, random: Random, *, waist, hip, crotch, knee, hem, gap, le
 
 
 def _footwear(pen: Pen, random: Random, *, length, shaft, vamp, instep, throat, heel, sole, straps, laces) -> None:
-    """Draw a shoe with its toe to the left: heights, and how far from toe to heel the instep and the throat begin."""
+    """Draw a shoe with its toe to the left: heights, and the start of instep and throat as shares from toe to heel."""
     heel, block, fabric = max(heel, 0), random.uniform(1.2, 5), random.uniform(0.75, 1)
     ground = (shaft + sole + heel) / 2
 
     def at(along: float, height: float) -> Point:
-        """Return the point a share of the way from toe to heel, and so high over the bed, which rises to the heel."""
+        """Return the point at a share of the way from toe to heel, and at a height over the bed."""
         rise = heel * min(max((along - 0.35) / 0.4, 0), 1)
         return (along - 0.5) * length, ground - sole - rise - height
 
@@ -177,7 +177,7 @@ def _footwear(pen: Pen, random: Random, *, length, shaft, vamp, instep, throat, 
 
 
 def _straps(at: Callable[[float, float], Point], random: Random, vamp: float, shaft: float) -> Iterator[list[Point]]:
-    """Yield arches over the foot, and more often than not one round the ankle."""
+    """Yield arches over the foot and, in most cases, one round the ankle."""
     for _ in range(random.randint(2, 5)):
         start, wide, high = random.uniform([0, 0.15, 0.8 * vamp], [0.6, 0.4, 1.5 * vamp])
         yield [at(start, 0), at(start + 0.3 * wide, high), at(start + 0.8 * wide, high), at(start + wide, 0)]
@@ -201,10 +201,10 @@ def _bag(pen: Pen, random: Random, *, top, bottom, height, handle, grip, flap, c
 
 
 class Garment(NamedTuple):
-    """What a class looks like: the function that draws it, how often it has a pattern, and that function's arguments.
+    """A class: the function that draws it, the probability of a pattern, and the function's arguments.
 
-    Of the arguments, a pair is the range of a measure in pixels or shares, a single number the probability of a part.
-    A part whose measure falls below nought is left out.
+    A pair is the range of a measure, in pixels or shares; a single number is the probability of a part. A part with a
+    negative measure is left out.
     """
 
     shape: Callable[..., None]
@@ -212,7 +212,7 @@ class Garment(NamedTuple):
     style: dict[str, tuple[float, float] | float]
 
 
-# In the order of the labels; their names are in datasets.yaml.
+# In the order of the labels; the class names are in datasets.yaml.
 # fmt: off
 WARDROBE = (
     Garment(_torso, 0.35, dict(  # T-shirt/top
@@ -264,14 +264,14 @@ def _picture(garment: Garment, random: Random) -> np.ndarray:
 
 
 def _shading(random: Random) -> np.ndarray:
-    """Return the play of light on folds, float (28, 28) in [0.7, 1.1]: soft changes across and down the picture."""
+    """Return the shading of folds, float (28, 28) in [0.7, 1.1]: it varies smoothly across and down the picture."""
     knots = np.linspace(0, SIDE - 1, 6)
     across, down = (np.interp(np.arange(SIDE), knots, random.uniform(0.85, 1.05, 6)) for _ in range(2))
     return np.outer(down, across)
 
 
 def _pattern(random: Random) -> np.ndarray:
-    """Return what a pattern leaves of the brightness, float (28, 28) in [0.1, 1]: stripes, checks or speckles."""
+    """Return the factors of a pattern, float (28, 28) in [0.1, 1]: stripes, checks or speckles."""
     dark, width = random.uniform(0.4, 0.8), random.uniform(1, 3)
     stripes = np.where(np.arange(SIDE) // width % 2, dark, 1)
     plain = np.ones(SIDE)

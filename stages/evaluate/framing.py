@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from core.config.schema import Strict
-from core.formats import pictures
+from core.formats import image_file
 
 PLAIN = 0.75  # of the border, in half of the images: with less of it the background, the background is not plain
 
@@ -90,8 +90,8 @@ def centre_of_mass(weights: np.ndarray) -> np.ndarray:
 def _measured(values: np.ndarray, *centrings: str) -> dict[str, np.ndarray]:
     """Return what there is to know of each of uint8 (n, height, width): arrays of n values, or of n places."""
     _, height, width = values.shape
-    border = pictures.borders(values)
-    top, left, bottom, right = pictures.boxes(values).T
+    border = image_file.borders(values)
+    top, left, bottom, right = image_file.boxes(values).T
     measured = {
         "border": border,
         "darkest": values.min(axis=(1, 2)),
@@ -109,9 +109,9 @@ def _ground(values: np.ndarray, border: np.ndarray) -> dict[str, np.ndarray]:
     """Return, of each of uint8 (n, height, width), which share of its border has about the value of `border`, (n,), and
     by how much its pixels are lighter than that in all.
     """
-    outermost = pictures.edges(values).astype(np.int16)
+    outermost = image_file.edges(values).astype(np.int16)
     return {
-        "even": (np.abs(outermost - border[:, None]) <= pictures.STANDS_OUT).mean(axis=1),
+        "even": (np.abs(outermost - border[:, None]) <= image_file.STANDS_OUT).mean(axis=1),
         "lighter": values.sum(axis=(1, 2), dtype=np.int64) - border.astype(np.int64) * values[0].size,
     }
 

@@ -1,7 +1,7 @@
-"""Turn the archives into what networks learn from.
+"""Parse the archives of the chosen data set and scale their pixels.
 
-Reads the four IDX archives and the class names of data/raw; writes images.npy and labels.npy of each split, and the
-class names for the stages after it.
+Reads the four IDX archives and the class names in data/raw. Writes images.npy, float32 in [0, 1], and labels.npy for
+each split, and the class names.
 """
 
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ from stages.normalize import scaling
 
 
 def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
-    """Check and parse the archives strictly, and scale their pixels to float32 in [0, 1]."""
+    """Check and parse the archives, and scale their pixels to float32 in [0, 1]."""
     name = params.section(params.Dataset).name
     entry = datasets.entry(name)
     paths = {role: raw / file for role, file in entry.files().items()}
@@ -23,7 +23,7 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     names = class_names.read(raw / datasets.CLASSES)
     read = archives.Archives(name, entry, paths, names)
     folders = {"train": train, "test": test}
-    with ExitStack() as outputs:  # nothing appears before all is read: one bad archive leaves everything as it was
+    with ExitStack() as outputs:  # outputs appear only after every archive is read without an error
         for split, (shape, labels) in read.parts().items():
             images = map(scaling.scale, read.images(split))
             outputs.enter_context(arrays.replacing_split(folders[split], shape, images, labels))

@@ -1,4 +1,4 @@
-"""Pixels brought to [0, 1], and what came of it in words."""
+"""Scale pixels to [0, 1], and summarize a split."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from core.files.arrays import Split
 
 
 def scale(images: np.ndarray) -> np.ndarray:
-    """Return uint8 images as float32 in [0, 1]: divided by 255, each quotient correctly rounded."""
+    """Return uint8 images divided by 255, as float32 in [0, 1], correctly rounded."""
     return np.divide(images, np.float32(255), dtype=np.float32)
 
 
 def summary(name: str, split: Split, classes: Sequence[str]) -> str:
-    """Return shape, type and range of a split, and its images per class, as lines to read."""
+    """Return lines to print: the shape, dtype and range of a split, and its images per class."""
     images, labels = split
     counts = np.bincount(labels, minlength=len(classes))
     per_class = ", ".join(f"{count} {of}" for of, count in zip(classes, counts, strict=True))

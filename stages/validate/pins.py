@@ -9,7 +9,7 @@ from pathlib import Path
 from core.cli.errors import InputError, Problem
 from core.config import datasets, schema
 from core.files import hashes
-from core.formats import archives, folders
+from core.formats import archives, image_folder
 
 
 def missing(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[Problem]:
@@ -31,7 +31,7 @@ def pinned(name: str, entry: datasets.Entry) -> datasets.Entry:
     Raises DataError if the folder or the archives are no data set, InputError if an archive does not exist.
     """
     if isinstance(entry, datasets.Pictured) and not entry.sha256:
-        return entry.model_copy(update={"sha256": folders.pin(entry)})
+        return entry.model_copy(update={"sha256": image_folder.pin(entry)})
     if isinstance(entry, datasets.Downloaded) and not all(archive.is_pinned() for _, archive in entry.archives):
         return entry.model_copy(update={"archives": _pinned_archives(name, entry)})
     return entry

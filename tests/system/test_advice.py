@@ -1,10 +1,8 @@
-"""Every `fix:` is tried: a case makes a fault, runs what meets it, does what the printed line says, and runs it again.
+"""The advice after `fix:` works: a case makes a fault, does as the printed line says, and does not meet the line again.
 
-The second run has to go on, or to fail later: a line that comes again after its advice was followed is a loop.
-test_advice_under_dvc.py has the cases that take a run of the pipeline.
+test_advice_under_dvc.py has the cases that need a run of the pipeline.
 """
 
-import ast
 import gzip
 import importlib
 import io
@@ -26,13 +24,9 @@ from PIL import Image
 from core.cli import command
 from tests.conftest import ROOT
 
-VALIDATE, DOWNLOAD, DESCRIBE = (
-    "stages.validate data/validated",
-    "stages.download requirements-pillow.lock data/raw",
-    "tools.describe own",
-)
+VALIDATE, DESCRIBE = "stages.validate data/validated", "tools.describe own"
+DOWNLOAD = "stages.download requirements-pillow.lock data/raw"
 NORMALIZE = "stages.normalize data/raw data/train data/test data/classes.json"
-PASTE = "the pins that validate prints"
 COMMON = """
 own:
   title: Own
@@ -45,17 +39,15 @@ IMAGES, LABELS = np.arange(60, dtype=np.uint8).reshape(10, 2, 3), np.array([0, 1
 
 
 class Case(NamedTuple):
-    """A fault: what makes it, the command that meets it, words of the fix that it prints, and what does as they say.
+    """A function that makes a fault, the command that meets it, words of its fix, and a function that does as it says.
 
-    `act` is given each line that has these words. again: the commands that are run then, if not that one alone.
-    later: words of all lines in which the last of them may fail; without pins, it does.
+    `act` gets each line with these words. A second run of the command may fail later, with the words `later`.
     """
 
     fault: Callable[[], object]
     command: str
     words: str
     act: Callable[[str], object]
-    again: tuple[str, ...] = ()
     later: str = "not pinned, so a change of the data would go unnoticed"
 
 
@@ -72,79 +64,64 @@ def run(line: str) -> list[str]:
 
 
 def said(lines: list[str]) -> set[str]:
-    """Return of each line what is wrong with what, without numbers and advice."""
+    """Return subject and problem of each line, without numbers and advice."""
     return {line.partition("; fix: ")[0].partition(" (expected ")[0] for line in lines}
-
-
-def put(name: str, *pairs: str) -> None:
-    """Replace texts in a file, each of which stands there once: old, new, old, new."""
-    text = Path(name).read_text(encoding="utf-8")
-    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
-        text = text.replace(old, new)
-    Path(name).write_text(text, encoding="utf-8")
-
-
-def edit(name: str, *pairs: str) -> Callable[..., None]:
-    return lambda *_: put(name, *pairs)
-
-
-def everywhere(old: str, new: str) -> Callable[[str], None]:
-    """Return what edits datasets.yaml; to be called for each line that asks for it."""
-    return lambda _: put("datasets.yaml", old, new) if old in read("datasets.yaml") else None
 
 
 def read(name: str) -> str:
     return Path(name).read_text(encoding="utf-8")
 
 
-def shell(line: str) -> str:
-    """Run a command line as a user's shell does, with the python of this environment first on the path."""
+def edit(name: str, old: str, new: str) -> Callable[..., None]:
+    """Return a function that replaces a text in a file; it may be called for several lines."""
+
+    def act(*_: str) -> None:
+        assert (old in read(name)) or (new in read(name))
+        Path(name).write_text(read(name).replace(old, new), encoding="utf-8")
+
+    return act
+
+
+def shell(line: str) -> None:
+    """Run a command line as the user's shell does, with this environment's python first on the path."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(["sh", "-c", line], env=environment, capture_output=True, encoding="utf-8", check=False)
     assert ended.returncode == 0, line + ended.stdout + ended.stderr
-    return ended.stdout
 
 
 def choose(entry: str) -> None:
-    put("params.yaml", "name: fashion_mnist", "name: own")
+    edit("params.yaml", "name: fashion_mnist", "name: own")()
     with open("datasets.yaml", "a", encoding="utf-8") as file:
         file.write(entry)
 
 
-# Folders of pictures
+# Image folders
 
 
-def picture(name: str, value: int = 0) -> None:
-    path = Path("pictures", name)
+def picture(name: str, value: int = 0, suffix: str = ".png") -> None:
+    path = Path("pictures", name + suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.arange(value, value + 6, dtype=np.uint8).reshape(2, 3)).save(path)
 
 
-def pictures(*more: str, entry: str = PICTURED) -> Callable[[], None]:
-    """Return what makes a sound folder of two classes, and further pictures in it."""
+def pictures(*more: str, entry: str = PICTURED, spoil: Callable[[], object] = lambda: None) -> Callable[[], None]:
+    """Return a function that makes a sound folder of two classes with further pictures, and spoils it."""
 
     def make() -> None:
         for number, split in enumerate(("train", "test")):
             for name in ("bag", "hat"):
-                picture(f"{split}/{name}/1.png", 10 * number)
+                picture(f"{split}/{name}/1", 10 * number)
         for name in more:
             picture(name)
         choose(entry)
+        spoil()
 
     return make
 
 
-def pin(fix: str) -> None:
-    """Add to datasets.yaml what the line says."""
-    (value,) = re.findall(r'sha256: "\w+"', fix)
-    text = re.sub(r'  sha256: "\w+"\n\Z', "", read("datasets.yaml"))
-    Path("datasets.yaml").write_text(f"{text}  {value}\n", encoding="utf-8")
-
-
-def pinned(make: Callable[[], object], spoil: Callable[[], object]) -> Callable[[], None]:
-    """Return what makes a folder, pins it as `validate` says, and then spoils it."""
+def pinned(make: Callable[[], object], spoil: Callable[[], object] = lambda: None) -> Callable[[], None]:
+    """Return a function that makes a folder, pins it as `validate` says, and then spoils it."""
 
     def fault() -> None:
         make()
@@ -156,20 +133,20 @@ def pinned(make: Callable[[], object], spoil: Callable[[], object]) -> Callable[
     return fault
 
 
-def nothing(value: int = 0) -> None:
-    """Make a folder whose pictures are of one value all over, or with another value in one of its pixels."""
-    for place in ("train/bag", "train/hat", "test/bag", "test/hat"):
-        picture(f"{place}/1.png")
-        image = np.zeros((2, 3), np.uint8)
-        image[0, 0] = value
-        Image.fromarray(image).save(f"pictures/{place}/1.png")
-    if not value:
-        choose(PICTURED)
+def pin(fix: str) -> None:
+    (value,) = re.findall(r'sha256: "\w+"', fix)
+    text = re.sub(r'  sha256: "\w+"\n\Z', "", read("datasets.yaml"))
+    Path("datasets.yaml").write_text(f"{text}  {value}\n", encoding="utf-8")
 
 
-def spread(fix: str) -> None:
+def gifs() -> None:
+    os.remove("pictures/test/hat/1.png")
+    picture("test/hat/1", suffix=".gif")
+
+
+def many_more(_: str) -> None:
     for number in range(40):
-        picture(f"bag/{number}.png", number), picture(f"hat/{number}.png", number + 100)
+        picture(f"bag/{number}", number), picture(f"hat/{number}", number + 100)
 
 
 # Archives
@@ -181,7 +158,7 @@ def idx(array: np.ndarray, kind: int = 8) -> bytes:
 
 
 def archives(pins: bool = False, mirror: str = "./own/", **given: bytes) -> Callable[[], None]:
-    """Return what makes an entry of four sound archives, but for those that are given, in the folder `own`."""
+    """Return a function that makes an entry of four sound archives in the folder `own`, except for the given ones."""
 
     def make() -> None:
         sound = {"train_images": idx(IMAGES), "train_labels": idx(LABELS)}
@@ -193,37 +170,35 @@ def archives(pins: bool = False, mirror: str = "./own/", **given: bytes) -> Call
             entry += f"    {role}: {{file: {role}}}\n"
         choose(entry)
         if pins:
-            repin()
+            for line in run(VALIDATE):
+                paste(line)
 
     return make
 
 
-def repin(*_: str) -> None:
-    """Give each archive its size and SHA-256, as the tools of every system print them."""
-    others, own = read("datasets.yaml").split("\nown:")
-    own = re.sub(r", size: [^}]*", "", own)
-    for file in re.findall(r"file: ([\w.-]+)\}", own):
-        size, digest = shell(f"wc -c < own/{file}").strip(), shell(f"sha256sum own/{file}").split()[0]
-        own = own.replace(f"file: {file}}}", f'file: {file}, size: {size}, sha256: "{digest}"}}')
-    Path("datasets.yaml").write_text(f"{others}\nown:{own}", encoding="utf-8")
+def paste(line: str) -> None:
+    """Add size and sha256 of a line to the entry."""
+    role, size, sha256 = re.search(r'archives\.(\w+): .* add (size: \d+) and (sha256: "\w+")', line).groups()
+    edit("datasets.yaml", f"file: {role}}}", f"file: {role}, {size}, {sha256}}}")()
 
 
 def name(role: str, file: str) -> None:
-    """Name another file for a role, and leave out the pins of the old one."""
+    """Name another file for a role, without pins."""
     new, times = re.subn(rf"(    {role}: \{{file: )[^}}]*", rf"\g<1>{file}", read("datasets.yaml"))
     assert times == 1
     Path("datasets.yaml").write_text(new, encoding="utf-8")
 
 
 def convert(fix: str) -> None:
-    """Run the command of a line, and name the file that it makes, without pins."""
+    """Run the command of a line, and name the file that it makes."""
     line, _, rest = fix[fix.index("python -c ") :].partition("; name ")
     shell(line)
-    name(re.search(r"own/converted-(\w+)", line)[1], rest.split()[0])
+    new = rest.split()[0]
+    name(re.fullmatch(r"converted-(\w+)\.gz", new)[1], new)
 
 
-def bring(role: str, data: bytes) -> Callable[[str], None]:
-    """Return what brings another file of the role."""
+def replace(role: str, data: bytes) -> Callable[[str], None]:
+    """Return a function that names another file for the role."""
 
     def act(_: str) -> None:
         Path("own", f"new-{role}").write_bytes(data)
@@ -233,69 +208,14 @@ def bring(role: str, data: bytes) -> Callable[[str], None]:
 
 
 def exchange(line: str) -> None:
-    """Do for either of the two what its line says."""
     role = "train_images" if "train_images" in line else "train_labels"
     name(role, "train_labels" if role == "train_images" else "train_images")
 
 
-def of_a_table(_: str) -> None:
-    """Do as README.md says, with its very lines, from a table of two by three pixels."""
-    (lines,) = re.findall(r"```bash\n(python -c '\nimport numpy.*?)```", README, re.DOTALL)
-    table = np.hstack([LABELS[:, None], IMAGES.reshape(10, 6)])
-    rows = ["label,pixels", *(",".join(map(str, row)) for row in table)]
-    Path("train.csv").write_text("\n".join(rows), encoding="utf-8")
-    shell(lines.replace("28, 28", "2, 3").replace("archives/", "own/"))
-    name("train_images", "train-images.idx"), name("train_labels", "train-labels.idx")
-
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COLOURS = np.repeat(IMAGES[..., None], 3, axis=3)
-WRONG = {
-    "exchanged": (dict(train_images=idx(LABELS), train_labels=idx(IMAGES)), "exchange the two", exchange),
-    "colour": (dict(train_images=idx(COLOURS)), "make them grey", convert),
-    "qmnist": (dict(train_labels=idx(np.repeat(LABELS[:, None], 8, 1).astype(np.int32), 12)), "first column", convert),
-    "from 1": (dict(train_labels=idx(LABELS + 1), test_labels=idx(LABELS[1:] + 1)), "subtract 1", convert),
-    "csv": (dict(train_images=b"label,pixel1\n"), "as an IDX file, as README.md says", of_a_table),
-    "zip": (dict(train_images=b"PK\3\4"), "unpack it", bring("train_images", idx(IMAGES))),
-    "web page": (dict(train_images=b"<html>"), "download the file itself", bring("train_images", idx(IMAGES))),
-    "text": (dict(train_images=b"text"), "name an IDX file", bring("train_images", idx(IMAGES))),
-    "empty": (dict(train_images=b""), "bring the whole file", bring("train_images", idx(IMAGES))),
-    "cut": (dict(train_images=idx(IMAGES)[:-9]), "bring the whole file", bring("train_images", idx(IMAGES))),
-    "changed": (
-        dict(train_labels=idx(LABELS)[:-8] + bytes(8)),
-        "bring the file anew",
-        bring("train_labels", idx(LABELS)),
-    ),
-    "long": (dict(train_labels=idx(LABELS) * 2), "as it was published", bring("train_labels", idx(LABELS))),
-    "number": (dict(train_labels=idx(LABELS[:9])), "the labels of these images", bring("train_labels", idx(LABELS))),
-    "range": (
-        dict(train_labels=idx(np.arange(10, dtype=np.uint8) % 3), test_labels=idx(np.arange(9, dtype=np.uint8) % 3)),
-        "list 3 classes in the entry",
-        everywhere("[bag, hat]", "[bag, hat, shoe]"),
-    ),
-    "missing": (
-        dict(train_labels=idx(LABELS * 0), test_labels=idx(LABELS[1:] * 0)),
-        "leave it out of classes and renumber the labels",
-        everywhere("[bag, hat]", "[bag]"),
-    ),
-    "shape": (
-        dict(train_images=idx(IMAGES.reshape(10, 3, 2)), test_images=idx(IMAGES[1:].reshape(9, 3, 2))),
-        "give the entry image_shape: [3, 2]",
-        everywhere("[2, 3]", "[3, 2]"),
-    ),
-    "blank": (dict(train_images=idx(IMAGES * 0)), "bring other images", bring("train_images", idx(IMAGES))),
-}
-
-
-def brought(fault: Callable[[], object]) -> Callable[[], None]:
-    """Return what makes a fault of pinned archives, and has them downloaded: until then nobody has looked at them."""
-
-    def make() -> None:
-        fault()
-        assert run(DOWNLOAD) == []
-
-    return make
-
+COLOURS, QMNIST = np.repeat(IMAGES[..., None], 3, axis=3), np.repeat(LABELS[:, None], 8, 1).astype(np.int32)
+ROWS = [",".join(map(str, row)) for row in np.hstack([LABELS[:, None], IMAGES.reshape(10, 6)])]
+TABLE = "\n".join(["label,a,b,c,d,e,f", *ROWS]).encode()
+THREE = np.arange(10, dtype=np.uint8) % 3
 
 CASES = {
     "a bad param": Case(
@@ -303,12 +223,6 @@ CASES = {
         VALIDATE,
         "edit params.yaml",
         edit("params.yaml", "epochs: -1", "epochs: 2"),
-    ),
-    "bad syntax": Case(
-        edit("params.yaml", "epochs: 10", "epochs: [10"),
-        VALIDATE,
-        "edit params.yaml",
-        edit("params.yaml", "epochs: [10", "epochs: 2"),
     ),
     "a missing file": Case(
         lambda: os.remove("params.yaml"),
@@ -322,33 +236,14 @@ CASES = {
         "choose one of datasets.yaml in params.yaml",
         edit("params.yaml", "name: fashion", "name: garments"),
     ),
-    "images too small": Case(
-        lambda: (archives(pins=True)(), put("params.yaml", "network: dense", "network: cnn_small")),
-        VALIDATE,
-        "choose another network",
-        edit("params.yaml", "network: cnn_small", "network: dense"),
-    ),
-    "a bad entry": Case(
-        lambda: choose(COMMON.replace("[2, 3]", "[2]") + "  source: images\n  folder: pictures\n"),
-        VALIDATE,
-        "edit datasets.yaml",
-        edit("datasets.yaml", "[2]", "[2, 3]"),
-        later="no such folder",
-    ),
-    "archives without pins": Case(archives(), VALIDATE, "size: ", repin),
-    "an archive that is nowhere": Case(
-        lambda: (archives()(), os.rename("own/test_labels", "own/labels")),
+    "no pins of archives": Case(archives(), VALIDATE, "size: ", paste),
+    "no pin of a folder": Case(pictures(), VALIDATE, "sha256: ", pin),
+    "no such archive": Case(
+        archives(mirror="./nowhere/"),
         VALIDATE,
         "correct file or mirrors",
-        lambda _: name("test_labels", "labels"),
+        edit("datasets.yaml", "./nowhere/", "./own/"),
     ),
-    "archives elsewhere without pins": Case(
-        archives(mirror="https://something.invalid/"),
-        VALIDATE,
-        "edit datasets.yaml",
-        everywhere("https://something.invalid/", "./own/"),
-    ),
-    "a folder without a pin": Case(pictures(), VALIDATE, "sha256: ", pin),
     "no such folder": Case(
         pictures(entry=PICTURED.replace("pictures", "picture")),
         VALIDATE,
@@ -356,34 +251,34 @@ CASES = {
         edit("datasets.yaml", "folder: picture\n", "folder: pictures\n"),
     ),
     "no train and test": Case(
-        lambda: (pictures()(), os.rename("pictures/test", "pictures/tests")),
+        pictures(spoil=lambda: os.rename("pictures/test", "pictures/tests")),
         VALIDATE,
-        "arrange it so",
+        "make these two folders",
         lambda _: os.rename("pictures/tests", "pictures/test"),
     ),
     "train and test beside a test_fraction": Case(
         pictures(entry=PICTURED + "  test_fraction: 0.5\n"),
         VALIDATE,
-        "leave test_fraction out",
+        "remove test_fraction",
         edit("datasets.yaml", "  test_fraction: 0.5\n", ""),
     ),
     "a picture in no class": Case(
-        pictures("train/2.png"),
+        pictures("train/2"),
         VALIDATE,
-        "move it into a class",
+        "move it into a class folder",
         lambda _: shell("mv pictures/train/2.png pictures/train/bag"),
     ),
-    "a class without pictures": Case(
-        lambda: (pictures()(), os.remove("pictures/test/hat/1.png")),
-        VALIDATE,
-        "bring some",
-        lambda _: picture("test/hat/2.png"),
-    ),
     "a folder in a class": Case(
-        pictures("train/bag/red/2.png"),
+        pictures("train/bag/red/2"),
         VALIDATE,
-        "move its pictures into the class",
-        lambda _: (shell("mv pictures/train/bag/red/* pictures/train/bag"), os.rmdir("pictures/train/bag/red")),
+        "move its pictures into the class folder",
+        lambda _: shell("mv pictures/train/bag/red/* pictures/train/bag && rmdir pictures/train/bag/red"),
+    ),
+    "a class of another kind of pictures": Case(
+        pictures(spoil=gifs),
+        VALIDATE,
+        "make PNG files of them",
+        lambda line: shell(line[line.index("python -c ") :]),
     ),
     "other classes": Case(
         pictures(entry=PICTURED + "  classes: [bag, shoe]\n"),
@@ -391,78 +286,66 @@ CASES = {
         "correct classes in datasets.yaml",
         edit("datasets.yaml", "classes: [bag, shoe]", "classes: [bag, hat]"),
     ),
-    "a class of too long a name": Case(
-        lambda: (pictures()(), [os.rename(f"pictures/{s}/bag", f"pictures/{s}/{'b' * 65}") for s in ("train", "test")]),
-        VALIDATE,
-        "rename or remove folders",
-        lambda _: [os.rename(f"pictures/{s}/{'b' * 65}", f"pictures/{s}/bag") for s in ("train", "test")],
-    ),
-    "other pictures": Case(
-        pinned(pictures(), lambda: picture("train/bag/2.png")), DOWNLOAD, "pin these by sha256", pin
-    ),
+    "other pictures": Case(pinned(pictures(), lambda: picture("train/bag/2")), DOWNLOAD, "pin these by sha256", pin),
     "a picture that can't be read": Case(
         pinned(pictures(), lambda: Path("pictures/train/bag/2.png").write_bytes(b"no picture")),
         DOWNLOAD,
-        "leave it out",
+        "or remove it",
         lambda _: os.remove("pictures/train/bag/2.png"),
     ),
-    "a link to nowhere": Case(
-        lambda: (pictures()(), os.symlink("nowhere", "pictures/train/bag/2.png")),
-        VALIDATE,
-        "check the name",
-        lambda _: os.remove("pictures/train/bag/2.png"),
-    ),
-    "a class that no hash chooses": Case(
-        pinned(
-            lambda: (picture("bag/1.png"), picture("hat/1.png", 9), choose(PICTURED + "  test_fraction: 0.5\n")),
-            lambda: None,
-        ),
+    "a class without test pictures": Case(
+        pinned(lambda: (picture("bag/1"), picture("hat/1", 9), choose(PICTURED + "  test_fraction: 0.5\n"))),
         DOWNLOAD,
-        "bring more pictures of it",
-        spread,
+        "add pictures of it",
+        many_more,
         later="not the pictures of datasets.yaml",
     ),
-    "another file than the pins": Case(
-        lambda: (archives(pins=True)(), Path("own/train_labels").write_bytes(idx(1 - LABELS))),
-        DOWNLOAD,
-        "correct size and sha256 in datasets.yaml (wc -c and sha256sum)",
-        repin,
-    ),
     "no mirror that answers": Case(
-        lambda: (archives(pins=True)(), shell("mkdir -p mirrors && mv own mirrors/own")),
+        lambda: (archives(pins=True)(), shell("mkdir mirrors && mv own mirrors/own")),
         DOWNLOAD,
         "set DATASET_MIRROR to a folder that holds <data set>/",
         lambda _: os.environ.update(DATASET_MIRROR="mirrors"),
     ),
-    "a mirror of one's own without TLS": Case(
-        lambda: (archives(pins=True)(), os.environ.update(DATASET_MIRROR="http://something.invalid")),
-        DOWNLOAD,
-        "or a folder",
-        lambda _: os.environ.update(DATASET_MIRROR="folder"),
-    ),
     "a file where a folder should be": Case(
         lambda: Path("data").write_bytes(b""), VALIDATE, "mend that", lambda _: os.remove("data")
     ),
-    "no argument": Case(
-        lambda: None, "stages.validate", "python -m stages.validate [-h] [--debug] validated", print, again=(VALIDATE,)
+    "exchanged": Case(
+        archives(train_images=idx(LABELS), train_labels=idx(IMAGES)), VALIDATE, "exchange the two", exchange
     ),
-    "pictures of nothing": Case(
-        pinned(nothing, lambda: None), DESCRIBE, "bring other pictures", lambda _: nothing(1), later="not pinned"
+    "colour": Case(archives(train_images=idx(COLOURS)), VALIDATE, "convert them to grey", convert),
+    "int32 labels": Case(archives(train_labels=idx(QMNIST, 12)), VALIDATE, "take the first column", convert),
+    "labels from 1": Case(archives(train_labels=idx(LABELS + 1)), VALIDATE, "subtract 1", convert),
+    "labels from 1, described": Case(archives(train_labels=idx(LABELS + 1)), DESCRIBE, "subtract 1", convert),
+    "tables": Case(archives(train_images=TABLE, train_labels=TABLE), VALIDATE, "convert it, if each row", convert),
+    "a ZIP archive": Case(
+        archives(train_images=b"PK\3\4"), VALIDATE, "unpack it", replace("train_images", idx(IMAGES))
+    ),
+    "more classes": Case(
+        archives(train_labels=idx(THREE), test_labels=idx(THREE[1:])),
+        VALIDATE,
+        "list 3 classes",
+        edit("datasets.yaml", "[bag, hat]", "[bag, hat, shoe]"),
+    ),
+    "fewer classes": Case(
+        archives(train_labels=idx(LABELS * 0), test_labels=idx(LABELS[1:] * 0)),
+        VALIDATE,
+        "remove it from classes and renumber the labels",
+        edit("datasets.yaml", "[bag, hat]", "[bag]"),
+    ),
+    "another shape": Case(
+        archives(train_images=idx(IMAGES.reshape(10, 3, 2)), test_images=idx(IMAGES[1:].reshape(9, 3, 2))),
+        VALIDATE,
+        "set image_shape: [3, 2]",
+        edit("datasets.yaml", "[2, 3]", "[3, 2]"),
     ),
 }
-for _name, (_given, _words, _act) in WRONG.items():
-    CASES[f"{_name}, not pinned"] = Case(archives(**_given), VALIDATE, _words, _act)
-    if _name != "empty":  # which has no pins, as there is nothing to pin
-        _spoilt, _again = archives(pins=True, **_given), (PASTE, DOWNLOAD, NORMALIZE)
-        CASES[f"{_name}, pinned"] = Case(brought(_spoilt), NORMALIZE, _words, _act, _again, later="nothing")
-        CASES[f"{_name}, described"] = Case(_spoilt, DESCRIBE, _words, _act)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_follows_the_advice_does_not_meet_it_again(project, monkeypatch, case):
+def test_the_advice_mends_the_fault(project, monkeypatch, case):
     monkeypatch.setenv("DATASET_MIRROR", "")  # to be put back
     shell("git init --quiet && git add params.yaml datasets.yaml")
-    fault, command_line, words, act, again, later = CASES[case]
+    fault, command_line, words, act, later = CASES[case]
     fault()
 
     first = run(command_line)
@@ -471,24 +354,35 @@ def test_what_follows_the_advice_does_not_meet_it_again(project, monkeypatch, ca
     assert asked, first
     for line in asked:
         act(line)
-    for line in again or [command_line]:
-        last = repin() or [] if line == PASTE else run(line)
-        assert not said(first) & said(last), last
+    last = run(command_line)
+    assert not said(first) & said(last), last
     assert all(later in line for line in last), last
 
 
-def test_each_module_that_says_how_to_mend_something_has_its_row():
-    """In FAULTS.md, under "Advice": the tests that do as it says, or the reason why none does."""
-    makers = {
-        file.relative_to(ROOT).as_posix()
-        for folder in ("stages", "tools")
-        for file in (ROOT / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Problem", "Advice")
-    }
-    (section,) = re.findall(
-        r"^## Advice\n(.*?)^## ", (ROOT / "tests/FAULTS.md").read_text(encoding="utf-8"), re.M | re.S
-    )
-    rows = [line.split(" | ")[0] for line in section.splitlines()]
+def test_the_advice_for_pinned_archives_works_too(project, monkeypatch):
+    """The labels start at 1, which normalize is the first to notice if the user pinned the files by hand."""
+    monkeypatch.setenv("DATASET_MIRROR", "")
+    archives(pins=True)()
+    for file in ("train_labels", "test_labels"):
+        labels = LABELS if file == "train_labels" else LABELS[1:]
+        Path("own", file).write_bytes(idx(labels + 1))
+    for line in run(DOWNLOAD):
+        assert "correct size and sha256 in datasets.yaml (wc -c and sha256sum)" in line
+    repin("train_labels"), repin("test_labels")
+    assert run(DOWNLOAD) == []
 
-    assert makers == {file for row in rows for file in re.findall(r"(?:stages|tools)/[\w/]+\.py", row)}
+    for line in run(NORMALIZE):
+        convert(line)
+    for line in run(VALIDATE):
+        assert "not pinned" in line
+        repin("converted-train_labels.gz"), repin("converted-test_labels.gz")
+
+    assert run(DOWNLOAD) == run(NORMALIZE) == []
+
+
+def repin(file: str) -> None:
+    """Give a file its size and SHA-256, as the tools in the advice print them."""
+    size = subprocess.run(["wc", "-c", f"own/{file}"], capture_output=True, text=True, check=True).stdout.split()[0]
+    digest = subprocess.run(["sha256sum", f"own/{file}"], capture_output=True, text=True, check=True).stdout.split()[0]
+    new = re.sub(rf"file: {file}\b[^}}]*", f'file: {file}, size: {size}, sha256: "{digest}"', read("datasets.yaml"))
+    Path("datasets.yaml").write_text(new, encoding="utf-8")

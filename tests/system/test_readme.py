@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.config import datasets, params
-from core.formats import folders
+from core.formats import image_folder
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -176,7 +176,7 @@ def test_the_walk_through_writes_pictures_and_its_entry_is_valid(tmp_path, monke
 
     read = datasets.load()
     assert (read["first_2000"].folder, read["mine"].image_shape) == ("pictures", [32, 48])
-    listing = folders.listing(read["first_2000"])
+    listing = image_folder.listing(read["first_2000"])
     assert len(listing.places) == 2000
     for place in listing.places[::97]:
         number = int(place.path.stem)

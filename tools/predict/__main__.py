@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.cli import command
-from core.formats.pictures import Invert
+from core.formats.image_file import Invert
 from tools.predict import arguments
 
 

@@ -5,7 +5,7 @@ from typing import get_args
 
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
-from core.formats.pictures import Invert
+from core.formats.image_file import Invert
 from tools.predict import formats, sources
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.config import datasets
-from core.formats import pictures
+from core.formats import image_file
 from stages.download import conversion
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing
@@ -27,7 +27,7 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
-def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, invert: pictures.Invert) -> Prepared:
+def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, invert: image_file.Invert) -> Prepared:
     """Return a picture as the training images are: of height and width `shape`, framed and lit as `like` says."""
     grey, notes = _opaque(picture, like.background, invert)
     if grey.shape == shape:
@@ -37,7 +37,7 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, in
                 return Prepared(values, (*notes, *_inverted(done, invert, like), *_blank(values)))
     if not like.plain:  # nothing tells what of a picture is its background
         done = invert == "yes"
-        values = pictures.fitted(255 - grey if done else grey, shape)
+        values = image_file.fitted(255 - grey if done else grey, shape)
         return Prepared(values, (*notes, *_inverted(done, invert, like), *_blank(values)))
     found = subject.find(grey, None if invert == "auto" else like.lighter == (invert == "yes"))
     if found is None:
@@ -48,11 +48,11 @@ def prepare(picture: pictures.Picture, shape: tuple[int, int], like: Framing, in
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 
-def as_pictured(picture: pictures.Picture, entry: datasets.Pictured) -> Prepared:
+def as_pictured(picture: image_file.Picture, entry: datasets.Pictured) -> Prepared:
     """Return a picture as those of a folder come into its data set."""
-    grey = pictures.grey(picture.image, entry.background)
+    grey = image_file.grey(picture.image, entry.background)
     values, done = conversion.adapted(grey, entry)
-    seen_through = (grey != pictures.grey(picture.image, 255 - entry.background)).any()
+    seen_through = (grey != image_file.grey(picture.image, 255 - entry.background)).any()
     laid = [f"what is transparent laid on {entry.background} of 255"] if seen_through else []
     return Prepared(values, (*picture.notes, *laid, done, *_blank(values)))
 
@@ -74,16 +74,18 @@ def _placed(strength: np.ndarray, shape: tuple[int, int], like: Framing) -> np.n
     return np.rint(like.background + canvas * (like.subject - like.background)).astype(np.uint8)
 
 
-def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert) -> tuple[np.ndarray, tuple[str, ...]]:
+def _opaque(
+    picture: image_file.Picture, background: int, invert: image_file.Invert
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return a picture's grey values, what is transparent laid on black or white, and the notes on it so far.
 
     Most such pictures are made for white pages; but what is nearly white itself would not be seen there. Where it was
     said whether to invert, the ground is the one that becomes the background of the training images.
     """
-    on_black = pictures.grey(picture.image, 0)
+    on_black = image_file.grey(picture.image, 0)
     if not picture.image.has_transparency_data:
         return on_black, picture.notes
-    on_white = pictures.grey(picture.image, 255)
+    on_white = image_file.grey(picture.image, 255)
     shown = on_white[on_white - on_black < 128]  # no ground is darker on white than on black
     if (on_white == on_black).all():
         return on_black, picture.notes
@@ -94,7 +96,7 @@ def _opaque(picture: pictures.Picture, background: int, invert: pictures.Invert)
     return on_white if white else on_black, (*picture.notes, note)
 
 
-def _inverted(done: bool, invert: pictures.Invert, like: Framing) -> list[str]:
+def _inverted(done: bool, invert: image_file.Invert, like: Framing) -> list[str]:
     kind = "light on dark" if like.lighter else "dark on light"
     why = f"as the training images are {kind}" if invert == "auto" else f"as invert is {invert}"
     return [f"inverted, {why}"] if done else []
@@ -102,8 +104,8 @@ def _inverted(done: bool, invert: pictures.Invert, like: Framing) -> list[str]:
 
 def _blank(values: np.ndarray) -> list[str]:
     """Return a note where a picture shows nothing: some networks find that quite like what they were trained on."""
-    ground = pictures.border(values)
-    stands_out = max(int(values.max()) - ground, ground - int(values.min())) > pictures.STANDS_OUT
+    ground = image_file.border(values)
+    stands_out = max(int(values.max()) - ground, ground - int(values.min())) > image_file.STANDS_OUT
     return [] if stands_out else [BLANK]
 
 

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from core.cli.errors import InputError, Problem, StageError, printable
 from core.config import datasets, params
 from core.files import arrays, atomic
-from core.formats import pictures
-from core.formats.pictures import Invert
+from core.formats import image_file
+from core.formats.image_file import Invert
 from stages.normalize import scaling
 from stages.render import duplicates
 from tools.predict import classify, formats, sources
@@ -150,7 +150,9 @@ def _test_images(names: Sequence[str], shape: tuple[int, int]) -> Mapping[str, P
     return {name: Prepared(np.rint(images[number] * 255).astype(np.uint8), ()) for name, number in numbers.items()}
 
 
-def _preparation(ensemble: classify.Ensemble, invert: pictures.Invert | None) -> Callable[[pictures.Picture], Prepared]:
+def _preparation(
+    ensemble: classify.Ensemble, invert: image_file.Invert | None
+) -> Callable[[image_file.Picture], Prepared]:
     """Return what brings a picture to the networks: what was done to the training images, where these were pictures.
 
     Raises InputError where the data set of params.yaml can't be theirs.

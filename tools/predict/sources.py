@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.cli.errors import Problem, StageError
-from core.formats import folders, pictures
+from core.formats import image_file, image_folder
 
 STDIN = "-"
 _TEST = re.compile(r"test:([0-9]{1,9})")
@@ -39,11 +39,12 @@ def listed(given: Sequence[str]) -> Listing:
             listing.names.append(name)
             continue
         files = sorted(_below(name, listing.problems))
-        found = [file for file in files if folders.suffix(file) in pictures.SUFFIXES]
+        suffixes = Counter(map(image_folder.suffix, files))
+        found = [file for file in files if image_folder.suffix(file) in image_file.SUFFIXES]
         listing.names.extend(found)
-        others = Counter(folders.suffix(file) for file in files if folders.suffix(file) not in pictures.SUFFIXES)
+        others = {suffix: count for suffix, count in suffixes.items() if suffix not in image_file.SUFFIXES}
         if found:
-            listing.left_out.extend(folders.left_out(name, others))
+            listing.left_out.extend(image_folder.left_out(name, others))
         else:
             listing.problems.append(_without_pictures(name, others))
     return listing
@@ -55,20 +56,20 @@ def test_image(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def read(name: str) -> pictures.Picture:
+def read(name: str) -> image_file.Picture:
     """Return the picture of a file or of standard input. Raises StageError, which names it, where there is none."""
-    return pictures.decode(_standard_input() if name == STDIN else pictures.read(Path(name)), name)
+    return image_file.decode(_standard_input() if name == STDIN else image_file.read(Path(name)), name)
 
 
 def _without_pictures(folder: str, others: Mapping[str, int]) -> Problem:
-    expected = f"files named {', '.join(pictures.SUFFIXES)}"
-    command = folders.converter(folder, others)
-    fix = f"make PNG files of them: {command}" if command else pictures.CHECK
+    expected = f"files named {', '.join(image_file.SUFFIXES)}"
+    command = image_folder.converter(folder, others)
+    fix = f"make PNG files of them: {command}" if command else image_file.CHECK
     return Problem(
         folder,
         "no pictures in this folder that are read",
         expected=expected,
-        got=folders.counted(others) or "none",
+        got=image_folder.counted(others) or "none",
         fix=fix,
     )
 
@@ -77,7 +78,7 @@ def _below(folder: str, problems: list[Problem]) -> Iterator[str]:
     """Yield the files of a folder; add to `problems` what of it can't be read."""
 
     def note(error: OSError) -> None:
-        problems.append(pictures.unread(error.filename, error))
+        problems.append(image_file.unread(error.filename, error))
 
     for path, inner, files in os.walk(folder, onerror=note):
         inner[:] = [name for name in inner if not name.startswith(".")]
@@ -87,6 +88,6 @@ def _below(folder: str, problems: list[Problem]) -> Iterator[str]:
 def _standard_input() -> bytes:
     """Return what comes in, and no more of it than tells that it is too much; nothing, where it is closed."""
     try:
-        return sys.stdin.buffer.read(pictures.MOST_FILE_BYTES + 1) if sys.stdin else b""
+        return sys.stdin.buffer.read(image_file.MOST_FILE_BYTES + 1) if sys.stdin else b""
     except OSError as error:
-        raise StageError(pictures.unread(STDIN, error)) from error
+        raise StageError(image_file.unread(STDIN, error)) from error

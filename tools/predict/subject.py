@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.formats import pictures
+from core.formats import image_file
 
 LONGEST = 192  # pixels a side of what is looked at; a subject smaller than the page is looked at once more, enlarged
 LEAST = 8  # grey values; what differs less from its background is not seen
 MARGIN = 0.15  # of the subject's size, kept around it for the second look
 STRONG = 0.4  # of the largest contrast: pixels above it set the full strength
 FULL = 99  # percentile of the strong pixels' contrast that becomes full strength; the largest one may be noise
-FAINT = pictures.STANDS_OUT / 255  # of full strength: what is weaker does not belong to the subject
+FAINT = image_file.STANDS_OUT / 255  # of full strength: what is weaker does not belong to the subject
 REST = 98  # percentile of the contrast along the border: what is left there of noise, lines and shadows
 ABOVE_REST = 2.2  # times that is more than noise reaches, five of its standard deviations
 LARGEST_REST = 0.35  # of full strength: what is stronger along the border is the subject, which may reach it
@@ -55,7 +55,7 @@ def find(values: np.ndarray, dark: bool | None = None) -> Subject | None:
             return None
         full = float(np.percentile(contrast[contrast > STRONG * contrast.max()], FULL))
         if look == "at the picture":
-            shadowed = bool(np.subtract(*np.percentile(pictures.edges(flat), [75, 25])) > SHADOWED * full)
+            shadowed = bool(np.subtract(*np.percentile(image_file.edges(flat), [75, 25])) > SHADOWED * full)
         rest = _rest(contrast, full)
         box = _box(contrast > max(min(ABOVE_REST * rest, LARGEST_REST * full), FAINT * full))
         found, part = part, _with_margin(part, box, small.shape)
@@ -130,7 +130,7 @@ def _light(heights: np.ndarray) -> np.ndarray:
     height, width = heights.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y])
-    border, known = pictures.edges(heights), pictures.edges(terms).T
+    border, known = image_file.edges(heights), image_file.edges(terms).T
     middle = np.median(border)
     off = deviations = np.abs(border - middle)
     for _ in range(FITS):

@@ -1,16 +1,16 @@
-"""A loopback server with and without TLS, an address where nobody listens, and no proxy on the way to them."""
+"""A loopback server, an address where nobody listens, and no proxy for either."""
 
 import os
 import socket
 
 import pytest
 
-from tests.stages.download.loopback import CERTIFICATE, Server
+from tests.stages.download.loopback import Server
 
 
 @pytest.fixture(autouse=True)
 def straight_to_loopback(monkeypatch):
-    """Keep the proxies and the passwords of whoever runs the tests out of them."""
+    """Ignore the proxies and the passwords of the user who runs the tests."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -21,13 +21,6 @@ def straight_to_loopback(monkeypatch):
 @pytest.fixture
 def server():
     with Server().serving() as server:
-        yield server
-
-
-@pytest.fixture
-def tls_server(monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
-    with Server(tls=True).serving() as server:
         yield server
 
 

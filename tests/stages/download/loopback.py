@@ -1,41 +1,33 @@
-"""A server on loopback that misbehaves on demand: each action is what a request for a path is met with."""
+"""A server on loopback with faults on demand: an action answers each request for a path."""
 
 import contextlib
 import itertools
-import ssl
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
-CERTIFICATE = Path(__file__).parent / "loopback.pem"
+from time import sleep
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class Server(ThreadingHTTPServer):
-    """Does at each path what `routes` says, or answers 404.
+    """Run the action of a path, or answer 404.
 
-    `hits` are the paths asked for and `headers` what came with them; `sent` is how many bytes `drip` and `pour` got rid
-    of. `hanging` is set once a request is left hanging, and `closing` lets it go.
+    `hits` are the requested paths and `headers` those of the requests. `sent` counts the bytes of `drip` and `pour`.
+    `hanging` is set when a request hangs; `closing` releases it.
     """
 
     daemon_threads = True
 
-    def __init__(self, *, tls=False):
+    def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
-            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-        self.address = f"http{'s' * tls}://127.0.0.1:{self.server_port}"
+        self.address = f"http://127.0.0.1:{self.server_port}"
         self.routes, self.hits, self.headers = {}, [], []
         self.sent = 0
         self.hanging, self.closing = threading.Event(), threading.Event()
 
     def route(self, path, *actions):
-        """Do the actions in turn, the last one for ever, and return the path's address."""
+        """Run the actions in turn, the last one again and again, and return the address of the path."""
         self.routes[path] = itertools.chain(actions, itertools.repeat(actions[-1]))
         return self.address + path
 
@@ -54,7 +46,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     def handle(self):
-        with contextlib.suppress(OSError):  # the client went away, or does not trust the certificate
+        with contextlib.suppress(OSError):  # the client closed the connection
             super().handle()
 
     def do_GET(self):
@@ -69,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def reply(status=200, body=b"", **headers):
-    """Answer in full; headers are written with underscores."""
+    """Answer in full; underscores in the names of headers become hyphens."""
 
     def act(handler):
         handler.send_response(status)
@@ -82,12 +74,12 @@ def reply(status=200, body=b"", **headers):
 
 
 def say(data):
-    """Send these bytes, and nothing that they don't say."""
+    """Send these bytes alone."""
     return lambda handler: handler.wfile.write(data)
 
 
 def hang(data=b""):
-    """Send these bytes, then nothing."""
+    """Send these bytes, then nothing until the server closes."""
 
     def act(handler):
         try:
@@ -99,27 +91,21 @@ def hang(data=b""):
     return act
 
 
-def drip(data, drop):
-    """Send these bytes, then a drop each millisecond: always in time for a time-out that starts afresh with each."""
+def drip(data, drops, pause_s):
+    """Send these bytes, then the drops with a pause after each."""
 
     def act(handler):
         handler.wfile.write(data)
-        for _ in range(5000):
+        for drop in drops:
             handler.server.sent += handler.wfile.write(drop)
-            time.sleep(0.001)
+            sleep(pause_s)
 
     return act
 
 
 def pour(data, block=bytes(1 << 16)):
-    """Send these bytes, then the same block, until nobody listens, or far more of them than anybody should read."""
-
-    def act(handler):
-        handler.wfile.write(data)
-        for _ in range(5000):
-            handler.server.sent += handler.wfile.write(block)
-
-    return act
+    """Send these bytes, then far more than anybody should read."""
+    return drip(data, itertools.repeat(block, 5000), 0)
 
 
 def close(handler):

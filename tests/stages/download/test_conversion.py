@@ -1,4 +1,4 @@
-"""Folders of pictures to archives, against pixels worked out by hand; the archives are read by gzip and numpy alone."""
+"""Image folders to archives, against pixels worked out by hand; gzip and numpy alone read the archives."""
 
 import gzip
 import hashlib
@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.cli.errors import DataError
 from core.config import datasets
-from core.formats import folders
+from core.formats import image_folder
 from stages.download import conversion
 
 
@@ -39,13 +39,13 @@ def entry(tmp_path):
             folder=str(tmp_path / "own"),
             **keys,
         )
-        return own if own.sha256 else own.model_copy(update={"sha256": folders.pin(own)})
+        return own if own.sha256 else own.model_copy(update={"sha256": image_folder.pin(own)})
 
     return entry
 
 
 def arrays(folder):
-    """The four arrays, by what the format says of their headers."""
+    """Return the four arrays, read by the definition of the format."""
 
     def values(name, dimensions):
         data = gzip.decompress((folder / name).read_bytes())
@@ -64,17 +64,17 @@ def arrays(folder):
 
 
 def pixels(rows):
-    """The hash by which a picture has its place: of its height and width, and of its pixels after them."""
+    """Return the hash that sorts a picture: of its height, its width and its pixels."""
     text = f"{len(rows)} {len(rows[0])}\n".encode()
     return hashlib.sha256(text + bytes(value for row in rows for value in row)).hexdigest()
 
 
-# By printf '2 3\n\x00\xff\x00\x07\x00\x07' | sha256sum, and so on, their hashes begin with bd, a1 and 41.
+# Their hashes begin with bd, a1 and 41, by printf '2 3\n\x00\xff\x00\x07\x00\x07' | sha256sum and so on.
 ONE, TWO, THREE = [[1, 2, 3], [4, 5, 6]], [[9, 8, 7], [6, 5, 4]], [[0, 255, 0], [7, 0, 7]]
 
 
 @pytest.mark.fault("hidden files, and files that are no pictures by their names")
-def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_path, capsys):
+def test_pictures_of_the_right_shape_keep_their_bytes(save, entry, tmp_path, capsys):
     save("train/coat/a.png", ONE)
     save("train/coat/b.bmp", TWO)
     save("train/bag/x.png", THREE)
@@ -95,10 +95,8 @@ def test_pictures_of_the_right_shape_come_through_as_they_are(save, entry, tmp_p
 
 
 @pytest.mark.fault("names of files that decide the order of the images, or sort them by class")
-def test_names_of_files_and_of_the_folder_say_nothing_about_the_order(save, entry, tmp_path):
-    """Forty pictures, one of them in both classes, whose labels are not in the order of their names; renamed, in
-    another format, they give the same bytes.
-    """
+def test_file_names_and_formats_do_not_change_the_archives(save, entry, tmp_path):
+    """Forty pictures, one of them in both classes; renamed, in another format, they give the same bytes."""
     shown = [[[value, 9, 0], [0, value, 0]] for value in range(40)]
     for value, rows in enumerate(shown):
         save(f"{'ab'[value % 2]}/{value:02}.png", rows)
@@ -111,10 +109,8 @@ def test_names_of_files_and_of_the_folder_say_nothing_about_the_order(save, entr
     save("b/again.png", shown[0])
     conversion.write(entry(test_fraction=0.3, classes=["b", "a"]), tmp_path / "renamed")
 
-    names = sorted(path.name for path in (tmp_path / "raw").iterdir())
-    assert len(names) == 4
-    for name in names:
-        assert (tmp_path / "renamed" / name).read_bytes() == (tmp_path / "raw" / name).read_bytes()
+    for path in (tmp_path / "raw").iterdir():
+        assert (tmp_path / "renamed" / path.name).read_bytes() == path.read_bytes()
     made = arrays(tmp_path / "raw")
     for images, labels in made.values():
         keys = [(pixels(rows), label) for rows, label in zip(images, labels, strict=True)]
@@ -122,7 +118,7 @@ def test_names_of_files_and_of_the_folder_say_nothing_about_the_order(save, entr
     assert sum(len(labels) for _, labels in made.values()) == 41
 
 
-def test_the_entry_says_what_becomes_of_transparency_light_and_shape(save, entry, tmp_path):
+def test_the_entry_sets_background_inversion_and_shape(save, entry, tmp_path):
     for split in ("train", "test"):
         save(f"{split}/a/1.png", [[[10, 255], [20, 255]], [[30, 0], [40, 255]]])
     grey = entry(image_shape=(2, 4), background=60, invert="auto")
@@ -137,34 +133,30 @@ def test_the_entry_says_what_becomes_of_transparency_light_and_shape(save, entry
 
 @pytest.mark.fault("a picture that is added and moves others into the other split")
 @pytest.mark.fault("copies of a picture on both sides of a split by test_fraction")
-def test_each_picture_is_tested_on_or_not_by_what_it_shows_and_others_change_nothing(save, entry, tmp_path):
-    pictures = [[[value, value + 1, 0], [0, 0, 0]] for value in range(40)]
-    for value, rows in enumerate(pictures):
-        save(f"{'ab'[value % 2]}/{value:02}.png", rows)
+def test_the_pixels_of_a_picture_alone_decide_on_its_split(save, entry, tmp_path):
+    """The test split has the hashes below 0.3; new pictures move no others, and a copy joins its original."""
+    for value in range(40):
+        save(f"{'ab'[value % 2]}/{value:02}.png", [[value, value + 1, 0], [0, 0, 0]])
     conversion.write(entry(test_fraction=0.3), tmp_path / "few")
     few = arrays(tmp_path / "few")
     for value in range(40, 80):
         save(f"{'ab'[value % 2]}/{value:02}.png", [[value, value + 1, 0], [0, 0, 0]])
-    save("b/copy of 01.png", pictures[1])
+    copied = [[1, 2, 0], [0, 0, 0]]
+    save("b/copy of 01.png", copied)
     conversion.write(entry(test_fraction=0.3), tmp_path / "more")
     more = arrays(tmp_path / "more")
 
     for split in ("train", "test"):
         images, _ = few[split]
-        hashes = [
-            hashlib.sha256(b"2 3\n" + bytes([*rows[0], *rows[1]])).hexdigest()  # the shape, and the pixels
-            for rows in images
+        assert all((int(pixels(rows)[:8], 16) < 0.3 * 2**32) == (split == "test") for rows in images)
+        assert [rows for rows in more[split][0] if rows in images and rows != copied] == [
+            rows for rows in images if rows != copied
         ]
-        assert all((int(sha256[:8], 16) < 0.3 * 2**32) == (split == "test") for sha256 in hashes)
-        assert [rows for rows in more[split][0] if rows in images and rows != pictures[1]] == [
-            rows for rows in images if rows != pictures[1]
-        ]
-    assert sorted(more[split][0].count(pictures[1]) for split in more) == [0, 2]
+    assert sorted(more[split][0].count(copied) for split in more) == [0, 2]
 
 
 @pytest.mark.fault("a picture saved twice, in other bytes, one on each side")
-def test_copies_in_other_formats_are_all_on_one_side_whatever_the_entry_makes_of_them(save, entry, tmp_path):
-    """Light ones are made dark and halved, or left as they are, which moves none to the other side."""
+def test_copies_in_other_formats_share_a_split(save, entry, tmp_path):
     turned = Image.Exif()
     turned[0x0112] = 3
     for value in range(30):
@@ -175,21 +167,17 @@ def test_copies_in_other_formats_are_all_on_one_side_whatever_the_entry_makes_of
         Image.fromarray(rows).convert("RGBA").save(tmp_path / f"own/a/{value:02}.webp", lossless=True)
         Image.fromarray(rows[::-1, ::-1]).save(tmp_path / f"own/a/{value:02} turned.png", exif=turned)
 
-    conversion.write(entry(test_fraction=0.4, invert="auto"), tmp_path / "raw")
-    conversion.write(entry(test_fraction=0.4, image_shape=(4, 6)), tmp_path / "as they are")
+    conversion.write(entry(test_fraction=0.4, image_shape=(4, 6)), tmp_path / "raw")
 
-    made = {split: [rows[1][2] for rows in images] for split, (images, _) in arrays(tmp_path / "raw").items()}
-    assert made == {
-        split: [255 - rows[0][0] for rows in images] for split, (images, _) in arrays(tmp_path / "as they are").items()
-    }
+    made = {split: [rows[0][0] for rows in images] for split, (images, _) in arrays(tmp_path / "raw").items()}
     assert 4 <= len(set(made["test"])) <= 20
+    assert set(made["train"]).isdisjoint(made["test"])
     for values in made.values():
         assert sorted(values) == sorted([*set(values)] * 4)
-    assert set(made["train"]).isdisjoint(made["test"])
 
 
 @pytest.mark.fault("a picture is changed, renamed, moved, added or removed")
-def test_other_pictures_than_those_that_are_pinned_are_refused(save, entry, tmp_path):
+def test_pictures_other_than_the_pinned_ones_are_refused(save, entry, tmp_path):
     save("train/a/1.png", ONE)
     save("test/a/1.png", TWO)
     pinned = entry()
@@ -198,16 +186,17 @@ def test_other_pictures_than_those_that_are_pinned_are_refused(save, entry, tmp_
     with pytest.raises(DataError) as caught:
         conversion.write(pinned, tmp_path / "raw")
 
+    now = image_folder.pin(pinned)
     assert str(caught.value) == (
         f"{tmp_path}/own: not the pictures of datasets.yaml (expected SHA-256 {pinned.sha256}, "
-        f'got {folders.pin(pinned)}); fix: bring the old ones back, or pin these by sha256: "{folders.pin(pinned)}" '
+        f'got {now}); fix: restore the old pictures, or pin these by sha256: "{now}" '
         "in datasets.yaml; then dvc repro"
     )
     assert not (tmp_path / "raw").exists()
 
 
 @pytest.mark.fault("pictures that can't be read, a pipe among them")
-def test_all_pictures_that_cannot_be_read_are_named_and_nothing_is_written(save, entry, tmp_path):
+def test_every_unreadable_picture_is_named_and_nothing_is_written(save, entry, tmp_path):
     save("train/a/1.png", ONE)
     save("test/a/1.png", TWO)
     (tmp_path / "own/train/a/2.png").write_bytes(b"<html>")
@@ -218,7 +207,7 @@ def test_all_pictures_that_cannot_be_read_are_named_and_nothing_is_written(save,
         conversion.write(entry(sha256="0" * 64), tmp_path / "raw")
 
     assert [(problem.subject, problem.what) for problem in caught.value.problems] == [
-        (f"{tmp_path}/own/train/a/2.png", "not a picture that is read here"),
+        (f"{tmp_path}/own/train/a/2.png", "not a supported picture"),
         (f"{tmp_path}/own/train/a/3.png", "a damaged picture"),
         (f"{tmp_path}/own/train/a/4.png", "No such file or directory"),
     ]

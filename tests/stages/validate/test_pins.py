@@ -98,11 +98,11 @@ def test_the_printed_pins_can_be_pasted(project, validate):
 @pytest.mark.usefixtures("archives")
 @pytest.mark.fault("another kind of file: a ZIP, a CSV table, a web page, a picture")
 def test_an_archive_of_another_format_is_refused_and_not_pinned(project, validate, assert_clean_failure):
-    (project / "second/test_labels.idx").write_bytes(b"label,pixel1\n")
+    (project / "second/test_labels.idx").write_bytes(b"text")
     line = (
-        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: a CSV table where labels are due "
-        "(expected a beginning of 00 00 08 01, got 6c 61 62 65); fix: save its values as an IDX file, as README.md "
-        'says under "IDX files"; leave out size and sha256 of a file that changes; then dvc repro'
+        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: another kind of file instead of labels "
+        "(expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size and sha256 "
+        "(wc -c and sha256sum); then dvc repro"
     )
 
     assert_clean_failure(validate(), 4, line)

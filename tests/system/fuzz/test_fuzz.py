@@ -1,8 +1,6 @@
-"""Any bytes give a value or one line: the kept cases in each run of the tests, their mutations in the slow ones."""
+"""Any bytes give a value or one line: the kept cases in each run of the tests, their mutations in the slow tests."""
 
 import os
-import random
-import re
 import subprocess
 import sys
 import time
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.fuzz.__main__ import CASES, MOST_BYTES, by_chance, mutated
+from tests.system.fuzz.__main__ import CASES, run
 from tests.system.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +22,6 @@ KEPT = sorted(CASES.glob("*/*"))
 
 def test_every_target_has_cases_and_every_case_a_target():
     assert {path.parent.name for path in KEPT} == set(TARGETS)
-    assert all(path.stat().st_size <= 64 * 1024 for path in KEPT)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=[path.relative_to(CASES).as_posix() for path in KEPT])
@@ -43,45 +40,14 @@ def test_a_kept_case_gives_a_value_or_one_line_soon_and_in_little_memory(path):
     assert peak < 8 * MIB + len(data) * (1200 if path.parent.name == "idx_images" else 200)
 
 
-@pytest.mark.parametrize(
-    ("bug", "what"),
-    [
-        ("raise KeyError('x')", "KeyError: 'x'"),
-        ("raise OverflowError", "OverflowError"),
-        ("raise StageError(Problem('a', 'b' * 2000, fix='c'))", "AssertionError"),
-        ("raise StageError()", "AssertionError: an error without a line"),
-    ],
-)
-def test_a_bug_ends_a_target(bug, what):
-    """The targets themselves would let nothing else pass than our own errors in one line."""
-    from core.cli.errors import Problem, StageError
-    from tests.system.fuzz.targets import _file
-
-    def read(path):
-        exec(bug, {"StageError": StageError, "Problem": Problem})
-
-    with pytest.raises(Exception) as caught:
-        _file(read)(b"")
-    assert f"{type(caught.value).__name__}: {caught.value}".startswith(what)
-
-
-def test_mutations_are_the_same_in_each_run_and_never_too_long():
-    cases = [b"k: [1, 2]\n", b"x" * MOST_BYTES]
-    first, second = ([mutated(cases, chance) for _ in range(200)] for chance in (random.Random(0), random.Random(0)))
-
-    assert first == second
-    assert len(set(first)) > 150
-    assert max(map(len, first)) <= MOST_BYTES
-
-
-def test_what_shows_a_bug_is_kept(tmp_path):
+def test_bytes_that_show_a_bug_are_kept(tmp_path):
     def target(data):
         assert b"\xff" not in data, "a bug"
 
     with pytest.raises(AssertionError, match="a bug"):
-        by_chance(target, "npy", 10_000, 60, tmp_path)
+        run(target, "picture", 10_000, 60, tmp_path)
 
-    assert b"\xff" in (tmp_path / "bug-npy").read_bytes()
+    assert b"\xff" in (tmp_path / "bug-picture").read_bytes()
 
 
 @pytest.mark.slow
@@ -99,7 +65,6 @@ def test_no_mutation_of_a_case_gives_anything_else(name, tmp_path, capsys):
 
     bugs = {path.name: path.read_bytes()[:200] for path in tmp_path.glob("bug-*")}
     assert (ended.returncode, bugs) == (0, {}), ended.stderr[-3000:]
-    done = re.search(r"^Done (\d+) runs", ended.stderr, re.MULTILINE)
-    assert done and int(done[1]) > 0
-    with capsys.disabled():  # by chance or by coverage: who reads the result must know
-        print(f"\n{name}: {done[1]} runs {ended.stdout.strip()} ", end="")
+    assert int(ended.stdout) > 0
+    with capsys.disabled():
+        print(f"\n{name}: {ended.stdout.strip()} runs ", end="")

@@ -17,7 +17,7 @@ from core.cli.command import Parser
 from core.cli.errors import InputError, StageError
 from core.config import datasets
 from core.files import arrays, atomic
-from core.formats import folders
+from core.formats import image_folder
 from core.networks import models
 from core.networks.runtime import keras
 from stages.download import conversion
@@ -236,7 +236,7 @@ def save_pictures():
 def test_pictures_of_a_folder_are_what_was_trained_on_byte_for_byte(predict, pictured, keys):
     entry = pictured(**keys)
     save_pictures()
-    conversion.write(entry.model_copy(update={"sha256": folders.pin(entry)}), Path("raw"))
+    conversion.write(entry.model_copy(update={"sha256": image_folder.pin(entry)}), Path("raw"))
 
     _, failure = predict("own/train", "--show-input", "fed")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.formats import pictures
+from core.formats import image_file
 from stages.evaluate.framing import Framing
 from tools.predict.formats import BLANK
 from tools.predict.preparing import prepare
@@ -58,7 +58,7 @@ def page(image):
 def prepared(image, kind="PNG", invert="auto", framing=DARK, **options):
     stream = io.BytesIO()
     image.save(stream, kind, **options)
-    return prepare(pictures.decode(stream.getvalue(), "a"), SHAPE, framing, invert)
+    return prepare(image_file.decode(stream.getvalue(), "a"), SHAPE, framing, invert)
 
 
 def on_its_side(image):
@@ -127,7 +127,7 @@ def test_one_of_their_size_that_is_not_framed_or_lit_as_they_are_is_brought_to_i
 
     for other in (small, dim):
         values, _ = prepared(Image.fromarray(other))
-        assert pictures.boxes(values[None])[0, [0, 2]].tolist() == [0, 28]
+        assert image_file.boxes(values[None])[0, [0, 2]].tolist() == [0, 28]
         assert values.max() > 240 and values.min() == 0
 
 
@@ -136,7 +136,7 @@ def test_the_margin_is_that_of_the_training_images(image):
     """Half of the image: the shape, 28 rows of 20 columns, comes to 14 rows of 10, in the middle."""
     values, notes = prepared(page(image), framing=DARK.model_copy(update={"extent": 0.5}))
 
-    assert pictures.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
+    assert image_file.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
     assert notes[1] == "trimmed to the subject (202x281 of 500x400)"
 
 
@@ -151,7 +151,7 @@ def test_it_is_placed_as_the_training_images_are(image):
         Image.fromarray(ell), framing=like.model_copy(update={"centring": "mass", "centre": [0.5, 0.4]})
     )
 
-    assert pictures.boxes(by_box[None]).tolist() == [[7, 7, 21, 21]]
+    assert image_file.boxes(by_box[None]).tolist() == [[7, 7, 21, 21]]
     rows, columns = np.indices(SHAPE) + 0.5
     for places, at in ((rows, 14), (columns, 0.4 * 28)):
         assert (by_mass * places).sum() / by_mass.sum() == pytest.approx(at, abs=0.6)
@@ -174,10 +174,10 @@ def test_height_and_width_are_not_exchanged():
     page[10:30, 50:90] = 220
 
     half = DARK.model_copy(update={"extent": 0.5})
-    values, _ = prepare(pictures.Picture(Image.fromarray(page), ()), (14, 30), half, "auto")
+    values, _ = prepare(image_file.Picture(Image.fromarray(page), ()), (14, 30), half, "auto")
 
     assert values.shape == (14, 30)
-    assert pictures.boxes(values[None]).tolist() == [[4, 8, 11, 22]]
+    assert image_file.boxes(values[None]).tolist() == [[4, 8, 11, 22]]
 
 
 def test_what_is_padded_is_not_to_be_seen():
@@ -188,7 +188,7 @@ def test_what_is_padded_is_not_to_be_seen():
 
     values, _ = prepared(Image.fromarray(page), framing=DARK.model_copy(update={"extent": 0.5}))
 
-    assert pictures.boxes(values[None]).tolist() == [[7, 7, 21, 21]]
+    assert image_file.boxes(values[None]).tolist() == [[7, 7, 21, 21]]
     assert values[0, 0] == values[27, 27] == values[14, 14]
 
 
@@ -209,8 +209,8 @@ def test_without_a_plain_background_a_picture_is_fitted_as_it_is():
     fitted, notes = prepared(Image.fromarray(values), framing=photographs)
     inverted, _ = prepared(Image.fromarray(values), framing=photographs, invert="yes")
 
-    assert notes == () and fitted.tobytes() == pictures.fitted(values, SHAPE).tobytes()
-    assert inverted.tobytes() == pictures.fitted(255 - values, SHAPE).tobytes()
+    assert notes == () and fitted.tobytes() == image_file.fitted(values, SHAPE).tobytes()
+    assert inverted.tobytes() == image_file.fitted(255 - values, SHAPE).tobytes()
 
 
 def test_what_is_said_of_light_and_dark_counts(image):

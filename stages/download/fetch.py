@@ -1,0 +1,205 @@
+"""Fetch an archive from the first address that serves the right bytes.
+
+An address is an http or https URL, or the path of a file. A file gets the archive's name only after its size and its
+SHA-256 are those of datasets.yaml. At most one byte more than the expected size is read. Messages hide user names,
+passwords and tokens of addresses.
+"""
+
+import hashlib
+import http.client
+import re
+import ssl
+import time
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from core.cli.errors import DataError, NetworkError, Problem, printable
+from core.config import datasets
+from core.config.datasets import Archive
+from core.files import atomic
+
+BLOCK = 1 << 16
+
+# Mirrors of Fashion-MNIST have served MNIST, whose files have the same names (fashion-mnist, issues 107, 131, 132).
+LOOK_ALIKES = {
+    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609": "the training images of MNIST",
+    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c": "the training labels of MNIST",
+    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6": "the test images of MNIST",
+    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6": "the test labels of MNIST",
+}
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long to wait for an address, in seconds, and when to try again."""
+
+    connect_s: float = 10
+    read_s: float = 30  # between two pieces of an answer
+    total_s: float = 900  # for one archive from one address, with all retries; longer for a large archive
+    slowest: float = 100_000  # bytes per second at which a large archive still arrives in time
+    waits_s: tuple[float, ...] = (1, 2, 4)  # before each retry
+    longest_wait_s: float = 60  # even if the server asks for more
+
+
+POLICY = RetryPolicy()
+
+
+class Failed(Exception):
+    """An address does not serve the archive; the text says why."""
+
+
+class Temporary(Failed):
+    """An address may serve the archive later. wait_s: how long the server asks to wait; 0 if it does not say."""
+
+    def __init__(self, reason: str, wait_s: float = 0):
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+class OtherFile(Failed):
+    """An address serves another file, with this SHA-256."""
+
+    def __init__(self, reason: str, sha256: str):
+        super().__init__(reason)
+        self.sha256 = sha256
+
+
+def fetch(archive: Archive, addresses: Iterable[str], target: Path, policy: RetryPolicy = POLICY) -> str:
+    """Write `archive` to `target` from the first address that serves it, and return that address, fit to print.
+
+    A file that is already at `target` stays until the right one replaces it. Raises DataError if every address serves
+    another file, else NetworkError, with the reason for each address.
+    """
+    failures = {}
+    for address in addresses:
+        try:
+            with atomic.replacing(target) as temporary:
+                _try(archive, address, temporary, policy)
+            return shown(address)
+        except Failed as failure:
+            failures[shown(address)] = failure
+    raise _not_served(archive, failures)
+
+
+def shown(address: str) -> str:
+    """Return an address fit to print: without user name, password, query and fragment."""
+    if not datasets.is_folder(address):
+        address = re.sub(r"^(\w*:/+)?.*@", r"\1***@", address, flags=re.DOTALL)
+        address = re.sub(r"[?#].*", "?***", address, flags=re.DOTALL)
+    return printable(address)
+
+
+def _try(archive: Archive, address: str, path: Path, policy: RetryPolicy) -> None:
+    """Write the archive to `path`, and try again after temporary failures. Raises Failed."""
+    deadline = time.monotonic() + max(policy.total_s, archive.size / policy.slowest)
+    for wait_s in (*policy.waits_s, None):
+        try:
+            with closing(_blocks(address, policy)) as blocks:
+                return _receive(archive, blocks, path, deadline)
+        except Temporary as failure:
+            if wait_s is None:
+                raise
+            wait_s = min(failure.wait_s or wait_s, policy.longest_wait_s)
+            if time.monotonic() + wait_s > deadline:
+                raise
+            time.sleep(wait_s)
+
+
+def _receive(archive: Archive, blocks: Iterable[bytes], path: Path, deadline: float) -> None:
+    """Write the archive to `path`, and stop after one byte too many. Raises Failed unless it is the right file."""
+    digest, size, beginning = hashlib.sha256(), 0, b""
+    bar = tqdm(total=archive.size, desc=archive.file, unit="B", unit_scale=True, leave=False, disable=None)
+    with bar, open(path, "wb") as file:
+        for block in blocks:
+            if time.monotonic() > deadline:
+                raise Failed("too slow")
+            block = block[: archive.size + 1 - size]
+            file.write(block)
+            digest.update(block)
+            size += len(block)
+            beginning = beginning or block
+            bar.update(len(block))
+            if size > archive.size:
+                break
+    if (size, digest.hexdigest()) != (archive.size, archive.sha256):
+        raise _mismatch(archive, size, digest.hexdigest(), beginning)
+
+
+def _mismatch(archive: Archive, size: int, sha256: str, beginning: bytes) -> Failed:
+    if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return Failed("looks like an HTML page (proxy or captive portal?)")
+    if sha256 in LOOK_ALIKES:
+        return OtherFile(f"serves {LOOK_ALIKES[sha256]} instead", sha256)
+    if size > archive.size:
+        return OtherFile(f"more than {archive.size} bytes", sha256)
+    return OtherFile(f"{size} bytes with SHA-256 {sha256}", sha256)
+
+
+def _blocks(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
+    """Yield the bytes that an address serves, at most BLOCK at a time. Raises Failed."""
+    try:
+        if re.match("https?://", address, re.IGNORECASE):
+            yield from _answer(address, policy)
+        else:
+            with open(address, "rb") as file:
+                while block := file.read(BLOCK):
+                    yield block
+    except Failed:
+        raise
+    except Exception as error:  # requests lets exceptions of urllib3, ssl and http.client pass, and even a TypeError
+        raise _failure(error) from error
+
+
+def _answer(url: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
+    headers, timeout = {"Accept-Encoding": "identity"}, (policy.connect_s, policy.read_s)
+    with requests.get(url, headers=headers, timeout=timeout, stream=True) as response:
+        if response.status_code != 200:
+            raise _refusal(response)
+        # Some servers call a .gz file gzip-encoded; the SHA-256 is of the bytes as served. read1 returns the bytes that
+        # are there, so the total time is checked even if a server is slow.
+        while block := response.raw.read1(BLOCK, decode_content=False):
+            yield block
+
+
+def _refusal(response: requests.Response) -> Failed:
+    """Return the failure of an answer other than 200. A busy or broken server may recover, and say when."""
+    reason = f"HTTP {response.status_code}"
+    if response.status_code != 429 and response.status_code < 500:
+        return Failed(reason)
+    wait_s = response.headers.get("Retry-After", "")
+    return Temporary(reason, float(wait_s) if re.fullmatch("[0-9]{1,9}", wait_s) else 0)
+
+
+def _failure(error: BaseException) -> Failed:
+    """Return the failure of an exception, by its first cause: the texts of requests and urllib3 quote the address."""
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    dropped = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError)
+    if any(isinstance(cause, (*dropped, http.client.IncompleteRead)) for cause in causes):
+        return Temporary("the connection was dropped")
+    reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        reason = "timed out"
+    by_proxy = any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes)
+    return Failed(f"{'the proxy: ' if by_proxy else ''}{reason or type(causes[-1]).__name__}")
+
+
+def _not_served(archive: Archive, failures: dict[str, Failed]) -> NetworkError | DataError:
+    """Return the error that gives the reason for each address, and the next step."""
+    hashes = {failure.sha256 for failure in failures.values() if isinstance(failure, OtherFile)}
+    only_other_files = all(isinstance(failure, OtherFile) for failure in failures.values())
+    what = "no address serves it"
+    fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{archive.file}"
+    if only_other_files and len(hashes) == 1 and not hashes & LOOK_ALIKES.keys():
+        what = "every address serves the same other file: datasets.yaml may be wrong or upstream changed"
+        fix = "if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro"
+    expected = f"{archive.size} bytes with SHA-256 {archive.sha256}"
+    got = "; ".join(f"{address}: {failure}" for address, failure in failures.items())
+    error = DataError if only_other_files else NetworkError
+    return error(Problem(archive.file, what, expected=expected, got=got, fix=fix))

@@ -13,9 +13,10 @@ import numpy as np
 from core.cli import command
 from core.config import params
 from core.files import arrays, atomic, class_names
+from core.networks import models
 from core.scores import calibration, scores, tables
 from core.scores import metrics as reported
-from stages.evaluate import familiarity, networks, prediction
+from stages.evaluate import familiarity, prediction
 
 
 def main(
@@ -35,7 +36,7 @@ def main(
     settings = params.section(params.Evaluate)
     names = class_names.read(classes)
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
-    trained = networks.read(model, training, names, splits["train"].images.shape[1:])
+    trained = models.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
     predict = partial(prediction.predict, trained, classes=len(names), batch_size=settings.batch_size)
     labels, path = splits["test"].labels, probabilities / "probabilities.npy"

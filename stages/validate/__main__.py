@@ -13,6 +13,7 @@ from core.cli import command
 from core.cli.errors import DataError, InputError, Problem
 from core.config import datasets, params
 from core.files import atomic
+from core.networks import architectures
 from stages.validate import pins
 
 
@@ -31,7 +32,7 @@ def main(validated: Path) -> None:
         with _into(problems):
             datasets.require(name, entries)
             entry = entries[name]
-            problems += params.unfit(network, entry.image_shape) if network else []
+            problems += architectures.problems(network, entry.image_shape) if network else []
             problems += pins.missing(name, entry, pins.pinned(name, entry))
     if problems:
         raise InputError(*problems)

@@ -1,4 +1,4 @@
-from stages.train.history import line, row
+from stages.train.progress import line, row
 
 
 def test_a_row_has_our_names_and_six_decimals():

@@ -14,7 +14,7 @@ BINS = 15
 class Reliability(NamedTuple):
     """Predictions in bins of confidence, which have equal widths from 0 to 1.
 
-    images: int64 (BINS,), their number. confidence, accuracy: float64 (BINS,), the means of each bin; NaN if it is empty.
+    images: int64 (BINS,), their number. confidence, accuracy: float64 (BINS,), the means of each bin; NaN if empty.
     """
 
     images: np.ndarray

@@ -20,7 +20,7 @@ DECIMALS = 6  # of each score in a file
 
 
 def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return whether the largest probability of each row is at the label, bool (n,); the first of equal entries counts."""
+    """Return whether the largest entry of each row is at the label, bool (n,); the first of equal entries counts."""
     return probabilities.argmax(axis=1) == labels
 
 
@@ -28,16 +28,6 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return -ln(probability of the label) of each row, float64 (n,), in nats."""
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return -np.log(of_label.clip(_SMALLEST_PROBABILITY, 1))
-
-
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share, in [0, 1], of rows that are right."""
-    return float(right(probabilities, labels).mean())
-
-
-def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean of the losses, in nats."""
-    return float(losses(probabilities, labels).mean())
 
 
 def in_top2(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -102,7 +92,7 @@ class Tally(NamedTuple):
 
 
 def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tally:
-    """Return the sums over blocks of images: probabilities float (replicates, m, classes), in the order of all labels (n,).
+    """Return the sums over blocks of images, given in the order of the labels, (n,): float (replicates, m, classes).
 
     Raises DataError unless there are as many predictions as labels, and at least one.
     """
@@ -117,7 +107,8 @@ def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tal
         bins = bins + [calibration.sums(each, of_block) for each in block]
         counts = counts + [confusion.counts(each.argmax(axis=1), of_block, classes) for each in block]
     if start != len(labels) or not start:
-        raise _unusable("predictions", "as many as labels, and some", f"{start} and {len(labels)}")
+        expected, got = f"{len(labels)}, one for each label", str(start)
+        raise DataError(Problem("predictions", "not one for each label", expected=expected, got=got, fix=MEND))
     return Tally(start, sums, bins, counts)
 
 
@@ -147,9 +138,6 @@ def _over_replicates(values: Mapping[str, np.ndarray], name: str) -> dict[str, f
     both |= {f"{score}_std": float(np.std(v, ddof=len(v) > 1)) for score, v in values.items()}
     for score, value in both.items():
         if not isfinite(value):
-            raise _unusable(f"{name}.{score}", "a finite number", str(value))
+            subject, what = f"{name}.{score}", "not a finite number"
+            raise DataError(Problem(subject, what, expected="a number", got=str(value), fix=MEND))
     return {score: round(value, DECIMALS) for score, value in both.items()}
-
-
-def _unusable(subject: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(subject, "can't be scored", expected=expected, got=got, fix=MEND))

@@ -52,8 +52,8 @@ def recalls(data: bytes) -> dict[str, float]:
 def inert(name: str) -> str:
     """Return a name as a cell that no spreadsheet runs as a formula.
 
-    Excel and LibreOffice run a cell that begins with one of these signs; after an apostrophe they show it as text. A name
-    that begins with an apostrophe gets another one, so that different names give different cells.
+    Excel and LibreOffice run a cell that begins with one of these signs; after an apostrophe they show it as text. A
+    name that begins with an apostrophe gets another one, so that different names give different cells.
     """
     return f"'{name}" if name.startswith(NOT_TEXT) else name
 

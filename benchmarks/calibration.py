@@ -45,7 +45,7 @@ def measured(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {
         "replicates": len(probabilities),
         "splits": SPLITS,
-        "accuracies": [round(scores.accuracy(each, labels), 4) for each in probabilities],
+        "accuracies": [round(float(scores.right(each, labels).mean()), 4) for each in probabilities],
         "false_alarms": {str(size): false_alarms(probabilities, labels, size) for size in SIDES},
     }
 

@@ -3,13 +3,11 @@
 No param has a default here: params.yaml holds the values, this module their types and bounds.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from core.cli.errors import Problem
 from core.config import schema, yaml
 from core.config.schema import Name, Strict
 
@@ -29,13 +27,8 @@ def _as_list(value: object) -> object:
     return [value] if type(value) is int else value
 
 
-# The least height and width of images, in pixels, for a network that shrinks them: after the convolutions and poolings
-# of cnn_small, one pixel is left.
-LEAST_SIDE = {"cnn_small": 10}
-
-
 class Train(Strict):
-    network: Literal["dense", "cnn_small", "cnn"]
+    network: str  # core.networks.architectures has the choices
     hidden_units: Annotated[list[Units], Field(min_length=1, max_length=8), BeforeValidator(_as_list)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     output: Literal["logits", "softmax"]
@@ -95,13 +88,3 @@ def section(model: type[Section], path: Path = PATH) -> Section:
     """
     name = model.__name__.lower()
     return schema.check(yaml.load(path).get(name), model, path, under=name)
-
-
-def unfit(network: str, image_shape: Sequence[int]) -> list[Problem]:
-    """Return a problem if images of that height and width are too small for a network."""
-    least = LEAST_SIDE.get(network, 1)
-    if min(image_shape) >= least:
-        return []
-    what, fix = f"{network} needs larger images", "choose another network, or a larger image_shape; then dvc repro"
-    expected, got = f"{least} x {least} pixels at least", " x ".join(map(str, image_shape))
-    return [Problem(f"{PATH}: train.network", what, expected=expected, got=got, fix=fix)]

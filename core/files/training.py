@@ -5,25 +5,27 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
 
+from core.config.params import Train
 from core.files import atomic, records
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Training(BaseModel):
-    """versions: of the packages that calculated; parameters: of one network; untrained_loss: mean over the replicates,
-    in nats; networks: the SHA-256 of each file, replicate 0 first; classes: the names that the outputs stand for, in
-    order; image_shape: height and width of the images.
+    """networks: the SHA-256 of each file, replicate 0 first. classes: their names, in the order of the outputs.
+    image_shape: height and width of the images, in pixels. settings: the params of training. versions: of the packages
+    that calculated. parameters: of one network. untrained_loss: mean over the replicates, in nats.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    versions: dict[str, str]
-    parameters: PositiveInt
-    untrained_loss: FiniteFloat
     networks: Annotated[list[Digest], Field(min_length=1)]
     classes: list[str]
     image_shape: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+    settings: Train
+    versions: dict[str, str]
+    parameters: PositiveInt
+    untrained_loss: FiniteFloat
 
 
 def write(path: Path, training: Training) -> None:

@@ -1,58 +1,99 @@
-"""The networks that `train.network` names: one function each, from the shapes and the params to an unfitted model.
+"""The networks that `train.network` can name, a function each.
 
-Each takes all that params.yaml says of networks, by keyword, and returns a model whose outputs are logits, float32
-(n, classes). Layers have names of their own, so that a saved model does not depend on what was built before it. To add
-a network, write its function and its line in NETWORKS here, and its name into `core.config.params.Train.network`.
+To add a network, write its function here, below the line `@network(...)`. Its name is the value of `train.network`. The
+function takes the height and width of the images, the number of classes, and the section `train` of params.yaml. It
+returns an unfitted Keras model from images, float32 (n, height, width) in [0, 1], to logits, float32 (n, classes). Any
+layers of Keras are allowed. Each layer needs a name of its own, and the last layer has the name `logits`.
+
+Functions import Keras themselves: `validate` checks names and sizes here, and TensorFlow takes seconds to start.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from __future__ import annotations
 
-from core.cli.errors import InputError
-from core.config import params
-from core.networks.runtime import keras
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from core.cli.errors import InputError, Problem
+from core.config.params import Train
+from core.config.schema import nearest, one_of
+
+if TYPE_CHECKING:
+    from core.networks.runtime import keras
+
+Shape: TypeAlias = tuple[int, int]
+Build: TypeAlias = Callable[[Shape, int, Train], "keras.Model"]
 
 
 class Network(NamedTuple):
-    """How to build a network, and whether XLA makes its training faster: not that of convolutions on a processor."""
+    """build: the function. xla: whether XLA makes training faster; on a processor, it slows convolutions down.
+    least_side: the smallest height and width of images, in pixels.
+    """
 
-    build: Callable[..., keras.Model]
+    build: Build
     xla: bool
+    least_side: int
 
 
 NETWORKS: dict[str, Network] = {}
 
 
-def network(*, xla: bool) -> Callable[[Callable[..., keras.Model]], Callable[..., keras.Model]]:
-    """Let `train.network` name the decorated function."""
+def network(*, xla: bool, least_side: int = 1) -> Callable[[Build], Build]:
+    """Register the decorated function under its name."""
 
-    def register(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
-        NETWORKS[build.__name__] = Network(build, xla)
+    def register(build: Build) -> Build:
+        NETWORKS[build.__name__] = Network(build, xla, least_side)
         return build
 
     return register
 
 
+def problems(name: str, image_shape: Sequence[int]) -> list[Problem]:
+    """Return what is wrong with this value of `train.network` for images of this height and width."""
+    param = "params.yaml: train.network"
+    if name not in NETWORKS:
+        what, fix = f"unknown choice{nearest(name, NETWORKS)}", "edit params.yaml, then dvc repro"
+        return [Problem(param, what, expected=one_of(NETWORKS), got=f'"{name}"', fix=fix)]
+    least = NETWORKS[name].least_side
+    if min(image_shape) >= least:
+        return []
+    expected, got = f"{least} x {least} pixels at least", " x ".join(map(str, image_shape))
+    fix = "choose another network, or a larger image_shape; then dvc repro"
+    return [Problem(param, f"{name} needs larger images", expected=expected, got=got, fix=fix)]
+
+
+def build(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
+    """Return the unfitted network that the settings describe.
+
+    Raises InputError if no network has the name in the settings, or if the images are too small for the network.
+    """
+    if found := problems(settings.network, image_shape):
+        raise InputError(*found)
+    model = NETWORKS[settings.network].build(image_shape, classes, settings)
+    if model.layers[-1].name != "logits":
+        raise ValueError(f"the last layer of the network {settings.network} is not named logits")
+    return model
+
+
 @network(xla=True)
-def dense(image_shape: tuple[int, int], classes: int, *, hidden_units: Sequence[int], dropout: float) -> keras.Model:
-    """Return the tutorials' network: flatten, hidden layers with ReLU and dropout if not 0, an output a class."""
+def dense(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
+    """Return the network of TensorFlow's tutorials: flatten, hidden layers with ReLU and dropout, an output a class."""
+    from core.networks.runtime import keras
+
     layers = [keras.Input(image_shape, name="images"), keras.layers.Flatten(name="flatten")]
-    for number, units in enumerate(hidden_units):
+    for number, units in enumerate(settings.hidden_units):
         layers.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{number}"))
-        layers += _dropout(dropout, f"dropout_{number}")
+        layers += dropout(settings, f"dropout_{number}")
     return keras.Sequential([*layers, keras.layers.Dense(classes, name="logits")], name="dense")
 
 
-@network(xla=False)
-def cnn_small(
-    image_shape: tuple[int, int], classes: int, *, hidden_units: Sequence[int], dropout: float
-) -> keras.Model:
+@network(xla=False, least_side=10)  # 10 pixels are 8 after the first convolution, then 4, 2 and 1
+def cnn_small(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     """Return two convolutions with pooling and an output a class: 34,826 parameters for 28x28 pixels and ten classes.
 
-    `hidden_units` has no part in it. Raises InputError for images of which nothing would be left after the pooling.
+    `hidden_units` does not change this network.
     """
-    if problems := params.unfit("cnn_small", image_shape):
-        raise InputError(*problems)
+    from core.networks.runtime import keras
+
     layers = [
         keras.Input(image_shape, name="images"),
         keras.layers.Reshape((*image_shape, 1), name="channel"),
@@ -61,17 +102,21 @@ def cnn_small(
         keras.layers.Conv2D(64, 3, activation="relu", name="convolution_1"),
         keras.layers.MaxPooling2D(name="pooling_1"),
         keras.layers.Flatten(name="flatten"),
-        *_dropout(dropout, "dropout"),
+        *dropout(settings, "dropout"),
         keras.layers.Dense(classes, name="logits"),
     ]
     return keras.Sequential(layers, name="cnn_small")
 
 
 @network(xla=False)
-def cnn(image_shape: tuple[int, int], classes: int, *, hidden_units: Sequence[int], dropout: float) -> keras.Model:
-    """Return six convolutions with batch normalization in three widths, each half the size of the one before, then
-    the mean of each channel and an output a class. `hidden_units` has no part in it.
+def cnn(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
+    """Return six convolutions with batch normalization, the mean of each channel, and an output a class.
+
+    The convolutions have 32, 64 and 128 filters; pooling halves the image at each width. `hidden_units` does not change
+    this network.
     """
+    from core.networks.runtime import keras
+
     layers = [keras.Input(image_shape, name="images"), keras.layers.Reshape((*image_shape, 1), name="channel")]
     for number, filters in enumerate((32, 32, 64, 64, 128, 128)):
         layers += [
@@ -81,9 +126,12 @@ def cnn(image_shape: tuple[int, int], classes: int, *, hidden_units: Sequence[in
         ]
         if number % 2 == 0:
             layers.append(keras.layers.MaxPooling2D(padding="same", name=f"pooling_{number}"))
-    layers += [keras.layers.GlobalAveragePooling2D(name="means"), *_dropout(dropout, "dropout")]
+    layers += [keras.layers.GlobalAveragePooling2D(name="means"), *dropout(settings, "dropout")]
     return keras.Sequential([*layers, keras.layers.Dense(classes, name="logits")], name="cnn")
 
 
-def _dropout(rate: float, name: str) -> list[keras.layers.Layer]:
-    return [keras.layers.Dropout(rate, name=name)] if rate else []
+def dropout(settings: Train, name: str) -> list[keras.layers.Layer]:
+    """Return a layer of dropout, or no layer if `train.dropout` is 0."""
+    from core.networks.runtime import keras
+
+    return [keras.layers.Dropout(settings.dropout, name=name)] if settings.dropout else []

@@ -1,7 +1,7 @@
-"""TensorFlow and Keras, started the same way by every stage that needs them: import `keras` and `tf` from here.
+"""Start TensorFlow and Keras in the same way everywhere: import `keras` and `tf` from here.
 
-What the user's machine would say about backend, float type, image format or number of threads is shut out, since each
-changes the result (TensorFlow sums in another order on another number of threads). A GPU is left alone for that reason.
+The user's settings of backend, float type, image format and threads are ignored, and no GPU is used, because each of
+these changes results. On another number of threads, TensorFlow adds up numbers in another order.
 """
 
 import gc
@@ -14,10 +14,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep start-up notices off stderr, unless what wrote them fails.
+    """Keep start-up notices off stderr, unless the start fails.
 
-    TensorFlow's C++ side writes some before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow#100442), so nothing but the file
-    descriptor itself holds them back.
+    TensorFlow's C++ code writes some before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow#100442), so only the file
+    descriptor itself can be silenced.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as notices:
@@ -48,10 +48,10 @@ def _without(*names: str) -> Iterator[None]:
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Collect no garbage meanwhile, and leave what is there now alone for good.
+    """Switch garbage collection off in the block, and exclude all present objects from it afterwards.
 
-    An import makes a million objects and hardly any garbage: to look for it among them, here and when the process ends,
-    takes a third of the time of TensorFlow's import.
+    An import makes a million objects and hardly any garbage. Looking through them, here and when the process ends, is a
+    third of the time of an import of TensorFlow.
     """
     gc.disable()
     try:
@@ -65,12 +65,12 @@ _PREFIXES = ("TF_", "KERAS_", "XLA_", "DNNL_", "ONEDNN_", "OMP_", "MKL_")
 for _name in [name for name in os.environ if name.startswith(_PREFIXES)]:
     del os.environ[_name]
 os.environ |= {
-    "KERAS_HOME": os.path.join(os.devnull, "keras"),  # no folder can be there, so that no keras.json is read or made
+    "KERAS_HOME": os.path.join(os.devnull, "keras"),  # cannot exist, so no keras.json is read or written
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
 }
 
-# Where they are installed, Keras imports these too, for what nobody here needs of it: a second, and their settings.
+# Keras imports these packages if they are installed. That takes a second, and nothing here needs it.
 with _silence(), _without("matplotlib", "pandas", "scipy", "sklearn"), _no_garbage():
     import keras
     import tensorflow as tf
@@ -84,18 +84,18 @@ def cores() -> int:
 
 
 def share_operations(threads: int) -> None:
-    """Let that many threads share each operation; to be called before the first one runs.
+    """Let so many threads share each operation; call this before the first operation runs.
 
-    By how many the sums are divided shows in their last digits, so it is never left to the machine. One, and an
-    operation runs on the thread that calls it: then as many replicates run side by side as there are cores.
+    The number of threads changes the last digits of sums, so it never depends on the machine. With one thread, an
+    operation runs on the thread that calls it, and as many replicates run at once as there are cores.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
-tf.get_logger().setLevel("ERROR")  # it takes the loops of several replicates for one function, compiled ever anew
+tf.get_logger().setLevel("ERROR")  # it warns that one function is compiled again, but each loop has a function
 share_operations(1)
-# What XLA does not compile has operations that wait for none of the others, so that a replicate has two of these
-# threads at work; with fewer, replicates stand in each other's way. Their number changes no result.
+# Without XLA, independent operations of a replicate run at once on these threads. Two for each core are enough; with
+# fewer, replicates wait for each other. Their number changes no result.
 tf.config.threading.set_inter_op_parallelism_threads(2 * cores())
 
 __all__ = ["cores", "keras", "share_operations", "tf"]

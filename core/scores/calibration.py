@@ -1,4 +1,4 @@
-"""Calibration: whether a network that says 90 % is right nine times in ten.
+"""Calibration: whether predictions of 90 % confidence are right nine times in ten.
 
 The confidence of a prediction is the largest of its probabilities.
 """
@@ -12,9 +12,9 @@ BINS = 15
 
 
 class Reliability(NamedTuple):
-    """Predictions by their confidence, in bins of equal width from 0 to 1; NaN for the means of an empty bin.
+    """Predictions in bins of confidence, which have equal widths from 0 to 1.
 
-    images: int64 (BINS,); confidence, accuracy: float64 (BINS,), the means of each bin.
+    images: int64 (BINS,), their number. confidence, accuracy: float64 (BINS,), the means of each bin; NaN if empty.
     """
 
     images: np.ndarray
@@ -38,9 +38,9 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Reliability:
 
 
 def sums(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return, float64 (3, BINS), the images of each bin, the sum of their confidences, and how many are right.
+    """Return the number of images of each bin, the sum of their confidences, and how many are right: float64 (3, BINS).
 
-    Those of images together are the sums of each one's.
+    The sums of two blocks of images can be added.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
@@ -57,7 +57,7 @@ def means(of_bins: np.ndarray) -> Reliability:
 
 
 def accuracy_by_coverage(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return, float64 (n,), the accuracy on the 1, 2, ... n images of which a network is most certain.
+    """Return the accuracy on the 1, 2, ... n most confident images, float64 (n,).
 
     Images of equal confidence are taken in their order.
     """

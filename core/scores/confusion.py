@@ -4,7 +4,7 @@ import numpy as np
 
 
 def counts(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return how often each label was taken for each class, int64 (classes, classes), a row a label.
+    """Return how many images of each class were predicted as each class, int64 (classes, classes), a row a label.
 
     predicted, labels: integer (n,), indices into the classes.
     """

@@ -1,4 +1,4 @@
-"""metrics.json: the few scores that decide between two runs, means over the replicates."""
+"""metrics.json: the few scores that two runs are compared by, means over the replicates."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class Scores(BaseModel):
     loss: FiniteFloat
 
 
-class TestScores(Scores):
+class HeldOutScores(Scores):
     """accuracy_std: sample standard deviation over the replicates; ece: expected calibration error, in [0, 1].
 
     The short name `ece` keeps `dvc metrics show`, which prints all names side by side, within 120 columns.
@@ -32,14 +32,14 @@ class Metrics(BaseModel):
     """The scores of the training images and of the test images."""
 
     train: Scores
-    test: TestScores
+    test: HeldOutScores
 
 
 def of(train: Tally, test: Tally) -> Metrics:
-    """Return the metrics of what was predicted. Raises DataError if a score is not finite."""
+    """Return the metrics of the predictions. Raises DataError if a score is not finite."""
     of_train, of_test = scores.summary(train, "train"), scores.summary(test, "test")
     ece = of_test["expected_calibration_error"]
-    return Metrics(train=Scores(**of_train), test=TestScores(**of_test, ece=ece))
+    return Metrics(train=Scores(**of_train), test=HeldOutScores(**of_test, ece=ece))
 
 
 def write(path: Path, metrics: Metrics) -> None:

@@ -1,7 +1,7 @@
-"""Scores of predicted probabilities against labels. Nothing here knows how the probabilities came about.
+"""Scores of predicted probabilities against labels.
 
-`evaluate` writes the scores that decide, `render` calculates all of them for the report, by the same functions.
-Throughout, probabilities are float (n, classes) and labels integer (n,).
+`evaluate` writes the few scores that runs are compared by; `render` calculates all scores for the report, with the same
+functions. Everywhere here, probabilities are float (n, classes) and labels integer (n,).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,14 +13,14 @@ import numpy as np
 from core.cli.errors import MEND, DataError, Problem
 from core.scores import calibration, confusion
 
-# Keras clips probabilities so before it takes logarithms (keras.backend.epsilon), so that a loss is finite.
+# Before logarithms, Keras clips probabilities to this value (keras.backend.epsilon), which keeps a loss finite.
 _SMALLEST_PROBABILITY = 1e-7
 
-DECIMALS = 6  # of every score in a file
+DECIMALS = 6  # of each score in a file
 
 
 def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return, bool (n,), whether a row's largest entry is at the label; of equal ones, the first counts."""
+    """Return whether the largest entry of each row is at the label, bool (n,); the first of equal entries counts."""
     return probabilities.argmax(axis=1) == labels
 
 
@@ -30,18 +30,8 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -np.log(of_label.clip(_SMALLEST_PROBABILITY, 1))
 
 
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share, in [0, 1], of rows that are right."""
-    return float(right(probabilities, labels).mean())
-
-
-def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean of the losses, in nats."""
-    return float(losses(probabilities, labels).mean())
-
-
 def in_top2(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return, bool (n,), whether the label is among a row's two largest entries; of equal ones, the first count."""
+    """Return whether the label is among the two largest entries of each row, bool (n,); the first of equals count."""
     second = np.array(probabilities)
     first = second.argmax(axis=1)
     second[np.arange(len(labels)), first] = -1
@@ -49,7 +39,7 @@ def in_top2(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the squared distance of each row to the truth, summed over all classes, float64 (n,): from 0 to 2.
+    """Return the squared error of each row, summed over the classes, float64 (n,) from 0 to 2.
 
     (Brier, "Verification of forecasts expressed in terms of probability", 1950.)
     """
@@ -61,7 +51,7 @@ def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
     """Return recall, precision and F1 of each class, float (classes,) in [0, 1], of a confusion matrix.
 
-    A share of nothing counts as 0, as in scikit-learn: the precision of a class that was never predicted.
+    As in scikit-learn, the precision of a class that was never predicted is 0.
     """
     right, actual, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     return {
@@ -71,7 +61,7 @@ def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-# Scores that are means over the images, and what of each image.
+# The scores that are means over the images, with the function that gives the value of each image.
 OF_AN_IMAGE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "accuracy": right,
     "loss": losses,
@@ -81,10 +71,11 @@ OF_AN_IMAGE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 class Tally(NamedTuple):
-    """What the scores of networks on some images are made of: sums over the images, so that few are needed at a time.
+    """Sums over the images from which all scores follow, so that only a block of images is needed at a time.
 
-    images: their number. sums: of each of OF_AN_IMAGE, float64 (replicates,). bins: what `calibration.sums` gives for
-    each network, float64 (replicates, 3, BINS). confusion: each network's matrix, int64 (replicates, classes, classes).
+    images: their number. sums: the sum of each score in OF_AN_IMAGE, float64 (replicates,). bins: the result of
+    `calibration.sums` for each network, float64 (replicates, 3, BINS). confusion: the matrix of each network, int64
+    (replicates, classes, classes).
     """
 
     images: int
@@ -101,9 +92,9 @@ class Tally(NamedTuple):
 
 
 def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tally:
-    """Add up blocks of images in their order: probabilities float (replicates, m, classes), labels (n,) of all.
+    """Return the sums over blocks of images, given in the order of the labels, (n,): float (replicates, m, classes).
 
-    Raises DataError unless there are as many predictions as labels, and some.
+    Raises DataError unless there are as many predictions as labels, and at least one.
     """
     start, sums, bins, counts = 0, dict.fromkeys(OF_AN_IMAGE, np.zeros(())), np.zeros(()), np.zeros((), np.int64)
     for block in blocks:
@@ -116,21 +107,21 @@ def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tal
         bins = bins + [calibration.sums(each, of_block) for each in block]
         counts = counts + [confusion.counts(each.argmax(axis=1), of_block, classes) for each in block]
     if start != len(labels) or not start:
-        raise _unusable("predictions", "as many as labels, and some", f"{start} and {len(labels)}")
+        expected, got = f"{len(labels)}, one for each label", str(start)
+        raise DataError(Problem("predictions", "not one for each label", expected=expected, got=got, fix=MEND))
     return Tally(start, sums, bins, counts)
 
 
 def summary(tally: Tally, name: str) -> dict[str, float]:
-    """Return the mean of each score over the replicates; beside it, `<score>_std` is the sample standard deviation, or
-    0 if there is only one replicate, which tells nothing about it.
+    """Return the mean of each score over the replicates, and its sample standard deviation as `<score>_std`.
 
-    Raises DataError, with the name of what was scored, if a score is not a finite number.
+    The standard deviation of one replicate is 0. Raises DataError, with this name, if a score is not a finite number.
     """
     return _over_replicates(tally.means(), name)
 
 
 def of_classes(tally: Tally, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return recall, precision and F1 of each class, and their standard deviations, as `summary` does."""
+    """Return recall, precision and F1 of each class as `summary` does, with their standard deviations."""
     scores = [by_class(counts) for counts in tally.confusion]
     return {
         name: _over_replicates({score: np.array([each[score][index] for each in scores]) for score in scores[0]}, name)
@@ -139,16 +130,14 @@ def of_classes(tally: Tally, classes: Sequence[str]) -> dict[str, dict[str, floa
 
 
 def _over_replicates(values: Mapping[str, np.ndarray], name: str) -> dict[str, float]:
-    """Return mean and standard deviation of each score, rounded, so that a diff shows changes and no float noise: six
-    decimals are exact for 10,000 images.
+    """Return mean and standard deviation of each score, rounded: a diff then shows changes, but no float noise.
+
+    Six decimals are exact for 10,000 images.
     """
     both = {score: float(np.mean(of_replicates)) for score, of_replicates in values.items()}
     both |= {f"{score}_std": float(np.std(v, ddof=len(v) > 1)) for score, v in values.items()}
     for score, value in both.items():
         if not isfinite(value):
-            raise _unusable(f"{name}.{score}", "a finite number", str(value))
+            subject, what = f"{name}.{score}", "not a finite number"
+            raise DataError(Problem(subject, what, expected="a number", got=str(value), fix=MEND))
     return {score: round(value, DECIMALS) for score, value in both.items()}
-
-
-def _unusable(subject: str, expected: str, got: str) -> DataError:
-    return DataError(Problem(subject, "can't be scored", expected=expected, got=got, fix=MEND))

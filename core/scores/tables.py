@@ -15,12 +15,12 @@ CONFUSION = ["actual", "predicted"]
 RELIABILITY = ["replicate", "confidence", "accuracy", "images"]
 CLASSES = ["class", "images", "recall", "recall_std", "precision", "f1"]
 
-# What a cell of a spreadsheet may begin with and not be shown as it is: signs of a formula, wide ones too, apostrophe.
+# First characters that a spreadsheet does not show as text: signs of a formula, also full-width, and the apostrophe.
 NOT_TEXT = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 
 
 def confusion(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Iterator[list[str]]:
-    """Yield actual and predicted class of each image: probabilities float (n, classes), labels integer (n,)."""
+    """Yield the actual and the predicted class of each image: probabilities float (n, classes), labels integer (n,)."""
     names = [inert(name) for name in classes]
     predictions = chain.from_iterable(block.argmax(axis=1) for block in arrays.blocks(probabilities))
     for label, predicted in zip(labels, predictions, strict=True):
@@ -28,7 +28,7 @@ def confusion(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[s
 
 
 def reliability(of_replicates: Sequence[calibration.Reliability]) -> Iterator[list[int | float]]:
-    """Yield the bins of confidence that are not empty, of each replicate in turn."""
+    """Yield the bins of confidence that are not empty, replicate by replicate."""
     for replicate, bins in enumerate(of_replicates):
         for images, confidence, accuracy in zip(*bins, strict=True):
             if images:
@@ -36,7 +36,7 @@ def reliability(of_replicates: Sequence[calibration.Reliability]) -> Iterator[li
 
 
 def classes(of_classes: Mapping[str, Mapping[str, float]], images: Sequence[int]) -> Iterator[list[str | int | float]]:
-    """Yield a row for each class: its scores, which are given by its name, and how many test images it has."""
+    """Yield a row for each class: its number of test images, and its scores."""
     for (name, scores), count in zip(of_classes.items(), images, strict=True):
         yield [inert(name), int(count), *(scores[column] for column in CLASSES[2:])]
 
@@ -50,15 +50,14 @@ def recalls(data: bytes) -> dict[str, float]:
 
 
 def inert(name: str) -> str:
-    """Return a name that no spreadsheet takes for a formula.
+    """Return a name as a cell that no spreadsheet runs as a formula.
 
-    Excel and LibreOffice run a cell that begins with one of these signs, in some languages a full-width one too; after
-    an apostrophe they show it as text. An apostrophe of the name's own gets another, so that no two names become one.
-    To `dvc plots` it is a name like any other, the same wherever the class stands.
+    Excel and LibreOffice run a cell that begins with one of these signs; after an apostrophe they show it as text. A
+    name that begins with an apostrophe gets another one, so that different names give different cells.
     """
     return f"'{name}" if name.startswith(NOT_TEXT) else name
 
 
 def original(cell: str) -> str:
-    """Return the name of which `inert` made this cell."""
+    """Return the name that `inert` made into this cell."""
     return cell.removeprefix("'")

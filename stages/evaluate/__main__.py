@@ -1,8 +1,8 @@
 """Score the networks.
 
-Reads the networks, the record that training left of them, and both splits; writes the probabilities of the test images
-and of one of them predicted alone, what is typical of the training images, tables for `dvc plots` (each prediction, the
-calibration, the scores of each class), and metrics.json with the few scores that decide.
+Reads the networks, training.json, and the training and test images. Writes the probabilities of the test images, and of
+one test image predicted alone; what is typical of the training images; metrics.json; and tables for `dvc plots`, of the
+predictions, the calibration and the scores of each class.
 """
 
 from functools import partial
@@ -15,9 +15,10 @@ import numpy as np
 
 from core.config import params
 from core.files import arrays, atomic, class_names
+from core.networks import models
 from core.scores import calibration, scores, tables
 from core.scores import metrics as reported
-from stages.evaluate import familiarity, networks, prediction
+from stages.evaluate import familiarity, prediction
 
 
 def main(
@@ -37,15 +38,15 @@ def main(
     settings = params.section(params.Evaluate)
     names = class_names.read(classes)
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
-    trained = networks.read(model, training, names, splits["train"].images.shape[1:])
+    trained = models.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
-    predict = partial(prediction.predict, trained, classes=len(names), batch_size=settings.batch_size)
+    predict = partial(prediction.predict, trained, batch_size=settings.batch_size)
     labels, path = splits["test"].labels, probabilities / "probabilities.npy"
-    # What is predicted appears when all scores are known, so that a failure leaves everything as it was.
+    # The predictions appear only when all scores are known, so an error leaves all files as they were.
     with prediction.storing(path, (len(trained), len(labels), len(names))) as stored:
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
         tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
-        decisive, of_classes = reported.of(**tallies), scores.of_classes(tallies["test"], names)
+        summary, of_classes = reported.of(**tallies), scores.of_classes(tallies["test"], names)
         typical = familiarity.measure(trained, splits["train"].images, batch_size=settings.batch_size)
     familiarity.write(familiar, typical)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
@@ -55,8 +56,8 @@ def main(
     atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(bins))
     images = np.bincount(labels, minlength=len(names)).tolist()
     atomic.write_csv(by_class, tables.CLASSES, tables.classes(of_classes, images))
-    reported.write(metrics, decisive)
-    for name, found in decisive:
+    reported.write(metrics, summary)
+    for name, found in summary:
         print(f"{name}: accuracy {found.accuracy:.4f}, loss {found.loss:.4f}")
 
 

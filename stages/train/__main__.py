@@ -1,7 +1,7 @@
-"""Fit the networks.
+"""Train the networks.
 
-Reads the training images alone, and the number of classes; writes a model a replicate; training.json, which records
-their files, their size and the packages that made them; and history.csv with a row for each epoch of each replicate.
+Reads the training images and the class names. Writes a model for each replicate; training.json, which records the files
+of the models and how they were made; and history.csv, with a row for each epoch of each replicate.
 """
 
 import os
@@ -19,15 +19,14 @@ from core.files.training import Training
 from core.networks import models, runtime
 from stages.train import cluster, division, trainer
 
-# Whose versions may show in the networks.
-PACKAGES = ("keras", "numpy", "tensorflow")
+PACKAGES = ("keras", "numpy", "tensorflow")  # another version may change the networks
 
 
 def main(train: Path, classes: Path, model: Path, training: Path, history: Path) -> None:
-    """Fit networks that differ in seed alone to the training images."""
+    """Train networks that differ in seed only on the training images."""
     settings = params.section(params.Train)
     runtime.share_operations(settings.threads)
-    address = os.environ.get("RAY_ADDRESS")  # where a network is fitted does not change it, so this is no param
+    address = os.environ.get("RAY_ADDRESS")  # no param, since a network does not depend on where it is trained
     fit = partial(cluster.fit, address=address) if address else trainer.fit
     names = class_names.read(classes)
     split = arrays.read_split(train, len(names))
@@ -36,12 +35,13 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
     digests = models.write(model, [run.model for run in runs])
     histories.write(history, [run.history for run in runs])
     record = Training(
-        versions={name: version(name) for name in PACKAGES},
-        parameters=runs[0].parameters,
-        untrained_loss=round(fmean(run.history[0]["train_loss"] for run in runs), 4),
         networks=digests,
         classes=names,
         image_shape=list(split.images.shape[1:]),
+        settings=settings,
+        versions={name: version(name) for name in PACKAGES},
+        parameters=runs[0].parameters,
+        untrained_loss=round(fmean(run.history[0]["train_loss"] for run in runs), 4),
     )
     trainings.write(training, record)
 

@@ -1,14 +1,14 @@
-"""Random shifts and mirror images: what a network is trained on in place of the images themselves."""
+"""Augmentation: random shifts and mirroring of the training images."""
 
 from core.networks.runtime import tf
 from stages.train.loop import RANDOM
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf.Tensor:
-    """Return images float32 (n, height, width), each moved by up to `shift` pixels either way along both axes, black
-    filling what it leaves, and with `flip` mirrored left to right half the time.
+    """Return images, float32 (n, height, width), mirrored left to right with a chance of one half, then shifted.
 
-    seed: int32 (2,); equal seeds move equal images alike.
+    Each image is shifted by up to `shift` pixels along both axes; pixels that come in are 0. Without `flip`, none is
+    mirrored. seed: int32 (2,); equal seeds change equal images in the same way.
     """
     seeds = tf.random.split(seed, 2, alg=RANDOM)
     count, height, width = images.shape

@@ -1,9 +1,9 @@
-"""Replicates on the machines of a Ray cluster: a task each, with the same result as here.
+"""Train replicates on a Ray cluster, a task for each, with the same result as on this machine.
 
-Used where RAY_ADDRESS names a cluster; nobody else needs `ray`, or waits for its import. The images go to the cluster's
-object store once, and tasks on one machine share that machine's copy. The code of the stages goes along: what a machine
-of the cluster needs is `ray` and the packages of requirements.lock. With other versions than here it is refused, as its
-networks would have other bytes. The replicate of a machine that is lost is trained again on another.
+This is used if RAY_ADDRESS names a cluster; otherwise `ray` is not imported and need not be installed. The images go to
+the cluster's object store once. The code goes along, so a machine of the cluster needs only `ray` and the packages of
+requirements.lock. A machine with other versions is refused, because its networks would have other bytes. The replicates
+of a machine that is lost are trained again on another.
 """
 
 import logging
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,36 +25,35 @@ from core.config.params import Train
 from core.files.arrays import Split
 from core.networks.runtime import share_operations
 from stages.train import loop, memory, trainer
-from stages.train.history import Row, line
+from stages.train.progress import Row, line
 
-# What a task imports. The first three may show in the networks; without the others it could not start.
+# The packages that a task imports. The first three may change the networks; without the others a task cannot start.
 PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "pyyaml")
-# How often a replicate is begun again when its machine is lost: one that ends machines has to end itself.
-RETRIES = 5
-# Ray itself gives up after two minutes, and says so in its own way.
-TIMEOUT_S = 5
+RETRIES = 5  # of a replicate whose machine was lost; a replicate that crashes its machines has to end at some time
+TIMEOUT_S = 5  # Ray itself gives up only after two minutes
 CODE = Path(__file__).parents[2]
 ELSEWHERE = "unset RAY_ADDRESS to train on this machine"
 
-Fitted = tuple[list[np.ndarray], list[Row]]
+Trained: TypeAlias = tuple[list[np.ndarray], list[Row]]  # the values of a network's variables, and its history
 
 
 def fit(split: Split, classes: int, settings: Train, address: str) -> list[trainer.Run]:
-    """Return what `trainer.fit` does, trained on the cluster at `address`, a value of RAY_ADDRESS.
+    """Return what `trainer.fit` returns, trained on the cluster at `address`, a value of RAY_ADDRESS.
 
-    Raises what `trainer.fit` does; NetworkError where no cluster answers; StageError where `ray` is not installed, a
-    machine has other packages than this one, or the cluster fails.
+    Raises what `trainer.fit` raises; NetworkError if no cluster answers; StageError if `ray` is not installed, if a
+    machine has other packages than this one, or if the cluster fails.
     """
     with _connected(address) as ray:
-        # As a mapped array, which is a subclass, pickle would copy it, and each task would again.
+        # asarray, because pickle would copy the mapped array for each task.
         images, labels = ray.put(np.asarray(split.images)), ray.put(np.asarray(split.labels))
         task = ray.remote(_task()).options(num_cpus=settings.threads, max_retries=RETRIES)
-        given = {name: version(name) for name in PACKAGES}, images, labels, classes, settings.model_dump()
+        versions = {name: version(name) for name in PACKAGES}
+        given = versions, images, labels, classes, settings.model_dump()
         replicates = {task.remote(*given, replicate): replicate for replicate in range(settings.replicates)}
         if settings.threads > max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]):
             print(f"waiting for a machine of {settings.threads} cores: so far the cluster has none")
         runs = {}
-        for finished, (values, history) in _finished(ray, list(replicates)):
+        for finished, (values, history) in _finished(ray, list(replicates), versions):
             replicate = replicates[finished]
             for row in history[1:]:
                 print(line(replicate, settings.epochs, row))
@@ -62,18 +61,18 @@ def fit(split: Split, classes: int, settings: Train, address: str) -> list[train
     return [runs[replicate] for replicate in range(settings.replicates)]
 
 
-def fit_replicate(images: np.ndarray, labels: np.ndarray, classes: int, settings: Train, replicate: int) -> Fitted:
-    """Return what `trainer.restore` makes a run of, in a process of the cluster."""
+def fit_replicate(images: np.ndarray, labels: np.ndarray, classes: int, settings: Train, replicate: int) -> Trained:
+    """Return the replicate as `trainer.restore` takes it; called in a process of the cluster."""
     share_operations(settings.threads)
     (run,) = trainer.fit(Split(images, labels), classes, settings, [replicate])
     return loop.values(run.model.variables), run.history
 
 
-def _task() -> Callable[..., dict[str, str] | Fitted]:
-    """Return the task: the result of a replicate, or the versions found where they are not those wanted.
+def _task() -> Callable[..., dict[str, str] | Trained]:
+    """Return the task: it returns the trained replicate, or the installed versions if they are not the wanted ones.
 
-    A function within a function is sent as code, others as a name to import; but `stages` can't be imported where
-    packages are missing.
+    Ray sends a function within a function as code, but other functions as a name to import. `stages` cannot be imported
+    on a machine that lacks packages.
     """
 
     def task(wanted, images, labels, classes, settings, replicate):
@@ -90,8 +89,8 @@ def _task() -> Callable[..., dict[str, str] | Fitted]:
     return task
 
 
-def _finished(ray: Any, pending: list) -> Iterator[tuple[Any, Fitted]]:
-    """Yield each task and its result as they come in. Raises the StageError of the first that fails."""
+def _finished(ray: Any, pending: list, versions: dict[str, str]) -> Iterator[tuple[Any, Trained]]:
+    """Yield each task and its result as they come in. Raises the error of the first task that fails."""
     while pending:
         (first, *_), pending = ray.wait(pending)
         try:
@@ -99,68 +98,50 @@ def _finished(ray: Any, pending: list) -> Iterator[tuple[Any, Fitted]]:
         except ray.exceptions.RayTaskError as error:
             raise error.cause from error
         if isinstance(result, dict):
-            raise _other_packages(result)
+            differing = [name for name in versions if result[name] != versions[name]]
+            expected, got = (", ".join(f"{name} {of[name]}" for name in differing) for of in (versions, result))
+            what = "a machine of the cluster has other packages"
+            fix = f"install requirements.lock there, or {ELSEWHERE}"
+            raise StageError(Problem("RAY_ADDRESS", what, expected=expected, got=got, fix=fix))
         yield first, result
-
-
-def _other_packages(found: dict[str, str]) -> StageError:
-    what, fix = "a machine of the cluster has other packages", f"install requirements.lock there, or {ELSEWHERE}"
-    differing = [name for name in PACKAGES if found[name] != version(name)]
-    expected = ", ".join(f"{name} {version(name)}" for name in differing)
-    got = ", ".join(f"{name} {found[name]}" for name in differing)
-    return StageError(Problem("RAY_ADDRESS", what, expected=expected, got=got, fix=fix))
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """Yield the module `ray`, connected. To disconnect ends the tasks that are still running."""
+    """Yield the module `ray`, connected to the cluster. Leaving the block ends all tasks that still run."""
     os.environ |= {
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or else Ray announces a change in what it does to GPUs
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without this, Ray prints a notice about GPUs
     }
     try:
         import ray
     except ModuleNotFoundError as error:
+        what = "names a Ray cluster, but ray is not installed"
         fix = f"pip install 'ray[client]' in the cluster's version, or {ELSEWHERE}, then dvc repro"
-        raise StageError(Problem("RAY_ADDRESS", "names a Ray cluster, but ray is not installed", fix=fix)) from error
-    _check_reachable(address)
+        raise StageError(Problem("RAY_ADDRESS", what, fix=fix)) from error
     try:
         _connect(ray, address)
         yield ray
     except ray.exceptions.RayError as error:
         what = f"the cluster at {address} failed: {str(error).strip().splitlines()[0]}"
-        raise StageError(
-            Problem("RAY_ADDRESS", what, fix=f"mend the cluster, or {ELSEWHERE}, then dvc repro")
-        ) from error
+        raise StageError(Problem("RAY_ADDRESS", what, fix=f"repair it, or {ELSEWHERE}, then dvc repro")) from error
     finally:
         ray.shutdown()
 
 
 def _connect(ray: Any, address: str) -> None:
+    """Connect to the cluster, and send it the code. Raises NetworkError if no cluster answers."""
     with tempfile.TemporaryDirectory() as folder:
         for floor in ("core", "stages"):
             shutil.copytree(CODE / floor, Path(folder) / floor, ignore=shutil.ignore_patterns("__pycache__"))
-        # As working_dir and not as py_modules: before these a machine looks into its own folder of this one's name.
-        said = {name: os.environ[name] for name in [memory.LIMIT] if name in os.environ}
-        environment = {"working_dir": folder, "env_vars": said}
-        given = {"runtime_env": environment, "log_to_driver": False, "logging_level": logging.ERROR}
+        # A working_dir, since py_modules come after a folder `stages` that the machine itself may have.
+        variables = {memory.LIMIT: os.environ[memory.LIMIT]} if memory.LIMIT in os.environ else {}
+        environment = {"working_dir": folder, "env_vars": variables}
         try:
-            ray.init(address, **given)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise _unreachable(address, error) from error
-
-
-def _check_reachable(address: str) -> None:
-    """Raise NetworkError where an address that names a host and a port leads nowhere."""
-    found = re.fullmatch(r"(?:ray://)?\[?([^/\]]+)\]?:(\d+)", address)
-    if not found:
-        return
-    try:
-        socket.create_connection((found[1], int(found[2])), TIMEOUT_S).close()
-    except (OSError, OverflowError) as error:
-        raise _unreachable(address, error) from error
-
-
-def _unreachable(address: str, error: Exception) -> NetworkError:
-    what = f"no cluster to train on at {address}: {' '.join(str(error).split())}"
-    return NetworkError(Problem("RAY_ADDRESS", what, fix=f"start it, or {ELSEWHERE}, then dvc repro"))
+            if named := re.fullmatch(r"(?:ray://)?\[?([^/\]]+)\]?:(\d+)", address):
+                socket.create_connection((named[1], int(named[2])), TIMEOUT_S).close()
+            ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, OverflowError, RuntimeError, ValueError) as error:
+            what = f"no cluster to train on at {address}: {' '.join(str(error).split())}"
+            fix = f"start it, or {ELSEWHERE}, then dvc repro"
+            raise NetworkError(Problem("RAY_ADDRESS", what, fix=fix)) from error

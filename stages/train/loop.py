@@ -1,27 +1,68 @@
-"""The compiled epoch: all mini-batches of a block run in one call, on images held in memory as tensors, or brought from
-their file for that call where they are more than memory holds.
+"""The compiled training loop: many mini-batches run in one call of TensorFlow.
 
-Keras' own `fit` spends most of an epoch of a small network between batches. Here a step is Keras' model, loss and
-optimizer as in `fit`, but the loop over the steps is inside the compiled function.
+Keras' own `fit` spends most of an epoch of a small network between batches. A step here is the same as in `fit`, with
+Keras' model, loss and optimizer, but the loop over the steps is inside the compiled function. The images are a tensor
+in memory, or are read from their file for each call if memory has no room for them.
 """
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from core.files import arrays
 from core.networks.runtime import keras, tf
 
-# Batches a call: enough that what happens between two calls costs nothing, few enough to stop in good time.
+# Batches in a call: enough that the time between two calls does not count, few enough to stop soon after Ctrl-C.
 BLOCK = 375
-# Bytes of images that are brought from their file for a call, or scored at once: what is more takes several calls.
+# Bytes of images that are read from their file for a call, or scored at once.
 AT_ONCE = 1 << 24
-# The generator of random numbers: XLA's own choice takes seven times as long on a processor.
+# The generator of random numbers: XLA's own choice is seven times slower on a processor.
 RANDOM = "philox"
-# Images scored at once where nothing is learned, unless they are large: convolutions need many times their size.
+# Images scored at once, or fewer if they are large: convolutions need many times the memory of the images.
 SCORING_BATCH = 5000
+
+Augment: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Loss: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class State(NamedTuple):
+    """The values of all variables of a replicate's model and of its optimizer."""
+
+    model: list[np.ndarray]
+    optimizer: list[np.ndarray]
+
+
+class Batches(NamedTuple):
+    """The batches of one call, as tensors.
+
+    rows: int32 (batches, size), the indices of their images. rates: float32 (batches,), the learning rates. seed: int32
+    (2,), of the augmentation of the first batch. count: int32, how many batches to train on; the rest is padding.
+    """
+
+    rows: tf.Tensor
+    rates: tf.Tensor
+    seed: tf.Tensor
+    count: tf.Tensor
+
+
+class Sums(NamedTuple):
+    """Sums over images, float32: of their losses, and of how many are predicted correctly."""
+
+    loss: tf.Tensor
+    correct: tf.Tensor
+
+
+class Dropout(keras.layers.Dropout):
+    """Keras' dropout, with random numbers from a faster generator."""
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the inputs. In training, a share of `rate` of them is 0, and the others are raised accordingly."""
+        if not training:
+            return inputs
+        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg=RANDOM)
 
 
 def values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
@@ -35,26 +76,8 @@ def assign(variables: Iterable[keras.Variable], new: Iterable[np.ndarray]) -> No
         variable.assign(value)
 
 
-class State(NamedTuple):
-    """All that a replicate has become so far: the variables of its model and of its optimizer."""
-
-    model: list[np.ndarray]
-    optimizer: list[np.ndarray]
-
-
-class Dropout(keras.layers.Dropout):
-    """Keras' dropout, its random numbers from another generator."""
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return inputs with a share of `rate` of them 0, and the others raised by as much in return."""
-        if not training:
-            return inputs
-        seed = tf.cast(self.seed_generator.next(), tf.int32)
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg=RANDOM)
-
-
-def fast(model: keras.Model) -> keras.Model:
-    """Return a network of the same layers and sizes, unfitted, whose dropout is the one above."""
+def with_fast_dropout(model: keras.Model) -> keras.Model:
+    """Return an unfitted network of the same layers, with the dropout of this module."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         kind = Dropout if isinstance(layer, keras.layers.Dropout) else type(layer)
@@ -64,99 +87,120 @@ def fast(model: keras.Model) -> keras.Model:
 
 
 class Loop:
-    """A network and its optimizer with their steps compiled; replicates take turns in it by `load` and `state`.
+    """A network and its optimizer, with their training steps compiled.
 
-    images: float32 (n, height, width), a tensor, or an array that may stay mapped: what becomes of them is the same.
-    labels: int32 (n,), a tensor; both shared by all loops. loss: from labels and the model's outputs to a mean.
-    augment: from a batch and a seed int32 (2,) to a batch, or None. xla: whether XLA compiles it.
+    Compiling takes seconds, so all replicates share a few loops: `load` the state of a replicate, `train`, and keep the
+    new `state`.
+
+    images: float32 (n, height, width), a tensor, or a mapped array; both give the same results. labels: int32 (n,), a
+    tensor. loss: from labels and logits to the mean loss. augment: from images and a seed, int32 (2,), to images.
+    xla: whether XLA compiles the steps.
     """
 
-    def __init__(self, model, optimizer, loss, images, labels, *, augment, xla):
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        loss: Loss,
+        images: tf.Tensor | np.ndarray,
+        labels: tf.Tensor,
+        *,
+        augment: Augment | None,
+        xla: bool,
+    ):
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.images, self.labels, self.augment = images, labels, augment
+        self.in_memory = tf.is_tensor(images)
         optimizer.build(model.trainable_variables)
-        self.fresh = values(optimizer.variables)  # those of an optimizer that has not yet made a step
-        self._run = tf.function(self._steps, jit_compile=xla)
-        self._score = tf.function(self._sums)
+        self.new_optimizer = values(optimizer.variables)  # before the first step
+        self._train = tf.function(self._train_batches, jit_compile=xla)
+        self._score = tf.function(self._score_images)
 
     def load(self, state: State) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         assign(self.model.variables, state.model)
         assign(self.optimizer.variables, state.optimizer)
 
     def state(self) -> State:
-        """Return the state as it is now."""
+        """Return the present state."""
         return State(values(self.model.variables), values(self.optimizer.variables))
 
-    def run(self, rows: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
-        """Train on a block of batches and return the sums over its images of loss and of right answers, float64 (2,).
+    def train(self, rows: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        """Train on batches, and return the sums over their images of loss and of correct predictions, float64 (2,).
 
-        rows: int32 (batches, size), indices of images; rates: float32 (batches,); seed: int32 (2,), of augmentation.
+        Each batch is scored before the step that learns from it. rows: int32 (batches, size), indices of images; rates:
+        float32 (batches,), learning rates; seed: int32 (2,), of the augmentation.
         """
-        most = self._batches_a_call(rows.shape[1])
-        sums = tf.constant(0.0), tf.constant(0.0)
+        most = self._batches_in_a_call(rows.shape[1])
+        sums = Sums(tf.constant(0.0), tf.constant(0.0))
         for start in range(0, len(rows), most):
             part = slice(start, start + most)
-            sums = self._call(rows[part], rates[part], seed + np.array([0, start], np.int32), most, sums)
+            images, labels, indices = self._images_of(_padded(rows[part], most))
+            given = indices, _padded(rates[part], most), seed + np.array([0, start], np.int32), len(rows[part])
+            sums = self._train(images, labels, Batches(*map(tf.constant, given)), sums)
         return np.array(sums, float)
 
     def score(self, rows: np.ndarray) -> np.ndarray:
-        """Return the means of loss and of right answers over some images, float64 (2,), as the network is now.
-
-        rows: int32 (n,), indices of these images.
-        """
+        """Return the mean loss and the accuracy on some images, float64 (2,). rows: int32 (n,), their indices."""
         sums = np.zeros(2)
         for some in arrays.blocks(rows, min(SCORING_BATCH, _images_at_once(self.images))):
-            sums += np.array(self._score(*self._picked(some)), float)
+            sums += np.array(self._score(*self._pick(some)), float)
         return sums / len(rows)
 
-    def _batches_a_call(self, size: int) -> int:
-        """Return how many batches of that size a call is for: of images that are brought, as many as may be at once."""
-        if tf.is_tensor(self.images):
+    def _batches_in_a_call(self, size: int) -> int:
+        if self.in_memory:
             return BLOCK
         return min(BLOCK, max(1, _images_at_once(self.images) // size))
 
-    def _call(self, rows, rates, seed, most, sums):
-        """Run batches in one call of as many as `most`, so that it is compiled once: those beyond are not run."""
-        batches = len(rows)
-        padding = max(0, most - batches) if batches > 1 else 0
-        rows, rates = np.pad(rows, ((0, padding), (0, 0))), np.pad(rates, (0, padding))
-        images, labels = self.images, self.labels
-        if not tf.is_tensor(images):
-            images, labels = self._picked(rows.ravel())
-            rows = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
-        given = map(tf.constant, (rows, rates, seed, batches))
-        return self._run(images, labels, *given, *sums)
+    def _images_of(self, rows: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
+        """Return tensors of images and labels that hold these rows, and the indices of the rows in them."""
+        if self.in_memory:
+            return self.images, self.labels, rows
+        return *self._pick(rows.ravel()), np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
 
-    def _picked(self, rows):
-        """Return images and labels of these indices as tensors."""
-        held = tf.is_tensor(self.images)
-        images = tf.gather(self.images, rows) if held else tf.constant(arrays.pick(self.images, rows))
+    def _pick(self, rows: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the images and labels of int32 (n,) indices."""
+        images = tf.gather(self.images, rows) if self.in_memory else tf.constant(arrays.pick(self.images, rows))
         return images, tf.gather(self.labels, rows)
 
-    def _steps(self, all_images, all_labels, rows, rates, seed, batches, loss_sum, right_sum):
-        def step(index, loss_sum, right_sum):
-            images, labels = tf.gather(all_images, rows[index]), tf.gather(all_labels, rows[index])
+    def _train_batches(self, images: tf.Tensor, labels: tf.Tensor, batches: Batches, sums: Sums) -> Sums:
+        """Train on batches one after the other, and return `sums` with theirs added; compiled by TensorFlow."""
+
+        def more(index: tf.Tensor, _: Sums) -> tf.Tensor:
+            return index < batches.count
+
+        def step(index: tf.Tensor, sums: Sums) -> tuple[tf.Tensor, Sums]:
+            rows = batches.rows[index]
+            batch, its_labels = tf.gather(images, rows), tf.gather(labels, rows)
             if self.augment:
-                images = self.augment(images, seed + tf.stack([0, index]))
-            self.optimizer.learning_rate = rates[index]
+                batch = self.augment(batch, batches.seed + tf.stack([0, index]))
+            self.optimizer.learning_rate = batches.rates[index]
             with tf.GradientTape() as tape:
-                outputs = self.model(images, training=True)
-                loss = self.loss(labels, outputs)
+                logits = self.model(batch, training=True)
+                loss = self.loss(its_labels, logits)
             self.optimizer.apply(tape.gradient(loss, self.model.trainable_weights))
-            size = tf.cast(rows.shape[1], tf.float32)
-            return index + 1, loss_sum + loss * size, right_sum + _right(labels, outputs)
+            size = tf.cast(batches.rows.shape[1], tf.float32)
+            return index + 1, Sums(sums.loss + loss * size, sums.correct + _correct(its_labels, logits))
 
-        start = (tf.constant(0), loss_sum, right_sum)
-        return tf.while_loop(lambda index, *_: index < batches, step, start)[1:]
+        _, sums = tf.while_loop(more, step, (tf.constant(0), sums))
+        return sums
 
-    def _sums(self, images, labels):
-        outputs = self.model(images, training=False)
-        return self.loss(labels, outputs) * labels.shape[0], _right(labels, outputs)
+    def _score_images(self, images: tf.Tensor, labels: tf.Tensor) -> Sums:
+        logits = self.model(images, training=False)
+        return Sums(self.loss(labels, logits) * labels.shape[0], _correct(labels, logits))
 
 
-def _right(labels, outputs):
-    return tf.reduce_sum(tf.cast(tf.argmax(outputs, axis=1, output_type=tf.int32) == labels, tf.float32))
+def _padded(batches: np.ndarray, most: int) -> np.ndarray:
+    """Return an array padded with zeros to the length `most`: TensorFlow compiles a function anew for each length.
+
+    A batch alone is not padded. It may be the last of an epoch, which has a size of its own.
+    """
+    padding = most - len(batches) if len(batches) > 1 else 0
+    return np.pad(batches, [(0, padding), *[(0, 0)] * (batches.ndim - 1)])
+
+
+def _correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32))
 
 
 def _images_at_once(images: tf.Tensor | np.ndarray) -> int:

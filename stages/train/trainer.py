@@ -1,7 +1,7 @@
-"""Fitting: from images and labels to networks that give probabilities, and what they went through.
+"""Train networks on images and labels.
 
-Replicates differ in seed alone. Each is trained on `train.threads` threads, as many at once as the processor has cores
-for; nothing of a replicate depends on which others are trained, or on how many at once.
+Replicates differ in seed only. A replicate runs on `train.threads` threads, and as many replicates run at once as the
+processor has cores for. The result of a replicate does not depend on which other replicates run, or how many at once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,23 +18,27 @@ from core.cli.errors import InputError, Problem
 from core.config.params import Train
 from core.files import arrays
 from core.files.arrays import Split
-from core.networks.architectures import NETWORKS
+from core.networks import architectures
+from core.networks.architectures import Shape
 from core.networks.models import with_probabilities
 from core.networks.runtime import cores, keras, tf
-from stages.train import loop, memory
+from stages.train import loop, memory, progress
 from stages.train.augmentation import augment
-from stages.train.division import Division, divide
-from stages.train.history import Historian, Row, row
+from stages.train.division import divide
+from stages.train.loop import Loop, State
+from stages.train.progress import Row
 from stages.train.schedules import learning_rates
+
+Loops: TypeAlias = SimpleQueue[Loop]
 
 
 class Run(NamedTuple):
-    """One replicate: a model that gives probabilities (n, classes), its number of parameters, and a row for each epoch.
+    """A trained replicate: a model that gives probabilities (n, classes), its number of parameters, its history.
 
-    A row has epoch, train_loss and train_accuracy, and with validation images also validation_loss and
-    validation_accuracy. Row 0 is the untrained network, its figures on training images those of the first
-    `loop.SCORING_BATCH` that are not held out. In the others, as in Keras' own history, they are the mean over the
-    epoch's batches, each taken before the step that learned from it.
+    The history has a row for each epoch: epoch, train_loss, train_accuracy, and with validation images also
+    validation_loss and validation_accuracy. Row 0 is the untrained network; its training scores are those of the first
+    `loop.SCORING_BATCH` training images. In the other rows, as in Keras' own history, training scores are means over
+    the batches of the epoch, each scored before the step that learned from it.
     """
 
     model: keras.Model
@@ -42,49 +46,37 @@ class Run(NamedTuple):
     history: list[Row]
 
 
-class Tensors(NamedTuple):
-    """A split as the loop takes it, held-out images included: images float32 (n, height, width) in [0, 1], a tensor, or
-    an array where memory has no room for one; labels int32 (n,).
-    """
-
-    images: tf.Tensor | np.ndarray
-    labels: tf.Tensor
-
-
 def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] | None = None) -> list[Run]:
-    """Return `settings.replicates` networks that differ in seed alone, or those of them that `replicates` names.
+    """Return the `settings.replicates` trained networks, or only those whose numbers `replicates` lists.
 
-    Raises InputError where a batch is larger than the images left to train on, or where the loss is no longer finite.
-    Whether each class has images on both sides of the division is for `division.require_each_class` to say.
+    Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
+    `division.require_each_class` checks before that each class has training images and validation images.
     """
-    division = divide(*split, settings.validation_fraction)
-    _check_batch_size(settings.batch_size, len(division.kept))
-    tensors = _tensors(split)
-    chosen = range(settings.replicates) if replicates is None else replicates
-    models = [_build(split.images.shape[1:], classes, settings, replicate) for replicate in chosen]
-    loops: SimpleQueue[loop.Loop] = SimpleQueue()
-    stop = Event()
-    for _ in range(min(max(1, cores() // settings.threads), len(models))):
-        loops.put(_compiled(loop.fast(models[0]), tensors, settings))
-    fit_one = partial(_fit_replicate, loops, stop, division, settings)
-    with ThreadPoolExecutor(len(models)) as pool:
-        futures = [pool.submit(fit_one, *each) for each in zip(chosen, models, strict=True)]
-        try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:  # or else the other replicates would be trained to their end first
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [_run(model, future.result()) for model, future in zip(models, futures, strict=True)]
+    kept, held_out = divide(*split, settings.validation_fraction)
+    if settings.batch_size > len(kept):
+        param, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
+        expected, got = f"at most {len(kept)}", str(settings.batch_size)
+        fix = "lower train.batch_size or train.validation_fraction, then dvc repro"
+        raise InputError(Problem(param, what, expected=expected, got=got, fix=fix))
+    numbers = range(settings.replicates) if replicates is None else replicates
+    chosen = [
+        _Replicate(number, _build(split.images.shape[1:], classes, settings, number), kept, held_out, settings)
+        for number in numbers
+    ]
+    loops: Loops = SimpleQueue()
+    images, labels = _tensors(split)
+    for _ in range(min(max(1, cores() // settings.threads), len(chosen))):
+        loops.put(_compiled(chosen[0].model, images, labels, settings))
+    _train_all(chosen, loops)
+    return [_run(replicate.model, replicate.history) for replicate in chosen]
 
 
 def restore(
-    shape: tuple[int, ...], classes: int, settings: Train, replicate: int, values: list[np.ndarray], history: list[Row]
+    shape: Shape, classes: int, settings: Train, replicate: int, values: list[np.ndarray], history: list[Row]
 ) -> Run:
-    """Return the run that `fit` returned elsewhere, from `loop.values` of its model's variables and its history.
+    """Return the run that `fit` returned on another machine. The model is built anew, so it is saved to equal bytes.
 
-    shape: (height, width) of the images. The model is built anew, so that it is saved to the same bytes.
+    shape: (height, width) of the images. values: `loop.values` of the variables of the model.
     """
     model = _build(shape, classes, settings, replicate)
     loop.assign(model.variables, values)
@@ -92,12 +84,12 @@ def restore(
 
 
 def seed_of(seed: int, replicate: int) -> int:
-    """Return the seed of one replicate, uint32: that of no other, and the same whatever their number."""
+    """Return the seed of a replicate, uint32, which differs between replicates and does not depend on their number."""
     return int(np.random.SeedSequence([seed, replicate]).generate_state(1)[0])
 
 
 def blocks(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yield int32 (n,) as blocks of batches, int32 (batches, size); what is left at the end is a batch of its own."""
+    """Yield int32 (n,) as blocks of batches, int32 (batches, size); the rest is a last, smaller batch of its own."""
     whole = len(order) // size * size
     batches = order[:whole].reshape(-1, size)
     for start in range(0, len(batches), loop.BLOCK):
@@ -107,113 +99,145 @@ def blocks(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 class _Stopped(Exception):
-    """Another replicate failed, or the user has had enough."""
+    """Another replicate failed, or the user pressed Ctrl-C."""
+
+
+class _Replicate:
+    """A network in training, and all that continues from one epoch to the next.
+
+    kept, held_out: int32 (n,), the indices of the training images and of the validation images.
+    """
+
+    def __init__(self, number: int, model: keras.Model, kept: np.ndarray, held_out: np.ndarray, settings: Train):
+        self.number, self.model, self.kept, self.held_out, self.settings = number, model, kept, held_out, settings
+        self.seed = seed_of(settings.seed, number)
+        # RandomState and not default_rng: numpy guarantees the numbers of RandomState, not those of Generator (NEP 19).
+        self.shuffler = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, number])))
+        steps = settings.epochs * -(-len(kept) // settings.batch_size)
+        self.rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, steps)
+        self.step = 0
+        self.optimizer: list[np.ndarray] = []
+        self.history: list[Row] = []
+
+    def score_untrained(self, compiled: Loop) -> None:
+        """Add row 0 to the history."""
+        self.optimizer = compiled.new_optimizer
+        compiled.load(State(loop.values(self.model.variables), self.optimizer))
+        some = self.kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing
+        self.history.append(progress.row(0, self._scores(compiled, compiled.score(some))))
+
+    def train_epoch(self, compiled: Loop, stop: Event) -> dict[str, float]:
+        """Train for an epoch, and return its scores by the names that Keras has for them.
+
+        Raises _Stopped soon after `stop` is set.
+        """
+        compiled.load(State(loop.values(self.model.variables), self.optimizer))
+        sums = np.zeros(2)
+        for batches in blocks(self.shuffler.permutation(self.kept), self.settings.batch_size):
+            if stop.is_set():
+                raise _Stopped
+            rates = self.rates[self.step : self.step + len(batches)]
+            sums += compiled.train(batches, rates, np.array([self.seed, self.step], np.uint32).view(np.int32))
+            self.step += len(batches)
+        scores = self._scores(compiled, sums / len(self.kept))
+        trained, self.optimizer = compiled.state()
+        loop.assign(self.model.variables, trained)
+        return scores
+
+    def _scores(self, compiled: Loop, train: np.ndarray) -> dict[str, float]:
+        scores = dict(zip(("loss", "accuracy"), train.tolist(), strict=True))
+        if len(self.held_out):
+            scores |= zip(("val_loss", "val_accuracy"), compiled.score(self.held_out).tolist(), strict=True)
+        return scores
+
+
+def _train_all(replicates: Sequence[_Replicate], loops: Loops) -> None:
+    """Train replicates to their end, a thread each. The first error, or Ctrl-C, stops them all and is raised."""
+    stop = Event()
+    with ThreadPoolExecutor(len(replicates)) as pool:
+        futures = [pool.submit(_train, replicate, loops, stop) for replicate in replicates]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _train(replicate: _Replicate, loops: Loops, stop: Event) -> None:
+    """Train a replicate to its end. It borrows a loop for each epoch, so that all replicates end at about one time."""
+    with _borrowed(loops) as compiled:
+        replicate.score_untrained(compiled)
+    stopping = _early_stopping(replicate)
+    for epoch in range(replicate.settings.epochs):
+        with _borrowed(loops) as compiled:
+            scores = replicate.train_epoch(compiled, stop)
+        replicate.history.append(progress.row(epoch + 1, scores))
+        print(progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1]))
+        stopping.on_epoch_end(epoch, scores)
+        if replicate.model.stop_training:
+            break
+    stopping.on_train_end()
 
 
 @contextmanager
-def _turn(loops: SimpleQueue) -> Iterator[loop.Loop]:
-    """Wait for a loop, of which there is one for each core, and put it back for the next replicate.
-
-    Turns are short, an epoch at most, so that all replicates come to their end together and no core is idle before.
-    """
-    each = loops.get()
+def _borrowed(loops: Loops) -> Iterator[Loop]:
+    """Wait for a free loop, and put it back for the next replicate afterwards."""
+    compiled = loops.get()
     try:
-        yield each
+        yield compiled
     finally:
-        loops.put(each)
+        loops.put(compiled)
 
 
-def _fit_replicate(
-    loops: SimpleQueue, stop: Event, division: Division, settings: Train, replicate: int, model: keras.Model
-) -> list[Row]:
-    seed = seed_of(settings.seed, replicate)
-    # RandomState and not default_rng: numpy has frozen its streams for good, a Generator's may change (NEP 19).
-    random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate])))
-    kept, held_out = division
-    with _turn(loops) as each:
-        fresh = each.fresh
-        each.load(loop.State(loop.values(model.variables), fresh))
-        some = kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing
-        history = [row(0, _logs(each.score(some), each, held_out))]
-    steps = -(-len(kept) // settings.batch_size)
-    rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, settings.epochs * steps)
-    callbacks = keras.callbacks.CallbackList(
-        _callbacks(history, replicate, settings), model=model, epochs=settings.epochs, steps=steps
+def _early_stopping(replicate: _Replicate) -> keras.callbacks.Callback:
+    """Return Keras' early stopping for a replicate, or a callback that does nothing if there is to be none."""
+    patience = replicate.settings.early_stopping_patience
+    callback = (
+        keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+        if patience
+        else keras.callbacks.Callback()
     )
-    step, moments, model.stop_training = 0, fresh, False
-    callbacks.on_train_begin()
-    for epoch in range(settings.epochs):
-        callbacks.on_epoch_begin(epoch)
-        sums = np.zeros(2)
-        with _turn(loops) as each:
-            each.load(loop.State(loop.values(model.variables), moments))
-            for rows in blocks(random.permutation(kept), settings.batch_size):
-                if stop.is_set():
-                    raise _Stopped
-                callbacks.on_train_batch_begin(step % steps)
-                sums += each.run(rows, rates[step : step + len(rows)], np.array([seed, step], np.uint32).view(np.int32))
-                step += len(rows)
-                callbacks.on_train_batch_end((step - 1) % steps)
-            logs, (variables, moments) = _logs(sums / len(kept), each, held_out), each.state()
-        loop.assign(model.variables, variables)
-        callbacks.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
-    callbacks.on_train_end()
-    return history
+    replicate.model.stop_training = False  # Keras' `fit` sets this attribute
+    callback.set_model(replicate.model)
+    callback.on_train_begin()
+    return callback
 
 
-def _run(model: keras.Model, history: list[Row]) -> Run:
-    return Run(with_probabilities(model), model.count_params(), history)
+def _run(model: keras.Model, rows: list[Row]) -> Run:
+    # An earlier step would have shown in the loss; after the last step, no loss is calculated.
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise progress.diverged("a weight is no longer a number after the last epoch")
+    return Run(with_probabilities(model), model.count_params(), rows)
 
 
-def _callbacks(history: list[Row], replicate: int, settings: Train) -> list[keras.callbacks.Callback]:
-    callbacks = [Historian(history, replicate, settings.epochs)]
-    if patience := settings.early_stopping_patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True))
-    return callbacks
-
-
-def _logs(means: np.ndarray, each: loop.Loop, held_out: np.ndarray) -> dict[str, float]:
-    """Return scores under the names by which Keras' callbacks know them."""
-    logs = dict(zip(("loss", "accuracy"), means.tolist(), strict=True))
-    if len(held_out):
-        logs |= zip(("val_loss", "val_accuracy"), each.score(held_out).tolist(), strict=True)
-    return logs
-
-
-def _build(shape: tuple[int, ...], classes: int, settings: Train, replicate: int) -> keras.Model:
+def _build(shape: Shape, classes: int, settings: Train, replicate: int) -> keras.Model:
     keras.utils.set_random_seed(seed_of(settings.seed, replicate))
-    build = NETWORKS[settings.network].build
-    return build(shape, classes, hidden_units=settings.hidden_units, dropout=settings.dropout)
+    return architectures.build(shape, classes, settings)
 
 
-def _compiled(model: keras.Model, tensors: Tensors, settings: Train) -> loop.Loop:
-    decay = settings.weight_decay or None  # Keras tells none from 0
+def _compiled(model: keras.Model, images: tf.Tensor | np.ndarray, labels: tf.Tensor, settings: Train) -> Loop:
+    """Return a loop for replicates of this model."""
+    decay = settings.weight_decay or None  # Keras tells None from 0
     config = {"learning_rate": settings.learning_rate, "weight_decay": decay}
     optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
     shift, flip = settings.augmentation_shift, settings.augmentation_flip
-    augmented = partial(augment, shift=shift, flip=flip) if shift or flip else None
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=settings.output == "logits")
     outputs = keras.activations.get("linear" if settings.output == "logits" else "softmax")
-    return loop.Loop(
-        model,
+    return Loop(
+        loop.with_fast_dropout(model),
         optimizer,
         lambda labels, logits: cross_entropy(labels, outputs(logits)),
-        *tensors,
-        augment=augmented,
-        xla=NETWORKS[settings.network].xla,
+        images,
+        labels,
+        augment=partial(augment, shift=shift, flip=flip) if shift or flip else None,
+        xla=architectures.NETWORKS[settings.network].xla,
     )
 
 
-def _tensors(split: Split) -> Tensors:
+def _tensors(split: Split) -> tuple[tf.Tensor | np.ndarray, tf.Tensor]:
+    """Return the images as a tensor, or as they are if memory has no room for a tensor; and int32 labels."""
     images = tf.constant(split.images) if memory.fits(split.images) else split.images
     arrays.release(split.images)
-    return Tensors(images, tf.constant(split.labels.astype(np.int32)))
-
-
-def _check_batch_size(size: int, kept: int) -> None:
-    if size > kept:
-        place, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
-        fix = "lower train.batch_size or train.validation_fraction, then dvc repro"
-        raise InputError(Problem(place, what, expected=f"at most {kept}", got=str(size), fix=fix))
+    return images, tf.constant(split.labels.astype(np.int32))

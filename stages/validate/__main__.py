@@ -12,6 +12,7 @@ from core.cli import command
 from core.cli.errors import InputError, Problem
 from core.config import datasets, params
 from core.files import atomic
+from core.networks import architectures
 from stages.validate import pins
 
 
@@ -28,7 +29,7 @@ def main(validated: Path) -> None:
     name = settings.dataset.name
     datasets.require(name, entries)
     entry = entries[name]
-    problems += params.unfit(settings.train.network, entry.image_shape)
+    problems += architectures.problems(settings.train.network, entry.image_shape)
     problems += pins.missing(name, entry, pins.pinned(name, entry))
     if problems:
         raise InputError(*problems)

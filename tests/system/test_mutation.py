@@ -36,7 +36,7 @@ FILES = {
     "core/config": EVERY,
     "core/files": EVERY,
     "core/formats": "validate download normalize evaluate",
-    "core/networks": "train evaluate",
+    "core/networks": "validate train evaluate",
     "core/scores": "evaluate render",
     **{f"stages/{stage}": stage for stage in ALL},
     "requirements.lock": "train evaluate render",

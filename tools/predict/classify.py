@@ -7,8 +7,9 @@ import numpy as np
 
 from core.cli.errors import DataError, InputError, Problem
 from core.files import class_names, training
+from core.networks import models
 from core.networks.runtime import keras
-from stages.evaluate import familiarity, networks, prediction
+from stages.evaluate import familiarity, prediction
 
 MODEL, TRAINING = Path("data/model"), Path("data/training.json")
 CLASSES, FAMILIARITY = Path("data/normalized/classes.json"), Path("data/familiarity")
@@ -41,7 +42,7 @@ def load() -> Ensemble:
         raise InputError(*(Problem(str(path), "not there: the pipeline has to run first", fix=fix) for path in missing))
     height, width = training.read(TRAINING).image_shape
     classes = class_names.read(CLASSES)
-    featured = list(map(familiarity.with_features, networks.read(MODEL, TRAINING, classes, (height, width))))
+    featured = list(map(familiarity.with_features, models.read(MODEL, TRAINING, classes, (height, width))))
     return Ensemble(featured, classes, (height, width), familiarity.read(FAMILIARITY, featured))
 
 

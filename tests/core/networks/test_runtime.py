@@ -1,4 +1,4 @@
-"""TensorFlow and Keras come up the same way whatever is installed beside them and whatever the user has set."""
+"""TensorFlow and Keras start in the same way, whichever packages are installed and whatever the user has set."""
 
 import os
 import subprocess
@@ -38,23 +38,23 @@ def started(tmp_path_factory):
     return result, temporary
 
 
-def test_what_keras_would_import_besides_is_hidden_from_it_and_from_nobody_else(started):
-    assert started[0].stdout.splitlines()[0] == "[]"  # and the import of matplotlib after it did not fail
+def test_packages_that_keras_does_not_need_are_hidden_from_keras_only(started):
+    assert started[0].stdout.splitlines()[0] == "[]"  # and the import of matplotlib afterwards did not fail
 
 
-def test_nothing_of_it_is_left_behind(started):
+def test_no_folder_of_keras_is_left_behind(started):
     result, temporary = started
     assert result.stdout.splitlines()[1] == "False"
     assert not list(temporary.glob("keras-*"))
 
 
 @pytest.mark.fault("settings of the user: keras.json, KERAS_*, TF_*, XLA_*")
-def test_what_the_user_has_set_is_shut_out(started):
+def test_settings_of_the_user_are_ignored(started):
     lines = started[0].stdout.splitlines()
     assert lines[2] == "float32 channels_last"
     assert lines[3] == f"1 {len(os.sched_getaffinity(0))}"
 
 
 @pytest.mark.fault("start-up noise of TensorFlow and Keras")
-def test_starting_says_nothing(started):
+def test_nothing_is_printed_at_the_start(started):
     assert started[0].stderr == ""

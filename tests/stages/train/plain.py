@@ -1,5 +1,5 @@
-"""A training as params.yaml describes it, written once more and as plainly as can be: Keras' own `train_on_batch`, a
-step at a time, by Keras' own optimizers and schedules. `trainer.fit` must give the same networks and the same history.
+"""The training that params.yaml describes, written plainly: Keras' own `train_on_batch`, a step at a time, with Keras'
+own optimizers and schedules. `trainer.fit` must give the same networks and the same history.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ SCHEDULES = {
     "cosine": keras.optimizers.schedules.CosineDecay,
 }
 
-# A single step on all of 24 images; each test says what it changes.
+# One step on all of 24 images.
 SETTINGS = {
     "network": "dense",
     "hidden_units": [5],
@@ -45,7 +45,7 @@ def settings(**changes) -> Train:
 
 
 class Run(NamedTuple):
-    """The variables of a network, and (loss, accuracy) of each epoch on the images that it learned from."""
+    """The variables of a network, and loss and accuracy of each epoch on the training images."""
 
     weights: list[np.ndarray]
     scores: list[tuple[float, float]]
@@ -57,15 +57,13 @@ def _by_xla(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
 
 
 def uniform(shape: tuple[int, ...], seed: tf.Tensor | list[int], settings: Train) -> np.ndarray:
-    """Return random numbers in [0, 1). XLA, which compiles the dense network, makes others of one seed."""
+    """Return random numbers in [0, 1). Of one seed, XLA makes other numbers; it compiles the dense network."""
     draw = _by_xla if settings.network == "dense" else _by_xla.python_function
     return draw(tuple(shape), tf.constant(seed)).numpy()
 
 
 class Dropout(keras.layers.Dropout):
-    """The share `rate` of the inputs is 0, the rest is raised. What is 0 follows from two numbers: the seed that Keras
-    gave the layer, and how many steps there were before.
-    """
+    """Dropout whose choice depends on the seed that Keras gave the layer, and on the number of the step."""
 
     def __init__(self, settings: Train):
         super().__init__(settings.dropout)
@@ -80,7 +78,7 @@ class Dropout(keras.layers.Dropout):
 
 
 def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Model:
-    """Return a new network. The order in which its layers are made decides which random weights each of them gets."""
+    """Return a new network. The random weights of a layer depend on the order in which the layers are built."""
     kinds = keras.layers
     layers = [keras.Input(shape)]
 
@@ -107,7 +105,7 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
 
 
 def moved(images: np.ndarray, seed: list[int], settings: Train) -> np.ndarray:
-    """Return the images as a step with that seed learns from them: mirrored half the time, then shifted."""
+    """Return the images augmented as in a step with this seed: mirrored half the time, then shifted."""
     shift, count = settings.augmentation_shift, len(images)
     seeds = tf.random.split(np.array(seed, np.uint32).view(np.int32), 2, alg="philox")
     if settings.augmentation_flip:
@@ -121,13 +119,13 @@ def moved(images: np.ndarray, seed: list[int], settings: Train) -> np.ndarray:
 
 
 def untrained(shape: tuple[int, ...], classes: int, settings: Train, replicate: int) -> keras.Model:
-    """Return the network of a replicate as it is before the first step."""
+    """Return the network of a replicate before the first step."""
     keras.utils.set_random_seed(_seed(settings, replicate))
     return network(shape, classes, settings)
 
 
 def fit(split: Split, classes: int, settings: Train, replicate: int) -> Run:
-    """Return what `trainer.fit` must give for a replicate if no images are held out."""
+    """Return what `trainer.fit` must give for a replicate if there are no validation images."""
     orders = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate])))
     starts = range(0, len(split.labels), settings.batch_size)
     model = untrained(split.images.shape[1:], classes, settings, replicate)

@@ -1,4 +1,4 @@
-"""Which images are held out, worked out by hand or by hashlib alone."""
+"""Which images are held out, worked by hand or by hashlib alone."""
 
 import hashlib
 import re
@@ -30,6 +30,7 @@ def held_out(images: np.ndarray, labels: np.ndarray, fraction: float) -> list[tu
 @pytest.mark.parametrize(
     ("fraction", "expected"),
     [
+        (0.0, [0, 0, 0]),
         (0.1, [1, 0, 0]),  # 1.0, 0.4 and 0.5 images: a half goes to the even number
         (0.25, [2, 1, 1]),  # 2.5, 1.0 and 1.25
         (0.35, [4, 1, 2]),  # 3.5, 1.4 and 1.75
@@ -57,105 +58,73 @@ def test_the_images_held_out_are_those_of_the_smallest_hashes():
     assert division.divide(images, np.zeros(4, np.uint8), 0.5).held_out.tolist() == sorted([first, second])
 
 
+@pytest.mark.fault("validation images that are of the last classes alone, or depend on the order of the images")
 def test_the_order_of_the_images_does_not_matter():
-    """Sorted by class, too, where the last images are of one class."""
+    """Also sorted by class, so that the last images are of one class; also with five copies of each of two images."""
     expected = held_out(IMAGES, LABELS, 0.4)
     assert [label for label, _ in expected] == [0, 0, 0, 0, 1, 1, 2, 2]
-
     for order in (np.argsort(LABELS), np.argsort(LABELS)[::-1], *map(RANDOM.permutation, [19] * 5)):
         assert held_out(IMAGES[order], LABELS[order], 0.4) == expected
 
-
-def test_copies_of_an_image_are_counted_one_by_one_and_the_order_still_does_not_matter():
-    """Five copies of one image and five of another: three are held out, all of the one with the smaller hash."""
-    images, labels = np.repeat(IMAGES[:2], 5, axis=0), np.zeros(10, np.uint8)
-    smaller = min((image.tobytes() for image in IMAGES[:2]), key=lambda text: hashlib.sha256(text).digest())
-
+    copies, labels = np.repeat(IMAGES[:2], 5, axis=0), np.zeros(10, np.uint8)
+    smaller = min((image.tobytes() for image in IMAGES[:2]), key=lambda data: hashlib.sha256(data).digest())
     for order in map(RANDOM.permutation, [10] * 5):
-        assert held_out(images[order], labels, 0.3) == [(0, smaller)] * 3
-
-
-def test_without_a_fraction_all_images_are_kept_and_none_is_read():
-    kept, out = division.divide(None, LABELS, 0.0)
-
-    assert kept.tolist() == list(range(19)) and out.tolist() == []
-    division.require_each_class(np.zeros(1, np.uint8), ["bag"], 0.0)
+        assert held_out(copies[order], labels, 0.3) == [(0, smaller)] * 3
 
 
 def resident() -> int:
-    """Return how many bytes of this process are in memory, files that it has mapped included."""
+    """Return how many bytes of this process are in memory, mapped files included."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what is in memory")
-def test_images_from_their_file_are_hashed_without_being_held(tmp_path, monkeypatch):
-    """32 MiB of images: no more of them than 8 is in memory at a time."""
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is in memory")
+@pytest.mark.fault("more training images than memory has room for")
+def test_images_are_hashed_from_their_file_a_few_at_a_time(tmp_path, monkeypatch):
+    """At most 8 of 32 MiB are in memory at once."""
     images = np.random.RandomState(1).uniform(size=(2048, 64, 64)).astype(np.float32)
     labels = (np.arange(2048) % 7).astype(np.uint8)
     expected = division.divide(images, labels, 0.2)
     arrays.write_split(tmp_path, arrays.Split(images, labels))
     mapped = arrays.read_split(tmp_path).images
-    before, seen = resident(), []
-    sha256 = hashlib.sha256
+    before, seen, sha256 = resident(), [], hashlib.sha256
     watched = SimpleNamespace(sha256=lambda data: seen.append(resident()) or sha256(data))
     monkeypatch.setattr(division, "hashlib", watched)
 
     found = division.divide(mapped, labels, 0.2)
 
     assert max(seen) - before < 8 << 20 and len(seen) == 2048
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for rows, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(rows, same)
 
 
-PLACE = "params.yaml: train.validation_fraction"
-
-
-def refusal(counts: list[int], classes: list[str], fraction: float) -> str:
+def refusal(counts: list[int], fraction: float) -> str:
     with pytest.raises(InputError) as caught:
-        division.require_each_class(np.repeat(np.arange(len(counts)), counts), classes, fraction)
+        division.require_each_class(np.repeat(np.arange(len(counts)), counts), CLASSES, fraction)
     return str(caught.value)
 
 
-def test_a_class_without_a_validation_image_is_refused():
-    """Of 3 images 0.16 are none, of 4 images 0.64 are one; from 0.5 of an image on it is one."""
-    assert refusal([40, 3, 4], CLASSES, 0.16) == (
-        f"{PLACE}: leaves no validation image of these classes: coat (3 images) "
-        "(expected more than 0.1667 and less than 0.8333, got 0.16); "
-        "fix: set train.validation_fraction to such a value, or add images of these classes, then dvc repro"
-    )
-
-
+@pytest.mark.parametrize(
+    ("counts", "fraction", "message"),
+    [
+        # 0.16 of 3 images is no image, 0.16 of 4 images is one; from 0.5 of an image on it is one.
+        ([40, 3, 4], 0.16, "no validation image of the class coat, which has 3 images (expected more than 0.1667 and"),
+        ([4, 2, 40], 0.9, "no training image of the class coat, which has 2 images (expected more than 0.25 and less"),
+        ([100, 1, 100], 0.5, "no validation image of the class coat, which has 1 image (expected 0, got 0.5); fix: "),
+        ([100, 1, 100], 0.6, "no training image of the class coat, which has 1 image (expected 0, got 0.6); fix: "),
+    ],
+)
 @pytest.mark.fault("a class left without a training image or a validation image")
-def test_a_class_without_a_training_image_is_refused():
-    assert refusal([4, 2, 40], CLASSES, 0.9) == (
-        f"{PLACE}: leaves no training image of these classes: bag (4 images), coat (2 images) "
-        "(expected more than 0.25 and less than 0.75, got 0.9); "
-        "fix: set train.validation_fraction to such a value, or add images of these classes, then dvc repro"
-    )
-
-
-@pytest.mark.parametrize(("fraction", "split"), [(0.01, "validation"), (0.5, "validation"), (0.6, "training")])
-def test_a_class_with_a_single_image_has_no_fraction_and_that_is_said(fraction, split):
-    assert refusal([100, 1, 100], CLASSES, fraction) == (
-        f"{PLACE}: leaves no {split} image of these classes: coat (1 image) (expected 0, got {fraction}); "
-        "fix: set train.validation_fraction and train.early_stopping_patience to 0, "
-        "or add images of these classes, then dvc repro"
-    )
-
-
-def test_of_many_classes_the_first_are_named_and_the_others_counted():
-    assert refusal([1, 2, 3, 2, 1, 2, 3, 50], list("abcdefgh"), 0.1).startswith(
-        f"{PLACE}: leaves no validation image of these classes: "
-        "a (1 image), b (2 images), c (3 images), d (2 images), e (1 image) and 2 more (expected 0, got 0.1); fix: "
-    )
+def test_a_class_without_images_to_train_on_or_to_validate_is_refused(counts, fraction, message):
+    assert refusal(counts, fraction).startswith(f"params.yaml: train.validation_fraction: leaves {message}")
+    division.require_each_class(np.zeros(1, np.uint8), ["bag"], 0.0)
 
 
 @pytest.mark.parametrize("fewest", [2, 3, 4, 5, 7, 10, 11, 33, 999, 5000, 60000])
-def test_what_the_refusal_expects_is_accepted_and_gives_each_class_both_kinds(fewest):
-    """At both ends, with larger classes beside it."""
+def test_the_fractions_that_the_refusal_names_give_each_class_both_kinds(fewest):
+    """At both ends of the range, with larger classes beside the smallest."""
     counts = np.array([fewest, fewest + 1, 3 * fewest])
     labels = np.repeat(np.arange(3), counts)
-    low, high = re.findall(r"than ([\d.]+)", refusal(counts.tolist(), CLASSES, 1e-9))
+    low, high = re.findall(r"than ([\d.]+)", refusal(counts.tolist(), 1e-9))
 
     for fraction in (float(low) + 1e-6, float(high) - 1e-6):
         division.require_each_class(labels, CLASSES, fraction)

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from core.networks.runtime import keras, tf
-from stages.train.loop import Dropout, fast
+from stages.train.loop import Dropout, with_fast_dropout
 
 
-def test_dropout_leaves_out_its_share_and_raises_the_rest_and_only_in_training():
+def test_dropout_leaves_out_its_share_and_raises_the_rest_in_training_only():
     keras.utils.set_random_seed(1)
     plain = keras.Sequential([keras.Input((1000,)), keras.layers.Dropout(0.2, name="dropout")])
-    dropout = fast(plain)
+    dropout = with_fast_dropout(plain)
     ones = tf.ones((50, 1000))
 
     kept = dropout(ones, training=True).numpy()

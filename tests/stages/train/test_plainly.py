@@ -1,5 +1,7 @@
-"""`trainer.fit` against the same training written plainly: three epochs, so that what carries over from one to the next
-shows; and each param away from what a training would have that ignores it.
+"""`trainer.fit` gives what the same training gives that is written plainly with Keras.
+
+Three epochs show whatever continues from one epoch to the next. A training that ignores a param would be noticed: each
+param has a value here that changes the result.
 """
 
 from functools import cache
@@ -16,7 +18,7 @@ CLASSES = 3
 PICTURES = Split(
     np.random.RandomState(0).uniform(size=(11, 10, 12)).astype(np.float32), np.arange(11, dtype=np.uint8) % CLASSES
 )
-# What is not said is as in `plain.SETTINGS`. Eleven images are five batches of `adam` and a smaller one.
+# The other params are those of `plain.SETTINGS`. Eleven images are five batches of `adam` and a smaller one.
 CASES = {
     "sgd": {
         "network": "cnn_small",
@@ -57,7 +59,7 @@ CASES = {
         "replicates": 2,
     },
 }
-# The value that a training would have if it ignored the param, in each case that shows it.
+# The value that a training would use if it ignored the param, in each case that shows the difference.
 IF_IGNORED = {
     "network": [("sgd", "dense")],
     "hidden_units": [("rmsprop", [6])],
@@ -72,8 +74,8 @@ IF_IGNORED = {
     "augmentation_flip": [("rmsprop", False), ("sgd", False)],
     "seed": [("sgd", 0)],
 }
-# `replicates` is how many runs the first test expects; `test_held_out.py` has the two that need validation images,
-# `test_main.py` has `threads`, and `test_trainer.py` shows that `output` changes no network.
+# `replicates` is how many runs the first test expects. test_held_out.py has the params of validation images,
+# test_main.py has `threads`, and test_trainer.py shows that `output` changes no network.
 ELSEWHERE = {"replicates", "validation_fraction", "early_stopping_patience", "threads", "output"}
 TOLERANCE = 1e-4  # of float32, after three epochs
 
@@ -89,7 +91,7 @@ def expected(case: str) -> list[plain.Run]:
 
 
 def distance(run: plain.Run, other: plain.Run) -> float:
-    """Return the largest difference between two weights or scores; infinity if their numbers differ."""
+    """Return the largest difference between two weights or scores; infinity if there are more in one run."""
     ours, theirs = ([np.array(each) for each in (*both.weights, both.scores)] for both in (run, other))
     if [each.shape for each in ours] != [each.shape for each in theirs]:
         return float("inf")
@@ -103,7 +105,7 @@ def distance(run: plain.Run, other: plain.Run) -> float:
 @pytest.mark.fault("training ignores a param")
 @pytest.mark.fault("results that depend on the size of batches or blocks")
 def test_networks_and_history_are_those_of_plain_keras(case, monkeypatch):
-    """The replicates take turns in one loop. An epoch is a block of three batches, one of two, and the rest."""
+    """The replicates share one loop. An epoch is a block of three batches, a block of two, and the last batch."""
     monkeypatch.setattr(trainer, "cores", lambda: 1)
     monkeypatch.setattr(loop, "BLOCK", 3)
 

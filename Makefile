@@ -6,7 +6,6 @@ NEW ?= workspace
 export BASE NEW  # as variables: the shell would run commands inside a name
 unexport PYTHONSAFEPATH  # it hides this folder's packages from python -m
 CORES = --numprocesses auto --dist loadfile
-GRID = -S 'train.learning_rate=3e-4,1e-3,3e-3' -S 'train.batch_size=32,128' -S train.validation_fraction=0.1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # each target uses both cores by itself
@@ -55,7 +54,8 @@ compare: .venv/runtime  ## compare two revisions, for example make compare BASE=
 
 sweep: .venv/runtime  ## try three learning rates and two batch sizes, two runs at a time, and rank them
 	$(BIN)/python -m dvc repro normalize
-	$(BIN)/python -m dvc exp run --queue $(GRID)
+	$(BIN)/python -m dvc exp run --queue -S 'train.learning_rate=3e-4,1e-3,3e-3' -S 'train.batch_size=32,128' \
+		-S train.validation_fraction=0.1
 	$(BIN)/python -m dvc exp run --run-all -j 2
 	$(BIN)/python -m tools.sweep
 

@@ -190,7 +190,7 @@ PAGE = "reports/report.html"
 
 
 def test_make_repro_ends_with_the_paths_of_the_report():
-    command = ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv/runtime", "repro"]
+    command = ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv/installed", "repro"]
     *_, last = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
 
     written = [path for path in outputs("render") if "report." in path]

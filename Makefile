@@ -69,7 +69,7 @@ test: .venv/installed  ## run the quick tests
 slow: .venv/installed  ## run the slow tests
 	$(BIN)/python -m pytest -m slow -rs $(CORES)
 
-fuzz: .venv/installed  ## feed damaged bytes to every reader for five minutes each; with atheris installed, guided by coverage
+fuzz: .venv/installed  ## feed damaged bytes to the readers of archives and pictures, five minutes each
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m slow -rs tests/system/fuzz
 
 check: .venv/installed  ## check style, format and types

@@ -1,184 +1,161 @@
-"""What README.md says is so: its numbers are those of reports/, its commands and its paths exist."""
+"""README.md and docs/: the front page is short, links and commands exist, and numbers are those that were measured."""
 
 import csv
+import importlib.util
 import json
 import re
+from functools import cache
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from core.config import datasets, params
-from core.formats import image_folder
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [path for folder in ("", "docs", "data") for path in sorted((ROOT / folder).glob("*.md"))]
+OUR = ("benchmarks", "stages", "tests", "tools")
 
 
-@pytest.fixture(scope="module")
-def metrics() -> dict:
-    return json.loads((ROOT / "reports/metrics.json").read_text(encoding="utf-8"))
+@cache
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def report() -> str:
-    return (ROOT / "reports/report.md").read_text(encoding="utf-8")
+@cache
+def measured(name: str) -> dict:
+    return json.loads(text(f"benchmarks/{name}.json"))
 
 
-@pytest.fixture(scope="module")
 def history() -> list[dict[str, str]]:
-    return list(csv.DictReader((ROOT / "reports/history.csv").read_text(encoding="utf-8").splitlines()))
+    return list(csv.DictReader(text("reports/history.csv").splitlines()))
 
 
-def row(start: str, page: str = README) -> list[str]:
-    """Return the cells of the first table row that starts so."""
-    line = re.findall(rf"^\| {re.escape(start)} \|.*$", page, re.MULTILINE)[0]
-    return [cell.strip() for cell in line.strip("|").split("|")]
+def anchor(heading: str) -> str:
+    """Return the fragment by which a git host links to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_the_result_table_is_the_committed_run(metrics, report, history):
-    test, last = metrics["test"], history[-1]["epoch"]
-    trained = [float(line["train_accuracy"]) for line in history if line["epoch"] == last]
-
-    assert row("test accuracy")[1] == f"{test['accuracy']:.4f} ± {test['accuracy_std']:.4f}"
-    assert row("test loss")[1] == " ± ".join(row("loss", report)[1:]) and f"{test['loss']:.4f}" in row("test loss")[1]
-    assert row("training accuracy, last epoch")[1] == f"{sum(trained) / len(trained):.4f}"
-    assert row("parameters")[1] == row("parameters of the network", report)[1]
+def test_the_front_page_is_short():
+    assert len(text("README.md").encode()) <= 12_000
 
 
-def test_the_recipes_are_those_that_were_measured_and_r1_is_the_committed_run():
-    table = (ROOT / "benchmarks/recipes.md").read_text(encoding="utf-8")
-
-    assert table in README
-    assert row("R1 | the committed params: logits, 10 epochs")[4] == row("test accuracy")[1]
-    measured = json.loads((ROOT / "benchmarks/recipes.json").read_text(encoding="utf-8"))
-    for name, result in measured.items():
-        accuracy = f"{result['accuracy']:.4f} ± {result['accuracy_std']:.4f}"
-        assert re.search(rf"^\| {name} \|.*\| {accuracy} \|", table, re.MULTILINE)
-    assert f"loss of {measured['R3']['untrained_loss']}" in " ".join(README.split())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page):
+    for path, _, fragment in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if fragment else []
+        assert not fragment or fragment in map(anchor, headings)
 
 
-def test_the_recipes_land_where_the_published_runs_do():
-    """Mean test accuracies of five networks, within what one network may be off."""
-    measured = json.loads((ROOT / "benchmarks/recipes.json").read_text(encoding="utf-8"))
-    expected = {"R0": (0.865, 0.02), "R1": (0.880, 0.015), "R2": (0.880, 0.015), "R3": (0.978, 0.006)}
+def test_the_front_page_links_to_every_page():
+    linked = re.findall(r"\]\(([\w./-]+\.md)[)#]", text("README.md"))
 
-    for name, (accuracy, tolerance) in expected.items():
-        assert measured[name]["accuracy"] == pytest.approx(accuracy, abs=tolerance)
-    assert measured["R3"]["untrained_loss"] == pytest.approx(2.3, abs=0.25)
+    assert {page.relative_to(ROOT).as_posix() for page in PAGES} - {"README.md", "data/README.md"} <= set(linked)
 
 
-def test_the_losses_of_five_epochs_are_the_first_of_the_committed_run(history):
-    """R4 is R1 stopped early, so that its epochs are the first five of the committed history."""
-    losses = " ".join(f"{float(line['train_loss']):.4f}" for line in history[1:6])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_name_targets_modules_and_params_that_exist(page):
+    content = page.read_text(encoding="utf-8")
+    targets = re.findall(r"(?:[`$] ?|^)make(?: -\w)* ([a-z]+)", content, re.MULTILINE)
+    modules = [name for name in re.findall(r"python -m ([\w.]+)", content) if name.split(".")[0] in OUR]
+    changed = re.findall(r"-S '?(\w+)\.(\w+)=", content)
 
-    assert losses in " ".join(README.split())
-    assert float(history[5]["train_loss"]) == pytest.approx(0.2938, abs=0.01)
+    assert [name for name in targets if not re.search(rf"^{name}:", text("Makefile"), re.MULTILINE)] == []
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+    assert [
+        name for section, name in changed if name not in params.Params.model_fields[section].annotation.model_fields
+    ] == []
 
 
-def test_the_metrics_diff_is_whole_and_starts_from_the_committed_run(metrics):
-    """In the form in which DVC shows it, five decimals; the test accuracy comes first."""
-    rows = re.findall(r"^reports/metrics\.json +(\S+) +([\d.]+) +([\d.]+) +(-?[\d.]+)$", README, re.MULTILINE)
+def test_the_result_is_the_committed_run():
+    test, last = json.loads(text("reports/metrics.json"))["test"], history()[-1]["epoch"]
+    trained = np.mean([float(row["train_accuracy"]) for row in history() if row["epoch"] == last])
+
+    assert f"| test accuracy | {test['accuracy']:.4f} ± {test['accuracy_std']:.4f} |" in text("README.md")
+    assert f"| test loss | {test['loss']:.4f} ± " in text("README.md")
+    assert f"| training accuracy, last epoch | {trained:.4f} |" in text("README.md")
+    parameters = json.loads(text("benchmarks/recipes.json"))["R1"]["parameters"]
+    assert f"| parameters | {parameters:,} |" in text("README.md")
+
+
+def test_the_change_of_one_number_starts_from_the_committed_run():
+    """`dvc metrics diff` shows every score, to five digits."""
+    rows = re.findall(r"^reports/metrics\.json +(\S+) +(\S+) +(\S+) +(\S+)$", text("README.md"), re.MULTILINE)
+    metrics = json.loads(text("reports/metrics.json"))
     scores = {f"{split}.{name}": score for split, named in metrics.items() for name, score in named.items()}
 
     assert [(name, float(before)) for name, before, *_ in rows] == [(n, round(scores[n], 5)) for n in sorted(scores)]
-    assert rows[0][0] == "test.accuracy"
-    for _, before, after, change in rows:
-        assert float(change) == pytest.approx(float(after) - float(before), abs=2e-5)
+    assert all(
+        float(change) == pytest.approx(float(after) - float(before), abs=2e-5) for _, before, after, change in rows
+    )
 
 
-@pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
-def test_the_runs_are_listed_by_the_line_of_make_experiments_and_fit_120_columns(metrics):
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    typed, table = re.search(r"\$ (dvc exp show .*?)\n ─+\n(.*?) ─+\n```", README, re.DOTALL).groups()
-    _, made = re.search(
-        r"^experiments: setup.*\n\t\$\(BIN\)/(python -m )?((?:.*\\\n)*.*)", makefile, re.MULTILINE
-    ).groups()
-    options = [" ".join(line.replace("\\\n", " ").replace("$$", "$").split()) for line in (typed, made)]
+@pytest.mark.parametrize(
+    "page, source",
+    [("recipes", "recipes"), ("compare", "calibration"), ("speed", "results"), ("reproducibility", "processors")],
+)
+def test_a_page_has_the_table_that_a_benchmark_wrote(page, source):
+    table, *_ = re.findall(r"(?:^\|.*\n?)+", text(f"benchmarks/{source}.md"), re.MULTILINE)
 
-    assert options[0] == options[1]
-    assert re.search(r"^  main +([\d.]+)", table, re.MULTILINE)[1] == f"{metrics['test']['accuracy']:.5g}"
-    assert max(map(len, table.splitlines())) <= 120 and len(table.splitlines()) >= 4
+    assert table.count("\n") > 3 and table in text(f"docs/{page}.md")
 
 
-@pytest.mark.parametrize("key", sorted(set(re.findall(r"-S '?([\w.]+)=", README))))
-def test_params_in_commands_exist(key):
-    section, name = key.split(".")
+def test_the_tables_of_benchmarks_are_their_numbers():
+    """tests/benchmarks does the same for calibration."""
+    recipes, speed, bytes_ = (text(f"docs/{page}.md") for page in ("recipes", "speed", "reproducibility"))
 
-    assert name in params.Params.model_fields[section].annotation.model_fields
-
-
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE))))
-def test_make_targets_exist(target):
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-
-
-def test_links_and_the_tree_lead_to_files():
-    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
-    tree = re.search(r"```text\n(.*?)```", README, re.DOTALL)[1]
-    shown = [line.split()[0] for line in tree.splitlines()]
-    paths = [
-        *links,
-        *(f"stages/{path}" if (ROOT / "stages" / path).exists() else path for path in shown if "*" not in path),
-    ]
-
-    assert len(links) >= 3 and len(shown) >= 14
-    assert [path for path in paths if not (ROOT / path).exists()] == []
-
-
-def test_the_rates_of_false_alarms_are_those_that_were_measured():
-    """tests/benchmarks/test_calibration.py holds the table to the numbers in calibration.json."""
-    measured = json.loads((ROOT / "benchmarks/calibration.json").read_text(encoding="utf-8"))
-    lowest, highest = min(measured["accuracies"]), max(measured["accuracies"])
-    ended = f"ended anywhere between {lowest:.4f} and {highest:.4f} in {measured['replicates']} runs"
-
-    assert (ROOT / "benchmarks/calibration.md").read_text(encoding="utf-8") in README
-    assert ended in " ".join(README.split())
-
-
-def test_the_ratios_are_those_that_were_measured():
-    page = (ROOT / "benchmarks/results.md").read_text(encoding="utf-8")
-    table = page.split("## Ratios\n\n")[1].split("\n\n")[0].split("\nThe quickest")[0]
-    measured = json.loads((ROOT / "benchmarks/results.json").read_text(encoding="utf-8"))["ratios"]
-
-    assert table in README
-    for name, ratios in measured.items():
-        assert f"| {name} | {median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |" in table
-
-
-def test_what_narrower_instructions_do_is_what_was_measured():
-    table = (ROOT / "benchmarks/processors.md").read_text(encoding="utf-8").split("\n\n")[1]
-    measured = json.loads((ROOT / "benchmarks/processors.json").read_text(encoding="utf-8"))["networks"]
-
-    assert table in README
-    for network, runs in measured.items():
+    for name, run in measured("recipes").items():
+        assert re.search(
+            rf"^\| {name} \|.*\| {run['accuracy']:.4f} ± {run['accuracy_std']:.4f} \|", recipes, re.MULTILINE
+        )
+    for name, ratios in measured("results")["ratios"].items():
+        assert f"| {name} | {np.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |" in speed
+    for network, runs in measured("processors")["networks"].items():
         for held, run in runs.items():
             same = "yes" if run["same"] else "no"
-            assert f"| {network} | {held} | {same} | {run['train_loss']:.6f} |" in table
+            assert f"| {network} | {held} | {same} | {run['train_loss']:.6f} |" in bytes_
 
 
-def test_the_walk_through_writes_pictures_and_its_entry_is_valid(tmp_path, monkeypatch):
-    """On ten classes of noise in place of Fashion-MNIST; what comes back from the files is what went in."""
-    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    entries = "".join(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL))
+def test_numbers_in_sentences_are_those_that_were_measured():
+    accuracies = measured("calibration")["accuracies"]
+    first = " ".join(f"{float(row['train_loss']):.4f}" for row in history()[1:6])
+
+    assert f"between {min(accuracies):.4f} and\n{max(accuracies):.4f} in {len(accuracies)} runs" in text(
+        "docs/compare.md"
+    )
+    assert f"training losses {first}." in text("docs/recipes.md")
+    assert f"loss of {measured('recipes')['R3']['untrained_loss']}." in text("docs/recipes.md")
+    assert f"took {np.median(measured('results')['seconds']['repro 5']):.0f} seconds" in text("README.md")
+
+
+def test_the_recipes_land_where_the_published_runs_do():
+    """Means of five networks, within the distance that one network may have from the published one."""
+    expected = {"R0": (0.865, 0.02), "R1": (0.880, 0.015), "R2": (0.880, 0.015), "R3": (0.978, 0.006)}
+
+    for name, (accuracy, tolerance) in expected.items():
+        assert measured("recipes")[name]["accuracy"] == pytest.approx(accuracy, abs=tolerance)
+    assert measured("recipes")["R3"]["untrained_loss"] == pytest.approx(2.3, abs=0.25)
+    assert float(history()[5]["train_loss"]) == pytest.approx(0.2938, abs=0.01)  # R4 is R1 stopped after five epochs
+
+
+def test_the_example_of_own_data_writes_pictures_and_its_entries_are_valid(tmp_path, monkeypatch):
+    page = text("docs/your-data.md")
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    images = np.random.RandomState(0).randint(0, 256, (2001, 28, 28)).astype(np.uint8)
     (tmp_path / "data/normalized/train").mkdir(parents=True)
     (tmp_path / "data/normalized/classes.json").write_text(json.dumps(["T-shirt/top", *"bcdefghij"]), encoding="utf-8")
-    images = np.random.RandomState(0).randint(0, 256, (2001, 28, 28)).astype(np.uint8)
-    labels = (np.arange(2001) % 10).astype(np.uint8)
     np.save(tmp_path / "data/normalized/train/images.npy", images / np.float32(255))
-    np.save(tmp_path / "data/normalized/train/labels.npy", labels)
-    (tmp_path / "datasets.yaml").write_text(entries, encoding="utf-8")
+    np.save(tmp_path / "data/normalized/train/labels.npy", (np.arange(2001) % 10).astype(np.uint8))
+    (tmp_path / "datasets.yaml").write_text(
+        "".join(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)), encoding="utf-8"
+    )
     monkeypatch.chdir(tmp_path)
 
-    exec(compile(script, "README.md", "exec"), {})
+    exec(compile(script, "your-data.md", "exec"), {})
 
-    read = datasets.load()
-    assert (read["first_2000"].folder, read["mine"].image_shape) == ("pictures", [32, 48])
-    listing = image_folder.listing(read["first_2000"])
-    assert len(listing.places) == 2000
-    for place in listing.places[::97]:
-        number = int(place.path.stem)
-        assert np.asarray(Image.open(place.path)).tolist() == images[number].tolist()
-        assert place.path.parent.name == ["T-shirt or top", *"bcdefghij"][labels[number]]
+    assert datasets.load().keys() == {"first_2000", "mine"}
+    assert len(list(tmp_path.glob("pictures/*/*.png"))) == 2000
+    assert np.asarray(Image.open("pictures/T-shirt or top/1990.png")).tolist() == images[1990].tolist()

@@ -100,8 +100,8 @@ def test_the_printed_pins_can_be_pasted(project, validate):
 def test_an_archive_of_another_format_is_refused_and_not_pinned(project, validate, assert_clean_failure):
     (project / "second/test_labels.idx").write_bytes(b"text")
     line = (
-        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: another kind of file instead of labels "
-        "(expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size and sha256 "
+        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: another kind of file instead of "
+        "labels (expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size and sha256 "
         "(wc -c and sha256sum); then dvc repro"
     )
 

@@ -42,8 +42,8 @@ sweep: setup  ## try three learning rates and two batch sizes, two runs at a tim
 	$(BIN)/python -m dvc repro normalize
 	$(BIN)/python -m dvc exp run --queue -S 'train.learning_rate=3e-4,1e-3,3e-3' -S 'train.batch_size=32,128' \
 		-S train.validation_fraction=0.1
-	$(BIN)/python -m dvc queue start -j 2
-	$(BIN)/python -m tools.sweep --wait
+	$(BIN)/python -m dvc exp run --run-all -j 2
+	$(BIN)/python -m tools.sweep
 
 experiments: setup  ## list the runs that started from HEAD, with their test accuracy and the params in which they differ
 	$(BIN)/python -m dvc exp show --no-pager --hide-workspace --only-changed --keep 'test.accuracy$$' \

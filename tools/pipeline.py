@@ -45,7 +45,9 @@ def parse_yaml(data: bytes) -> Any:
     try:
         return YAML(typ="safe").load(data)
     except YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ValueError(line + (getattr(error, "problem", None) or "not YAML")) from error
 
 
 def read(data: bytes, subject: str = str(PATH), fix: str = f"git checkout HEAD -- {PATH}") -> Pipeline:

@@ -12,8 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
-from core.files import arrays, class_names, history, records
-from core.files.training import Training
+from core.files import arrays, class_names, history, records, training
 from core.scores import tables
 from core.scores.metrics import Metrics
 from tools import lock, pipeline
@@ -117,9 +116,8 @@ class Side:
     def versions(self) -> dict[str, str] | None:
         """Return the versions of the packages that trained, None if no record of them can be had."""
         try:
-            path = self.pipeline.path("training.json")
-            return Training.model_validate_json(self._bytes(path)).versions
-        except (KeyError, NetworkError, ValueError):  # an older commit has another record, or none
+            return training.versions(self._bytes(self.pipeline.path("training.json")))
+        except (KeyError, NetworkError, ValueError):  # old commits have no such record, or one without versions
             return None
 
     def _read(self, name: str, parse: Callable[[bytes], Record], member: str = "") -> Record:

@@ -13,7 +13,7 @@ UNFINISHED, FAILED = ("Queued", "Running"), "Failed"  # what DVC calls the state
 
 
 class Found(NamedTuple):
-    """experiments: those that ended well, and HEAD, if a run is committed there. failed, unfinished: names of the rest."""
+    """experiments: those that ended well, and HEAD if it has a run. failed, unfinished: the names of the rest."""
 
     experiments: list[Experiment]
     failed: list[str]

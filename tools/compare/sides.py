@@ -45,7 +45,7 @@ class Side:
     @cached_property
     def pipeline(self) -> Pipeline:
         """The stages that dvc.yaml declares. Raises InputError if it is missing, DataError if it is damaged."""
-        name, fix = str(pipeline.PATH), f"git checkout -- {pipeline.PATH}"
+        name, fix = str(pipeline.PATH), f"git checkout HEAD -- {pipeline.PATH}"
         return pipeline.read(self._text(name, fix), f"{self.name}: {name}", self._fix(fix))
 
     @cached_property

@@ -1,10 +1,10 @@
-"""How often tools.compare calls two sides different that are not: networks that differ in seed alone, split at random.
+"""The rate of false alarms of tools.compare: how often it calls networks different that differ only in their seed.
 
     python -m benchmarks.calibration
 
-Trains 20 replicates of the committed params on the real data in build/calibration, splits them at random into two sides
-many times, and writes calibration.md and calibration.json beside this module. The splits are of the same 20 networks,
-so they are not independent: the rates are of these networks, and less certain than their number suggests.
+Trains 20 replicates with the committed params on the real data, in build/calibration. Then splits them at random into
+two sides, many times, and writes calibration.md and calibration.json beside this module. All splits are of the same 20
+networks, so they are not independent, and the rates are less certain than the number of splits suggests.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from core.files import arrays, atomic
 from core.scores import scores
 from tools import scratch
 from tools.compare import comparison
-from tools.compare.comparison import NO_EVIDENCE, Comparison, Context, Values
+from tools.compare.comparison import NO_EVIDENCE
 
 FOLDER = scratch.CHECKOUT / "build" / "calibration"
 RESULTS = Path(__file__).parent
@@ -51,12 +51,16 @@ def measured(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def false_alarms(probabilities: np.ndarray, labels: np.ndarray, size: int) -> dict[str, float]:
-    """Return in which share of random splits, `size` of float (replicates, n, classes) a side, each verdict was one."""
+    """Return the share of random splits in which each verdict was a false alarm.
+
+    probabilities: float (replicates, n, classes); labels: integer (n,); size: the replicates on each side.
+    """
     generator = np.random.default_rng(SEED)
+    classes = [str(label) for label in range(probabilities.shape[2])]
     found = {"accuracy": 0, "loss": 0, "any class": 0}
     for _ in range(SPLITS):
         base, new = generator.choice(len(probabilities), (2, size), replace=False)
-        compared = _compare(probabilities[base], probabilities[new], labels)
+        compared = comparison.of_predictions(probabilities[base], probabilities[new], labels, classes)
         found["accuracy"] += compared.accuracy.verdict != NO_EVIDENCE
         found["loss"] += compared.loss.verdict != NO_EVIDENCE
         found["any class"] += any(score.verdict != NO_EVIDENCE for score in compared.recalls.values())
@@ -68,12 +72,6 @@ def page(results: dict[str, Any]) -> str:
     found = [(size, results["false_alarms"][str(size)]) for size in SIDES]
     rows = [[size, *(f"{rates[name]:.1%}" for name in COLUMNS[1:])] for size, rates in found]
     return measure.table(COLUMNS, rows)
-
-
-def _compare(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> Comparison:
-    classes = [str(label) for label in range(base.shape[2])]
-    context = Context(Values("base", "new"), params={}, files={}, packages=None, notes=[])
-    return comparison.of_predictions(base, new, labels, classes, context)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tools ask of git, by its command line, and of DVC about the checkout; and what git's refusals mean."""
+"""What the tools ask git, through its command line, and DVC about the checkout; and what git's errors mean."""
 
 import os
 import subprocess
@@ -9,48 +9,39 @@ from dvc.repo import Repo
 from core.cli.errors import Problem, StageError
 
 
-def git(*arguments: str, given: str = "") -> bytes:
-    """Return what git prints, nothing where there is no git or no repository. Raises StageError where it fails."""
-    environment = os.environ | {"LC_ALL": "C"}
+def git(*arguments: str) -> bytes:
+    """Return what git prints; nothing if there is no git or no repository. Raises StageError if git fails."""
     try:
-        ended = subprocess.run(
-            ["git", *arguments], input=given.encode(), env=environment, capture_output=True, check=False
-        )
+        ended = subprocess.run(["git", *arguments], env=os.environ | {"LC_ALL": "C"}, capture_output=True, check=False)
     except FileNotFoundError:  # no git on this machine
         return b""
     here = Path.cwd()
-    inside = any(
-        (folder / ".git").exists() for folder in (here, *here.parents)
-    )  # a damaged one is no repository to git
-    outside = ended.stderr.startswith(b"fatal: not a git repository") and not inside
-    if ended.returncode == 0 or outside:
+    inside = any((folder / ".git").exists() for folder in (here, *here.parents))  # git says no to a damaged one, too
+    if ended.returncode == 0 or (ended.stderr.startswith(b"fatal: not a git repository") and not inside):
         return ended.stdout
-    said = ended.stderr.decode(errors="replace").splitlines()
-    trust = next((line.strip() for line in said if "git config --global --add safe.directory" in line), "")
-    if trust:  # git names the folder to trust, which may be one above this
+    lines = ended.stderr.decode(errors="replace").splitlines()
+    trust = next((line.strip() for line in lines if "git config --global --add safe.directory" in line), "")
+    if trust:  # git names the folder to trust, which may be above this one
         raise StageError(Problem("git", "does not trust the owner of this folder", fix=trust))
-    raise unreadable(arguments[0], ", ".join(said) or f"ended with {ended.returncode}")
-
-
-def unreadable(subcommand: str, said: str) -> StageError:
-    """Return the error that says what git can't read."""
-    fix = "git fsck, which names all that is damaged; then bring that from another clone"
-    return StageError(Problem(f"git {subcommand}", said, fix=fix))
+    what = ", ".join(lines) or f"ended with {ended.returncode}"
+    fix = "git fsck, which names all damaged objects; then fetch them from another clone"
+    raise StageError(Problem(f"git {arguments[0]}", what, fix=fix))
 
 
 def require_trust() -> None:
-    """Raise StageError where git does not trust the owner of the checkout: DVC says so by a traceback."""
+    """Raise StageError if git does not trust the owner of the checkout, which DVC answers with a traceback."""
     git("rev-parse", "--git-dir")
 
 
 def is_shallow() -> bool:
-    """Return whether the clone was made with --depth, so that a revision may be missing."""
+    """Return whether the clone was made with --depth, so that it lacks earlier commits."""
     return git("rev-parse", "--is-shallow-repository") == b"true\n"
 
 
 def has_remote(repo: Repo) -> bool:
-    """Return whether `dvc pull` has a place to bring data from.
+    """Return whether `dvc pull` can fetch data from a remote.
 
-    Of a clone DVC takes the cache of its origin, if that is on this machine, for a remote; `dvc fetch` does not.
+    In a clone of a repository on this machine, DVC takes the cache of that repository for a remote, but `dvc fetch`
+    does not.
     """
     return repo.config["core"].get("remote") not in (None, "", "auto-generated-upstream")

@@ -3,6 +3,7 @@
 Images may be more than memory holds: they are read and written block by block, and what is done with leaves memory.
 """
 
+import io
 import math
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +42,14 @@ def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
         expected, got = f"{np.dtype(dtype)} of {dimensions} dimensions", f"{array.dtype} {array.shape}"
         raise records.damaged(path, "not the array that this stage reads", expected, got)
     return array
+
+
+def parse(data: bytes) -> np.ndarray:
+    """Return the array that the bytes of a .npy file hold. Raises ValueError if they are damaged."""
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except EOFError as error:
+        raise ValueError("an empty file") from error
 
 
 def blocks(array: np.ndarray, size: int | None = None) -> Iterator[np.ndarray]:

@@ -36,3 +36,12 @@ def write(path: Path, training: Training) -> None:
 def read(path: Path) -> Training:
     """Return the record. Raises DataError if the file is damaged."""
     return records.read(path, Training.model_validate_json)
+
+
+def versions(data: bytes) -> dict[str, str]:
+    """Return the versions alone, which records of all ages have. Raises ValueError if they are not there."""
+    return _Versions.model_validate_json(data).versions
+
+
+class _Versions(BaseModel):
+    versions: dict[str, str]

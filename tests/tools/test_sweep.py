@@ -1,31 +1,25 @@
 """The ranking of experiments against independent statistics, and a real sweep through DVC's queue."""
 
 import csv
-import hashlib
 import io
 import json
 import re
 import sys
-from collections import namedtuple
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.stats
-import yaml
 from markdown_it import MarkdownIt
 from statsmodels.stats.multitest import multipletests
 
-from core.cli.errors import DataError, InputError, StageError
+from core.cli.errors import InputError, StageError
 from core.config import params
-from tests.project import PLACES, Project, put
-from tools.compare import lock
-from tools.compare.sides import Side
+from tests.project import Project
 from tools.sweep import __main__ as report
-from tools.sweep import formats, queue, ranking
-from tools.sweep.experiments import kept
+from tools.sweep import formats, ranking
+from tools.sweep.experiments import Found, kept
 from tools.sweep.ranking import Experiment
 
 ROOT = Path(__file__).parents[2]
@@ -37,65 +31,23 @@ def experiment(name, accuracies, *, images="a" * 32, fraction=0.1, networks=None
 
 
 def history(*blocks):
-    """Return rows of replicates, each a list of (validation loss, validation accuracy) by epoch."""
-    return [
-        {"replicate": replicate, "epoch": epoch, "validation_loss": loss, "validation_accuracy": accuracy}
-        for replicate, scores in enumerate(blocks)
-        for epoch, (loss, accuracy) in enumerate(scores)
-    ]
+    """Return the history of replicates, each a list of (validation loss, validation accuracy) by epoch."""
+    rows = [(number, epoch, *scores) for number, block in enumerate(blocks) for epoch, scores in enumerate(block)]
+    names = ("replicate", "epoch", "validation_loss", "validation_accuracy")
+    return np.array(rows, [(name, float) for name in names])
 
 
-class TestWhichNetworkCounts:
-    ROWS = history(
-        [(0.1, 0.11), (0.5, 0.80), (0.3, 0.82), (0.4, 0.90)],
-        [(9.0, 0.10), (0.2, 0.70), (0.2, 0.75), (0.3, 0.60)],
-    )
-
-    def test_without_early_stopping_the_last(self):
-        assert kept(self.ROWS, patience=0) == [0.90, 0.60]
-
-    def test_with_early_stopping_the_first_of_the_lowest_loss_but_never_the_untrained_one(self):
-        assert kept(self.ROWS, patience=1) == [0.82, 0.70]
-
-    def test_without_validation_images_none(self):
-        assert kept([{"replicate": 0, "epoch": 0}, {"replicate": 0, "epoch": 1}], patience=0) == []
-
-
-class Reading(Side):
-    """A side of two replicates whose history is given."""
-
-    name, record = "one", {"train": {"params": {"params.yaml": {"train": {"replicates": 2}}}}}
-
-    def __init__(self, text):
-        self.text = text
-
-    def _read(self, path):
-        return self.text.encode("utf-8")
-
-
-HISTORY = "replicate,epoch,validation_accuracy\n0,0,0.1\n0,1,0.5\n1,0,0.2\n1,1,0.75\n"
-
-
-def test_a_history_is_read_as_numbers():
-    assert Reading(HISTORY).history()[3] == {"replicate": 1, "epoch": 1, "validation_accuracy": 0.75}
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        "",
-        HISTORY.replace("0.75", "nan"),
-        HISTORY.replace("0.75", "high"),
-        HISTORY.replace("0,0,0.1", "0,0"),
-        HISTORY.replace("0,0,0.1", "0,0,0.1,0.2"),
-        HISTORY.replace("1,1,0.75", "2,1,0.75"),
-        HISTORY[: HISTORY.index("1,0,")],
-    ],
+ROWS = history(
+    [(0.1, 0.11), (0.5, 0.80), (0.3, 0.82), (0.4, 0.90)],
+    [(9.0, 0.10), (0.2, 0.70), (0.2, 0.75), (0.3, 0.60)],
 )
-@pytest.mark.fault("a history that is damaged")
-def test_a_damaged_history_is_refused(damaged):
-    with pytest.raises(DataError, match=r"^one: reports/history.csv: damaged"):
-        Reading(damaged).history()
+
+
+def test_the_last_network_counts_or_with_early_stopping_that_of_the_first_lowest_loss():
+    """The untrained network never counts, though its loss may be the lowest."""
+    assert kept(ROWS, patience=0).tolist() == [0.90, 0.60]
+    assert kept(ROWS, patience=1).tolist() == [0.82, 0.70]
+    assert kept(ROWS[["replicate", "epoch"]], patience=0).tolist() == []
 
 
 @pytest.mark.fault("luck taken for a difference, among many experiments or where no spread is known")
@@ -161,7 +113,7 @@ def test_experiments_scored_on_other_images_have_tables_of_their_own():
     assert [[place.experiment.name for place in table.places] for table in ranked.tables] == [["d", "a"], ["c"], ["b"]]
     assert ranked.unscored == ["HEAD"]
     printed = " ".join(formats.text(ranked, []).split())
-    assert "Without validation images, and so without a place: HEAD." in printed
+    assert "Not ranked, as they have no validation images: HEAD." in printed
     assert "can't be compared" in printed and "dvc exp apply" not in printed
 
 
@@ -255,7 +207,7 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
 
     assert re.findall("^  (.*)$", text, re.M) == commands
     assert "".join(f"{command}\n" for command in commands) in markdown
-    assert ("to stop early" in " ".join(text.split())) == (patience > 0 and commands != [])
+    assert ("early stopping needs" in " ".join(text.split())) == (patience > 0 and commands != [])
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -285,69 +237,14 @@ def test_json_has_every_network_and_no_interval_for_the_best():
     assert (table["validation_fraction"], table["training_images"]) == (0.1, "a" * 32)
 
 
-Entry = namedtuple("Entry", "name baseline_rev stash_rev", defaults=("head", "stash"))
-
-
-def repository(looks, workers=(), failed=()):
-    """Return a repository whose queue is, at each look, as it says: names by state."""
-    looks = iter(looks)
-    now = {}
-
-    def queued():
-        now.clear()
-        now.update(next(looks))
-        return [Entry(name) for name in now.get("Queued", ())]
-
-    celery = SimpleNamespace(
-        iter_queued=queued,
-        iter_active=lambda: [Entry(name) for name in now.get("Running", ())] + [Entry("of another commit", "old")],
-        iter_failed=lambda: [(Entry(name), None) for name in failed],
-        worker_status=lambda: dict.fromkeys(workers),
-    )
-    return SimpleNamespace(
-        experiments=SimpleNamespace(celery_queue=celery), scm=SimpleNamespace(get_rev=lambda: "head")
-    )
-
-
-def test_waiting_ends_when_nothing_of_this_commit_is_left_and_says_how_much_is(monkeypatch, capsys):
-    monkeypatch.setattr(queue, "LOOK", 0)
-
-    queue.wait(repository([{"Queued": ["b"], "Running": ["a"]}, {"Running": ["b"]}, {"Running": ["b"]}, {}]))
-
-    assert re.findall(r"^experiments to come: (\d)", capsys.readouterr().err, re.M) == ["2", "1"]
-
-
-@pytest.mark.fault("a queue that nobody works on, or whose worker is slow")
-def test_waiting_without_a_worker_is_given_up(monkeypatch):
-    monkeypatch.setattr(queue, "LOOK", 0)
-
-    with pytest.raises(StageError, match=r"^dvc queue: no worker for the experiments to come: a; fix: dvc queue start"):
-        queue.wait(repository([{"Queued": ["a"]}] * 100))
-
-
-def test_what_a_killed_worker_left_running_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(queue, "LOOK", 0)
-
-    with pytest.raises(StageError, match=r"no worker for .*: a, b; fix: dvc queue kill a, then dvc queue start"):
-        queue.wait(repository([{"Running": ["a"], "Queued": ["b"]}] * 100))
-
-
-@pytest.mark.fault("a queue that nobody works on, or whose worker is slow")
-def test_waiting_goes_on_as_long_as_a_worker_answers(monkeypatch):
-    monkeypatch.setattr(queue, "LOOK", 0)
-
-    queue.wait(repository([{"Queued": ["a"]}] * 100 + [{}], workers=["one"]))
-
-
 @pytest.fixture
 def report_of(monkeypatch, capsys):
-    """A function that makes the report of such experiments and failures; returns what it prints and what it raises."""
+    """A function that makes the report of such experiments, and returns what it prints and what it raises."""
 
-    def report_of(experiments, failed=()):
-        monkeypatch.setattr(report, "_repository", lambda: repository([{}], failed=failed))
-        monkeypatch.setattr(report.experiments, "of_head", lambda repo: experiments)
+    def report_of(*found):
+        monkeypatch.setattr(report.experiments, "of_head", lambda: Found(*found))
         try:
-            report.main("text", wait=False)
+            report.main("text")
             raised = None
         except StageError as error:
             raised = error
@@ -356,87 +253,48 @@ def report_of(monkeypatch, capsys):
     return report_of
 
 
-@pytest.mark.fault("experiments scored on other images, or without validation images")
-def test_without_validation_images_there_is_one_line_and_no_table(report_of):
-    printed, raised = report_of([experiment("HEAD", []), experiment("weest-sack", [])])
+@pytest.mark.parametrize(
+    ("experiments", "unfinished", "error"),
+    [
+        ([], [], "none; fix: dvc exp run -S train.validation_fraction=0.1; or git checkout the commit at which"),
+        ([], ["later"], "none has ended yet: later; fix: dvc exp run --run-all, which waits for their end"),
+        (
+            [experiment("HEAD", []), experiment("weest-sack", [])],
+            [],
+            "no validation images, so no validation accuracy: HEAD, weest-sack; "
+            "fix: run them with -S train.validation_fraction=0.1",
+        ),
+    ],
+)
+@pytest.mark.fault("nothing to rank, no project")
+def test_if_there_is_nothing_to_rank_one_line_says_how_to_change_that(report_of, experiments, unfinished, error):
+    printed, raised = report_of(experiments, [], unfinished)
 
     assert printed == "" and raised.exit_code == 2
-    assert str(raised) == (
-        "experiments of HEAD: no validation images, so no validation accuracy: HEAD, weest-sack; "
-        "fix: run them with -S train.validation_fraction=0.1"
-    )
-
-
-@pytest.mark.fault("nothing to rank, no project")
-def test_without_experiments_one_is_told_how_to_make_them(report_of):
-    assert str(report_of([])[1]).startswith(
-        "experiments of HEAD: none; fix: dvc exp run -S train.validation_fraction=0.1"
-    )
+    assert str(raised).startswith(f"experiments of HEAD: {error}")
 
 
 @pytest.mark.fault("an experiment of the queue fails")
 def test_failures_are_named_after_the_table(report_of):
-    printed, raised = report_of(SWEEP, failed=["b", "a"])
+    printed, raised = report_of(SWEEP, ["a", "b"], [])
 
     assert "hammy-whit" in printed and raised.exit_code == 1
     assert [problem.subject for problem in raised.problems] == ["experiment a", "experiment b"]
-    assert raised.problems[0].fix == "dvc queue logs a says why; dvc queue remove --failed forgets it"
+    assert raised.problems[0].fix == "dvc queue logs a shows why; dvc queue remove --failed deletes it"
 
 
 @pytest.mark.fault("nothing to rank, no project")
-def test_where_there_is_no_project_that_is_said(tmp_path, monkeypatch):
+def test_without_a_project_there_is_one_line_of_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(InputError, match=r"^revision HEAD: .* is not a git repository; fix: "):
-        report.main("text", wait=False)
-
-
-@pytest.fixture
-def committed(tmp_path) -> Path:
-    """A project of a record and a history alone, committed and tagged as "run"."""
-    text = "replicate,epoch,validation_accuracy,validation_loss\n0,0,0.1,2\n0,1,0.75,1\n"
-    history, other = hashlib.md5(text.encode()).hexdigest(), "0" * 32
-    given = [lock.TEST, lock.CLASSES]
-    stages = {
-        "download": ([], {lock.RAW: other}),
-        "normalize": ([], dict.fromkeys(given, other)),
-        "train": ([lock.TRAIN], {lock.MODEL: other, lock.HISTORY: history}),
-        "evaluate": (given, {lock.METRICS: other}),
-    }
-    record = {
-        name: {
-            "deps": [{"path": path, "md5": other} for path in deps],
-            "outs": [{"path": path, "md5": digest} for path, digest in outs.items()],
-            "params": {"params.yaml": {"train": {"replicates": 1, "validation_fraction": 0.1}}},
-        }
-        for name, (deps, outs) in stages.items()
-    }
-    project = Project(tmp_path / "project")
-    files = {"dvc.lock": yaml.safe_dump({"stages": record}), lock.HISTORY: text, ".dvc/config": ""}
-    for name, content in files.items():
-        (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (project.folder / name).write_text(content, encoding="utf-8")
-    project.git("init", "--quiet")
-    project.commit("run")
-    project.git("tag", "run")
-    return project.folder
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.fault("git's top folder is above the project; a submodule; a worktree")
-def test_the_runs_of_head_are_found_wherever_gits_top_folder_is(committed, tmp_path, monkeypatch, capsys, place):
-    monkeypatch.chdir(put(committed, tmp_path / "outside", place, ["run"]))
-
-    report.main("json", wait=False)
-
-    (table,) = json.loads(capsys.readouterr().out)["tables"]
-    assert [(each["name"], each["accuracies"]) for each in table["experiments"]] == [("HEAD", [0.75])]
+        report.main("text")
 
 
 def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
     """Every value that make sweep tries, in a copy of the committed file."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    tried = dict(re.findall(r"-S '?([\w.]+)=([\w.,-]+)", makefile.split("exp run --queue")[1].split("queue start")[0]))
+    tried = dict(re.findall(r"-S '?([\w.]+)=([\w.,-]+)", makefile.split("exp run --queue")[1].split("--run-all")[0]))
 
     assert len(tried) == 3 and float(tried["train.validation_fraction"]) > 0
     for key, values in tried.items():
@@ -451,10 +309,8 @@ def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
 @pytest.mark.fault("a queue that changes the checkout")
 @pytest.mark.fault("the next commands after a sweep")
 def test_a_sweep_through_the_queue_two_at_a_time(tmp_path, folder):
-    """Three experiments, of which one can't be trained; in folders of their own: the checkout stays as it is. Then the
-    lines that are printed to go on do so.
-
-    The project is git's top folder, or a folder below that.
+    """Three experiments, of which one can't be trained. They leave the checkout as it is. Then the printed commands are
+    run. The project is git's top folder, or a folder below it.
     """
     sweep = Project.copied(tmp_path / folder)
     sweep.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
@@ -470,17 +326,14 @@ def test_a_sweep_through_the_queue_two_at_a_time(tmp_path, folder):
     sweep.commit("pipeline")
     network = (sweep.folder / "data/model/0.keras").read_bytes()
     validated = ("-S", "train.validation_fraction=0.1")
-    try:
-        sweep.dvc("exp", "run", "--queue", "-S", "train.learning_rate=1e-3,1e-9", *validated)
-        sweep.dvc("exp", "run", "--queue", "--name", "too-large", "-S", "train.batch_size=4096", *validated)
-        assert "Started '2'" in sweep.dvc("queue", "start", "-j", "2")
-        waiting = sweep.start(sys.executable, "-m", "tools.sweep", "--wait", "--format", "json", PYTHONPATH=str(ROOT))
-        printed, _ = waiting.communicate(timeout=900)
-    finally:
-        sweep.dvc("queue", "stop", "--kill")
+    sweep.dvc("exp", "run", "--queue", "-S", "train.learning_rate=1e-3,1e-9", *validated)
+    sweep.dvc("exp", "run", "--queue", "--name", "too-large", "-S", "train.batch_size=4096", *validated)
+    sweep.dvc("exp", "run", "--run-all", "-j", "2")
+    tool = sweep.start(sys.executable, "-m", "tools.sweep", "--format", "json", PYTHONPATH=str(ROOT))
+    printed, _ = tool.communicate(timeout=60)
 
-    assert waiting.returncode == 1, printed
-    assert printed.splitlines()[-1].startswith("error: experiment too-large: failed, and so is not in the table; fix: ")
+    assert tool.returncode == 1, printed
+    assert printed.splitlines()[-1].startswith("error: experiment too-large: failed, so it is not in the table; fix: ")
     assert "expected at most 270, got 4096" in sweep.dvc("queue", "logs", "too-large")
     (table,) = json.JSONDecoder().raw_decode(printed[printed.index("{\n") :])[0]["tables"]
     found = {}

@@ -1,67 +1,94 @@
 """Compare two runs of the pipeline: python -m tools.compare [BASE [NEW]], or make compare BASE=main."""
 
-from collections.abc import Sequence
+import argparse
 
 from core.cli import command
+from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
 from tools import repository
-from tools.compare import arguments, comparison, formats, lock, sides, status
-from tools.compare.comparison import Comparison, Context, Values
+from tools.compare import comparison, differences, formats, sides, status
+from tools.compare.comparison import Comparison, Reported
+from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
 
 
 def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | None, tolerance: float | None) -> None:
-    """Say what is known to differ between two runs of the pipeline, and what may be chance.
+    """Show how two runs of the pipeline differ, and whether a difference may be chance.
 
-    Raises StageError where --fail-on asks for it, InputError where it can't be answered, and whatever reading raises.
+    Raises StageError if --fail-on asks for it, InputError if the two runs can't be compared.
     """
     if tolerance is not None and not fail_on:
-        raise InputError(Problem("--tolerance", "without --fail-on", fix="add --fail-on worse"))
+        raise InputError(Problem("--tolerance", "needs --fail-on", fix="add --fail-on worse"))
     if metrics_only and fail_on:
-        raise InputError(Problem("--fail-on", "needs a verdict, and --metrics-only has none", fix="leave one out"))
+        what = "needs a verdict, which --metrics-only does not give"
+        raise InputError(Problem("--fail-on", what, fix="leave out one of the two"))
     repository.require_trust()
-    both = Values(Side(base), Side(new))
-    sides.require_same_test_set(*both)
-    notes = [_older(side.name, names) for side in both if (names := status.changed(side))]
-    if notes and fail_on:
-        raise InputError(Problem("--fail-on", f"no verdict on what is edited: {notes[0]}", fix="dvc repro"))
-    compared = _compare(*both, notes, metrics_only)
-    print(formats.FORMATS[format](compared), end="")
+    of_base, of_new = Side(base), Side(new)
+    sides.require_same_test_set(of_base, of_new)
+    edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
+    if edited and fail_on:
+        raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
+    compared = _of_reports(of_base, of_new) if metrics_only else comparison.of_predictions(*sides.read(of_base, of_new))
+    compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
+    differing = differences.between(of_base, of_new)
+    print(formats.FORMATS[format](compared, differing), end="")
     if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
-        raise StageError(_finding(compared, tolerance or 0.0))
+        raise StageError(_worse(compared, differing.sides, tolerance or 0.0))
 
 
-def _compare(base: Side, new: Side, notes: list[str], metrics_only: bool) -> Comparison:
-    context = Context(
-        sides=Values(base.title, new.title),
-        params=comparison.different_params(base.record, new.record),
-        files=comparison.different_files(base.record, new.record),
-        packages=comparison.different_packages(base.versions(), new.versions()),
-        notes=notes,
+def declare(parser: Parser) -> None:
+    """Add base, new, format, metrics_only, fail_on and tolerance: points, percent of the images, or None."""
+    side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
+    parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
+    parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
+    parser.add_argument("--format", choices=list(formats.FORMATS), default="text", help="default: %(default)s")
+    parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
+    parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")
+    parser.add_argument(
+        "--tolerance",
+        type=_points,
+        metavar="POINTS",
+        help="with --fail-on: fail only if the whole 95 %% interval of the change is below -POINTS, in percent of the "
+        "images",
     )
-    if metrics_only:
-        replicates = Values(lock.replicates(base.record), lock.replicates(new.record))
-        scores = (side.metrics() | {"recalls": side.recalls()} for side in (base, new))
-        return comparison.of_metrics(Values(*scores), replicates, context)
-    return comparison.of_predictions(*sides.read(base, new), context)
 
 
-def _older(name: str, changed: Sequence[str]) -> str:
-    return f"The {name}'s predictions are older than its {', '.join(changed)}: dvc repro."
+def _of_reports(base: Side, new: Side) -> Comparison:
+    return comparison.of_reports(
+        *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
+    )
 
 
-def _finding(compared: Comparison, tolerance: float) -> Problem:
-    what = f"worse than {compared.context.sides.base} by more than the tolerance"
+def _older(name: str, changed: list[str]) -> str:
+    return f"the predictions of the {name} are older than {', '.join(changed)}"
+
+
+def _worse(compared: Comparison, names: differences.Pair, tolerance: float) -> Problem:
     low, high = (f"{100 * bound:+.2f}" for bound in compared.accuracy.change.interval)
-    expected, got = f"that it may be {tolerance:g} points down at most", f"a change of {low} to {high}"
     return Problem(
-        f"accuracy of {compared.context.sides.new}",
-        what,
-        expected=expected,
-        got=got,
-        fix="mend it, or allow more with --tolerance",
+        f"accuracy of {names.new}",
+        f"worse than {names.base} by more than the tolerance",
+        expected=f"at most {tolerance:g} points lower",
+        got=f"a change of {low} to {high}",
+        fix="improve it, or allow more with --tolerance",
     )
+
+
+def _name(text: str) -> str:
+    if not text:  # as by make compare BASE=
+        raise argparse.ArgumentTypeError("expected the name of a revision, got an empty text")
+    return text
+
+
+def _points(text: str) -> float:
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1
+    if not 0 <= points <= 100:
+        raise argparse.ArgumentTypeError(f"expected 0 to 100, got {text}")
+    return points
 
 
 if __name__ == "__main__":
-    command.run(main, arguments.declare)
+    command.run(main, declare)

@@ -9,83 +9,83 @@ from typing import Any
 from core.cli.errors import printable
 from core.scores.scores import DECIMALS
 from stages.render import markdown as md
-from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score, Values
+from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
+from tools.compare.differences import Differences, Pair
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
 SHOWN = 10  # images of a kind; JSON has them all
 WIDTH, NAME_WIDTH = 80, 22
-UNITS = "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images); the loss is in nats."
+UNITS = "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images). The loss is in nats."
 MEANING = {
     "recipes": (
-        "Each interval covers what other seeds and other test images might have given. Verdicts on classes are by "
-        "Holm's correction, as there are several: an interval without 0 may go with no evidence."
+        "Each interval covers the noise of other seeds and of other test images. The verdicts on classes use Holm's "
+        "correction for several classes. So an interval without 0 may have the verdict no evidence."
     ),
     "networks": (
-        "There is but one replicate on a side, so training noise is unknown: network 0 of each side is compared. "
-        "Intervals and verdicts (McNemar's exact test, Holm's correction over the classes; for the loss the paired "
-        "t-test) cover the choice of test images alone. They say nothing of the recipes: another seed may turn them "
-        "round. An interval without 0 may go with no evidence, as the verdict is the exact test's."
+        "A side has one replicate only, so training noise is unknown. Network 0 of each side is compared. Intervals "
+        "and verdicts cover the choice of test images alone: another seed may reverse them. Verdicts use McNemar's "
+        "exact test, with Holm's correction over the classes, and the paired t-test for the loss. An interval without "
+        "0 may have the verdict no evidence, as the exact test decides."
     ),
     "nothing": (
-        "From the metrics alone. What of this is chance can't be known without the predictions: no interval, no "
-        "verdict, no images that changed side."
+        "The metrics alone don't tell whether a change is chance: there are no intervals, no verdicts and no images "
+        "that changed."
     ),
+}
+IMAGES = {
+    "recipes": "Test images that most networks of one side alone get right; the largest change first:",
+    "networks": "Test images that one of the two networks alone gets right:",
 }
 
 Rows = Iterable[Sequence[str]]
 
 
-def text(comparison: Comparison) -> str:
-    """Return lines of at most 80 columns, but where the name of a param or of a file is long by itself."""
+def text(comparison: Comparison, differences: Differences) -> str:
+    """Return lines of at most 80 columns, except for long names of params and files."""
     blocks = [
         wrapped(_headlines(comparison)),
-        wrapped(_sides(comparison)),
+        wrapped(_sides(comparison, differences.sides)),
         *(aligned([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
         wrapped([f"{UNITS} {MEANING[comparison.covers]}"]),
-        wrapped([*_images(comparison), *comparison.context.notes]),
+        wrapped([*_images(comparison), *comparison.notes]),
     ]
-    for title, rows in _differences(comparison):
+    for title, rows in _differing(differences):
         blocks.append("\n".join([title, *(printable(f"  {name}: {base} -> {new}") for name, base, new in rows)]))
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(comparison: Comparison, differences: Differences) -> str:
     """Return Markdown (CommonMark with GitHub's tables); no name in it can add markup."""
-    differences = _differences(comparison)
     blocks = [
         *(f"**{md.escape(line)}**" for line in _headlines(comparison)),
-        *map(md.escape, _sides(comparison)),
+        *map(md.escape, _sides(comparison, differences.sides)),
         *(table([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
         md.escape(f"{UNITS} {MEANING[comparison.covers]}"),
-        *map(md.escape, [*_images(comparison), *comparison.context.notes]),
-        *(table([title, "base", "new"], rows) if rows else md.escape(title) for title, rows in differences),
+        *map(md.escape, [*_images(comparison), *comparison.notes]),
+        *(table([title, "base", "new"], rows) if rows else title for title, rows in _differing(differences)),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def as_json(comparison: Comparison) -> str:
-    """Return JSON: shares in [0, 1], all images that changed side, digests in full; null where nothing is known."""
-    context = comparison.context
+def as_json(comparison: Comparison, differences: Differences) -> str:
+    """Return JSON: shares in [0, 1], all images that changed, MD5s in full; null for an unknown number."""
     value = comparison._asdict() | {
-        "notes": context.notes,
-        "sides": context.sides._asdict(),
-        "replicates": comparison.replicates._asdict(),
+        "sides": differences.sides._asdict(),
+        "replicates": Pair(*comparison.replicates)._asdict(),
         "accuracy": _numbers(comparison.accuracy),
         "loss": _numbers(comparison.loss),
         "recalls": {name: _numbers(score) for name, score in comparison.recalls.items()},
-        "params": _pairs(context.params),
-        "files": _pairs(context.files),
-        "packages": None if context.packages is None else _pairs(context.packages),
+        "params": _pairs(differences.params),
+        "files": _pairs(differences.files),
+        "packages": None if differences.packages is None else _pairs(differences.packages),
     }
-    del value["context"]
     return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
 
 
-FORMATS: dict[str, Callable[[Comparison], str]] = {"text": text, "md": markdown, "json": as_json}
+FORMATS: dict[str, Callable[[Comparison, Differences], str]] = {"text": text, "md": markdown, "json": as_json}
 
 
 def _headlines(comparison: Comparison) -> list[str]:
-    """Return what a reviewer reads first."""
     lines = [_sentence("accuracy", comparison.accuracy), _sentence("loss", comparison.loss)]
     found = {v: [n for n, score in comparison.recalls.items() if score.verdict == v] for v in (BETTER, WORSE)}
     classes = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
@@ -94,7 +94,7 @@ def _headlines(comparison: Comparison) -> list[str]:
     elif comparison.covers != "nothing":
         lines.append(f"{NO_EVIDENCE.capitalize()} of a change in the recall of any class.")
     if comparison.covers == "networks":
-        lines.insert(0, "One network against one; of their recipes nothing is known:")
+        lines.insert(0, "One network is compared with one network; this says nothing about their recipes:")
     return lines
 
 
@@ -102,20 +102,19 @@ def _sentence(name: str, score: Score) -> str:
     _, _, change, interval, verdict = _cells(name, score)
     unit = "" if name == "loss" else " points"
     if verdict == UNKNOWN:
-        return f"{name.capitalize()} {change}{unit}: chance or not is {UNKNOWN}."
+        return f"{name.capitalize()} {change}{unit}: whether this is chance is {UNKNOWN}."
     if verdict == NO_EVIDENCE:
         return f"{NO_EVIDENCE.capitalize()} of a change in {name}: {change}{unit} (95 %: {interval})."
     return f"{name.capitalize()} is {verdict}: {change}{unit} (95 %: {interval})."
 
 
-def _sides(comparison: Comparison) -> list[str]:
+def _sides(comparison: Comparison, names: Pair) -> list[str]:
     counts = [f"{count} replicate{'s' if count != 1 else ''}" for count in comparison.replicates]
     if comparison.covers == "networks":
         counts = [f"network 0 of {count}" for count in counts]
-    images = f"Both scored on the same {comparison.images:,} test images." if comparison.images else ""
-    names = comparison.context.sides
-    sides = [f"base: {names.base}, {counts[0]}", f"new: {names.new}, {counts[1]}", images]
-    return list(filter(None, sides))
+    lines = [f"base: {names.base}, {counts[0]}", f"new: {names.new}, {counts[1]}"]
+    scored = [f"Both were scored on the same {comparison.images:,} test images."] if comparison.images else []
+    return lines + scored
 
 
 def _tables(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
@@ -127,54 +126,49 @@ def _tables(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
 
 
 def _cells(kind: str, score: Score) -> list[str]:
-    """Return a row below COLUMNS: a loss as it is, a share in percent."""
+    """Return a row below COLUMNS: a loss in nats, a share in percent."""
     factor, digits = (1, 4) if kind == "loss" else (100, 2)
     change = score.change
-    low, high = (f"{factor * bound:+.{digits}f}" if isfinite(bound) else "?" for bound in change.interval)
+    low, high = (f"{factor * bound:+.{digits}f}" for bound in change.interval)
     values = [f"{factor * value:.{digits}f}" for value in (change.base, change.new)]
-    interval = UNKNOWN if low == "?" else f"{low} to {high}"
+    interval = f"{low} to {high}" if isfinite(change.error) else UNKNOWN
     return [*values, f"{factor * change.difference:+.{digits}f}", interval, score.verdict]
 
 
 def _images(comparison: Comparison) -> list[str]:
     if comparison.covers == "nothing":
         return []
-    lines = [
-        "Test images that one of the two networks alone gets right, some of them by chance:"
-        if comparison.covers == "networks"
-        else "Test images that most networks get right on one side alone, some of them by chance; largest change first:"
-    ]
+    lines = [IMAGES[comparison.covers]]
     for name, images in {"fixed": comparison.fixed, "broken": comparison.broken}.items():
         shown = ", ".join(map(str, images[:SHOWN])) + ", ..." * (len(images) > SHOWN)
         lines.append(f"{name} {len(images)}" + f": {shown}" * bool(images))
     return lines
 
 
-def _differences(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+def _differing(differences: Differences) -> list[tuple[str, list[list[str]]]]:
     """Return titles and rows: name, base, new."""
-    context = comparison.context
     titled = {
-        "params that differ": [[name, *map(literal, values)] for name, values in context.params.items()],
-        "code and data that differ, by digest": [
-            [name, *(f"{value or 'none':.8}" for value in values)] for name, values in context.files.items()
+        "params that differ": [[name, *map(literal, pair)] for name, pair in differences.params.items()],
+        "code and data that differ, by MD5": [
+            [name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in differences.files.items()
         ],
         "packages that differ": [
-            [name, *(value or "none" for value in values)] for name, values in (context.packages or {}).items()
+            [name, *(value or "none" for value in pair)] for name, pair in (differences.packages or {}).items()
         ],
     }
     if not any(titled.values()):
-        kinds = "params, code and data" if context.packages is None else "params, code, data and packages"
+        kinds = "params, code and data" if differences.packages is None else "params, code, data and packages"
         return [(f"{kinds} that differ: none", [])]
     return [(title, rows) for title, rows in titled.items() if rows]
 
 
 def literal(value: Any) -> str:
-    """Return the value of a param as JSON, None where there is no such param."""
+    """Return the value of a param as JSON, None if there is no such param."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _pairs(different: Mapping[str, Values]) -> dict[str, dict[str, Any]]:
-    return {name: values._asdict() for name, values in different.items()}
+def _pairs(different: Mapping[str, Pair]) -> dict[str, dict[str, Any]]:
+    return {name: pair._asdict() for name, pair in different.items()}
 
 
 def _numbers(score: Score) -> dict[str, float | str | None]:
@@ -192,8 +186,9 @@ def wrapped(lines: Iterable[str]) -> str:
 
 
 def aligned(columns: Sequence[str], rows: Rows) -> str:
-    """Return a table whose first and last column are aligned left. A name too long for its column has lines of its own:
-    cut, two of them might look the same.
+    """Return a table; its first and its last column are aligned left.
+
+    A name that is too long for its column is not cut, as two names may begin alike. It has its own lines above the row.
     """
     lines = []
     for first, *rest in [columns, *rows]:

@@ -1,4 +1,4 @@
-"""What of the workspace is no longer as its predictions were made; a revision is taken at its word."""
+"""What in the workspace changed after its predictions were made."""
 
 from itertools import chain
 from typing import Any
@@ -7,46 +7,49 @@ from dvc.exceptions import DvcException
 from dvc.utils.serialize import ParseError
 
 from core.cli.errors import DataError, InputError, Problem, StageError
-from tools.compare import WORKSPACE, lock
-from tools.compare.lock import BY_CLASS, CLASSES, METRICS, PREDICTIONS, TEST, TRAINING
-from tools.compare.sides import IN_GIT, Side, said
+from tools.compare import revisions
+from tools.compare.revisions import WORKSPACE
+from tools.compare.sides import MADE_BY, TEST_SET, Side
+
+READ = (*TEST_SET, "predictions", "metrics.json", "classes.csv", "training.json")
 
 
 def changed(side: Side) -> list[str]:
-    """Return which commands, params and code of the workspace changed after its predictions were made.
+    """Return the commands, params and code that changed; nothing for a revision, which can't change.
 
-    Raises DataError where predictions, test set or metrics are not those of dvc.lock, which then tells nothing of
-    them, InputError where dvc.yaml or a file of params can't be read, StageError where DVC gives no answer.
+    Raises DataError if predictions, test set or metrics are not those of dvc.lock, InputError if a YAML file can't be
+    read, StageError if DVC gives no answer.
     """
     if side.name != WORKSPACE:
         return []
-    stages = _of_stages(side)
+    stages = _stages(side)
     entries = [entry for changes in stages.values() for entry in changes if isinstance(entry, dict)]
     outs = dict(chain.from_iterable(entry.get("changed outs", {}).items() for entry in entries))
-    for path in (TEST, CLASSES, PREDICTIONS, METRICS, BY_CLASS, TRAINING):
+    by_git = {output.path for output in side.pipeline.outputs if not output.cached}
+    for path in map(side.path, READ):
         if outs.get(path) == "modified":
-            restored = f"git checkout -- {path}" if path in IN_GIT else f"dvc checkout --force {path}"
-            raise DataError(Problem(path, "not what dvc.lock tells of", fix=f"{restored}, or dvc repro"))
+            restore = f"git checkout -- {path}" if path in by_git else f"dvc checkout --force {path}"
+            raise DataError(Problem(path, "not the file that dvc.lock records", fix=f"{restore}, or dvc repro"))
     deps = dict(chain.from_iterable(entry.get("changed deps", {}).items() for entry in entries))
-    # Of params DVC names the sections, of code the files and folders; data may well be in the cache alone.
+    made = {output.path for output in side.pipeline.outputs}  # these may be in the cache alone
+    # DVC names the sections of params, and the files and folders of code.
     return [f"dvc.yaml (cmd of {stage})" for stage, changes in stages.items() if "changed command" in changes] + [
         f"{path} ({', '.join(state)})" if isinstance(state, dict) else path
         for path, state in sorted(deps.items())
-        if not (state == "deleted" and path.startswith("data/"))
+        if not (state == "deleted" and path in made)
     ]
 
 
-def _of_stages(side: Side) -> dict[str, list[Any]]:
-    """Return what DVC says of each stage that predictions come from: dicts, and "changed command"."""
+def _stages(side: Side) -> dict[str, list[Any]]:
+    """Return what DVC says about each stage on which predictions depend: dicts, and "changed command"."""
     try:
         status = side.files.repo.status()
     except DvcException as error:
         unreadable = [each for each in (error, error.__cause__) if isinstance(each, ParseError)]
         if unreadable:
-            fix = "mend it (git status says whether a merge is unfinished), or name a revision"
+            fix = "repair the file (git status shows an unfinished merge), or name a revision"
             raise InputError(Problem(unreadable[0].path, "not YAML", fix=fix)) from error
-        raise StageError(Problem("dvc status", said(error), fix="mend that, or name a revision")) from error
-    if not side.files.exists("/dvc.yaml"):  # of a project without stages, no stage has changed
-        raise InputError(Problem(f"{side.name}: dvc.yaml", "no such file there", fix="git checkout -- dvc.yaml"))
+        fix = "repair that, or name a revision"
+        raise StageError(Problem("dvc status", revisions.said(error), fix=fix)) from error
     stages = {stage.rpartition(":")[2]: changes for stage, changes in status.items()}
-    return {stage: changes for stage, changes in stages.items() if stage in lock.MADE_BY}
+    return {stage: changes for stage, changes in stages.items() if stage in MADE_BY}

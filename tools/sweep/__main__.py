@@ -1,61 +1,51 @@
 """Rank the experiments of HEAD: python -m tools.sweep, or make sweep for an example."""
 
-from dvc.repo import Repo
-
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
 from tools import repository
 from tools.compare.sides import Side
-from tools.sweep import experiments, formats, queue, ranking
+from tools.sweep import experiments, formats, ranking
 
-ALL_OF_IT = "-S train.validation_fraction=0.1"
+FRACTION = "-S train.validation_fraction=0.1"
 
 
-def main(format: str, wait: bool) -> None:
+def main(format: str) -> None:
     """Print the experiments of HEAD in the order of their validation accuracy.
 
-    Raises InputError where there is nothing to rank, StageError where an experiment of the queue failed, and whatever
-    reading raises.
+    Raises InputError if there is nothing to rank, StageError if an experiment failed.
     """
-    repo = _repository()
-    if wait:
-        queue.wait(repo)
-    failed = [_failure(name) for name in queue.names(repo, "Failed")]
-    known = experiments.of_head(repo)
-    ranked = ranking.rank(known)
+    repository.require_trust()
+    Side("HEAD")  # raises InputError if there is no project, or no commit
+    found = experiments.of_head()
+    ranked = ranking.rank(found.experiments)
     if ranked.tables:
-        print(formats.FORMATS[format](ranked, queue.unfinished(repo)), end="")
-    elif not failed:
-        raise InputError(_nothing([experiment.name for experiment in known]))
-    if failed:
-        raise StageError(*failed)
+        print(formats.FORMATS[format](ranked, found.unfinished), end="")
+    elif not found.failed:
+        raise InputError(_nothing([experiment.name for experiment in found.experiments], found.unfinished))
+    if found.failed:
+        raise StageError(*map(_failure, found.failed))
 
 
 def declare(parser: Parser) -> None:
-    """Add format and wait."""
-    parser.add_argument("--format", choices=list(formats.FORMATS), default="text", help="if not given: %(default)s")
-    parser.add_argument("--wait", action="store_true", help="first wait until the queue of experiments is empty")
-
-
-def _repository() -> Repo:
-    repository.require_trust()
-    Side("HEAD")  # which says what is wrong where there is no project, or no commit
-    return Repo()
+    """Add format."""
+    parser.add_argument("--format", choices=list(formats.FORMATS), default="text", help="default: %(default)s")
 
 
 def _failure(name: str) -> Problem:
-    fix = f"dvc queue logs {name} says why; dvc queue remove --failed forgets it"
-    return Problem(f"experiment {name}", "failed, and so is not in the table", fix=fix)
+    fix = f"dvc queue logs {name} shows why; dvc queue remove --failed deletes it"
+    return Problem(f"experiment {name}", "failed, so it is not in the table", fix=fix)
 
 
-def _nothing(names: list[str]) -> Problem:
-    if names:
-        what = f"no validation images, so no validation accuracy: {', '.join(names)}"
-        return Problem("experiments of HEAD", what, fix=f"run them with {ALL_OF_IT}")
-    return Problem(
-        "experiments of HEAD", "none", fix=f"dvc exp run {ALL_OF_IT}; or git checkout the commit they started at"
-    )
+def _nothing(unscored: list[str], unfinished: list[str]) -> Problem:
+    if unfinished:
+        what, fix = f"none has ended yet: {', '.join(unfinished)}", "dvc exp run --run-all, which waits for their end"
+    elif unscored:
+        what = f"no validation images, so no validation accuracy: {', '.join(unscored)}"
+        fix = f"run them with {FRACTION}"
+    else:
+        what, fix = "none", f"dvc exp run {FRACTION}; or git checkout the commit at which they started"
+    return Problem("experiments of HEAD", what, fix=fix)
 
 
 if __name__ == "__main__":

@@ -1,49 +1,61 @@
-"""What git and DVC know of the experiments of HEAD, those that `dvc exp show` shows."""
+"""The experiments that started from HEAD, as DVC's public API lists them, and what each of them recorded."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from typing import NamedTuple
 
+import dvc.api
 import numpy as np
-from dvc.repo import Repo
 
-from tools.compare import comparison, lock
+from tools import lock
 from tools.compare.sides import Side
 from tools.sweep.ranking import Experiment
 
+UNFINISHED, FAILED = ("Queued", "Running"), "Failed"  # what DVC calls the states of an experiment that is not done
 
-def of_head(repo: Repo) -> list[Experiment]:
-    """Return HEAD, if a run is committed there, and the experiments that started from it.
 
-    Raises DataError where a record or a history is damaged.
+class Found(NamedTuple):
+    """experiments: those that ended well, and HEAD if it has a run. failed, unfinished: the names of the rest."""
+
+    experiments: list[Experiment]
+    failed: list[str]
+    unfinished: list[str]
+
+
+def of_head() -> Found:
+    """Return all experiments of HEAD. Raises DataError if a record or a history is damaged."""
+    rows = [row for row in dvc.api.exp_show() if row["Experiment"]]
+    sides = [Side(row["Experiment"], row["rev"]) for row in rows if row["State"] not in (*UNFINISHED, FAILED)]
+    head = Side("HEAD")
+    if head.files.exists(f"/{lock.PATH}"):
+        sides.insert(0, head)
+    return Found(
+        experiments=[_experiment(side) for side in sides],
+        failed=sorted(row["Experiment"] for row in rows if row["State"] == FAILED),
+        unfinished=sorted(row["Experiment"] for row in rows if row["State"] in UNFINISHED),
+    )
+
+
+def kept(history: np.ndarray, patience: int) -> np.ndarray:
+    """Return the validation accuracy of the network that was kept of each replicate, float (replicates,).
+
+    history: as `core.files.history` reads it. Without patience, the network after the last epoch is kept. It is not the
+    best one: the choice of the best epoch uses the images that score it. Early stopping keeps the network with the
+    lowest validation loss, the first if several have it. Returns an empty array if there are no validation images.
     """
-    found = repo.experiments.ls(rev="HEAD")
-    sides = [Side("HEAD"), *(Side(name, commit) for each in found.values() for name, commit in each)]
-    return [_experiment(side) for side in sides if side.files.exists(f"/{lock.HISTORY}")]
-
-
-def kept(history: Sequence[Mapping[str, float]], patience: int) -> list[float]:
-    """Return the validation accuracy of the network that was kept of each replicate; nothing without such accuracies.
-
-    Without patience that is the network after the last epoch, not the best of them: which epoch is best is seen on the
-    very images that score it. Early stopping keeps that of the lowest validation loss, the first of several.
-    """
-    if "validation_loss" not in history[0]:
-        return []
-    accuracies = []
-    for _, rows in groupby(history, key=lambda row: row["replicate"]):
-        trained = [row for row in rows if row["epoch"] > 0]
-        row = min(trained, key=lambda row: row["validation_loss"]) if patience else trained[-1]
-        accuracies.append(row["validation_accuracy"])
-    return accuracies
+    if "validation_loss" not in (history.dtype.names or ()):
+        return np.empty(0)
+    trained = history[history["epoch"] > 0]
+    replicates = [trained[trained["replicate"] == number] for number in np.unique(trained["replicate"])]
+    rows = [each[each["validation_loss"].argmin() if patience else -1] for each in replicates]
+    return np.array([row["validation_accuracy"] for row in rows])
 
 
 def _experiment(side: Side) -> Experiment:
-    params = comparison.params_of(side.record)
+    params = side.record.params()
     return Experiment(
         name=side.name,
         params=params,
-        images=lock.digests(side.record["train"]["deps"])[lock.TRAIN],
+        images=str(side.record.dependency("train", side.path("train"))),
         fraction=params.get("train.validation_fraction", 0),
-        networks=lock.digests(side.record["train"]["outs"])[lock.MODEL],
-        accuracies=np.array(kept(side.history(), params.get("train.early_stopping_patience", 0))),
+        networks=str(side.record.output(side.path("model"))),
+        accuracies=kept(side.history(), params.get("train.early_stopping_patience", 0)),
     )

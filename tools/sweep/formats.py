@@ -9,25 +9,28 @@ from typing import Any
 from core.cli.errors import printable
 from core.scores.scores import DECIMALS
 from stages.render import markdown as md
-from tools.compare.comparison import NO_EVIDENCE
+from tools.compare.comparison import NO_EVIDENCE, UNKNOWN
 from tools.compare.formats import WIDTH, aligned, literal, table, wrapped
 from tools.sweep.ranking import BEST, Place, Ranking, Table
 
 ON_ALL_IMAGES = "dvc exp run -S train.validation_fraction=0.0"
 SCORES = ["accuracy", "change, 95 %", "verdict"]
 MEANING = (
-    "Accuracy is the mean of an experiment's networks on images kept out of training, in %; changes are from the best, "
-    "in points. An interval covers what other seeds might have given on these images, not what other images might. "
-    "Verdicts are by Holm's correction over all pairs, as the best was picked after the fact: an interval without 0 "
-    f"may go with {NO_EVIDENCE}."
+    "Accuracy is the mean over an experiment's networks on images that were kept out of training, in %. Changes are "
+    "from the best experiment, in points. An interval covers the noise of other seeds on these images, but not that of "
+    "other images. Verdicts use Holm's correction over all pairs, as the best was chosen after the fact. So an "
+    f"interval without 0 may have the verdict {NO_EVIDENCE}."
 )
-WITHHELD = (
-    "Test accuracy is not shown: once it has a say in the choice, nothing is left to tell how good the choice is."
+WITHHELD = "Test accuracy is not shown. If it took part in the choice, it would no longer tell how good the choice is."
+ON_ALL = "Next, train the best on all training images, and compare it once with HEAD on the test images:"
+AS_IT_IS = (
+    "Next, compare the best once with HEAD on the test images. It is not trained on all training images, as early "
+    "stopping needs the validation images:"
 )
 
 
 def text(ranking: Ranking, unfinished: Sequence[str]) -> str:
-    """Return lines of at most 80 columns, but where the name of a param is long by itself."""
+    """Return lines of at most 80 columns, except for long names of params."""
     blocks = [block for each in ranking.tables for block in (wrapped([_title(each)]), _fitted(each))]
     blocks += [wrapped([line]) for line in _notes(ranking, unfinished)]
     if commands := next_commands(ranking):
@@ -47,7 +50,7 @@ def markdown(ranking: Ranking, unfinished: Sequence[str]) -> str:
 
 
 def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
-    """Return JSON: shares in [0, 1], the accuracy of each network; null where nothing is known."""
+    """Return JSON: shares in [0, 1], the accuracy of each network; null for an unknown number."""
     tables = [
         {
             "validation_fraction": each.fraction,
@@ -68,12 +71,29 @@ def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
 FORMATS: dict[str, Callable[[Ranking, Sequence[str]], str]] = {"text": text, "md": markdown, "json": as_json}
 
 
+def next_commands(ranking: Ranking) -> list[str]:
+    """Return the command lines that take the best experiment, train it on all training images, and compare it with
+    HEAD. With early stopping it needs its validation images, and is not trained again. Several tables have no best.
+    """
+    if len(ranking.tables) != 1:
+        return []
+    best = ranking.tables[0].places[0].experiment
+    commands = [f"dvc exp apply {shlex.quote(best.name)}"] if best.name != "HEAD" else []
+    if not best.params.get("train.early_stopping_patience"):
+        commands.append(ON_ALL_IMAGES)
+    return [*commands, "python -m tools.compare"] if commands else []
+
+
+def _to_go_on(commands: Sequence[str]) -> str:
+    return ON_ALL if ON_ALL_IMAGES in commands else AS_IT_IS
+
+
 def _title(each: Table) -> str:
     return f"Validation accuracy on {100 * each.fraction:g} % of the training images of each class ({each.images:.8})"
 
 
 def _fitted(each: Table) -> str:
-    """Return the table, with its params below it where they make it too wide."""
+    """Return the table; its params are below it if they make it too wide."""
     whole = aligned(_columns(each.params), _rows(each, each.params))
     if max(map(len, whole.splitlines())) <= WIDTH:
         return whole
@@ -105,41 +125,19 @@ def _interval(place: Place) -> str:
     if place.verdict == BEST:
         return ""
     low, high = place.change.interval
-    return f"{100 * low:+.2f} to {100 * high:+.2f}" if isfinite(low) else "unknown"
+    return f"{100 * low:+.2f} to {100 * high:+.2f}" if isfinite(low) else UNKNOWN
 
 
 def _notes(ranking: Ranking, unfinished: Sequence[str]) -> list[str]:
     notes = [MEANING, WITHHELD]
     if len(ranking.tables) > 1:
-        notes.append("Experiments of different tables were scored on different images: they can't be compared.")
+        notes.append("Experiments in different tables were scored on different images, and can't be compared.")
     if ranking.unscored:
-        notes.append(f"Without validation images, and so without a place: {', '.join(ranking.unscored)}.")
+        notes.append(f"Not ranked, as they have no validation images: {', '.join(ranking.unscored)}.")
     notes += [f"{name} has the same networks as {other}, to the byte." for name, other in ranking.repeated.items()]
     if unfinished:
         notes.append(f"Not yet done: {', '.join(unfinished)}.")
     return notes
-
-
-def next_commands(ranking: Ranking) -> list[str]:
-    """Return the command lines that take the best experiment, train it on all training images unless it needs some of
-    them to stop early, and compare it with HEAD. There are none if each of several tables has its best.
-    """
-    if len(ranking.tables) != 1:
-        return []
-    best = ranking.tables[0].places[0].experiment
-    commands = [f"dvc exp apply {shlex.quote(best.name)}"] if best.name != "HEAD" else []
-    if not best.params.get("train.early_stopping_patience"):
-        commands.append(ON_ALL_IMAGES)
-    return [*commands, "python -m tools.compare"] if commands else []
-
-
-def _to_go_on(commands: Sequence[str]) -> str:
-    if ON_ALL_IMAGES in commands:
-        return "To go on, train the best on all training images, and compare it with HEAD on the test images, once:"
-    return (
-        "To go on, compare the best with HEAD on the test images, once. It is not trained on all training images, for "
-        "it needs those that were kept out to stop early:"
-    )
 
 
 def _numbers(place: Place, params: Sequence[str]) -> dict[str, Any]:

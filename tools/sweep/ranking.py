@@ -1,6 +1,5 @@
 """Experiments in the order of their validation accuracy, and which of them are known to be worse than the best."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import inf
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tools.compare import statistics
+from tools.compare import differences, statistics
 from tools.compare.comparison import NO_EVIDENCE, UNKNOWN, WORSE
 from tools.compare.statistics import SIGNIFICANCE, Change
 
@@ -16,9 +15,9 @@ BEST = "best"
 
 
 class Experiment(NamedTuple):
-    """A run: its params by their full names; the digest of the images it was given, and the share of them that was kept
-    out of training; the digest of its networks; and their accuracies on those images, float (replicates,), empty where
-    there are none.
+    """One run. params: by their full names. images: the MD5 of its training images. fraction: the share of them that
+    was kept for validation. networks: the MD5 of its networks. accuracies: on the validation images, float
+    (replicates,); empty if there are none.
     """
 
     name: str
@@ -30,7 +29,7 @@ class Experiment(NamedTuple):
 
 
 class Place(NamedTuple):
-    """An experiment held against the best of its table. The p-value is adjusted for there being several."""
+    """An experiment compared with the best of its table. The p-value is adjusted for the number of pairs."""
 
     experiment: Experiment
     change: Change
@@ -48,8 +47,8 @@ class Table(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """A table for each set of validation images; the names of the experiments that have none; and of those whose
-    networks are another's to the byte, which stands for them.
+    """tables: one for each set of validation images. unscored: the names of experiments without validation images.
+    repeated: the name of each experiment that has the same networks as an earlier one, and the name of that one.
     """
 
     tables: list[Table]
@@ -58,7 +57,7 @@ class Ranking(NamedTuple):
 
 
 def rank(experiments: Sequence[Experiment]) -> Ranking:
-    """Sort experiments by mean validation accuracy, never by anything of the test images; equal ones by name."""
+    """Sort experiments by their mean validation accuracy, and equal ones by name. Test images have no part in it."""
     first: dict[tuple[float, str, str], Experiment] = {}
     repeated = {}
     for experiment in filter(lambda each: len(each.accuracies), experiments):
@@ -77,15 +76,15 @@ def rank(experiments: Sequence[Experiment]) -> Ranking:
 def _table(experiments: Sequence[Experiment]) -> Table:
     ordered = sorted(experiments, key=lambda each: (-each.accuracies.mean(), each.name))
     best = ordered[0]
-    # The best was picked by its luck, too. Adjusted over all pairs, whichever turns out best is allowed for.
+    # Luck had a part in which one is best. So the p-values are adjusted over all pairs.
     pairs = list(combinations(ordered, 2))
     adjusted = statistics.holm([_change(*pair).p_value for pair in pairs])
-    against = {other.name: p for (one, other), p in zip(pairs, adjusted, strict=True) if one is best}
     places = [Place(best, _change(best, best), 1.0, BEST)]
-    for other in ordered[1:]:
-        change, p_value = _change(best, other), against[other.name]
+    for (_, other), p_value in zip(pairs[: len(ordered) - 1], adjusted, strict=False):  # these begin with the best
+        change = _change(best, other)
         places.append(Place(other, change, p_value, _verdict(change, p_value)))
-    return Table(best.fraction, best.images, _varying(ordered), places)
+    varying = {name for one, other in pairs for name in differences.differing(one.params, other.params)}
+    return Table(best.fraction, best.images, sorted(varying), places)
 
 
 def _change(base: Experiment, new: Experiment) -> Change:
@@ -96,9 +95,3 @@ def _verdict(change: Change, p_value: float) -> str:
     if change.error == inf:
         return UNKNOWN
     return WORSE if p_value < SIGNIFICANCE else NO_EVIDENCE
-
-
-def _varying(experiments: Sequence[Experiment]) -> list[str]:
-    names = sorted({name for experiment in experiments for name in experiment.params})
-    # As JSON, in which 1 is not true.
-    return [name for name in names if len({json.dumps(each.params.get(name)) for each in experiments}) > 1]

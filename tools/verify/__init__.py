@@ -1,1 +1,0 @@
-"""Whether every output is still what dvc.lock says, byte by byte."""

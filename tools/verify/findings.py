@@ -1,97 +1,100 @@
-"""What is wrong with an output, each thing with the command that mends it, to be run in the order of the findings."""
+"""What is wrong with an output, and the command that repairs it. The commands are run in the order of the findings."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from core.cli.errors import Problem
-from tools.verify import lock
-from tools.verify.lock import Files, Out
-from tools.verify.places import NOTHING, Cache
+from tools import lock
+from tools.lock import Files, Out
+from tools.pipeline import Pipeline
+from tools.verify.places import Cache, Committed, digest_of
 
-NOT_AS_RECORDED = f"not what {lock.PATH} says"
+DIFFERS = f"not what {lock.PATH} records"
 
 
-def of_output(out: Out, files: Files, listing: Files | None, cache: Cache, kept: Set[str]) -> Iterator[Problem]:
-    """Yield the problems of an output in DVC's cache and in the workspace, where it has `files`.
+def of_outputs(outs: Sequence[tuple[Out, Files]], cache: Cache) -> Iterator[Problem]:
+    """Yield the problems of outputs, given with their files in the workspace, there and in DVC's cache.
 
-    `listing` is what these should be, None where that is not known. `kept` are the objects of all outputs that DVC
-    keeps. What git keeps is in the cache by the way, if at all; DVC may restore it from there, so that has to be right.
+    DVC's cache may have outputs that git keeps, too, and DVC restores outputs from there. So these objects are checked
+    if they exist.
     """
-    if not files and cache.held(out.md5) == NOTHING:
-        nowhere = "nothing, here and in DVC's cache" if out.kept_by == "DVC" else NOTHING
-        fix = "dvc pull, or else dvc repro" if cache.has_remote and out.kept_by == "DVC" else "dvc repro"
-        yield Problem(out.path, NOT_AS_RECORDED, expected=f"MD5 {out.md5}", got=nowhere, fix=fix)
-        return
-    yield from _in_cache(out, listing, cache, kept)
-    yield from _in_workspace(out, files, listing, cache)
-
-
-def unrecorded(declared: Sequence[str], recorded: Sequence[Out]) -> Iterator[Problem]:
-    """Yield a problem for each output of dvc.yaml that dvc.lock does not name: there is nothing to hold it against."""
-    for path in declared:
-        if path not in {out.path for out in recorded}:
-            yield Problem(path, f"not in {lock.PATH}", expected="an MD5", got=NOTHING, fix="dvc repro")
-
-
-def of_head(out: Out, files: Files, listing: Files | None) -> Iterator[Problem]:
-    """Yield a problem for each file of the commit that is not what the commit's own dvc.lock says."""
-    fix = f"dvc repro && git add {lock.PATH} {quote(out.path)} && git commit -m 'Record the run'"
-    if listing is None:
-        files, listing = {"": lock.digest(files)}, {"": out.md5}
-    for name in sorted(files.keys() | listing.keys()):
-        expected, got = listing.get(name, NOTHING), files.get(name, NOTHING)
-        if got != expected:
-            subject, what = f"HEAD: {out.named(name)}", f"not what HEAD's {lock.PATH} says"
-            yield Problem(subject, what, expected=_shown(expected), got=_shown(got), fix=fix)
-
-
-def objects(out: Out, listing: Files | None) -> dict[str, str]:
-    """Return the names of an output's objects, and of which file of it each is."""
-    members = {md5: name for name, md5 in (listing or {}).items()}
-    return {out.md5: "", **members}
-
-
-def _in_cache(out: Out, listing: Files | None, cache: Cache, kept: Set[str]) -> Iterator[Problem]:
-    for md5, name in objects(out, listing).items():
-        held, path = cache.held(md5), cache.path(md5)
-        if held == md5 or (out.kept_by == "git" and (held == NOTHING or md5 in kept)):
+    of_dvc = {md5 for out, _ in outs if out.cached for md5 in _objects(out, cache)}
+    for out, files in outs:
+        if not files and not cache.held(out.md5):
+            fix = "dvc pull, or else dvc repro" if cache.has_remote and out.cached else "dvc repro"
+            yield _problem(out.path, DIFFERS, out.md5, "", fix)
             continue
-        what = "missing in DVC's cache" if held == NOTHING else "damaged in DVC's cache"
-        fix = _remade(out, md5, cache) if out.kept_by == "DVC" else f"rm -f {quote(str(path))}"
-        yield Problem(f"{out.named(name)}: {path}", what, expected=f"MD5 {md5}", got=_shown(held), fix=fix)
+        yield from _in_cache(out, cache, of_dvc)
+        yield from _in_workspace(out, files, cache)
 
 
-def _in_workspace(out: Out, files: Files, listing: Files | None, cache: Cache) -> Iterator[Problem]:
-    if listing is None:
-        fix = _restored(out, "", out.md5, cache)
-        yield Problem(out.path, NOT_AS_RECORDED, expected=f"MD5 {out.md5}", got=f"MD5 {lock.digest(files)}", fix=fix)
-        return
-    # First what is not listed: `dvc checkout` would delete it too, and nobody's file is to go by another one's command.
-    for name in sorted(files.keys() | listing.keys(), key=lambda name: (name in listing, name)):
-        expected, got = listing.get(name, NOTHING), files.get(name, NOTHING)
+def unrecorded(declared: Pipeline, recorded: Sequence[Out]) -> Iterator[Problem]:
+    """Yield a problem for each output of dvc.yaml that dvc.lock does not record, as after an interrupted first run."""
+    paths = {out.path for out in recorded}
+    for output in declared.outputs:
+        if output.path not in paths:
+            yield Problem(output.path, f"not in {lock.PATH}", fix="dvc repro")
+
+
+def of_head(committed: Sequence[Committed]) -> Iterator[Problem]:
+    """Yield a problem for each output in a commit that differs from the commit's own dvc.lock."""
+    for out, got in committed:
+        if got != out.md5:
+            fix = f"dvc repro && git add {lock.PATH} {quote(out.path)} && git commit -m 'Record the run'"
+            yield _problem(f"HEAD: {out.path}", f"not what HEAD's {lock.PATH} records", out.md5, got, fix)
+
+
+def _objects(out: Out, cache: Cache) -> dict[str, str]:
+    """Return the path of each file of an output by the name of its object; a folder has an object for its list, too."""
+    return {out.md5: out.path} | {md5: _named(out, name) for name, md5 in (cache.files(out) or {}).items()}
+
+
+def _in_cache(out: Out, cache: Cache, of_dvc: set[str]) -> Iterator[Problem]:
+    for md5, name in _objects(out, cache).items():
+        held, path = cache.held(md5), cache.path(md5)
+        if held == md5 or (not out.cached and (not held or md5 in of_dvc)):
+            continue
+        what = "damaged in DVC's cache" if held else "missing in DVC's cache"
+        fix = _made_again(out, md5, cache) if out.cached else f"rm -f {quote(str(path))}"
+        yield _problem(f"{name}: {path}", what, md5, held, fix)
+
+
+def _in_workspace(out: Out, files: Files, cache: Cache) -> Iterator[Problem]:
+    recorded = cache.files(out)
+    if recorded is None:  # then only the digest of the whole folder is known
+        files, recorded = {"": digest_of(files)}, {"": out.md5}
+    # Unrecorded files come first. `dvc checkout` would delete them, too, but they may be somebody's.
+    for name in sorted(files.keys() | recorded.keys(), key=lambda name: (name in recorded, name)):
+        expected, got = recorded.get(name, ""), files.get(name, "")
         if expected != got:
-            fix = _restored(out, name, expected, cache) if name in listing else f"rm -rf {quote(out.named(name))}"
-            yield Problem(out.named(name), NOT_AS_RECORDED, expected=_shown(expected), got=_shown(got), fix=fix)
+            path = _named(out, name)
+            fix = _restored(out, path, expected, cache) if expected else f"rm -rf {quote(path)}"
+            yield _problem(path, DIFFERS, expected, got, fix)
 
 
-def _remade(out: Out, md5: str, cache: Cache) -> str:
-    """Return the command that makes an output anew; with a damaged object there, DVC would restore it from that."""
-    remove = f"rm -f {quote(str(cache.path(md5)))} && " if cache.held(md5) != NOTHING else ""
-    return f"{remove}dvc repro --single-item --force {quote(out.stage)}"
+def _restored(out: Out, path: str, md5: str, cache: Cache) -> str:
+    """Return the command that restores a file.
 
-
-def _restored(out: Out, name: str, md5: str, cache: Cache) -> str:
-    """Return the command that brings a file back.
-
-    Without deleting it, DVC might believe its size and time. Without `--force` it would ask, or fail where nobody can
-    answer, before it replaces another changed file of a folder.
+    DVC may take the size and the time of a file for its content, so the file is deleted first. Without `--force`, DVC
+    asks before it replaces another changed file of the folder, and fails if nobody can answer.
     """
-    if out.kept_by == "git":
-        return f"rm -rf {quote(out.named(name))} && dvc repro"
+    if not out.cached:
+        return f"rm -rf {quote(path)} && dvc repro"
     if cache.held(md5) != md5:
-        return _remade(out, md5, cache)
-    return f"rm -rf {quote(out.named(name))} && dvc checkout --force {quote(out.path)}"
+        return _made_again(out, md5, cache)
+    return f"rm -rf {quote(path)} && dvc checkout --force {quote(out.path)}"
 
 
-def _shown(held: str) -> str:
-    return f"MD5 {held}" if lock.MD5.fullmatch(held) else held
+def _made_again(out: Out, md5: str, cache: Cache) -> str:
+    """Return the command that makes an output again. DVC would restore a damaged object, so it is deleted first."""
+    delete = f"rm -f {quote(str(cache.path(md5)))} && " if cache.held(md5) else ""
+    return f"{delete}dvc repro --single-item --force {quote(out.stage)}"
+
+
+def _named(out: Out, name: str) -> str:
+    return f"{out.path}/{name}" if name else out.path
+
+
+def _problem(subject: str, what: str, expected: str, got: str, fix: str) -> Problem:
+    shown = [f"MD5 {md5}" if md5 else "nothing" for md5 in (expected, got)]
+    return Problem(subject, what, expected=shown[0], got=shown[1], fix=fix)

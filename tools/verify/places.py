@@ -1,9 +1,8 @@
-"""Where outputs are kept: the workspace, DVC's cache, and the commit that git's HEAD is."""
+"""The places that keep outputs: the workspace, DVC's cache, and the commit that git's HEAD names."""
 
 import hashlib
-import io
 import os
-import stat
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,147 +11,103 @@ from dvc.repo import Repo
 from dvc.scm import SCMError
 
 from core.cli.errors import InputError, Problem
-from tools import repository
-from tools.verify import lock
-from tools.verify.lock import Files, Out
+from tools import lock, pipeline, repository
+from tools.lock import Files, Out
 
 CHUNK = 1 << 20
-NOTHING, NO_FILE, ELSEWHERE, NO_LISTING = "nothing", "no regular file", "a link to elsewhere", "no listing of files"
-
-
-class Disk:
-    """Reads files, and counts them and their bytes."""
-
-    def __init__(self) -> None:
-        self.files = self.bytes = 0
-
-    def md5(self, path: Path) -> str:
-        """Return the MD5 of a regular file, or NO_FILE: a pipe would block, a device never end."""
-        if not stat.S_ISREG(path.stat().st_mode):
-            return NO_FILE
-        digest = hashlib.md5(usedforsecurity=False)
-        self.files += 1
-        with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                self.bytes += len(chunk)
-        return digest.hexdigest()
-
-    def md5_of(self, data: bytes) -> str:
-        """Return the MD5 of a file that was read already."""
-        self.files += 1
-        self.bytes += len(data)
-        return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 class Cache:
-    """The objects of DVC's cache, wherever its config puts it; each is read once, however many outputs have it."""
+    """The objects of DVC's cache, wherever DVC's config puts it. Each object is read once."""
 
-    def __init__(self, disk: Disk) -> None:
-        """Raises InputError unless DVC knows a project here."""
+    def __init__(self) -> None:
+        """Raises InputError if DVC finds no project in this folder."""
         try:
             with Repo(".") as repo:
                 self.folder = Path(repo.cache.local.path)
                 self.has_remote = repository.has_remote(repo)
-        except SCMError as error:  # as in the archive of the source that a git host offers
+        except SCMError as error:  # as in an archive of the source, which has no .git
             fix = "dvc config --local core.no_scm true"
             raise InputError(Problem(".dvc", " ".join(str(error).split()), fix=fix)) from error
         except DvcException as error:
             raise InputError(Problem(".dvc", " ".join(str(error).split()), fix="git checkout -- .dvc")) from error
-        self._disk = disk
-        self._held: dict[str, str] = {}
+        self.held = cache(self._held)
 
     def path(self, md5: str) -> Path:
-        """Return where the object is, relative to the project if it is in it."""
+        """Return the path of an object, relative to the project if it is in the project."""
         path = self.folder / md5[:2] / md5[2:]
         return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
-    def held(self, md5: str) -> str:
-        """Return the MD5 of the object with that name as it is now, with `.dir` if it is a listing; or words."""
-        if md5 not in self._held:
-            path = self.path(md5)
-            found = self._disk.md5(path) if path.exists() else NOTHING
-            if md5.endswith(".dir") and found == md5.removesuffix(".dir"):
-                found = NO_LISTING if self.listing(md5) is None else md5
-            self._held[md5] = found
-        return self._held[md5]
+    def files(self, out: Out) -> Files | None:
+        """Return the recorded MD5 of each file of an output; None for a folder whose list is missing or damaged."""
+        if not out.md5.endswith(".dir"):
+            return {"": out.md5}
+        return lock.folder_files(self.path(out.md5).read_bytes()) if self.held(out.md5) == out.md5 else None
 
-    def listing(self, md5: str) -> Files | None:
-        """Return the files that an object lists, None where it does not."""
+    def _held(self, md5: str) -> str:
+        """Return the MD5 of the bytes of the object with that name, an empty text if there is none."""
         path = self.path(md5)
-        return lock.members(path.read_bytes()) if path.is_file() else None
+        return md5_of(path) + ".dir" * md5.endswith(".dir") if path.exists() else ""
 
 
-def workspace(out: Out, disk: Disk, cache: Cache) -> Files:
-    """Return the files of an output, none where it is not there."""
-    root = Path(out.path)
-    trusted = [os.path.realpath(folder) for folder in (".", cache.folder)]
-
-    def md5(path: Path) -> str:
-        target = Path(os.path.realpath(path))
-        if not any(target.is_relative_to(folder) for folder in trusted):
-            return ELSEWHERE
-        return disk.md5(target) if target.exists() else NO_FILE
-
-    if not os.path.lexists(root):
-        return {}
-    if not out.is_folder or root.is_symlink() or not root.is_dir():
-        return {"": md5(root)}
-    return {path.relative_to(root).as_posix(): md5(path) for path in _files(root)}
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file, read in chunks."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return what is in a folder and those below it; a link to a folder counts as a file."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        found += _files(path) if path.is_dir() and not path.is_symlink() else [path]
-    return found
+def workspace(path: str) -> Files:
+    """Return the MD5 of each file of an output; nothing if it does not exist. Links are followed."""
+    root = Path(path)
+    if root.is_file():
+        return {"": md5_of(root)}
+    return {each.relative_to(root).as_posix(): md5_of(each) for each in root.rglob("*") if each.is_file()}
+
+
+def digest_of(files: Files) -> str:
+    """Return the MD5 of an output, of a folder as DVC makes it; an empty text if there is nothing."""
+    return (files.get("") or lock.folder_digest(files)) if files else ""
+
+
+class Committed(NamedTuple):
+    """An output that git keeps, as the dvc.lock of a commit records it, and its MD5 in that commit."""
+
+    out: Out
+    got: str
 
 
 class Head(NamedTuple):
-    """The commit: what it has of the outputs that git keeps, as its own dvc.lock names them; and what to say of it."""
+    """What the commit has, and a phrase that tells whether it is the run of the workspace."""
 
-    outs: list[tuple[Out, Files]]
+    outs: list[Committed]
     said: str
 
 
-def head(disk: Disk) -> Head:
-    """Return what git's HEAD has. Raises StageError where git can't say, DataError where HEAD's dvc.lock is damaged."""
-    tree = _tree()
-    if not {lock.PATH, lock.PIPELINE} <= tree.keys():
-        return Head([], "no commit to hold them against")
-    record, pipeline = _blobs([tree[lock.PATH], tree[lock.PIPELINE]])
-    texts = (text.decode(errors="replace") for text in (record, pipeline))
-    outs = lock.parse(*texts, where="HEAD: ", fix="dvc repro, then commit dvc.lock and dvc.yaml")
-    committed: list[tuple[Out, Files]] = []
-    for out in outs:
-        if out.kept_by == "git":
-            names = {path: path[len(out.path) + 1 :] for path in tree if f"{path}/".startswith(f"{out.path}/")}
-            blobs = _blobs([tree[path] for path in names])
-            committed.append((out, dict(zip(names.values(), map(disk.md5_of, blobs), strict=True))))
+def head() -> Head:
+    """Return what HEAD has. Raises StageError if git can't read it, DataError if its dvc.lock is damaged."""
+    # HEAD alone would look like a repository without commits if its branch is damaged.
+    if not repository.git("rev-list", "--max-count=1", "--all", "--reflog"):
+        return Head([], "no commit to compare with")
+    paths = os.fsdecode(repository.git("ls-tree", "-r", "-z", "--name-only", "HEAD", ".")).split("\0")
+    if not {lock.PATH, str(pipeline.PATH)} <= set(paths):
+        return Head([], "no commit to compare with")
+    record = _committed(lock.PATH)
+    fix = "dvc repro, then commit dvc.lock and dvc.yaml"
+    declared = pipeline.read(_committed(str(pipeline.PATH)), f"HEAD: {pipeline.PATH}", fix)
+    recorded = lock.outs(lock.read(record, f"HEAD: {lock.PATH}", fix), declared)
+    outs = [Committed(out, _digest(out, paths)) for out in recorded if not out.cached]
     same = record == Path(lock.PATH).read_bytes()
-    return Head(committed, "HEAD has the same" if same else "HEAD has another run, which is whole too")
+    return Head(outs, "HEAD has the same" if same else "HEAD has another run, which is whole too")
 
 
-def _tree() -> dict[str, str]:
-    """Return the name of each file's blob in HEAD, by the file's path in this folder; none where there is no commit."""
-    if not repository.git(
-        "rev-list", "--max-count=1", "--all", "--reflog"
-    ):  # HEAD alone names none where its branch is damaged
-        return {}
-    entries = (
-        line.partition("\t") for line in os.fsdecode(repository.git("ls-tree", "-r", "-z", "HEAD", ".")).split("\0")
-    )
-    return {path: facts.split()[2] for facts, _, path in entries if path}
+def _digest(out: Out, paths: list[str]) -> str:
+    names = {path[len(out.path) + 1 :]: path for path in paths if f"{path}/".startswith(f"{out.path}/")}
+    files = {name: hashlib.md5(_committed(path), usedforsecurity=False).hexdigest() for name, path in names.items()}
+    return digest_of(files)
 
 
-def _blobs(names: list[str]) -> list[bytes]:
-    stream = io.BytesIO(repository.git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)))
-    found = []
-    for name in names:
-        facts = stream.readline().split()
-        if facts[-1] == b"missing":  # damaged, too
-            raise repository.unreadable("cat-file", f"{name} missing")
-        size = int(facts[2])
-        found.append(stream.read(size + 1)[:size])  # a line break follows
-    return found
+def _committed(path: str) -> bytes:
+    return repository.git("cat-file", "blob", f"HEAD:./{path}")

@@ -101,8 +101,8 @@ def test_an_archive_of_another_format_is_refused_and_not_pinned(project, validat
     (project / "second/test_labels.idx").write_bytes(b"text")
     line = (
         "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: another kind of file instead of "
-        "labels (expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size and sha256 "
-        "(wc -c and sha256sum); then dvc repro"
+        "labels (expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size "
+        "and sha256 (wc -c and sha256sum); then dvc repro"
     )
 
     assert_clean_failure(validate(), 4, line)

@@ -1,0 +1,73 @@
+"""dvc.yaml, as far as tools need it: the outputs of each stage, and whether DVC or git keeps them."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML, YAMLError
+
+from core.cli.errors import DataError, InputError, Problem
+
+PATH = Path("dvc.yaml")
+
+
+class Output(NamedTuple):
+    """A file or a folder that a stage makes; DVC keeps it if `cached`, and git keeps it otherwise."""
+
+    stage: str
+    path: str
+    cached: bool
+
+
+class Pipeline(NamedTuple):
+    """All outputs, in the order of dvc.yaml."""
+
+    outputs: list[Output]
+
+    def path(self, name: str) -> str:
+        """Return the path of an output by its file name, such as "metrics.json". Raises KeyError if there is none."""
+        paths = {output.path.rpartition("/")[2]: output.path for output in self.outputs}
+        return paths[name]
+
+
+def parse(data: bytes) -> Pipeline:
+    """Return the pipeline that the bytes of a dvc.yaml declare. Raises ValueError if they declare none."""
+    try:
+        stages = parse_yaml(data)["stages"].items()
+        return Pipeline([output for name, stage in stages for output in _outputs(name, stage)])
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError("no stages as DVC writes them") from error
+
+
+def parse_yaml(data: bytes) -> Any:
+    """Return what YAML says, as DVC reads it. Raises ValueError, also if a merge has left its markers."""
+    if any(line.startswith(b"<<<<<<< ") for line in data.splitlines()):
+        raise ValueError("contains the markers of a merge conflict, <<<<<<<")
+    try:
+        return YAML(typ="safe").load(data)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ValueError(line + (getattr(error, "problem", None) or "not YAML")) from error
+
+
+def read(data: bytes, subject: str = str(PATH), fix: str = f"git checkout HEAD -- {PATH}") -> Pipeline:
+    """Return the pipeline. Raises DataError, with its name and the way to repair it, if it is damaged."""
+    try:
+        return parse(data)
+    except ValueError as error:
+        raise DataError(Problem(subject, f"damaged: {error}", fix=fix)) from error
+
+
+def here() -> Pipeline:
+    """Return the pipeline of the current folder. Raises InputError if there is none, DataError if it is damaged."""
+    try:
+        return read(PATH.read_bytes())
+    except FileNotFoundError as error:
+        fix = f"git checkout HEAD -- {PATH}, or run this in the folder that holds {PATH}"
+        raise InputError(Problem(str(PATH), "no such file here", fix=fix)) from error
+
+
+def _outputs(name: str, stage: dict[str, Any]) -> list[Output]:
+    items = [item for kind in ("outs", "plots", "metrics") for item in stage.get(kind, [])]
+    entries = [item if isinstance(item, dict) else {item: {}} for item in items]
+    return [Output(name, path, options.get("cache", True)) for each in entries for path, options in each.items()]

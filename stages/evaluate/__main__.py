@@ -1,8 +1,8 @@
 """Score the networks.
 
 Reads the networks, the record that training left of them, and both splits; writes the probabilities of the test images
-and of one of them predicted alone, what is typical of the training images, tables for `dvc plots` (each prediction, the
-calibration, the scores of each class), and metrics.json with the few scores that decide.
+and of one of them predicted alone, the reference of out-of-distribution scores, tables for `dvc plots` (each
+prediction, the calibration, the scores of each class), and metrics.json with the few scores that decide.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from core.config import params
 from core.files import arrays, atomic, class_names
 from core.scores import calibration, scores, tables
 from core.scores import metrics as reported
-from stages.evaluate import familiarity, networks, prediction
+from stages.evaluate import networks, out_of_distribution, prediction
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
     model: Path,
     training: Path,
     probabilities: Path,
-    familiar: Path,
+    reference: Path,
     predictions: Path,
     reliability: Path,
     by_class: Path,
@@ -44,8 +44,8 @@ def main(
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
         tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
         decisive, of_classes = reported.of(**tallies), scores.of_classes(tallies["test"], names)
-        typical = familiarity.measure(trained, splits["train"].images, batch_size=settings.batch_size)
-    familiarity.write(familiar, typical)
+        measured = out_of_distribution.measure(trained, splits["train"].images, batch_size=settings.batch_size)
+    out_of_distribution.write(reference, measured)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
     first = arrays.read(path, np.float32, 3)[0]
     atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))

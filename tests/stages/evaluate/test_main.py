@@ -18,7 +18,7 @@ from stages.evaluate import prediction
 COMMAND_LINE = (
     "stages.evaluate",
     *("train", "test", "classes.json", "model", "training.json"),
-    *("predictions", "familiarity", "reports/predictions.csv", "reports/reliability.csv"),
+    *("predictions", "out_of_distribution", "reports/predictions.csv", "reports/reliability.csv"),
     *("reports/classes.csv", "reports/metrics.json"),
 )
 
@@ -71,9 +71,11 @@ def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
     np.testing.assert_allclose(probabilities[1], np.where(np.eye(3)[[0, 1, 2, 2, 0]], right, wrong), atol=1e-6)
     single = arrays.read(Path("predictions/single_image.npy"), np.float32, 2)
     np.testing.assert_allclose(single, np.where(np.eye(3)[[0, 2]], right, wrong), atol=1e-6)
-    assert arrays.read(Path("familiarity/references.npy"), np.float32, 3).shape == (2, 7, 3)
-    np.testing.assert_allclose(np.load("familiarity/thresholds.npy"), np.zeros(2), atol=1e-30)  # each is there twice
-    framed = json.loads(Path("familiarity/framing.json").read_text(encoding="utf-8"))
+    assert arrays.read(Path("out_of_distribution/references.npy"), np.float32, 3).shape == (2, 7, 3)
+    np.testing.assert_allclose(
+        np.load("out_of_distribution/thresholds.npy"), np.zeros(2), atol=1e-30
+    )  # each is there twice
+    framed = json.loads(Path("out_of_distribution/framing.json").read_text(encoding="utf-8"))
     assert (framed["background"], framed["subject"], framed["extent"]) == (0, 255, 1)
     with open("reports/predictions.csv", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)

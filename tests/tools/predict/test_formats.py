@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tools.predict.formats import BLANK, FORMATS, TRAINED, Result
+from tools.predict.formats import BLANK, FORMATS, Result
 
 CLASSES = ["Coat", "=Bag()", "Dress"]
 IMAGE = np.zeros((2, 2), np.uint8)
@@ -69,23 +69,15 @@ def test_notes_that_most_pictures_share_are_printed_once_at_the_end():
     ]
 
 
-def test_a_note_of_half_of_the_pictures_is_printed_below_each():
-    notes = [("large",), ("large",), ("small",), ("small",)]
-
-    lines = printed("text", [result(notes=each) for each in notes]).splitlines()
-
-    assert lines[2::2][:4] == ["  large", "  large", "  small", "  small"]
-    assert lines[-2:] == ["4 pictures: 4 =Bag()", "no picture is unlike the training images"]
-
-
-@pytest.mark.parametrize("flag", [BLANK, TRAINED])
+@pytest.mark.parametrize(("note", "count", "below"), [("large", 2, True), (BLANK, 3, True), (BLANK, 4, False)])
 @pytest.mark.fault("what matters of one picture lost among what holds for all")
-def test_a_flag_is_printed_below_each_picture_unless_all_have_it(flag):
-    most = printed("text", [result(notes=notes) for notes in ((flag,), (flag,), (flag,), ())]).splitlines()
-    every = printed("text", [result(notes=(flag,))] * 4).splitlines()
+def test_a_note_of_half_and_a_flag_of_most_pictures_are_printed_below_each(note, count, below):
+    lines = printed("text", [result(notes=(note,) * (number < count)) for number in range(4)]).splitlines()
 
-    assert most.count(f"  {flag}") == 3 and f"3 of 4: {flag}" in most
-    assert every.count(f"  {flag}") == 0 and f"all 4: {flag}" in every
+    assert lines.count(f"  {note}") == below * count
+    assert lines[-1] == "no picture is unlike the training images"
+    share = "all 4" if count == 4 else f"{count} of 4"
+    assert (f"{share}: {note}" in lines) == (note == BLANK)
 
 
 def test_the_common_folder_is_printed_once_if_names_are_too_long():
@@ -131,37 +123,25 @@ def test_json_and_csv_have_exact_numbers():
     }
     assert (second["distance"], second["unlike_training"], second["notes"]) == (None, True, ["x", "y"])
     assert header == list(first)[:-1]
+    assert json.loads(printed("json")) == [] and len(printed("csv").splitlines()) == 1
     assert rows == [
         ["a.png", "'=Bag()", "0.7", "Dress", "0.2", "2", "3", "0.5", "false", ""],
         ["b", "'=Bag()", "0.7", "Dress", "0.2", "2", "3", "", "true", "x; y"],
     ]
 
 
-@pytest.mark.parametrize("batches", [[], [[]]])
-def test_no_results_are_a_valid_file_too(batches):
-    assert json.loads(printed("json", *batches)) == []
-    assert len(list(csv.reader(io.StringIO(printed("csv", *batches))))) == 1
-
-
-@pytest.mark.fault("names with line breaks, escape codes or text that turns direction, or that a spreadsheet would run")
-def test_no_cell_of_csv_is_a_formula():
-    names = ["=cmd|' /C calc'!A0", "+1", "-x", "@SUM(A1)", 'a,b"c', "new\nline", "esc\x1b[31m"]
-
-    _, *rows = csv.reader(io.StringIO(printed("csv", [result(name) for name in names])))
-
-    assert [row[0] for row in rows] == [
-        "'=cmd|' /C calc'!A0", "'+1", "'-x", "'@SUM(A1)", "a,b\"c", "new\\nline", "esc\\x1b[31m",
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.fault("names with line breaks, escape codes or text that turns direction, or that a spreadsheet would run")
-def test_no_name_steers_a_terminal_and_a_single_class_has_no_runner_up(kind):
-    hostile = Result("a\x1b]0;x\x07\n\udcff\u202e.png", IMAGE, np.float32([1]), 1, 0.5, ())
+def test_no_name_steers_a_terminal_or_is_a_formula_and_a_single_class_has_no_runner_up(kind):
+    names = ["=cmd|' /C calc'!A0", "+1", "-x", "@SUM(A1)", 'a,b"c', "a\x1b]0;x\x07\n\udcff\u202e.png"]
 
-    text = printed(kind, [hostile], classes=["\u2066Coat"], networks=1)
+    text = printed(kind, [result(name, [1], 1) for name in names], classes=["\u2066Coat"], networks=1)
 
     assert all(character.isprintable() or character == "\n" for character in text)
+    if kind == "csv":
+        _, *rows = csv.reader(io.StringIO(text))
+        quoted = ["'=cmd|' /C calc'!A0", "'+1", "'-x", "'@SUM(A1)", 'a,b"c', "a\\x1b]0;x\\x07\\n\\udcff\\u202e.png"]
+        assert [row[0] for row in rows] == quoted and {row[3] for row in rows} == {""}
 
 
 @pytest.mark.parametrize("kind", FORMATS)

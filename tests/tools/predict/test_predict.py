@@ -296,30 +296,21 @@ def test_pictures_of_an_image_folder_become_the_training_images_byte_for_byte(pr
     assert len({str(image) for image in inputs("inputs")}) == 12
 
 
-@pytest.mark.fault("a picture of a folder that was trained on, brought to the networks in another way than then")
-def test_the_entry_decides_about_inverting_unless_the_command_line_does(found, image_folder):
-    image_folder(invert="auto")
-    Image.fromarray(255 - bar(1)).save("a.png")
-
-    [first] = found("a.png", "--show-input", "first")
-    [second] = found("a.png", "--show-input", "second", "--invert", "no")
-
-    assert first["notes"] == ["inverted, as its border is light (255 of 255)"]
-    assert second["notes"] == ["not inverted, as invert is no"]
-    assert inputs("first") == [bar(1).tolist()] and inputs("second") == [(255 - bar(1)).tolist()]
-
-
 @pytest.mark.fault("alpha, transparent colours and palettes")
-def test_transparent_parts_are_laid_on_the_background_of_the_entry(found, image_folder):
-    image_folder(background=60)
-    Image.merge("LA", [Image.fromarray(bar(1, 200)), Image.fromarray(bar(1, 255))]).save("a.png")
-    Image.fromarray(bar(1)).convert("RGBA").save("opaque.png")
+def test_the_entry_decides_about_light_and_transparency_unless_the_command_line_does(found, image_folder):
+    image_folder(invert="auto", background=60)
+    Image.fromarray(255 - bar(1)).convert("RGBA").save("light.png")
+    Image.merge("LA", [Image.fromarray(bar(1, 200)), Image.fromarray(bar(1, 255))]).save("through.png")
 
-    [transparent], [opaque] = found("a.png", "--show-input", "inputs"), found("opaque.png")
+    auto, through = found("light.png", "through.png", "--show-input", "auto")
+    [by_hand] = found("light.png", "--show-input", "by hand", "--invert", "no")
 
-    assert transparent["notes"] == ["transparent parts laid on 60 of 255", "not inverted, as invert is no"]
-    assert inputs("inputs") == [np.where(bar(1), 200, 60).tolist()]
-    assert opaque["notes"] == ["not inverted, as invert is no"]
+    assert auto["notes"] == ["inverted, as its border is light (255 of 255)"]
+    assert by_hand["notes"] == ["not inverted, as invert is no"]
+    laid = ["transparent parts laid on 60 of 255", "not inverted, as its border is dark (60 of 255)"]
+    assert through["notes"] == laid
+    assert inputs("auto") == [bar(1).tolist(), np.where(bar(1), 200, 60).tolist()]
+    assert inputs("by hand") == [(255 - bar(1)).tolist()]
 
 
 @pytest.mark.fault("a data set of another shape chosen since the networks were trained")

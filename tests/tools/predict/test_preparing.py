@@ -161,18 +161,6 @@ def test_the_subject_is_never_stretched():
     assert oblong.shape == (14, 30) and pictures.boxes(oblong[None]).tolist() == [[4, 8, 11, 22]]
 
 
-def test_padding_has_the_value_of_the_background():
-    """A ring on a page that is not quite black: its inside and its outside get one value."""
-    page = np.full((60, 100), 20, np.uint8)
-    page[10:50, 40:80] = 220
-    page[20:40, 50:70] = 20
-
-    values, _ = prepared(page, like=HALF)
-
-    assert pictures.boxes(values[None]).tolist() == [[7, 7, 21, 21]]
-    assert values[0, 0] == values[27, 27] == values[14, 14]
-
-
 @pytest.mark.fault("dark on light, where the training images are light on dark, or the other way round")
 def test_training_images_may_be_dark_on_light(image):
     dark_on_light, notes = prepared(page(image), like=LIGHT)
@@ -223,10 +211,6 @@ def test_transparent_parts_are_laid_on_a_ground_that_shows_the_rest(colour, inve
     if invert != "auto":
         other = {"white": "black", "black": "white"}[ground]
         assert prepared(picture, invert=invert, like=LIGHT).notes[0] == f"transparent parts laid on {other}"
-
-
-def test_an_opaque_alpha_channel_has_no_note(image):
-    assert prepared(page(image).convert("RGBA")).notes == prepared(page(image)).notes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000), (28, 29)])

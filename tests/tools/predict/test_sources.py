@@ -29,9 +29,11 @@ def test_a_folder_is_replaced_by_its_pictures_in_order():
     os.symlink(".", "a/circle", target_is_directory=True)
 
     names, problems, _ = sources.listed(["z.gif", "a", "test:3", "-", "a"])
+    numbers = list(map(sources.test_image, ["test:0", "test:12", "test:", "test:-1", "./test:1", "test:1.png"]))
 
     inside = ["a/10.JPG", "a/2.png", "a/b.bmp", "a/b/1.webp"]
     assert names == ["z.gif", *inside, "test:3", "-", *inside] and problems == []
+    assert numbers == [0, 12, None, None, None, None]
 
 
 @pytest.mark.fault("a folder: its order, hidden files, links in a circle, none in it")
@@ -47,14 +49,6 @@ def test_files_that_are_left_out_are_counted_with_the_command_that_converts_them
     assert photos.startswith("b: no pictures in this folder (expected files named .png, ")
     assert "got 1 .heic); fix: make PNG files of them: python -m pip install pillow-heif" in photos
     assert notes.endswith(" got 1 .txt); fix: check the name, and that it may be read")
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [("test:0", 0), ("test:12", 12), ("test:", None), ("test:-1", None), ("./test:1", None), ("test:1.png", None)],
-)
-def test_names_of_test_images(name, number):
-    assert sources.test_image(name) == number
 
 
 @pytest.mark.fault("a pipe, a device")
@@ -89,25 +83,19 @@ def test_standard_input_is_a_picture_like_any_other(monkeypatch):
         (["a.png", "--invert", "maybe"], "tools.predict: argument --invert: invalid choice: 'maybe'"),
         (["a.png", "--form", "csv"], "tools.predict: unrecognized arguments: --form csv"),
         (["-", "a.png", "-"], "-: standard input can be read only once; fix: give - once"),
+        (
+            ["a.png", "--figure", "out.jpg"],
+            "--figure: not the name of a PNG file (expected a name that ends in .png, got ",
+        ),
+        (["a.png", "--figure", ""], "--figure: not the name of a PNG file"),
         ([""], "IMAGE: an empty name; fix: give the name of a file or a folder"),
     ],
 )
 @pytest.mark.fault("standard input: closed, without end, asked for twice")
+@pytest.mark.fault("a figure by the name of another kind of file")
 def test_bad_arguments_are_refused(given, message):
     parser = Parser(prog="tools.predict", allow_abbrev=False)
     __main__.declare(parser)
 
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
         __main__.main(**vars(parser.parse_args(given)))
-
-
-@pytest.mark.parametrize("name", ["out.jpg", "out", "png", "a/out.png.pdf"])
-@pytest.mark.fault("a figure by the name of another kind of file")
-def test_a_figure_has_the_name_of_a_png_file(name):
-    with pytest.raises(InputError) as caught:
-        __main__.main(["a.png"], "text", None, None, Path(name))
-
-    assert str(caught.value) == (
-        f"--figure: not the name of a PNG file (expected a name that ends in .png, got {name}); "
-        f"fix: --figure {Path(name).with_suffix('.png')}"
-    )

@@ -134,18 +134,37 @@ def test_probabilities_agreement_and_distance_are_means_over_the_networks_worked
 
 
 @pytest.mark.fault("an answer that depends on the other pictures, or on the batch")
-def test_a_picture_has_the_same_result_alone_among_others_and_in_any_batch(found, workspace):
+def test_a_picture_has_the_same_result_alone_among_others_and_in_any_batch(found, workspace, monkeypatch):
     together = found(*(f"test:{number}" for number in range(20)))
 
     assert [each["class"] for each in together] == ["second"] * 10 + ["third"] * 10
     for number in (0, 7, 19):
         assert found(f"test:{number}") == [together[number]]
     whole = (workspace / "params.yaml").read_text(encoding="utf-8")
+    batches, classified = [], classify.classify
+    monkeypatch.setattr(classify, "classify", lambda *given: batches.append(len(given[1])) or classified(*given))
     try:
         (workspace / "params.yaml").write_text(whole.replace("batch_size: 1000", "batch_size: 3"), encoding="utf-8")
         assert found(*(f"test:{number}" for number in range(20))) == together
     finally:
         (workspace / "params.yaml").write_text(whole, encoding="utf-8")
+    assert batches == [3] * 6 + [2]
+
+
+@pytest.mark.fault("an answer that depends on the other pictures, or on the batch")
+def test_a_network_of_real_size_gives_a_single_image_the_same_bytes(ensemble):
+    """TensorFlow multiplies a single row in another way, and its last digits differ."""
+    layers = [keras.layers.Flatten(), keras.layers.Dense(10, name="logits")]
+    model = models.with_probabilities(keras.Sequential([keras.Input((28, 28), name="images"), *layers]))
+    model.set_weights([np.random.default_rng(0).normal(size=(784, 10)), np.zeros(10)])
+    reference = ensemble.reference._replace(features=np.zeros((1, 1, 784), np.float32), thresholds=np.float32([1]))
+    large = classify.Ensemble([out_of_distribution.with_features(model)], list("0123456789"), (28, 28), reference)
+    images = np.random.default_rng(1).random((9, 28, 28), np.float32)
+
+    together = classify.classify(large, images).probabilities
+
+    for image, expected in zip(images, together, strict=True):
+        assert classify.classify(large, image[None]).probabilities.tobytes() == expected.tobytes()
 
 
 @pytest.mark.fault("a picture that is changed though it is like the training images")

@@ -45,6 +45,7 @@ PAGES = {
     "squared paper": lambda: page(ring(), ruled(both=True)),
     "chalk on a blackboard": lambda: page(ring(), 50, 230, light=1 - 0.4 * ROWS),
     "white on black": lambda: page(ring(), 0, 255),
+    "grey on black, noise": lambda: page(ring(), 15, 110, noise=6),
     "hard shadow": lambda: page(ring(), light=np.where(COLUMNS + ROWS > 0.9, 1, 0.6)),
 }
 DRAWING = ring()[100:300, 100:300]
@@ -64,7 +65,7 @@ def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
     off, size = difference(found)
     assert off < 0.08 and size <= 8
     assert found.strength.min() == 0 and found.strength.max() == 1
-    assert found.dark == (kind not in ("chalk on a blackboard", "white on black"))
+    assert found.dark == (kind not in ("chalk on a blackboard", "white on black", "grey on black, noise"))
     assert found.shadowed == (kind == "hard shadow")
 
 

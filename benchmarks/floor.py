@@ -1,16 +1,14 @@
-"""The least time that an epoch of R1 can take on this machine, and how it is worked out.
+"""The shortest time that an epoch of R1 can take on one core of this machine: python -m benchmarks.floor
 
-Prints two numbers, in seconds an epoch on one core: the matrix products at the shapes of R1, and the traffic to memory
-of Adam's state; both measured by numpy, whose products come from a library tuned for the processor.
-
-    python -m benchmarks.floor
+Prints two numbers of seconds: for the matrix products of R1, and for the memory traffic of Adam's state. numpy measures
+both; the library of its products is tuned for the processor.
 """
 
 import os
 
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-from time import perf_counter
+from timeit import repeat
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from core.cli import command
 
 IMAGES, BATCH, PIXELS, HIDDEN, CLASSES = 60_000, 32, 784, 128, 10
 STEPS = IMAGES // BATCH
-# Per step: three products of the hidden layer less that to the pixels, and three of the output layer.
+# A step has three products of the output layer, and two of the hidden layer, which needs no gradient of the pixels.
 PRODUCTS = [
     ((BATCH, PIXELS), (PIXELS, HIDDEN)),
     ((PIXELS, BATCH), (BATCH, HIDDEN)),
@@ -32,44 +30,19 @@ TRAFFIC = 7 * 4 * PARAMETERS
 
 
 def main() -> None:
-    """Print both."""
-    print(f"products {products():.4f}")
-    print(f"traffic {traffic():.4f}")
-
-
-def products() -> float:
-    """Return the seconds that an epoch's matrix products take, the fastest of five tries."""
+    """Print the seconds of the matrix products and of the memory traffic, the fastest of five tries each."""
     random = np.random.default_rng(0)
-    arrays = [tuple(random.random(shape, np.float32) for shape in shapes) for shapes in PRODUCTS]
-    results = [np.empty((left.shape[0], right.shape[1]), np.float32) for left, right in arrays]
-
-    def epoch() -> None:
-        for _ in range(STEPS):
-            for (left, right), result in zip(arrays, results, strict=True):
-                np.matmul(left, right, out=result)
-
-    return _fastest(epoch)
-
-
-def traffic() -> float:
-    """Return the seconds that an epoch's traffic of Adam's state takes, by copies of as many bytes."""
+    pairs = [tuple(random.random(shape, np.float32) for shape in shapes) for shapes in PRODUCTS]
+    results = [np.empty((left.shape[0], right.shape[1]), np.float32) for left, right in pairs]
     source = np.ones(TRAFFIC // 8, np.float32)  # a copy reads and writes
     target = np.empty_like(source)
 
-    def epoch() -> None:
-        for _ in range(STEPS):
-            np.copyto(target, source)
+    def products() -> None:
+        for (left, right), result in zip(pairs, results, strict=True):
+            np.matmul(left, right, out=result)
 
-    return _fastest(epoch)
-
-
-def _fastest(function) -> float:
-    times = []
-    for _ in range(5):
-        start = perf_counter()
-        function()
-        times.append(perf_counter() - start)
-    return min(times)
+    print(f"products {min(repeat(products, number=STEPS)):.4f}")
+    print(f"traffic {min(repeat(lambda: np.copyto(target, source), number=STEPS)):.4f}")
 
 
 if __name__ == "__main__":

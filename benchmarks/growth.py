@@ -1,18 +1,16 @@
-"""What normalize, evaluate and train take as the images become more than many a machine has memory for.
+"""The time and memory of normalize, evaluate and train as the number of images grows.
 
     python -m benchmarks.growth [MOST]        or: as a part of make bench
 
-Draws data sets of up to MOST images, two million unless told, half of them to train on and half to test on, in
-build/growth, 8 GB of disk at the most, and deletes them. Writes growth.md, growth.json and growth.png beside this
-module. Two kinds of memory are measured, each at its peak: all of a process that is in memory, as the kernel keeps it
-(VmHWM), in which libraries and mapped files count; and what is the process's own and in no file (RssAnon, looked at
-fifty times a second), which is what it denies to others, as the rest can be dropped and read again.
+Draws data sets of up to MOST images (two million by default) in build/growth, half of them for training and half for
+testing, and deletes them. They take up to 8 GB of disk. Writes growth.md, growth.json and growth.png. Memory is shown
+twice: the process's own, which other processes can't have, and in total with libraries and mapped files, which the
+system can drop and read again.
 """
 
 import gzip
 import shutil
 import struct
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,70 +18,57 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import measure
+from core.cli import command
 from core.config import datasets
 from core.files import atomic
 from stages.render import look
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "growth"
-RESULTS = Path(__file__).parent
-PYTHON = sys.executable
 MOST = 2_000_000
-PARTS = (8, 4, 2, 1)  # which parts of the most images are measured
-MOST_HELD = 500_000  # training images that are held in memory: 3 GB of it
-DATASET = "garments"  # one whose archives are pinned by no checksum
-PIECE = 5_000  # images that are drawn once, and come again and again
-
-SPLITS = ["data/normalized/train", "data/normalized/test"]
-NORMALIZE = [PYTHON, "-m", "stages.normalize", "data/raw", *SPLITS, "data/normalized/classes.json"]
-TRAIN = [PYTHON, "-m", "stages.train", SPLITS[0], "data/normalized/classes.json"]
-EVALUATE = [PYTHON, "-m", "stages.evaluate", *SPLITS, "data/normalized/classes.json", "data/model"]
-EVALUATE += ["data/training.json", "data/predictions", "data/familiarity"]
-EVALUATE += [f"reports/{name}" for name in ("predictions.csv", "reliability.csv", "classes.csv", "metrics.json")]
-FITTED = ["data/model", "data/training.json", "reports/history.csv"]  # what evaluate takes for all sizes
-THROWN_AWAY = [f"build/{name}" for name in FITTED]
-# The commands that are measured, in the order of their columns.
-STAGES = ("normalize", "evaluate", "train", "train, streamed")
+PARTS = (8, 4, 2, 1)  # the sizes are MOST divided by these
+MOST_HELD = 500_000  # training images that are held in memory: 3 GB
+DATASET = "garments"  # its archives have no checksum
+PIECE = 5_000  # images that are drawn once and repeated
+STAGES = ("normalize", "evaluate", "train", "train, streamed")  # columns
 
 Row = dict[str, Any]
 
 
 def main(most: int = MOST) -> None:
     """Measure each size, and write the results."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
     scratch.copy(FOLDER, {"dataset.name": DATASET, "train.epochs": 1})
-    rows = [row(most // part) for part in PARTS]
+    results = {"machine": measure.machine(), "rows": [row(most // part) for part in PARTS]}
     shutil.rmtree(FOLDER)
-    results = {"machine": measure.machine(), "rows": rows}
-    atomic.write_json(RESULTS / "growth.json", results)
-    atomic.write_text(RESULTS / "growth.md", page(results))
-    atomic.write_bytes(RESULTS / "growth.png", look.png(lambda: draw(rows), dpi=100))
-    print(page(results))
+    atomic.write_bytes(measure.RESULTS / "growth.png", look.png(lambda: draw(results["rows"]), dpi=100))
+    measure.write("growth", results, page(results))
 
 
 def row(images: int) -> Row:
-    """Return what each stage takes on that many images, half of them the training ones."""
+    """Measure each stage on that many images, half of them for training."""
     entry = datasets.entry(DATASET)
     for role, name in entry.files().items():
         shape = (images // 2, *entry.image_shape) if role.endswith("images") else (images // 2,)
         write_archive(FOLDER / "data/raw" / name, shape, len(entry.classes))
     atomic.write_json(FOLDER / "data/raw" / datasets.CLASSES, entry.classes)
-    taken: Row = {"images": images, "normalize": _measured(NORMALIZE)}
-    if not (FOLDER / FITTED[0]).exists():
-        measure.run([*TRAIN, *FITTED], FOLDER)
+    taken: Row = {"images": images, "normalize": _measured(measure.stage("normalize"))}
+    train = measure.stage("train")
+    if not (FOLDER / train[-3]).exists():  # evaluate has these networks at each size
+        measure.run(train, FOLDER)
         scratch.write_params(FOLDER, {"dataset.name": DATASET, "train.epochs": 1, "train.replicates": 1})
-    taken["evaluate"] = _measured(EVALUATE)
+    taken["evaluate"] = _measured(measure.stage("evaluate"))
+    train = [*train[:-3], *(f"build/{output}" for output in train[-3:])]
     if images // 2 <= MOST_HELD:
-        taken["train"] = _measured([*TRAIN, *THROWN_AWAY], MEMORY_LIMIT_MB="999999")
-    taken["train, streamed"] = _measured([*TRAIN, *THROWN_AWAY], MEMORY_LIMIT_MB="1")
+        taken["train"] = _measured(train, MEMORY_LIMIT_MB="999999")
+    taken["train, streamed"] = _measured(train, MEMORY_LIMIT_MB="1")
     print(taken, flush=True)
     return taken
 
 
 def write_archive(path: Path, shape: tuple[int, ...], classes: int) -> None:
-    """Write an IDX archive of that shape: labels of all classes in turn, (n,), or noise, (n, height, width).
+    """Write an IDX archive: labels of all classes in turn, (n,), or images of noise, (n, height, width).
 
-    A piece is compressed once and put down again and again: gzip files one after the other are one (RFC 1952, 2.2).
+    A piece is compressed once and repeated: gzip files one after the other are a gzip file (RFC 1952, 2.2).
     """
     images, *rest = shape
     noise = np.random.default_rng(0).integers(0, 64, (PIECE, *rest)) * 4
@@ -100,39 +85,32 @@ def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown."""
     cells = [[f"{row['images']:,}", *(_cell(row.get(name)) for name in STAGES)] for row in results["rows"]]
     return (
-        "# Growth\n\nMade by `python -m benchmarks.growth`, which says what is measured: seconds, then the peak of the "
-        "memory that is the process's own, and in brackets with libraries and mapped files. Half of the images are "
-        "training images, half test images; evaluate has five networks, train fits one for one epoch, its images in "
+        "# Growth\n\nMade by `python -m benchmarks.growth`. Each cell has seconds, the peak of the process's own "
+        "memory, and in brackets the peak with libraries and mapped files. Half of the images are training images, "
+        "half test images. Evaluate has five networks. Train fits one network for one epoch, with its images in "
         "memory or streamed from their file.\n\n"
         f"{results['machine']}.\n\n{measure.table(['images', *STAGES], cells)}\n![Seconds and memory](growth.png)\n"
     )
 
 
 def draw(rows: list[Row]) -> Figure:
-    """Draw seconds, and beside them memory, against images, a line for each stage."""
+    """Draw seconds and memory against images, a line for each stage."""
     figure = look.empty(4)
     seconds, memory = figure.subplots(1, 2)
-    for name in STAGES:
-        there = [row for row in rows if name in row]
-        images = [row["images"] / 1e6 for row in there]
-        seconds.plot(images, [row[name]["seconds"] for row in there], marker="o", label=name)
-        memory.plot(images, [row[name]["own_mb"] for row in there], marker="o", label=name)
-    for axes, what in ((seconds, "seconds"), (memory, "peak of own memory, MB")):
-        axes.set_xlabel("million images")
-        axes.set_ylabel(what)
-        axes.set_ylim(0)
+    for axes, key, title in ((seconds, "seconds", "seconds"), (memory, "own_mb", "peak of own memory, MB")):
+        for name in STAGES:
+            points = [(row["images"] / 1e6, row[name][key]) for row in rows if name in row]
+            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        axes.set(xlabel="million images", ylabel=title, ylim=(0, None))
         axes.grid(alpha=0.3)
-    memory.legend(loc="center right")  # where no line goes: three are flat, one ends before the most images
+    memory.legend(loc="center right")  # no line goes there
     return figure
 
 
 def _measured(command: list[str], **environment: str) -> dict[str, float]:
     process = measure.run(command, FOLDER, environment)
-    return {
-        "seconds": round(process.seconds, 2),
-        "own_mb": round(process.own_mb),
-        "peak_mb": round(process.peak_mb),
-    }
+    megabytes = {"own_mb": round(process.own_mb), "peak_mb": round(process.peak_mb)}
+    return {"seconds": round(process.seconds, 2)} | megabytes
 
 
 def _cell(taken: dict[str, float] | None) -> str:
@@ -140,4 +118,4 @@ def _cell(taken: dict[str, float] | None) -> str:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    command.run(main)

@@ -1,44 +1,50 @@
-"""A command timed from outside: how long it took, the most memory it had, and when it printed what."""
+"""Run a command and measure it from outside: its time, its peak memory, and when it prints each line. Linux only."""
 
 import os
 import platform
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from threading import Event, Thread
-from time import perf_counter
-from typing import NamedTuple
+from threading import Thread
+from typing import Any, NamedTuple
+
+import yaml
 
 from core.cli.errors import Problem, StageError
+from core.files import atomic
+from tools import scratch
 
-# Peak memory comes in KiB from Linux and in bytes from macOS (getrusage(2) of each).
-PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+RESULTS = Path(__file__).parent
+PYTHON = sys.executable
+DVC = [PYTHON, "-m", "dvc"]
 
 
 class Process(NamedTuple):
-    """A process that has ended well: wall time in seconds, peak memory in MB, and its lines with the second of each.
+    """A process that succeeded: its wall time in seconds, and its lines with the second of each.
 
-    own_mb: the most memory that was its own and in no file, as seen fifty times a second; 0 where this is no Linux.
+    peak_mb: its peak memory, with libraries and mapped files (VmHWM). own_mb: the peak of the memory that is in no file
+    (RssAnon, looked at fifty times a second).
     """
 
     seconds: float
     peak_mb: float
+    own_mb: float
     lines: list[tuple[float, str]]
-    own_mb: float = 0
 
     def at(self, beginning: str) -> list[float]:
-        """Return when, in seconds after the start, the lines were printed that begin so."""
+        """Return the seconds at which lines with this beginning were printed."""
         return [second for second, line in self.lines if line.startswith(beginning)]
 
 
 def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """Run a command in a folder and time it. Raises StageError, with what it printed, where it fails."""
-    start = perf_counter()
+    """Run a command in a folder and measure it. Raises StageError, with the last lines, if it fails."""
+    start = time.perf_counter()
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -47,48 +53,55 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    ended, seen = Event(), [(0, 0)]
-    watch = Thread(target=_watch, args=(process.pid, ended, seen))
+    memory = [(0, 0)]
+    watch = Thread(target=_watch, args=(process, memory))
     watch.start()
     with process.stdout:
-        lines = [(perf_counter() - start, line.rstrip()) for line in process.stdout]
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = perf_counter() - start
-    ended.set()
+        lines = [(time.perf_counter() - start, line.rstrip()) for line in process.stdout]
+    process.wait()
+    seconds = time.perf_counter() - start
     watch.join()
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        printed = " | ".join(line for _, line in lines[-5:])
-        raise StageError(
-            Problem(" ".join(command), "failed", expected="exit code 0", got=str(process.returncode), fix=printed)
-        )
-    peak, own = (max(kib) * 1024 / 1e6 for kib in zip(*seen, strict=True))
-    # getrusage counts what this process had when it started the other, which a small one never has.
-    return Process(seconds, peak or usage.ru_maxrss * PEAK_UNIT / 1e6, lines, own)
+        got, printed = str(process.returncode), " | ".join(line for _, line in lines[-5:])
+        raise StageError(Problem(" ".join(command), "failed", expected="exit code 0", got=got, fix=printed))
+    peak, own = (max(kib) * 1024 / 1e6 for kib in zip(*memory, strict=True))
+    return Process(seconds, peak, own, lines)
 
 
-def _watch(pid: int, ended: Event, seen: list[tuple[int, int]]) -> None:
-    """Note a process's peak memory so far and what of its memory is in no file, in KiB, until it has ended."""
-    while not ended.wait(0.02):
-        with suppress(OSError):  # it has ended this moment, or this is no Linux
-            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+def _watch(process: subprocess.Popen, memory: list[tuple[int, int]]) -> None:
+    """Add a process's peak memory and its own memory, in KiB, again and again until it has ended."""
+    while process.returncode is None:
+        time.sleep(0.02)
+        with suppress(OSError):  # the process ended a moment ago
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
             found = dict(re.findall(r"^(VmHWM|RssAnon):\s+([0-9]+) kB", status, re.MULTILINE))
-            if len(found) == 2:  # or it has ended, and only its status is left
-                seen.append((int(found["VmHWM"]), int(found["RssAnon"])))
+            if len(found) == 2:  # a process that has ended has neither
+                memory.append((int(found["VmHWM"]), int(found["RssAnon"])))
+
+
+def stage(name: str) -> list[str]:
+    """Return the command of a stage, as dvc.yaml has it."""
+    pipeline = yaml.safe_load((scratch.CHECKOUT / "dvc.yaml").read_text(encoding="utf-8"))
+    return [PYTHON, *pipeline["stages"][name]["cmd"].split()[1:]]
+
+
+def write(name: str, results: dict[str, Any], page: str) -> None:
+    """Write the results beside this module, as JSON and as Markdown, and print the Markdown."""
+    atomic.write_json(RESULTS / f"{name}.json", results)
+    atomic.write_text(RESULTS / f"{name}.md", page)
+    print(page)
 
 
 def machine() -> str:
-    """Return this machine's processor, its cores and the versions of what matters, in words."""
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    """Return this machine's processor, its cores, and the versions of the main packages, in words."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
     return f"{model}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {packages}"
 
 
 def summary(values: Sequence[float], digits: int = 2) -> str:
-    """Return the median, and in brackets the smallest and the largest."""
+    """Return the median, and in brackets the smallest and the largest value."""
     return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 

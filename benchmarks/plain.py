@@ -2,7 +2,7 @@
 
     python -m benchmarks.plain FOLDER
 
-FOLDER holds the four archives of Fashion-MNIST. Prints a line at each step, so that it can be timed from outside.
+FOLDER holds the four archives of Fashion-MNIST. Prints a line after each step, so that it can be timed from outside.
 """
 
 import gzip

@@ -1,29 +1,25 @@
-"""How far the same bytes go: the same training with the processor's vector instructions held back.
+"""Train with fewer of the processor's vector instructions: does the model keep its bytes?
 
     python -m benchmarks.processors        or: make processors
 
-Trains one network of each kind with all instructions that this processor has, and again with XLA and oneDNN held to
-narrower ones by their own settings; writes processors.md and processors.json beside this module. What TensorFlow brings
-beside the two, such as its other matrix products, has no such setting, so another processor may differ where this does
-not.
+Trains a network of each kind with all instructions of this processor, and again with XLA and oneDNN held to older ones
+by their own settings. Writes processors.md and processors.json. Other parts of TensorFlow, such as its other matrix
+products, have no such setting. Another processor may therefore give other bytes even if this benchmark does not.
 """
 
 import hashlib
-import sys
-from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
 from core.cli import command
-from core.files import atomic
+from core.files import history
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "processors"
-RESULTS = Path(__file__).parent
 SETS = ("all", "AVX2", "AVX", "SSE4_2")
-# XLA compiles dense alone; the convolutions are oneDNN's.
+# XLA compiles dense alone; oneDNN computes the convolutions.
 NETWORKS = {"dense": {"train.epochs": 10}, "cnn_small": {"train.epochs": 1}}
-# Set after the start, which would remove it; read when something is compiled for the first time.
+# Set after the runtime has started, because the start removes them; they are read at the first compilation.
 HELD = (
     "import os, runpy, sys; from core.networks import runtime; isa = sys.argv.pop(1); "
     "os.environ |= {'XLA_FLAGS': f'--xla_cpu_max_isa={isa}', 'ONEDNN_MAX_CPU_ISA': isa.replace('SSE4_2', 'SSE41')}; "
@@ -34,18 +30,21 @@ HELD = (
 def main() -> None:
     """Train with each set of instructions, and write the table."""
     scratch.copy(FOLDER, {"train.replicates": 1})
-    measure.run([sys.executable, "-m", "dvc", "repro", "normalize"], FOLDER)
+    measure.run([*measure.DVC, "repro", "normalize"], FOLDER)
     results: dict[str, Any] = {"machine": measure.machine(), "networks": {name: _compare(name) for name in NETWORKS}}
-    atomic.write_json(RESULTS / "processors.json", results)
+    measure.write("processors", results, page(results))
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the results as Markdown."""
     columns = ["network", "instructions", "the same model, byte for byte", "last training loss"]
     rows = [
         [network, held, "yes" if run["same"] else "no", f"{run['train_loss']:.6f}"]
-        for network, runs in results["networks"].items()
-        for held, run in runs.items()
+        for network in NETWORKS
+        for held in SETS
+        for run in [results["networks"][network][held]]
     ]
-    page = f"Made by `make processors` on {results['machine']}.\n\n{measure.table(columns, rows)}"
-    atomic.write_text(RESULTS / "processors.md", page)
-    print(page)
+    return f"Made by `make processors` on {results['machine']}.\n\n{measure.table(columns, rows)}"
 
 
 def _compare(network: str) -> dict[str, dict[str, Any]]:
@@ -56,12 +55,12 @@ def _compare(network: str) -> dict[str, dict[str, Any]]:
 
 def _train(held: str) -> tuple[str, float]:
     """Return the digest of the model and its last training loss."""
-    paths = ["data/normalized/train", "data/normalized/classes.json", "data/model", "training.json", "history.csv"]
-    program = ["-m", "stages.train"] if held == "all" else ["-c", HELD, held]
-    measure.run([sys.executable, *program, *paths], FOLDER)
-    digest = hashlib.sha256((FOLDER / "data/model/0.keras").read_bytes()).hexdigest()
-    last = (FOLDER / "history.csv").read_text(encoding="utf-8").splitlines()[-1]
-    return digest, float(last.split(",")[2])
+    python, *program, model, training, scores = measure.stage("train")
+    if held != "all":
+        program = ["-c", HELD, held, *program[2:]]
+    measure.run([python, *program, model, training, scores], FOLDER)
+    digest = hashlib.sha256((FOLDER / model / "0.keras").read_bytes()).hexdigest()
+    return digest, float(history.parse((FOLDER / scores).read_bytes())["train_loss"][-1])
 
 
 if __name__ == "__main__":

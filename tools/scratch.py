@@ -1,4 +1,4 @@
-"""A copy of the pipeline in a folder of its own, with params of its own: what runs there leaves the checkout alone."""
+"""Copy the pipeline into a folder of its own, with other params, so that a run there does not change the checkout."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,25 +13,31 @@ PIPELINE = ("dvc.yaml", "datasets.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".
 
 
 def copy(folder: Path, changes: Mapping[str, object]) -> None:
-    """Copy the pipeline into an empty or new folder, with the checkout's params but for `changes`.
+    """Copy the pipeline into a folder, which is emptied first. `changes` are other values of params.
 
-    The copy is no git repository, and DVC is told so. Raises InputError where the checkout's params are bad.
+    Raises InputError, and leaves the folder alone, if the params are bad. The copy is no git repository.
     """
-    write_params(folder, changes)
+    settings = _settings(changes)
+    shutil.rmtree(folder, ignore_errors=True)
     for name in PIPELINE:
         source, target = CHECKOUT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
+    atomic.write_json(folder / params.PATH, settings)
     atomic.write_text(folder / ".dvc/config.local", "[core]\n    no_scm = true\n")
 
 
 def write_params(folder: Path, changes: Mapping[str, object]) -> None:
-    """Write params.yaml into a folder: the checkout's, but for `changes`, values by their full names."""
+    """Write the checkout's params.yaml into a folder. `changes` are other values, by names such as train.epochs."""
+    atomic.write_json(folder / params.PATH, _settings(changes))  # JSON is YAML
+
+
+def _settings(changes: Mapping[str, object]) -> dict[str, dict[str, object]]:
     settings = params.load(CHECKOUT / params.PATH).model_dump()
     for key, value in changes.items():
         section, name = key.split(".")
         settings[section][name] = value
-    atomic.write_json(folder / params.PATH, settings)  # JSON is YAML
+    return settings

@@ -1,1 +1,0 @@
-"""Other libraries' loops on recipe R1, for comparison; each is timed where its library is installed (extra `bench`)."""

@@ -1,8 +1,8 @@
 """Score the networks.
 
 Reads the networks, training.json, and the training and test images. Writes the probabilities of the test images, and of
-one test image predicted alone; what is typical of the training images; metrics.json; and tables for `dvc plots`, of the
-predictions, the calibration and the scores of each class.
+one test image predicted alone; the reference of out-of-distribution scores; metrics.json; and tables for `dvc plots`,
+of the predictions, the calibration and the scores of each class.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from core.files import arrays, atomic, class_names
 from core.networks import models
 from core.scores import calibration, scores, tables
 from core.scores import metrics as reported
-from stages.evaluate import familiarity, prediction
+from stages.evaluate import out_of_distribution, prediction
 
 
 def main(
@@ -28,7 +28,7 @@ def main(
     model: Path,
     training: Path,
     probabilities: Path,
-    familiar: Path,
+    reference: Path,
     predictions: Path,
     reliability: Path,
     by_class: Path,
@@ -47,8 +47,8 @@ def main(
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
         tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
         summary, of_classes = reported.of(**tallies), scores.of_classes(tallies["test"], names)
-        typical = familiarity.measure(trained, splits["train"].images, batch_size=settings.batch_size)
-    familiarity.write(familiar, typical)
+        measured = out_of_distribution.measure(trained, splits["train"].images, batch_size=settings.batch_size)
+    out_of_distribution.write(reference, measured)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
     first = arrays.read(path, np.float32, 3)[0]
     atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))

@@ -1,4 +1,4 @@
-"""How the subject stands in the training images, so that `tools.predict` can bring other pictures to the same."""
+"""How the subjects of the training images are framed and lit: `tools.predict` brings other pictures to the same."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
@@ -9,21 +9,19 @@ from pydantic import Field
 from core.config.schema import Strict
 from core.formats import image_file
 
-PLAIN = 0.75  # of the border, in half of the images: with less of it the background, the background is not plain
+PLAIN = 0.75  # share of the border that has the value of the background, in at least half of the images
 
 Grey = Annotated[int, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Framing(Strict):
-    """What is typical of training images; shares are of the height or the width.
+    """What is typical of training images that are not blank. Shares are of the height or the width.
 
-    background: the grey value of the border, in [0, 255], the median over the images. subject: the grey value in them
-    that is farthest from it, likewise. plain: whether most of the border is of one value, as a background is.
-    extent: the share that the subject takes up, of its height or its width, whichever is larger: the median. centring:
-    what of the subject is in one place in all images, the middle of its bounding box or its centre of mass. centre: the
-    row and the column of that place, as shares. limits: the smallest and the largest of each of the facts
-    that tell whether an image is framed and lit as these are. Blank images do not count.
+    background: the median grey value of the border. subject: the median of the grey values farthest from it. plain:
+    whether most of the border has one value. extent: the median share of its image that a subject fills, the larger of
+    height and width. centring: whether the bounding boxes or the centres of mass vary less in place. centre: the median
+    row and column of these. limits: the smallest and the largest value of each number that `fits` checks.
     """
 
     background: Grey
@@ -42,19 +40,14 @@ class Framing(Strict):
 
 def measure(blocks: Iterable[np.ndarray]) -> Framing:
     """Return the framing of images, float32 (n, height, width) in [0, 1], given in blocks, n >= 1."""
-    found = []
-    for block in blocks:
-        values = np.rint(block * 255).astype(np.uint8)
-        of_block = _measured(values, "box", "mass")
-        found.append(of_block | _ground(values, of_block["border"]))
+    found = [_measured(np.rint(block * 255).astype(np.uint8)) for block in blocks]
     measured = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    shows = measured["darkest"] < measured["lightest"]  # one blank image among them would widen the limits to anything
-    if shows.any():
+    shows = measured["darkest"] < measured["lightest"]
+    if shows.any():  # a single blank image would widen the limits to anything
         measured = {name: values[shows] for name, values in measured.items()}
     lighter = np.median(measured["lighter"]) > 0
-    off = {name: np.abs(measured[name] - np.median(measured[name], axis=0)).mean() for name in ("box", "mass")}
-    centring: Literal["box", "mass"] = "mass" if off["mass"] < off["box"] else "box"
-    facts = _facts(measured, centring)
+    spread = {name: np.abs(measured[name] - np.median(measured[name], axis=0)).mean() for name in ("box", "mass")}
+    centring: Literal["box", "mass"] = "mass" if spread["mass"] < spread["box"] else "box"
     return Framing(
         background=int(np.median(measured["border"])),
         subject=int(np.median(measured["lightest" if lighter else "darkest"])),
@@ -62,21 +55,26 @@ def measure(blocks: Iterable[np.ndarray]) -> Framing:
         extent=round(float(np.median(measured["extent"])), 6),
         centring=centring,
         centre=[round(float(place), 6) for place in np.median(measured[centring], axis=0)],
-        limits={name: [float(np.round(end, 6)) for end in (fact.min(), fact.max())] for name, fact in facts.items()},
+        limits={
+            name: [float(np.round(end, 6)) for end in (values.min(), values.max())]
+            for name, values in _limited(measured, centring).items()
+        },
     )
 
 
 def fits(values: np.ndarray, framing: Framing) -> bool:
-    """Return whether uint8 (height, width), of the size of the training images, is framed and lit as they are: whether
-    each of its facts is within their limits.
+    """Return whether an image is framed and lit as the training images are: each number is within their limits.
+
+    values: uint8 (height, width), of the size of the training images.
     """
-    facts = _facts(_measured(values[None], framing.centring), framing.centring)
-    return all(low - 1e-6 <= facts[name][0] <= high + 1e-6 for name, (low, high) in framing.limits.items())
+    numbers = _limited(_measured(values[None]), framing.centring)
+    return all(low - 1e-6 <= numbers[name][0] <= high + 1e-6 for name, (low, high) in framing.limits.items())
 
 
 def centre_of_mass(weights: np.ndarray) -> np.ndarray:
-    """Return the row and the column of each of (n, height, width) >= 0 that is the mean of its pixels, by weight, as
-    shares, float (n, 2); the middle where there is no weight.
+    """Return the weighted mean row and column of the pixels of each image, as shares, float (n, 2).
+
+    weights: (n, height, width), at least 0. Images without weight have their centre in the middle.
     """
     places = []
     for axis, side in ((2, weights.shape[1]), (1, weights.shape[2])):
@@ -87,36 +85,29 @@ def centre_of_mass(weights: np.ndarray) -> np.ndarray:
     return np.stack(places, axis=1)
 
 
-def _measured(values: np.ndarray, *centrings: str) -> dict[str, np.ndarray]:
-    """Return what there is to know of each of uint8 (n, height, width): arrays of n values, or of n places."""
+def _measured(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return numbers about each image of uint8 (n, height, width): arrays (n,), places (n, 2).
+
+    even: the share of the border that has about its median value. lighter: by how much the pixels are lighter than that
+    in total.
+    """
     _, height, width = values.shape
     border = image_file.borders(values)
     top, left, bottom, right = image_file.boxes(values).T
-    measured = {
+    differences = values.astype(np.int16) - border[:, None, None]
+    return {
         "border": border,
+        "even": (np.abs(image_file.edges(differences)) <= image_file.STANDS_OUT).mean(axis=1),
+        "lighter": differences.sum(axis=(1, 2), dtype=np.int64),
         "darkest": values.min(axis=(1, 2)),
         "lightest": values.max(axis=(1, 2)),
         "extent": np.maximum((bottom - top) / height, (right - left) / width),
-    }
-    if "box" in centrings:
-        measured["box"] = np.stack([(top + bottom) / 2 / height, (left + right) / 2 / width], axis=1)
-    if "mass" in centrings:
-        measured["mass"] = centre_of_mass(np.abs(values.astype(np.int16) - border[:, None, None]))
-    return measured
-
-
-def _ground(values: np.ndarray, border: np.ndarray) -> dict[str, np.ndarray]:
-    """Return, of each of uint8 (n, height, width), which share of its border has about the value of `border`, (n,), and
-    by how much its pixels are lighter than that in all.
-    """
-    outermost = image_file.edges(values).astype(np.int16)
-    return {
-        "even": (np.abs(outermost - border[:, None]) <= image_file.STANDS_OUT).mean(axis=1),
-        "lighter": values.sum(axis=(1, 2), dtype=np.int64) - border.astype(np.int64) * values[0].size,
+        "box": np.stack([(top + bottom) / 2 / height, (left + right) / 2 / width], axis=1),
+        "mass": centre_of_mass(np.abs(differences)),
     }
 
 
-def _facts(measured: dict[str, np.ndarray], centring: str) -> dict[str, np.ndarray]:
-    """Return the numbers, an array (n,) each, that tell whether a picture is framed and lit as others are."""
-    named = {name: measured[name] for name in ("border", "darkest", "lightest", "extent")}
-    return named | {"row": measured[centring][:, 0], "column": measured[centring][:, 1]}
+def _limited(measured: dict[str, np.ndarray], centring: str) -> dict[str, np.ndarray]:
+    """Return the numbers, (n,) each, by which `fits` compares images."""
+    compared = {name: measured[name] for name in ("border", "darkest", "lightest", "extent")}
+    return compared | {"row": measured[centring][:, 0], "column": measured[centring][:, 1]}

@@ -1,42 +1,50 @@
-import os
+"""Processes are measured from outside, and the committed pages show the committed numbers."""
+
+import json
 import sys
-from importlib.metadata import version
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from benchmarks import measure
+from benchmarks import growth, measure, out_of_distribution, predict, processors, recipes
 from core.cli.errors import StageError
 
 
-def test_time_memory_and_lines_of_a_process_are_its_own(tmp_path):
-    """It sleeps between two lines and holds 200 MB for a while; nothing is said of how fast the machine is."""
+def test_time_memory_and_lines_of_a_process_are_measured(tmp_path):
+    """It sleeps between two lines while it holds 200 MB."""
     code = "import time; print('one'); held = b'x' * 200_000_000; time.sleep(0.3); print('two, more')"
 
     process = measure.run([sys.executable, "-c", code], tmp_path)
 
     assert [line for _, line in process.lines] == ["one", "two, more"]
     (first,), (second,) = process.at("one"), process.at("two")
-    assert 0 < first < second <= process.seconds
-    assert second - first >= 0.3
-    assert process.peak_mb > 200
+    assert 0 < first < second <= process.seconds and second - first >= 0.3
+    assert process.peak_mb > process.own_mb > 200
     assert process.at("three") == []
 
 
-def test_a_command_that_fails_is_an_error_with_what_it_printed(tmp_path):
+def test_a_command_that_fails_is_an_error_with_its_output(tmp_path):
     with pytest.raises(StageError, match=r"failed \(expected exit code 0, got 3\); fix: first \| second"):
         measure.run([sys.executable, "-c", "print('first'); print('second'); raise SystemExit(3)"], tmp_path)
 
 
-def test_a_summary_is_the_median_and_the_ends():
+def test_a_summary_has_the_median_and_the_range_and_a_table_is_markdown():
     assert measure.summary([3, 1, 8, 2.5, 2]) == "2.50 (1.00-8.00)"
-
-
-def test_a_table_is_markdown():
     assert measure.table(["a", "b"], [[1, "x"], [2, "y"]]) == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |\n"
 
 
-def test_the_machine_is_named_by_its_cores_and_versions():
-    described = measure.machine()
+def test_the_area_under_the_curve_is_that_of_scikit_learn():
+    known, unknown = np.random.default_rng(0).integers(0, 20, (2, 300))
+    unknown += 5
 
-    assert f"{len(os.sched_getaffinity(0))} cores" in described
-    assert f"tensorflow {version('tensorflow')}" in described
+    expected = roc_auc_score(np.repeat([0, 1], 300), np.concatenate([known, unknown]))
+    assert out_of_distribution.auroc(known, unknown) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("benchmark", [growth, predict, processors, recipes])
+def test_a_committed_page_shows_the_committed_numbers(benchmark):
+    name = benchmark.__name__.rpartition(".")[2]
+    results = json.loads((measure.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+    assert (measure.RESULTS / f"{name}.md").read_text(encoding="utf-8") == benchmark.page(results)

@@ -52,7 +52,7 @@ OUTPUTS = {
     "data/normalized/classes.json": "normalize train evaluate render",
     "data/model": "train evaluate",
     "data/predictions": "evaluate render",
-    "data/familiarity": "evaluate",
+    "data/out_of_distribution": "evaluate",
     "data/training.json": "train evaluate render",
     "reports/history.csv": "train render",
     "reports/metrics.json": "evaluate render",

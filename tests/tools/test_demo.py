@@ -1,6 +1,6 @@
-"""The scratch copy and its params. `.ci/run` runs the demo itself."""
+"""The scratch copy of the pipeline. `.ci/run` runs the demo itself."""
 
-import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +14,10 @@ from tools import demo, scratch
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_copy_has_all_of_the_pipeline_and_the_params_but_for_the_changes(tmp_path):
+def test_the_copy_has_the_whole_pipeline_and_the_other_params_and_replaces_an_earlier_copy(tmp_path):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy/earlier").touch()
+
     scratch.copy(tmp_path / "copy", {"dataset.name": "garments", "train.epochs": 3})
 
     ours, theirs = params.load(tmp_path / "copy/params.yaml"), params.load(ROOT / "params.yaml")
@@ -22,15 +25,13 @@ def test_the_copy_has_all_of_the_pipeline_and_the_params_but_for_the_changes(tmp
     assert ours.train.model_copy(update={"epochs": theirs.train.epochs}) == theirs.train
     assert (ours.evaluate, ours.render) == (theirs.evaluate, theirs.render)
     copied = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")}
-    listed = subprocess.run(
-        ["git", "ls-files", *scratch.PIPELINE], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    assert len(listed) > 30 and copied >= set(listed)
+    listed = subprocess.check_output(["git", "ls-files", *scratch.PIPELINE], cwd=ROOT, text=True).splitlines()
+    assert copied >= set(listed) and "earlier" not in copied
 
 
 def test_bad_params_are_refused_before_an_earlier_demo_is_removed(tmp_path, monkeypatch):
-    settings = json.dumps(params.load(ROOT / "params.yaml").model_dump()).replace("epochs", "epcohs")
-    (tmp_path / "params.yaml").write_text(settings, encoding="utf-8")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("epochs:", "epcohs:", 1), encoding="utf-8")
     monkeypatch.setattr(scratch, "CHECKOUT", tmp_path)
     monkeypatch.setattr(demo, "FOLDER", tmp_path / "build/demo")
     (tmp_path / "build/demo").mkdir(parents=True)
@@ -41,8 +42,7 @@ def test_bad_params_are_refused_before_an_earlier_demo_is_removed(tmp_path, monk
     assert (tmp_path / "build/demo").exists()
 
 
-def test_a_failing_dvc_ends_the_demo_with_an_error(tmp_path, monkeypatch):
-    """There is no such data set."""
+def test_a_failure_of_dvc_is_an_error_of_the_demo(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
     monkeypatch.setattr(demo, "DATASET", "nothing")
 
@@ -50,24 +50,12 @@ def test_a_failing_dvc_ends_the_demo_with_an_error(tmp_path, monkeypatch):
         demo.main()
 
 
-@pytest.mark.fault("a Python without the packages")
-def test_a_python_without_the_packages_is_told_so_in_one_line():
-    """`-S` leaves site-packages out."""
-    completed = subprocess.run(
-        [sys.executable, "-S", "-m", "tools.demo"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-    assert completed.returncode == 1
-    assert completed.stderr.startswith("error: python: lacks the project's packages (expected the python of ")
-    assert completed.stderr.count("\n") == 1
-
-
 @pytest.mark.fault("DVC run by the path of Python, the environment not activated")
-def test_python_of_the_environment_comes_first_on_the_path(tmp_path):
-    """tools/path.pth, run as Python runs it at its start, from a site folder."""
+def test_python_of_the_environment_is_first_on_the_path(tmp_path):
+    """Runs tools/path.pth as Python runs it at its start, from a site folder."""
     (tmp_path / "path.pth").write_bytes((ROOT / "tools/path.pth").read_bytes())
-    script = f"import os, site; site.addsitedir({str(tmp_path)!r}); print(os.environ['PATH'].split(os.pathsep)[0])"
+    code = f"import os, site; site.addsitedir({str(tmp_path)!r}); print(os.environ['PATH'])"
 
-    completed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True)
 
-    assert completed.stdout == f"{sys.prefix}/bin\n"
+    assert printed.startswith(f"{sys.prefix}/bin{os.pathsep}")

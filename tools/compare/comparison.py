@@ -8,7 +8,7 @@ import numpy as np
 
 from core.cli.errors import InputError, Problem
 from core.scores import scores
-from core.scores.metrics import TestScores
+from core.scores.metrics import HeldOutScores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
 
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
 class Reported(NamedTuple):
     """The reported scores of one side: means over its replicates, and recalls by class."""
 
-    scores: TestScores
+    scores: HeldOutScores
     recalls: Mapping[str, float]
     replicates: int
 

@@ -1,1 +1,0 @@
-"""Anybody's pictures, classified by the networks of the pipeline."""

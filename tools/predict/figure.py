@@ -1,4 +1,4 @@
-"""The tutorials' figure of predictions: each picture as the networks were given it, beside its probabilities."""
+"""The figure of predictions: each picture, as the networks' input, beside its probabilities."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -9,11 +9,11 @@ from stages.render.look import Figure
 from tools.predict.formats import Result
 
 DPI = 100
-COLUMNS = 3  # of pictures, each with its bars
+COLUMNS = 3  # pictures in a row, each with its bars
 
 
 def png(results: Sequence[Result], classes: Sequence[str]) -> bytes:
-    """Return the figure of at least one result as PNG, the same for the same results."""
+    """Draw at least one result as PNG. Equal results give equal bytes."""
     return look.png(lambda: _drawn(results, look.drawable(classes)), DPI)
 
 
@@ -24,16 +24,16 @@ def _drawn(results: Sequence[Result], classes: Sequence[str]) -> Figure:
     for index, (result, picture, bars) in enumerate(zip(results, axes[::2], axes[1::2], strict=True)):
         named = result.ranking[0]
         pictures.draw_picture(picture, result.values / 255)
-        picture.set_title(look.cut(_shown(result.name), look.PICTURE_NAME), fontsize=8, color="dimgrey")
-        said = [f"{look.cut(classes[named], look.PICTURE_NAME)} {look.percent(float(result.probabilities[named]))}"]
-        said += ["unlike training"] if result.unlike else []
-        picture.set_xlabel("\n".join(said), fontsize=8, color=look.WRONG if result.unlike else look.RIGHT)
+        picture.set_title(look.cut(_title(result.name), look.PICTURE_NAME), fontsize=8, color="dimgrey")
+        caption = f"{look.cut(classes[named], look.PICTURE_NAME)} {look.percent(float(result.probabilities[named]))}"
+        caption += "\nunlike training" if result.unlike else ""
+        picture.set_xlabel(caption, fontsize=8, color=look.WRONG if result.unlike else look.RIGHT)
         pictures.draw_probabilities(bars, result.probabilities, named)
         pictures.name_cell(bars, classes, first=index % columns == 0, last=index + columns >= len(results))
     return figure
 
 
-def _shown(name: str) -> str:
-    """Return the last part of a name; letters that the font may lack are shown as question marks."""
+def _title(name: str) -> str:
+    """Return the last part of a name. Letters that the font may lack become question marks."""
     last = name.rstrip("/").rpartition("/")[2]
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in last)

@@ -1,50 +1,43 @@
-"""What was found of pictures, as text for a terminal of 80 columns, as JSON and CSV for programs.
+"""Results as text for a terminal of 80 columns, and as JSON and CSV for programs.
 
-Each format takes batches of results, and keeps no image of them. JSON and CSV are yielded as the batches come. The text
-is yielded at the end, as it says what holds for most pictures once, and for each picture only what is unusual.
+Each format takes results in batches and keeps none of their images. JSON and CSV are yielded batch by batch. Text is
+yielded at the end: notes that most pictures share are printed once, below all pictures.
 """
 
 import csv
 import io
 import json
 import os
-import re
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from core.cli.errors import printable
 from core.scores.tables import inert
-from stages.normalize import scaling
-from stages.render import duplicates
 
 WIDTH = 80
 COLUMNS = ["file", "class", "probability", "runner-up", "agreement"]
 CSV_COLUMNS = ["file", "class", "probability", "runner_up", "runner_up_probability", "agreement", "networks"]
 CSV_COLUMNS += ["distance", "unlike_training", "notes"]
-DECIMALS = 4  # of a distance in files
-UNLIKE = "unlike the training images: its class says little"
-TRAINED = "one of the training images, pixel for pixel: a right class says little"
-BLANK = "nothing stands out from the background: its class says nothing"
-SHADOWED = "light and shadow meet in it: its class says little"
-FLAGS = {  # what is said of each picture, and in the summary
-    UNLIKE: "unlike the training images, so that their classes say little",
-    BLANK: "nothing stands out from the background, so that their classes say nothing",
-    SHADOWED: "light and shadow meet in them, so that their classes say little",
-    TRAINED: "training images, pixel for pixel, so that right classes say little",
-}
-MOST_CLASSES = 20  # counted in a summary, the most frequent ones
+MOST_CLASSES = 20  # in a summary
+
+UNLIKE = "unlike the training images (out of distribution): do not rely on the class"
+BLANK = "nothing stands out from the background: the class means nothing"
+SHADOWED = "the edge of a shadow crosses the picture: do not rely on the class"
+TRAINED = "a training image, pixel for pixel: a correct class means little"
+FLAGS = (UNLIKE, BLANK, SHADOWED, TRAINED)  # notes that are printed below each picture, unless all have them
 
 
 class Result(NamedTuple):
-    """One picture. values: uint8 (height, width), as the networks were given it. probabilities: float32 (classes,),
-    their mean. agreement: how many of them name the class to which that gives most. distance: from what is typical of
-    training images; 99 % of these are below 1. notes: what was done to the picture, as phrases.
+    """The classification of one picture.
+
+    values: the networks' input, uint8 (height, width). probabilities: float32 (classes,), mean of the networks.
+    agreement: how many networks predict the class with the highest mean. distance: the out-of-distribution score, below
+    1 for 99 % of the training images. notes: what was done to the picture, as phrases. A detail of one picture is in
+    brackets at the end of its note.
     """
 
     name: str
@@ -56,12 +49,12 @@ class Result(NamedTuple):
 
     @property
     def ranking(self) -> list[int]:
-        """The classes, the most probable one first."""
+        """The classes, the most probable class first."""
         return np.argsort(-self.probabilities, kind="stable").tolist()
 
     @property
     def unlike(self) -> bool:
-        """Whether the picture is unlike the training images, so that its class says little."""
+        """Whether the picture is unlike the training images."""
         return self.distance > 1
 
 
@@ -69,55 +62,48 @@ Batches = Iterable[Sequence[Result]]
 
 
 class _Row(NamedTuple):
-    """What is kept of a picture until all are known: its name, its line after the name, the index of its class, its
-    notes, and the digest of what the networks were given.
-    """
+    """A picture without its image. cells: of all columns. label: the index of its class."""
 
-    name: str
-    line: str
+    cells: list[str]
     label: int
     notes: tuple[str, ...]
-    digest: bytes
 
 
-def text(
-    batches: Batches,
-    classes: Sequence[str],
-    networks: int,
-    trained: Callable[[set[bytes]], set[bytes]] = lambda digests: set(),
-) -> Iterator[str]:
-    """Yield lines of at most 80 columns, but where the name of a file or of a class is long by itself.
+def text(batches: Batches, classes: Sequence[str], networks: int) -> Iterator[str]:
+    """Yield lines of at most 80 columns, unless the name of a file or a class is longer.
 
-    Of one picture, its notes are below its line. Of several, a note that most of them have is said once at the end, in
-    a summary. `trained` returns those of some digests, as `duplicates.digests` makes them of float32 in [0, 1], that
-    training images have; it is asked once, and about more than one picture.
+    The notes of a single picture are below its line. If there are several pictures, a note that more than half of them
+    have is printed once, in a summary at the end.
     """
     names = list(map(printable, classes))
+    rows = [_row(result, names, networks) for batch in batches for result in batch]
+    if not rows:
+        return
     longest = max(map(len, names))
     widths = [longest, 0, longest + len(" <0.0001"), len(f"{networks} of {networks}")]
     widths = [max(width, len(column)) for width, column in zip(widths, COLUMNS[1:], strict=True)]
     widths = [max(WIDTH - sum(widths) - 2 * len(widths), len(COLUMNS[0])), *widths]
-    rows = [row for batch in batches if batch for row in _kept(batch, names, networks, widths)]
-    if not rows:
-        return
-    several = len(rows) > 1
-    if several:
-        known = trained({row.digest for row in rows})
-        rows = [row._replace(notes=(*row.notes, TRAINED)) if row.digest in known else row for row in rows]
-    count, kinds = len(rows), Counter(kind for row in rows for kind in dict.fromkeys(map(_kind, row.notes)))
-    usual = {kind for kind, held in kinds.items() if held == count or (2 * held > count and kind not in FLAGS)}
-    folder = _common_folder([row.name for row in rows], widths[0]) if several else ""
+    kinds = Counter(kind for row in rows for kind in dict.fromkeys(map(_kind, row.notes)))
+    shared, folder = set[str](), ""
+    if len(rows) > 1:
+        shared = {kind for kind, n in kinds.items() if n == len(rows) or (2 * n > len(rows) and kind not in FLAGS)}
+        folder = _common_folder([row.cells[0] for row in rows], widths[0])
     if folder:
         yield f"in {folder}:\n"
-    yield _row(COLUMNS, widths)
+    yield _line(COLUMNS, widths)
     for row in rows:
-        yield from _lines(row._replace(name=row.name.removeprefix(folder)), widths[0], usual if several else set())
-    if several:
-        yield "\n" + "".join(_wrapped(line, "") for line in _summary(rows, names, kinds, usual))
+        name, *cells = row.cells
+        yield _line([name.removeprefix(folder), *cells], widths)
+        notes = [note for note in row.notes if _kind(note) not in shared]
+        done = "; ".join(note for note in notes if note not in FLAGS)
+        for note in filter(None, [done, *(flag for flag in FLAGS if flag in notes)]):
+            yield _wrapped(note, "  ")
+    if len(rows) > 1:
+        yield "\n" + "".join(_wrapped(line, "") for line in _summary(rows, names, kinds, shared))
 
 
 def as_json(batches: Batches, classes: Sequence[str], networks: int) -> Iterator[str]:
-    """Yield a list of objects, each on a line; the distance of what is far beyond all numbers is null."""
+    """Yield a list of objects, each on a line. An infinite distance is null."""
     lead = "[\n"
     for batch in batches:
         for result in batch:
@@ -127,11 +113,11 @@ def as_json(batches: Batches, classes: Sequence[str], networks: int) -> Iterator
 
 
 def as_csv(batches: Batches, classes: Sequence[str], networks: int) -> Iterator[str]:
-    """Yield a table, a header first; no name in it is taken for a formula, or steers a terminal."""
+    """Yield a table with a header. No name in it is a formula for a spreadsheet, or steers a terminal."""
     names = [inert(printable(name)) for name in classes]
-    yield _csv([CSV_COLUMNS])
+    yield _csv([dict(zip(CSV_COLUMNS, CSV_COLUMNS, strict=True))])
     for batch in batches:
-        yield _csv(_record(result, names, networks) for result in batch)
+        yield _csv([_record(_object(result, names, networks)) for result in batch])
 
 
 FORMATS: dict[str, Callable[[Batches, Sequence[str], int], Iterator[str]]] = {
@@ -141,122 +127,88 @@ FORMATS: dict[str, Callable[[Batches, Sequence[str], int], Iterator[str]]] = {
 }
 
 
-def _kept(batch: Sequence[Result], names: Sequence[str], networks: int, widths: Sequence[int]) -> Iterator[_Row]:
-    digests = duplicates.digests(scaling.scale(np.stack([result.values for result in batch])))
-    for result, digest in zip(batch, digests, strict=True):
-        first, *others = result.ranking
-        share = result.probabilities
-        runner_up = f"{names[others[0]]} {_share(share[others[0]])}" if others else ""
-        cells = [names[first], _share(share[first]), runner_up, f"{result.agreement} of {networks}"]
-        notes = (*map(sys.intern, result.notes), *([UNLIKE] if result.unlike else []))  # many are equal
-        yield _Row(printable(result.name), _row(["", *cells], widths)[widths[0] :], first, notes, digest)
+def _row(result: Result, names: Sequence[str], networks: int) -> _Row:
+    first, *others = result.ranking
+    probability = result.probabilities
+    runner_up = f"{names[others[0]]} {_decimals(probability[others[0]])}" if others else ""
+    agreement = f"{result.agreement} of {networks}"
+    cells = [printable(result.name), names[first], _decimals(probability[first]), runner_up, agreement]
+    return _Row(cells, first, (*result.notes, *([UNLIKE] if result.unlike else [])))
 
 
 def _common_folder(names: Sequence[str], width: int) -> str:
-    """Return the folder that all files are in, with a / at its end, if a name does not fit its column otherwise."""
+    """Return the folder of all files, with a / at its end, if a name is too long for its column."""
     if max(map(len, names)) <= width:
         return ""
-    start = os.path.commonprefix(names)  # noqa: RUF071 - not commonpath: some names are of no file
+    start = os.path.commonprefix(names)  # noqa: RUF071 - commonpath would change names that are no paths
     return start[: start.rfind(os.sep) + 1]
 
 
-def _lines(row: _Row, width: int, usual: AbstractSet[str]) -> Iterator[str]:
-    name = row.name
-    if len(name) > width:  # cut, two of them might look the same
-        yield f"{name}\n"
-        name = ""
-    yield name.ljust(width) + row.line
-    notes = [note for note in row.notes if _kind(note) not in usual]
-    done, flags = [note for note in notes if note not in FLAGS], [note for note in notes if note in FLAGS]
-    for line in [*(["; ".join(done)] if done else []), *flags]:
-        yield _wrapped(line, "  ")
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, label, probability, *others = map(str.ljust, cells, widths)
+    # A longer name has a line of its own: two names that are cut might look the same.
+    name = f"{name}\n{' ' * widths[0]}" if len(name) > widths[0] else name
+    return "  ".join([name, label, probability.strip().rjust(widths[2]), *others]).rstrip() + "\n"
 
 
-def _summary(rows: Sequence[_Row], names: Sequence[str], kinds: Counter[str], usual: AbstractSet[str]) -> Iterator[str]:
-    """Yield how many pictures have which class, which usual note, and which flag."""
-    count = len(rows)
+def _summary(rows: Sequence[_Row], names: Sequence[str], kinds: Counter[str], shared: set[str]) -> Iterator[str]:
+    """Yield the number of pictures of each class, with each shared note, and with each flag."""
+    total = len(rows)
     classes = Counter(row.label for row in rows).most_common()
-    named = [f"{held:,} {names[label]}" for label, held in classes[:MOST_CLASSES]]
-    if others := sum(held for _, held in classes[MOST_CLASSES:]):
-        named.append(f"{others:,} of other classes")
-    yield f"{count:,} pictures: {', '.join(named)}"
-    for kind, held in kinds.most_common():
-        if kind in usual and kind not in FLAGS:
-            yield f"{_of(held, count)}: {_without_numbers(kind, rows)}"
-    for flag, meaning in FLAGS.items():
-        if kinds[flag]:
-            yield f"{_of(kinds[flag], count)}: {meaning}"
+    counts = [f"{count:,} {names[label]}" for label, count in classes[:MOST_CLASSES]]
+    if others := sum(count for _, count in classes[MOST_CLASSES:]):
+        counts.append(f"{others:,} of other classes")
+    yield f"{total:,} pictures: {', '.join(counts)}"
+    for kind, count in kinds.most_common():
+        if kind in shared or kind in FLAGS:
+            notes = {note for row in rows for note in row.notes if _kind(note) == kind}
+            share = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
+            yield f"{share}: {notes.pop() if len(notes) == 1 else kind}"
     if not kinds[UNLIKE]:
-        yield "none is unlike the training images"
-
-
-def _of(held: int, count: int) -> str:
-    return f"all {count:,}" if held == count else f"{held:,} of {count:,}"
+        yield "no picture is unlike the training images"
 
 
 def _kind(note: str) -> str:
-    """Return a note without its numbers, which differ from picture to picture."""
-    return note if note in FLAGS else re.sub(r"[0-9]+(?:[x.][0-9]+)*", "...", note)
-
-
-def _without_numbers(kind: str, rows: Sequence[_Row]) -> str:
-    """Return what to print of a kind of note: the note, where all are equal, or else what they have in common."""
-    notes = {note for row in rows for note in row.notes if _kind(note) == kind}
-    return notes.pop() if len(notes) == 1 else re.sub(r" \([^()]*\.\.\.[^()]*\)", "", kind)
+    """Return a note without the detail in brackets, which differs from picture to picture."""
+    return note if note in FLAGS else note.partition(" (")[0]
 
 
 def _wrapped(line: str, indent: str) -> str:
     return textwrap.fill(printable(line), WIDTH, initial_indent=indent, subsequent_indent="  ") + "\n"
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    aligned = [
-        cell.rjust(width) if column == "probability" else cell.ljust(width)
-        for cell, width, column in zip(cells, widths, COLUMNS, strict=True)
-    ]
-    return "  ".join(aligned).rstrip() + "\n"
-
-
-def _share(probability: float) -> str:
-    """Return a probability to four decimals, but never one that is not certain as 1, nor a possible one as 0."""
+def _decimals(probability: float) -> str:
+    """Return a probability with four decimals, but 1 and 0 only if they are exact."""
     if 0.99995 <= probability < 1:
         return ">0.9999"
     return "<0.0001" if 0 < probability < 0.00005 else f"{probability:.4f}"
 
 
-def _object(result: Result, classes: Sequence[str], networks: int) -> dict[str, object]:
-    shares = {name: _exact(share) for name, share in zip(classes, result.probabilities, strict=True)}
-    named, *others = (classes[index] for index in result.ranking)
+def _object(result: Result, classes: Sequence[str], networks: int) -> dict[str, Any]:
+    first, *others = result.ranking
+    # The shortest decimals that are these float32 numbers and no others.
+    probabilities = [float(str(each)) for each in result.probabilities]
     return {
         "file": result.name,
-        "class": named,
-        "probability": shares[named],
-        "runner_up": others[0] if others else None,
-        "runner_up_probability": shares[others[0]] if others else None,
+        "class": classes[first],
+        "probability": probabilities[first],
+        "runner_up": classes[others[0]] if others else None,
+        "runner_up_probability": probabilities[others[0]] if others else None,
         "agreement": result.agreement,
         "networks": networks,
-        "distance": round(result.distance, DECIMALS) if np.isfinite(result.distance) else None,
+        "distance": round(result.distance, 4) if np.isfinite(result.distance) else None,
         "unlike_training": result.unlike,
         "notes": list(result.notes),
-        "probabilities": shares,
+        "probabilities": dict(zip(classes, probabilities, strict=True)),
     }
 
 
-def _record(result: Result, names: Sequence[str], networks: int) -> list[object]:
-    first, *others = result.ranking
-    shares = [_exact(share) for share in result.probabilities]
-    runner_up = [names[others[0]], shares[others[0]]] if others else ["", ""]
-    distance = round(result.distance, DECIMALS) if np.isfinite(result.distance) else ""
-    counted = [result.agreement, networks, distance, str(result.unlike).lower()]
-    return [inert(printable(result.name)), names[first], shares[first], *runner_up, *counted, "; ".join(result.notes)]
+def _record(found: dict[str, Any]) -> dict[str, Any]:
+    file, unlike = inert(printable(found["file"])), str(found["unlike_training"]).lower()
+    return found | {"file": file, "unlike_training": unlike, "notes": "; ".join(found["notes"])}
 
 
-def _exact(share: np.float32) -> float:
-    """Return the shortest decimal that is this float32 and no other."""
-    return float(str(share))
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def _csv(rows: Iterable[dict[str, Any]]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
+    csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n").writerows(rows)
     return stream.getvalue()

@@ -1,7 +1,7 @@
-"""From any picture to what networks saw in training: grey, with the background, the size and the place of those images.
+"""Make the networks' input of any picture: grey, with the background, size and place of the training images.
 
-A picture that has their size and is framed and lit as they are is taken as it is, so that one of theirs comes through
-byte for byte. Where they were pictures themselves, what was done to those is done to it, and no more.
+A picture that has their size and is framed and lit like them is not changed, so that a training image comes through
+byte for byte. If the training images came from a folder of pictures, the same is done to a picture as to these.
 """
 
 from typing import NamedTuple
@@ -17,28 +17,30 @@ from stages.evaluate.framing import Framing
 from tools.predict import subject
 from tools.predict.formats import BLANK, SHADOWED
 
-LIGHT = 230  # what is lighter can't be seen on white
+LIGHT = 230  # a lighter grey value can't be seen on white
 
 
 class Prepared(NamedTuple):
-    """values: uint8 (height, width). notes: what was done to come by them, as phrases to print."""
+    """values: the networks' input, uint8 (height, width). notes: what was done to the picture, as phrases."""
 
     values: np.ndarray
     notes: tuple[str, ...]
 
 
 def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, invert: image_file.Invert) -> Prepared:
-    """Return a picture as the training images are: of height and width `shape`, framed and lit as `like` says."""
+    """Return a picture with the height and width `shape`, framed and lit like the training images."""
     grey, notes = _opaque(picture, like.background, invert)
+
+    def whole(values: np.ndarray, inverted: bool) -> Prepared:
+        return Prepared(values, (*notes, *_inverted(inverted, invert, like), *_blank(values)))
+
     if grey.shape == shape:
-        for done in {"auto": (False, True), "no": (False,), "yes": (True,)}[invert]:
-            values = 255 - grey if done else grey
+        for inverted in {"auto": (False, True), "no": (False,), "yes": (True,)}[invert]:
+            values = 255 - grey if inverted else grey
             if framing.fits(values, like):
-                return Prepared(values, (*notes, *_inverted(done, invert, like), *_blank(values)))
-    if not like.plain:  # nothing tells what of a picture is its background
-        done = invert == "yes"
-        values = image_file.fitted(255 - grey if done else grey, shape)
-        return Prepared(values, (*notes, *_inverted(done, invert, like), *_blank(values)))
+                return whole(values, inverted)
+    if not like.plain:  # nothing tells the background from the subject
+        return whole(image_file.fitted(255 - grey if invert == "yes" else grey, shape), invert == "yes")
     found = subject.find(grey, None if invert == "auto" else like.lighter == (invert == "yes"))
     if found is None:
         return Prepared(np.full(shape, like.background, np.uint8), (*notes, BLANK))
@@ -49,50 +51,48 @@ def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, 
 
 
 def as_pictured(picture: image_file.Picture, entry: datasets.Pictured) -> Prepared:
-    """Return a picture as those of a folder come into its data set."""
+    """Return a picture as `download` prepares the pictures of a folder."""
     grey = image_file.grey(picture.image, entry.background)
     values, done = conversion.adapted(grey, entry)
-    seen_through = (grey != image_file.grey(picture.image, 255 - entry.background)).any()
-    laid = [f"what is transparent laid on {entry.background} of 255"] if seen_through else []
-    return Prepared(values, (*picture.notes, *laid, done, *_blank(values)))
+    has_transparency = (grey != image_file.grey(picture.image, 255 - entry.background)).any()
+    ground = [f"transparent parts laid on {entry.background} of 255"] if has_transparency else []
+    return Prepared(values, (*picture.notes, *ground, done, *_blank(values)))
 
 
 def _placed(strength: np.ndarray, shape: tuple[int, int], like: Framing) -> np.ndarray:
-    """Return float32 (height, width) in [0, 1] as grey values, uint8 of `shape`: as large as the subjects of training
-    images and never stretched, its box or its centre of mass where theirs are.
+    """Return float32 (height, width) in [0, 1] as grey values, uint8 of `shape`.
+
+    The subject gets the typical size and is never stretched. Its box or its centre of mass gets the typical place.
     """
     scale = min(like.extent * whole / side for whole, side in zip(shape, strength.shape, strict=True))
     height, width = (max(1, round(side * scale)) for side in strength.shape)
     inner = np.asarray(Image.fromarray(strength).resize((width, height), Image.Resampling.BILINEAR))
     centre = framing.centre_of_mass(inner[None])[0] if like.centring == "mass" else (0.5, 0.5)
-    starts = [
+    top, left = (
         min(max(round(place * whole - own * side), 0), whole - side)
         for place, whole, own, side in zip(like.centre, shape, centre, inner.shape, strict=True)
-    ]
+    )
     canvas = np.zeros(shape)
-    canvas[starts[0] : starts[0] + height, starts[1] : starts[1] + width] = inner
+    canvas[top : top + height, left : left + width] = inner
     return np.rint(like.background + canvas * (like.subject - like.background)).astype(np.uint8)
 
 
 def _opaque(
     picture: image_file.Picture, background: int, invert: image_file.Invert
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a picture's grey values, what is transparent laid on black or white, and the notes on it so far.
+    """Return a picture's grey values, with transparent parts laid on black or white, and the notes on it so far.
 
-    Most such pictures are made for white pages; but what is nearly white itself would not be seen there. Where it was
-    said whether to invert, the ground is the one that becomes the background of the training images.
+    Most transparent pictures are made for white pages. A subject that is nearly white itself would not be visible
+    there. If `invert` is not auto, the ground is the one that becomes the background of the training images.
     """
-    on_black = image_file.grey(picture.image, 0)
-    if not picture.image.has_transparency_data:
-        return on_black, picture.notes
-    on_white = image_file.grey(picture.image, 255)
-    shown = on_white[on_white - on_black < 128]  # no ground is darker on white than on black
+    on_black, on_white = image_file.grey(picture.image, 0), image_file.grey(picture.image, 255)
     if (on_white == on_black).all():
         return on_black, picture.notes
+    shown = on_white[on_white - on_black < 128]  # where the alpha is above a half; white is never darker than black
     white = np.median(shown) <= LIGHT if len(shown) else True
     if invert != "auto":
         white = (background > 127) != (invert == "yes")
-    note = f"what is transparent laid on {'white' if white else 'black'}"
+    note = f"transparent parts laid on {'white' if white else 'black'}"
     return on_white if white else on_black, (*picture.notes, note)
 
 
@@ -103,7 +103,7 @@ def _inverted(done: bool, invert: image_file.Invert, like: Framing) -> list[str]
 
 
 def _blank(values: np.ndarray) -> list[str]:
-    """Return a note where a picture shows nothing: some networks find that quite like what they were trained on."""
+    """Return a note if a picture shows nothing: some networks find it similar to their training images."""
     ground = image_file.border(values)
     stands_out = max(int(values.max()) - ground, ground - int(values.min())) > image_file.STANDS_OUT
     return [] if stands_out else [BLANK]

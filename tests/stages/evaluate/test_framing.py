@@ -5,17 +5,15 @@ from stages.evaluate import framing
 
 
 def drawn(*boxes, size=(8, 10), ground=0.2, subject=1.0):
-    """Images of one grey value, a box of another in each: its first row and column, and those after its last."""
+    """Images of one grey value with a box of another: its first row and column, and the row and column after it."""
     images = np.full((len(boxes), *size), ground, np.float32)
     for image, (top, left, bottom, right) in zip(images, boxes, strict=True):
         image[top:bottom, left:right] = subject
     return images
 
 
-def test_what_is_typical_is_a_median_worked_by_hand():
-    """Of 8x10 pixels, subjects of 4x3, 2x8 and 5x9 take up 0.5, 0.8 and 0.9; their middles are in rows 4, 4 and 3.5 of
-    8, and in columns 2.5, 5 and 5.5 of 10.
-    """
+def test_typical_values_are_medians_worked_by_hand():
+    """In 8x10 pixels, subjects of 4x3, 2x8 and 5x9 fill 0.5, 0.8 and 0.9 of the height or the width."""
     images = drawn((2, 1, 6, 4), (3, 1, 5, 9), (1, 1, 6, 10))
 
     found = framing.measure([images[:1], images[1:]])
@@ -26,29 +24,20 @@ def test_what_is_typical_is_a_median_worked_by_hand():
     assert found.limits["darkest"] == found.limits["border"] == [51, 51]
 
 
-def lopsided(rows, columns):
-    """Bright dots with a long faint tail each, the dots' places given: the tail moves the box and hardly the mass."""
-    images = np.zeros((len(rows), 28, 28), np.float32)
-    for number, (image, row, column) in enumerate(zip(images, rows, columns, strict=True)):
-        image[row - 2 : row + 2, column - 2 : column + 2] = 1
-        tail = slice(column, column + 3 + number % 7)
-        image[row, tail] = np.maximum(image[row, tail], 0.15)
-    return images
-
-
-def test_images_are_centred_by_what_hardly_moves():
-    """Equal dots in the middle with tails of any length are centred by mass; boxes of any brightness, by box."""
-    middle = [14] * 21
-    by_mass = framing.measure([lopsided(middle, middle)])
-    assert by_mass.centring == "mass"
-    assert by_mass.centre == pytest.approx([0.5, 0.5], abs=0.02)
-
+def test_images_are_centred_by_the_place_that_varies_least():
+    """Equal dots with faint tails of different lengths are centred by mass; boxes of different brightness by box."""
+    dots = np.zeros((21, 28, 28), np.float32)
+    for number, image in enumerate(dots):
+        image[14, 14 : 17 + number % 7] = 0.15
+        image[12:16, 12:16] = 1
     boxes = drawn(*[(6, 8, 22, 20)] * 9, size=(28, 28), ground=0)
     for number, image in enumerate(boxes):
         image[6 : 8 + number, 8:20] *= 0.3
-    by_box = framing.measure([boxes])
-    assert by_box.centring == "box"
-    assert by_box.centre == [0.5, 0.5]
+
+    by_mass, by_box = framing.measure([dots]), framing.measure([boxes])
+
+    assert by_mass.centring == "mass" and by_mass.centre == pytest.approx([0.5, 0.5], abs=0.02)
+    assert by_box.centring == "box" and by_box.centre == [0.5, 0.5]
 
 
 def test_a_centre_of_mass_is_worked_by_hand():
@@ -59,40 +48,29 @@ def test_a_centre_of_mass_is_worked_by_hand():
     assert framing.centre_of_mass(weights).tolist() == [[11 / 16, 0.75], [0.5, 0.5]]
 
 
-def test_dark_subjects_on_a_light_background_are_told():
-    found = framing.measure([drawn((2, 2, 6, 8), ground=1, subject=0.4)])
+def test_dark_subjects_and_backgrounds_that_are_not_plain_are_noticed():
+    dark = framing.measure([drawn((2, 2, 6, 8), ground=1, subject=0.4)])
+    photographs = framing.measure([np.random.default_rng(0).random((9, 28, 28), np.float32)])
 
-    assert (found.background, found.subject, found.lighter) == (255, 102, False)
-
-
-def test_photographs_have_no_plain_background():
-    chance = np.random.default_rng(0).random((9, 28, 28), np.float32)
-
-    assert not framing.measure([chance]).plain
-    assert framing.measure([drawn((5, 5, 20, 20), size=(28, 28))]).plain
+    assert (dark.background, dark.subject, dark.lighter, dark.plain) == (255, 102, False, True)
+    assert not photographs.plain
 
 
 @pytest.mark.fault("a picture of the size of the training images that is framed or lit in another way")
-def test_an_image_fits_where_each_fact_is_within_those_of_training_images():
+def test_an_image_fits_if_each_number_is_within_the_limits_of_the_training_images():
     images = (drawn((4, 4, 20, 20), (6, 6, 24, 24), size=(28, 28), ground=0) * 255).astype(np.uint8)
     like = framing.measure([images / np.float32(255)])
-    smaller, moved, dim, grey = (images[0].copy() for _ in range(4))
-    smaller[4:8] = 0
-    smaller[:, 4:8] = 0
-    moved = np.roll(moved, -3, axis=0)
-    dim = dim // 2
-    grey[grey == 0] = 10
+    first = images[0]
+    smaller = first * (np.indices(first.shape).min(axis=0) >= 8)
+    misfits = (smaller, np.roll(first, -3, axis=0), first // 2, np.where(first == 0, 10, first), 255 - first)
 
     assert all(framing.fits(image, like) for image in images)
-    assert not any(framing.fits(image, like) for image in (smaller, moved, dim, grey, 255 - images[0]))
+    assert not any(framing.fits(image.astype(np.uint8), like) for image in misfits)
 
 
-def test_blank_images_do_not_count():
+def test_blank_images_do_not_count_unless_all_are_blank():
     images = drawn((4, 4, 20, 20), (6, 6, 24, 24), size=(28, 28), ground=0)
     blank = np.stack([np.zeros((28, 28), np.float32), np.ones((28, 28), np.float32)])
 
     assert framing.measure([np.concatenate([images, blank])]) == framing.measure([images])
-
-
-def test_an_image_of_which_nothing_stands_out_counts_as_full():
-    assert framing.measure([np.zeros((1, 4, 4), np.float32)]).extent == 1
+    assert framing.measure([blank]).extent == 1

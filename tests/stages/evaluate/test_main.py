@@ -19,7 +19,7 @@ from stages.evaluate import prediction
 COMMAND_LINE = (
     "stages.evaluate",
     *("train", "test", "classes.json", "model", "training.json"),
-    *("predictions", "familiarity", "reports/predictions.csv", "reports/reliability.csv"),
+    *("predictions", "out_of_distribution", "reports/predictions.csv", "reports/reliability.csv"),
     *("reports/classes.csv", "reports/metrics.json"),
 )
 BRIGHTEST = {"train": [0, 1, 2, 1, 0, 2, 1], "test": [2, 1, 0, 0, 2]}  # pixels
@@ -80,7 +80,7 @@ def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
     np.testing.assert_allclose(probabilities[1], np.where(np.eye(3)[[0, 1, 2, 2, 0]], right, wrong), atol=1e-6)
     single = arrays.read(Path("predictions/single_image.npy"), np.float32, 2)
     np.testing.assert_allclose(single, np.where(np.eye(3)[[0, 2]], right, wrong), atol=1e-6)
-    assert arrays.read(Path("familiarity/references.npy"), np.float32, 3).shape == (2, 7, 3)
+    assert arrays.read(Path("out_of_distribution/references.npy"), np.float32, 3).shape == (2, 7, 3)
     assert table("reports/predictions.csv") == [
         ["actual", "predicted"],
         *(["Bag", "Bag"], ["Dress", "Dress"], ["Coat", "Coat"], ["Dress", "Coat"], ["Coat", "Bag"]),

@@ -1,0 +1,129 @@
+"""Out-of-distribution scores: how far an image is from the training images.
+
+The features of an image are the input of a network's last layer, `logits`, divided by the square root of their length.
+The distance of an image is that to its nearest training image (Y. Sun, Y. Ming, X. Zhu, Y. Li, "Out-of-Distribution
+Detection with Deep Nearest Neighbors", ICML 2022, with k = 1). The paper divides by the length itself. Then noise is
+missed, because only the length tells it apart. `benchmarks.predict` compares both with other scores.
+
+A distance is given in units of a threshold: 99 % of the training images are nearer than it to another training image.
+The score is the mean over the networks. An image with a score above 1 is unlike the training images.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from core.files import arrays, atomic, records
+from core.networks.runtime import keras
+from stages.evaluate import framing
+
+PERCENTILE = 99
+MOST_IMAGES = 5_000  # 50 of them are beyond the percentile
+MOST_NUMBERS_KEPT = 2**21  # features of a network's references: 8 MB
+MOST_NUMBERS_AT_ONCE = 2**24  # pixels or distances in memory: 64 MB
+
+
+class Reference(NamedTuple):
+    """Describes the training images.
+
+    features: float32 (replicates, m, features) of m training images. thresholds: float32 (replicates,), above 0.
+    framing: how their subjects are framed and lit.
+    """
+
+    features: np.ndarray
+    thresholds: np.ndarray
+    framing: framing.Framing
+
+
+def measure(networks: Sequence[keras.Model], images: np.ndarray, *, batch_size: int) -> Reference:
+    """Describe training images, float32 (n, height, width) in [0, 1]. The networks return probabilities.
+
+    If there are many images, the features are those of some evenly spaced images.
+    """
+    networks = [with_features(network) for network in networks]
+    (_, width), _ = networks[0].output_shape
+    chosen = evenly_spaced(len(images), min(MOST_IMAGES, max(2, MOST_NUMBERS_KEPT // width)))
+    step = max(1, MOST_NUMBERS_AT_ONCE // math.prod(images.shape[1:]))
+    parts = [chosen[start : start + step] for start in range(0, len(chosen), step)]
+    features = [_features(network, (arrays.pick(images, part) for part in parts), batch_size) for network in networks]
+    thresholds = [np.percentile(distances(each, each, leave_one_out=True), PERCENTILE) for each in features]
+    smallest = float(np.finfo(np.float32).tiny)  # equal images have the threshold 0, by which nothing can be divided
+    return Reference(
+        np.array(features, np.float32),
+        np.maximum(thresholds, smallest).astype(np.float32),
+        framing.measure(arrays.blocks(images)),
+    )
+
+
+def _features(network: keras.Model, blocks: Iterable[np.ndarray], batch_size: int) -> np.ndarray:
+    return np.concatenate([predict(network, block, batch_size)[0] for block in blocks])
+
+
+def evenly_spaced(images: int, most: int) -> np.ndarray:
+    """Return at most `most` indices of that many images, evenly spaced and in order."""
+    count = min(images, most)
+    return np.arange(count) * images // count
+
+
+def with_features(network: keras.Model) -> keras.Model:
+    """Return the network with two outputs: the input of its last layer, and the probabilities."""
+    return keras.Model(network.inputs[0], [network.get_layer("logits").input, network.output])
+
+
+def predict(network: keras.Model, images: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return features, float32 (n, features), and probabilities, float32 (n, classes).
+
+    network: with its features as the first output. images: float32 (n, height, width).
+    """
+    starts = range(0, len(images), batch_size)
+    batches = [network(images[start : start + batch_size], training=False) for start in starts]
+    inputs, probabilities = (
+        np.concatenate([np.asarray(part) for part in parts]) for parts in zip(*batches, strict=True)
+    )
+    lengths = np.linalg.norm(inputs, axis=1, keepdims=True)
+    return inputs / np.sqrt(np.where(lengths > 0, lengths, 1)), probabilities
+
+
+def distances(features: np.ndarray, references: np.ndarray, *, leave_one_out: bool = False) -> np.ndarray:
+    """Return the distance of each image to its nearest reference, float32 (n,).
+
+    features: float32 (n, features). references: float32 (m, features). With leave_one_out, both are the same images and
+    each image is compared with all others; a single image has the distance 0.
+    """
+    step = max(1, MOST_NUMBERS_AT_ONCE // len(references))
+    lengths = np.square(references).sum(axis=1)
+    nearest = np.empty(len(features), np.float32)
+    for start in range(0, len(features), step):
+        block = features[start : start + step]
+        # |x - y|^2 = |x|^2 - 2 x y + |y|^2: one product of matrices is faster than all differences.
+        squares = np.square(block).sum(axis=1)[:, None] - 2 * block @ references.T + lengths
+        if leave_one_out:
+            squares[np.arange(len(block)), start + np.arange(len(block))] = np.inf
+        nearest[start : start + step] = squares.min(axis=1)
+    if leave_one_out and len(references) == 1:
+        nearest[:] = 0
+    return np.sqrt(np.maximum(np.nan_to_num(nearest, nan=np.inf, posinf=np.inf), 0))
+
+
+def write(folder: Path, reference: Reference) -> None:
+    """Write references.npy, thresholds.npy and framing.json."""
+    arrays.write(folder / "references.npy", reference.features)
+    arrays.write(folder / "thresholds.npy", reference.thresholds)
+    atomic.write_json(folder / "framing.json", reference.framing.model_dump())
+
+
+def read(folder: Path, networks: Sequence[keras.Model]) -> Reference:
+    """Read what `write` wrote. networks: with their features as the first output.
+
+    Raises DataError if the files are damaged or belong to other networks.
+    """
+    features = arrays.read(folder / "references.npy", np.float32, 3)
+    thresholds = arrays.read(folder / "thresholds.npy", np.float32, 1)
+    (_, width), _ = networks[0].output_shape
+    expected, got = (len(networks), width, len(networks)), (*features.shape[::2], len(thresholds))
+    if got != expected:
+        raise records.damaged(folder, "made with other networks", f"{expected}", f"{got}")
+    return Reference(features, thresholds, records.read(folder / "framing.json", framing.Framing.model_validate_json))

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from benchmarks import measure
 from core.config import datasets
 from core.files import atomic
-from stages.render import look
+from stages.render import style
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "growth"
@@ -57,7 +57,7 @@ def main(most: int = MOST) -> None:
     results = {"machine": measure.machine(), "rows": rows}
     atomic.write_json(RESULTS / "growth.json", results)
     atomic.write_text(RESULTS / "growth.md", page(results))
-    atomic.write_bytes(RESULTS / "growth.png", look.png(lambda: draw(rows), dpi=100))
+    atomic.write_bytes(RESULTS / "growth.png", style.png(lambda: draw(rows), dpi=100))
     print(page(results))
 
 
@@ -110,7 +110,7 @@ def page(results: dict[str, Any]) -> str:
 
 def draw(rows: list[Row]) -> Figure:
     """Draw seconds, and beside them memory, against images, a line for each stage."""
-    figure = look.empty(4)
+    figure = style.empty(4)
     seconds, memory = figure.subplots(1, 2)
     for name in STAGES:
         there = [row for row in rows if name in row]

@@ -22,7 +22,7 @@ from core.files import atomic, class_names
 from core.formats import archives, folders, pictures
 from stages.download.__main__ import bring
 from stages.render import duplicates, style
-from stages.render.figures import samples
+from stages.render.figures.samples import labelled
 from stages.validate import pins
 
 FOLDER = Path("build/describe")
@@ -62,9 +62,7 @@ def main(name: Path) -> None:
     print("\n".join(["worth a look:", *(f"  {line}" for line in odd)] if odd else ["nothing looks odd"]))
     target = FOLDER / f"{key}.png"
     chosen = samples(train.labels, len(classes))
-    drawn = style.png(
-        lambda: samples.labelled(train.images[chosen] / 255, train.labels[chosen], style.drawable(classes)), DPI
-    )
+    drawn = style.png(lambda: labelled(train.images[chosen] / 255, train.labels[chosen], style.drawable(classes)), DPI)
     atomic.write_bytes(target, drawn)
     print(f"samples, drawn as in the report, 0 white and 255 black: {target}")
 

@@ -86,7 +86,7 @@ def of_cells(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def most_mistaken(counts: np.ndarray, most: int) -> list[int]:
-    """Return, in ascending order, at most `most` labels: those of the classes with the most mistakes from or to them."""
+    """Return in ascending order the labels of at most `most` classes: those with the most mistakes from or to them."""
     wrong = counts - np.diag(counts.diagonal())
     mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
     return np.sort(np.argsort(-mistakes, kind="stable")[:most]).tolist()
@@ -143,11 +143,8 @@ def _text(results: Results, shown: int, asked: int, kept: int) -> str:
         "mistake."
     )
     if shown < classes:
-        text += (
-            f" The matrix has the {shown} of {classes} classes with the most mistakes; the filters have all classes."
-        )
+        text += f" The matrix has the {shown} of {classes} classes with the most mistakes; the filters have all."
     if kept < asked:
-        text += (
-            f" To keep the page small, {asked - kept:,} of these {asked:,} images are left out, the last of each cell."
-        )
+        left_out = f"{asked - kept:,} of these {asked:,} images are left out"
+        text += f" To keep the page small, {left_out}, the last of each cell."
     return text

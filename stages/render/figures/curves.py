@@ -21,8 +21,8 @@ POINTS = 400
 def training(history: np.ndarray, classes: int) -> Figure:
     """Draw loss and accuracy by epoch, a thin line per replicate.
 
-    `history` is the table of history.csv. Epoch 0, the untrained network, is drawn for the loss only: its accuracy, that
-    of guessing, would compress the other values. Guessing among c classes has the loss ln c.
+    `history` is the table of history.csv. Epoch 0, the untrained network, is drawn for the loss only: the accuracy of
+    guessing would compress the other values. Guessing among c classes has the loss ln c.
     """
     figure = style.empty(height=3.5)
     loss, accuracy = figure.subplots(1, 2)

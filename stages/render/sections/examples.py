@@ -119,24 +119,17 @@ def _example(
 
 def _extremes(results: Results, most: int) -> list[str | Illustration]:
     """The most confident mistakes, and the least confident correct predictions."""
-    labels, probabilities = results.test.labels, results.probabilities[0]
+    labels, probabilities, end = results.test.labels, results.probabilities[0], f".{results.shown}"
     mistakes = most_confident_mistakes(probabilities, labels, most)
     uncertain = least_confident_correct(probabilities, labels, most)
+    wrong, right = f"misclassified, most confident first{end}", f"correctly classified, least confident first{end}"
     return [
-        _gallery(
-            results, "mistakes.png", mistakes, probabilities, f"misclassified, most confident first.{results.shown}"
-        )
+        _gallery(results, "mistakes.png", mistakes, probabilities, wrong)
         if len(mistakes)
-        else f"No test image is misclassified.{results.shown}",
-        _gallery(
-            results,
-            "uncertain.png",
-            uncertain,
-            probabilities,
-            f"classified correctly, least confident first.{results.shown}",
-        )
+        else f"No test image is misclassified{end}",
+        _gallery(results, "uncertain.png", uncertain, probabilities, right)
         if len(uncertain)
-        else f"No test image is classified correctly.{results.shown}",
+        else f"No test image is correctly classified{end}",
     ]
 
 

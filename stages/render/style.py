@@ -46,6 +46,8 @@ with _unconfigured():
     from matplotlib.textpath import text_to_path
     from matplotlib.ticker import MaxNLocator as MaxNLocator
 
+    matplotlib.get_configdir()  # cached by matplotlib, which would otherwise look for the home later
+
 # All common kinds of colour vision tell blue from red and blue from orange, but not red from green.
 RIGHT, WRONG, OTHER = "tab:blue", "tab:red", "lightgrey"
 FIRST, SECOND, GUIDE = "tab:blue", "tab:orange", "grey"

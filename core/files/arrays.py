@@ -118,7 +118,7 @@ def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
         raise records.damaged(folder, "images and labels differ in number", expected, got)
     low, high = ends(split.images)
     if not (low >= 0 and high <= 1):
-        raise records.damaged(images_path, "pixels out of range", "0 <= x <= 1", f"{low:g} to {high:g}")
+        raise records.damaged(images_path, "not pixels", "0 <= x <= 1", f"{low:g} to {high:g}")
     if (highest := int(split.labels.max())) >= classes:
         raise records.damaged(labels_path, "a label without a class", f"0 to {classes - 1}", str(highest))
     return split

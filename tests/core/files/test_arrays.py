@@ -226,7 +226,7 @@ def test_a_pixel_out_of_range_is_refused(tmp_path, pixel, got):
     images[1, 0, 1] = pixel
     arrays.write_split(tmp_path, Split(images, SPLIT.labels))
 
-    expected = (str(tmp_path / "images.npy"), "pixels out of range", "0 <= x <= 1", got)
+    expected = (str(tmp_path / "images.npy"), "not pixels", "0 <= x <= 1", got)
     assert refusal(arrays.read_split, tmp_path) == expected
 
 

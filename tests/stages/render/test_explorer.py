@@ -1,8 +1,5 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from core.files.arrays import Split
 from stages.render import explorer
@@ -80,25 +77,6 @@ def test_images_that_do_not_compress_are_as_many_as_the_page_has_room_for(made):
     assert full.text.endswith("images are left out, the last of each cell.")
 
 
-def test_the_data_of_an_image_worked_by_hand(made):
-    probabilities = np.float32(
-        [
-            [[0.25, 0.5, 0.25], [0.99996, 0.00004, 0]],
-            [[0.5, 0.25, 0.25], [0.9, 0.1, 0]],
-            [[0.2, 0.8, 0], [0.1, 0.9, 0]],
-        ]
-    )
-
-    three, one = made(probabilities, [2, 0]), made(probabilities[:1], [2, 0])
-
-    assert three.data["images"] == [
-        {"index": 1, "true": 0, "agree": 2, "classes": [0, 1, 2], "probabilities": [1.0, 0.0, 0.0]},
-        {"index": 0, "true": 2, "agree": 2, "classes": [1, 0, 2], "probabilities": [0.5, 0.25, 0.25]},
-    ]
-    assert three.counts == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
-    assert "replicate 0 of 3" in three.text and "replicate" not in one.text
-
-
 def test_an_image_of_many_classes_has_the_most_probable_classes_and_the_true_class(made):
     [image] = made(np.float32(np.arange(200, 0, -1) / 20100)[None, None], [150]).data["images"]
 
@@ -122,13 +100,3 @@ def test_a_colour_is_the_share_of_the_row_and_for_mistakes_relative_to_the_large
 
     assert explorer.levels(counts).tolist() == [[9, 10, 0], [1, 10, 2], [0, 0, 0]]
     assert explorer.levels(np.diag([5, 5])).tolist() == [[10, 0], [0, 10]]
-
-
-def test_the_images_are_side_by_side_in_order_and_dark_where_a_value_is_high():
-    images = np.float32(np.arange(5 * 2 * 3).reshape(5, 2, 3) / 255 * 8)
-
-    sheet = np.asarray(Image.open(io.BytesIO(explorer.sprite(images, columns=3))))
-
-    assert (sheet.shape, sheet.dtype) == ((2 * 2, 3 * 3), np.uint8)
-    assert sheet[2:4, 3:6].tolist() == [[255 - 8 * value for value in row] for row in ([24, 25, 26], [27, 28, 29])]
-    assert (sheet[2:4, 6:9] == 255).all()

@@ -43,9 +43,7 @@ def test_names_add_no_element_and_no_attribute_and_are_shown(report, parse, as_h
     assert [alternative.translate(ISOLATES) for alternative in page.attributes("alt")][: len(names)] == names
     rows = page.page.tables[names[0]][0]
     assert [[cell.translate(ISOLATES) for cell in row] for row in rows] == [["", *names], *([n, *names] for n in names)]
-    [data] = [
-        "".join(text) for _, attributes, text in page.elements if attributes.get("type") == "application/json"
-    ]
+    [data] = ["".join(text) for _, attributes, text in page.elements if attributes.get("type") == "application/json"]
     assert [name.translate(ISOLATES) for name in json.loads(data)["classes"]] == names
     assert "<" not in data
 
@@ -59,9 +57,7 @@ def test_the_page_loads_nothing_and_its_policy_allows_its_script_its_style_and_i
     files = [(FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")]
     assert page.texts("style") == files[:1] and page.texts("script")[-1] == files[1]
     assert not re.findall(r"url\(|@import|\bfetch\b|import\(|innerHTML|https?:", "".join(files))
-    style, script = (
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in files
-    )
+    style, script = (f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in files)
     [policy] = [attributes["content"] for _, attributes, _ in page.elements if "http-equiv" in attributes]
     assert policy == (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
@@ -98,7 +94,9 @@ def test_columns_of_numbers_are_aligned(parse, as_html):
 
 
 @pytest.mark.parametrize(("classes", "drawn"), [(3, False), (41, True)])
-def test_the_figure_of_the_matrix_is_shown_if_the_matrix_of_the_page_lacks_classes(classes, drawn, some, parse, as_html):
+def test_the_figure_of_the_matrix_is_shown_if_the_matrix_of_the_page_lacks_classes(
+    classes, drawn, some, parse, as_html
+):
     made = Report("t", "v", "", [Section("s", [explorer(some(classes=classes), FIGURE)])])
 
     assert made.illustrations == [FIGURE]

@@ -112,8 +112,8 @@ def test_markup_is_not_escaped_again():
 
 def test_right_to_left_words_leave_the_order_of_other_words():
     """Numbers after a name, and the next of several names, keep their places."""
-    assert document.line("שלום עולם: 12") == "\u2068שלום עולם\u2069: 12"
-    assert document.line("خف, قميص") == "\u2068خف\u2069, \u2068قميص\u2069"
+    assert document.line("\u05d0\u05d1 \u05d2: 12") == "\u2068\u05d0\u05d1 \u05d2\u2069: 12"
+    assert document.line("\u062e, \u0642") == "\u2068\u062e\u2069, \u2068\u0642\u2069"
     assert document.line("Coat 外套") == "Coat 外套"
 
 

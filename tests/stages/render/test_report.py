@@ -8,7 +8,6 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix
 
 from core.cli.errors import InputError
 from core.files.arrays import Split
@@ -20,47 +19,6 @@ from tests.stages.render.conftest import ROOT
 def scored(text: str) -> list[str]:
     """Return the numbers with four decimals in a text."""
     return re.findall(r"\d\.\d{4}", text)
-
-
-def assert_equal_to_metrics(page, metrics, classes):
-    """Find every score where a reader finds it: by its row and column."""
-    test, several = metrics["test"], len(page.tables["Verdict"][0][0]) == 3
-
-    def both(score):
-        return [f"{test[score]:.4f}", f"{test[score + '_std']:.4f}"][: 1 + several]
-
-    accuracy, top2, loss = page.tables["Verdict"][0][1:]
-    ends = [f"{test[end]:.4f}" for end in ("accuracy_low", "accuracy_high")]
-    assert scored(" ".join(accuracy[1:])) == [both("accuracy")[0], *ends, *both("accuracy")[1:]]
-    assert (top2[1:], loss[1:]) == (both("top2_accuracy"), both("loss"))
-    calibration, brier = page.tables["Calibration"][0][1:]
-    assert (calibration[1:], brier[1:]) == (both("expected_calibration_error"), both("brier"))
-    assert page.tables["Training run"][2][1:] == [
-        [score, *(f"{metrics[part][score]:.4f}" for part in ("train", "test", "gap"))] for score in ("accuracy", "loss")
-    ]
-    rows = page.tables["Scores of each class"][0][1:]
-    assert [row[0] for row in rows] == classes
-    for name, _, *cells in rows:
-        of_class = metrics["classes"][name]
-        for cell, score in zip(cells, ("recall", "precision", "f1"), strict=False):
-            value, low, high = map(float, scored(cell))
-            assert value == round(of_class[score], 4) and low <= value <= high
-        assert cells[3:] == [f"{of_class['recall_std']:.4f}"] * several
-    first = next(iter(page.texts.values()))[0]
-    assert scored(first)[:3] == [both("accuracy")[0], *ends]
-
-
-@pytest.mark.parametrize("replicates", [1, 3])
-def test_every_score_is_in_both_formats(some, built, seen, replicates):
-    made = some(classes=5, replicates=replicates, images=200)
-    pages = seen(built(made))
-
-    for page in pages:
-        assert_equal_to_metrics(page, made.metrics, made.classes)
-    names, *rows = pages[1].tables["Confusion matrix"][0]
-    assert names[1:] == [row[0] for row in rows] == made.classes
-    counts = confusion_matrix(made.test.labels, made.probabilities[0].argmax(axis=1))
-    assert [[int(cell or 0) for cell in row[1:]] for row in rows] == counts.tolist()
 
 
 def assert_equal_to_files(page, metrics, classes):
@@ -196,14 +154,11 @@ ALWAYS = [
         (3, 1, 1, ["uncertain.png"]),
     ],
 )
-def test_a_report_of_few_classes_images_or_networks_is_whole(some, built, seen, classes, replicates, images, more):
-    made = some(classes=classes, replicates=replicates, images=images)
-    report = built(made)
+def test_a_report_of_few_classes_images_or_networks_is_whole(some, built, classes, replicates, images, more):
+    report = built(some(classes=classes, replicates=replicates, images=images))
 
     assert drawn(report) == ALWAYS + more
     assert not re.search(r"\b(nan|inf)\b", markdown(report, "figures"))
-    if images > classes:  # otherwise a class has no images, and its recall is 0 in the metrics but `none` in the report
-        assert_equal_to_metrics(seen(report)[0], made.metrics, made.classes)
 
 
 def test_networks_without_mistakes_and_networks_without_a_correct_answer_have_a_report(results, built):

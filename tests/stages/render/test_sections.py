@@ -32,9 +32,17 @@ def tables(blocks) -> list[Table]:
     return [block for block in blocks if isinstance(block, Table)]
 
 
-def test_one_network_has_no_spread(some):
-    assert "1 replicate: test accuracy" in verdict.line(some(replicates=1))
-    assert verdict.line(some(replicates=1)).endswith("), variation with the seed unknown (one network).")
+def test_one_network_has_scores_without_a_spread(some, section):
+    made = some(replicates=1)
+    test = made.metrics["test"]
+
+    assert "1 replicate: test accuracy" in verdict.line(made)
+    assert verdict.line(made).endswith("), variation with the seed unknown (one network).")
+    [scores], [calibration, _] = tables(section(made, "Verdict")), tables(section(made, "Calibration"))
+    assert scores.columns == ["score of the test images", "value"]
+    assert [row[1:] for row in scores.rows[1:]] == [[f"{test[score]:.4f}"] for score in ("top2_accuracy", "loss")]
+    assert calibration.rows[0][1:] == [f"{test['expected_calibration_error']:.4f}"]
+    assert tables(section(made, "Errors by class"))[1].columns[-1] == "F1"
 
 
 def test_the_published_accuracy_is_beside_the_accuracy_here(some, section):

@@ -21,7 +21,7 @@ from benchmarks import measure
 from core.cli import command
 from core.config import datasets
 from core.files import atomic
-from stages.render import look
+from stages.render import style
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "growth"
@@ -40,7 +40,7 @@ def main(most: int = MOST) -> None:
     scratch.copy(FOLDER, {"dataset.name": DATASET, "train.epochs": 1})
     results = {"machine": measure.machine(), "rows": [row(most // part) for part in PARTS]}
     shutil.rmtree(FOLDER)
-    atomic.write_bytes(measure.RESULTS / "growth.png", look.png(lambda: draw(results["rows"]), dpi=100))
+    atomic.write_bytes(measure.RESULTS / "growth.png", style.png(lambda: draw(results["rows"]), dpi=100))
     measure.write("growth", results, page(results))
 
 
@@ -95,7 +95,7 @@ def page(results: dict[str, Any]) -> str:
 
 def draw(rows: list[Row]) -> Figure:
     """Draw seconds and memory against images, a line for each stage."""
-    figure = look.empty(4)
+    figure = style.empty(4)
     seconds, memory = figure.subplots(1, 2)
     for axes, key, title in ((seconds, "seconds", "seconds"), (memory, "own_mb", "peak of own memory, MB")):
         for name in STAGES:

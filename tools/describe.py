@@ -20,8 +20,8 @@ from core.config import datasets
 from core.files import atomic, class_names
 from core.formats import archives, image_file, image_folder
 from stages.download.__main__ import write
-from stages.render import duplicates, look
-from stages.render.figures import pictures
+from stages.render import duplicates, style
+from stages.render.figures.samples import labelled
 from stages.validate import pins
 
 FOLDER = Path("build/describe")
@@ -121,8 +121,8 @@ def _read(name: str, entry: datasets.Entry) -> tuple[list[str], Part, Part]:
 def _draw(name: str, train: Part, classes: list[str]) -> Path:
     """Draw samples of the training images, and return the path of the figure."""
     path, chosen = FOLDER / f"{name}.png", samples(train.labels, len(classes))
-    images, labels, names = train.images[chosen] / 255, train.labels[chosen], look.drawable(classes)
-    atomic.write_bytes(path, look.png(lambda: pictures.labelled(images, labels, names), DPI))
+    images, labels, names = train.images[chosen] / 255, train.labels[chosen], style.drawable(classes)
+    atomic.write_bytes(path, style.png(lambda: labelled(images, labels, names), DPI))
     return path
 
 

@@ -1,6 +1,6 @@
-"""The pipeline's data between stages: arrays as .npy files, a split as a folder of two of them.
+"""The arrays between stages: .npy files, and a split as a folder of two of them.
 
-Images may be more than memory holds: they are read and written block by block, and what is done with leaves memory.
+An array may be larger than memory. It is read and written in blocks, and each block leaves memory after use.
 """
 
 import io
@@ -16,31 +16,33 @@ import numpy as np
 from core.config.schema import MOST_CLASSES
 from core.files import atomic, records
 
-BLOCK = 1 << 22  # bytes of an array that are worked on at once; more of them would not be done any sooner
-PICKED = 50  # rows from anywhere in a mapped array that may be in memory at once: up to 2 MiB come with each
+BLOCK = 1 << 22  # bytes of an array to work on at once; larger blocks are no faster
+PICKED = 50  # rows to pick before memory is released: each may bring up to 2 MiB of its neighbours along
 
 Put = Callable[[Sequence[int], np.ndarray], None]
 
 
 class Split(NamedTuple):
-    """images float32 (n, height, width) in [0, 1]; labels uint8 (n,), each an index into the class names."""
+    """images: float32 (n, height, width) in [0, 1]; labels: uint8 (n,), indices into the class names."""
 
     images: np.ndarray
     labels: np.ndarray
 
 
 def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
-    """Return the array of a .npy file, mapped into memory: only the values that are used are read.
+    """Map the array of a .npy file into memory, read-only: only the values that are used are read.
 
-    Raises DataError unless the file holds a whole array of that type and number of dimensions, with at least one value.
+    Raises DataError unless the file holds a whole array of this type and number of dimensions, with values.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # numpy raises many kinds for a damaged header, SyntaxError among them
         raise records.damaged(path, "not a whole .npy file", "an array", f"{error!s:.200}") from error
-    if array.dtype != dtype or array.ndim != dimensions:
-        expected, got = f"{np.dtype(dtype)} of {dimensions} dimensions", f"{array.dtype} {array.shape}"
-        raise records.damaged(path, "not the array that this stage reads", expected, got)
+    if array.dtype != dtype or array.ndim != dimensions or not array.size:
+        expected, got = f"{np.dtype(dtype)} of {dimensions} dimensions, not empty", f"{array.dtype} {array.shape}"
+        raise records.damaged(path, "not the expected array", expected, got)
     return array
 
 
@@ -53,9 +55,9 @@ def parse(data: bytes) -> np.ndarray:
 
 
 def blocks(array: np.ndarray, size: int | None = None) -> Iterator[np.ndarray]:
-    """Yield an array in pieces of `size` rows, the last perhaps of fewer; without a size, of about BLOCK bytes.
+    """Yield an array in blocks of `size` rows, by default of about BLOCK bytes; the last block may be smaller.
 
-    Each piece leaves memory when the next is asked for, where the array is mapped.
+    A block of a mapped array leaves memory when the next block is requested.
     """
     size = size or max(1, BLOCK // max(1, array[:1].nbytes))
     for start in range(0, len(array), size):
@@ -64,10 +66,7 @@ def blocks(array: np.ndarray, size: int | None = None) -> Iterator[np.ndarray]:
 
 
 def pick(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the rows of an array that have these indices, integer (m,), in their order.
-
-    Where the array is mapped, it takes next to no memory even meanwhile: with a row come others that lie around it.
-    """
+    """Copy the rows with these indices, integer (m,), in this order, with little memory beside the copy."""
     picked = np.empty((len(rows), *array.shape[1:]), array.dtype)
     for start in range(0, len(rows), PICKED):
         some = slice(start, start + PICKED)
@@ -77,28 +76,26 @@ def pick(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def release(array: np.ndarray) -> None:
-    """Give back the memory that a mapped array takes by now; its values are read from the file again where needed."""
-    mapped = getattr(array, "_mmap", None)  # numpy has no other way to it, least of all from a slice
+    """Release the memory of a mapped array; values that are used again are read from the file again."""
+    mapped = getattr(array, "_mmap", None)  # numpy has no public access to the map of a slice
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def ends(array: np.ndarray) -> tuple[float, float]:
-    """Return the smallest and the largest value; both are NaN where there is a NaN."""
+    """Return the smallest and the largest value; both are NaN if any value is NaN."""
     found = [(block.min(), block.max()) for block in blocks(array)]
     return float(np.min(found)), float(np.max(found))
 
 
 @contextmanager
 def replacing(path: Path, shape: Sequence[int], dtype: type[np.generic]) -> Iterator[Put]:
-    """Yield `put(place, values)`, which writes values one after the other from that place of a new array on.
+    """Yield `put(place, values)`, which writes values in C order into a new array, starting at the index `place`.
 
-    The array appears at `path` as .npy when the `with` block has ended well, and until then nothing does; what was not
-    put is 0. Written and not mapped, so that a full disk is an OSError and not the end of the process.
+    The .npy file appears at `path` when the `with` block ends without an error. Values that were not put are 0. The
+    file is written, not mapped: so a full disk raises OSError instead of killing the process.
     """
     kind = np.dtype(dtype)
-    if kind.hasobject:
-        raise ValueError("Object arrays cannot be saved: what they hold is elsewhere in memory")
     with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": kind.str, "fortran_order": False, "shape": tuple(shape)})
         start = file.tell()
@@ -113,19 +110,15 @@ def replacing(path: Path, shape: Sequence[int], dtype: type[np.generic]) -> Iter
 
 
 def write(path: Path, array: np.ndarray) -> None:
-    """Write one array as .npy.
-
-    Raises ValueError for an array of objects, OSError naming the path where it can't be written whole.
-    """
+    """Write an array as .npy. Raises OSError with the path if the file can't be written."""
     with replacing(path, array.shape, array.dtype.type) as put:
         put((0,), array)
 
 
 def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
-    """Return the images and labels of a folder, mapped into memory; to check them takes reading them once, in blocks.
+    """Map the images and labels of a folder into memory, and check each value once.
 
-    Raises DataError where they do not fit together, a pixel is not in [0, 1] or no number, or a label is not one of
-    that many classes.
+    Raises DataError if images and labels differ in number, a pixel is not in [0, 1], or a label is not below `classes`.
     """
     images_path, labels_path = folder / "images.npy", folder / "labels.npy"
     split = Split(read(images_path, np.float32, 3), read(labels_path, np.uint8, 1))
@@ -144,8 +137,9 @@ def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
 def replacing_split(
     folder: Path, shape: Sequence[int], images: Iterable[np.ndarray], labels: np.ndarray
 ) -> Iterator[None]:
-    """Write images.npy, of that shape, from blocks of it, and labels.npy; neither appears unless the `with` block ends
-    well.
+    """Write labels.npy, and images.npy with this shape from blocks of images.
+
+    Both files appear when the `with` block ends without an error, and neither otherwise.
     """
     with (
         replacing(folder / "images.npy", shape, np.float32) as put_images,

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, flushed to the disk, then moved into it."""
+"""Files that appear complete or not at all: written to a temporary file, flushed to the disk, then renamed."""
 
 import csv
 import errno
@@ -12,22 +12,22 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file; on success it becomes `path`, on any failure it is removed.
+    """Yield the path of a temporary file; on success it replaces `path`, on any failure it is removed.
 
-    The folder of `path` is made if need be: DVC deletes a stage's outputs, folders included, before it runs it. Raises
-    OSError naming `path` where that can't be, and where something is there that no file may take the place of.
+    Makes the folder of `path`: DVC deletes the outputs of a stage, folders included, before it runs the stage. Raises
+    OSError with `path` if the file can't be written, or if `path` is a device or a pipe.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():  # of a folder, the move itself says so
-        raise OSError(errno.EEXIST, "a device or a pipe, which is not to become a file", str(path))
+    if path.exists() and not path.is_file() and not path.is_dir():  # the rename itself refuses a folder
+        raise OSError(errno.EEXIST, "a device or a pipe, which is never replaced by a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         yield temporary
-        with open(temporary, "r+b") as file:  # Windows flushes only what may be written to
+        with open(temporary, "r+b") as file:  # Windows flushes only files that are open for writing
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # a full disk names no file, a failed move the temporary one
+        if error.filename in (None, str(temporary)):  # a full disk names no file, a failed rename the temporary file
             error.filename = str(path)
         raise
     finally:
@@ -35,9 +35,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(paths: Iterable[Path]) -> None:
-    """Remove what killed processes left of files that were to be at these paths, or in these folders.
+    """Remove the temporary files that killed processes left for these paths, or in these folders.
 
-    To be called where no other process writes there.
+    Call it only while no other process writes there.
     """
     for path in paths:
         for left in (*path.parent.glob(f".{path.name}.[0-9]*.tmp"), *path.glob(".*.[0-9]*.tmp")):
@@ -51,17 +51,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with newlines as they are in `text`, whatever the platform and the locale."""
+    """Write UTF-8 and keep the newlines of `text`, on every platform and in every locale."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table as CSV, a header first; rows go to the file as they come."""
+    """Write a table as CSV with a header, row by row."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(chain([columns], rows))
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON in the one form used here: sorted keys, so that a diff shows what changed and no more; no NaN."""
+    """Write JSON with sorted keys, so that a diff shows only what changed. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False)
     write_text(path, text + "\n")

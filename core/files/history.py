@@ -21,9 +21,9 @@ def write(path: Path, replicates: Sequence[Sequence[Mapping[str, float]]]) -> No
 
 
 def parse(data: bytes) -> np.ndarray:
-    """Return the table as a structured array, a float64 field for each column.
+    """Return the table as a structured array, with a float64 field for each column.
 
-    Raises ValueError unless it has the epochs 0, 1, ... of the replicates 0, 1, ..., and finite scores.
+    Raises ValueError unless it has the epochs 0, 1, ... of the replicates 0, 1, ..., and finite scores only.
     """
     header, *rows = csv.reader(io.StringIO(data.decode("utf-8"))) if data else [[]]
     if header not in (COLUMNS, COLUMNS + VALIDATION):
@@ -31,10 +31,10 @@ def parse(data: bytes) -> np.ndarray:
     history = np.array([tuple(map(float, row)) for row in rows], [(name, np.float64) for name in header])
     counts = np.unique(history["replicate"], return_counts=True)[1]
     if not len(counts) or counts.min() < 2:
-        raise ValueError("fewer than two epochs of a replicate")
+        raise ValueError("fewer than two epochs in a replicate")
     replicates, epochs = np.repeat(np.arange(len(counts)), counts), np.concatenate([np.arange(n) for n in counts])
     if not (np.array_equal(history["replicate"], replicates) and np.array_equal(history["epoch"], epochs)):
-        raise ValueError("not the epochs 0, 1, ... of the replicates 0, 1, ...")
+        raise ValueError("rows other than the epochs 0, 1, ... of the replicates 0, 1, ...")
     if not all(np.isfinite(history[name]).all() for name in header):
-        raise ValueError("a score that is not finite")
+        raise ValueError("a score is not finite")
     return history

@@ -1,7 +1,7 @@
-"""Small files that one program writes and other programs read, such as JSON and CSV.
+"""Small files, such as JSON and CSV, that one program writes and other programs read.
 
-Each such file has one module or model with its schema. Its `parse` takes the bytes of the file, wherever they come
-from, and raises ValueError if they are damaged.
+Each file has one module with its schema, its writer and its `parse`. `parse` takes the bytes of the file, from the disk
+or from git, and raises ValueError if they are damaged.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Record = TypeVar("Record")
 
 
 def read(path: Path, parse: Callable[[bytes], Record]) -> Record:
-    """Return what `parse` makes of a file. Raises DataError if it raises ValueError."""
+    """Parse a file. Raises DataError if `parse` raises ValueError."""
     try:
         return parse(path.read_bytes())
     except ValueError as error:
@@ -24,12 +24,12 @@ def read(path: Path, parse: Callable[[bytes], Record]) -> Record:
 
 
 def damaged(path: Path, what: str, expected: str, got: str) -> DataError:
-    """Return the error for a file that an earlier stage wrote and that is not as it wrote it."""
+    """Return the error for a file that has changed since an earlier stage wrote it."""
     return DataError(Problem(str(path), what, expected=expected, got=got, fix=MEND))
 
 
 def reason(error: ValueError) -> str:
-    """Return in one line what is wrong; for a pydantic model, the first problem and its place."""
+    """Describe the error in one line; of a pydantic model, the first problem and its location."""
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())
     first = error.errors(include_url=False, include_input=False)[0]

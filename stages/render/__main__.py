@@ -1,8 +1,7 @@
-"""Draw the figures and write the report that a reviewer reads, on the git host and in a browser.
+"""Draw the figures and write the report, as Markdown for the git host and as HTML for a browser.
 
-Reads both splits, the class names, the probabilities of the test images and what training and evaluation recorded;
-writes the figures as PNG, report.md, which links to them, and report.html, which contains them. Equal inputs give equal
-bytes.
+Reads both splits, the class names, the predictions, history.csv, training.json and metrics.json. Writes the figures as
+PNG, report.md, which links to the figures, and report.html, which contains them. Equal inputs give equal bytes.
 """
 
 import os
@@ -14,12 +13,13 @@ from core.files import arrays, atomic, class_names, records
 from core.files import history as histories
 from core.files import training as trainings
 from core.scores import metrics as reported
-from stages.render.document import html, markdown
-from stages.render.look import png
+from stages.render.html import html
+from stages.render.markdown import markdown
 from stages.render.report import build
 from stages.render.results import Results, measured, read_predictions
+from stages.render.style import png
 
-# A page of more bytes than this opens slowly.
+# A larger page opens slowly.
 MOST_BYTES = 3_000_000
 
 

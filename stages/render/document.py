@@ -1,29 +1,34 @@
-"""A report as a document: titled sections of paragraphs, tables and figures, and how it becomes a file.
+"""A report as a document: titled sections of paragraphs, tables and figures, and how it writes numbers.
 
-Nothing of a file format is in the document itself. A format is a function like `markdown` and a template beside this
-module; each shows every word and number of the document.
+The document knows no file format. A format is a module beside this module: markdown, html.
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple, cast
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-from stages.render.look import Figure
-from stages.render.markdown import escape, isolated, line
+from core.cli.errors import printable
+from stages.render.style import Figure
 
 FOLDER = Path(__file__).parent
 
+# A longer table is not read: it shows only its most important rows.
+MOST_ROWS = 25
+
+# Words in scripts that are written from right to left: Hebrew, Arabic and related scripts.
+_LETTERS = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]+"
+_RIGHT_TO_LEFT = re.compile(f"{_LETTERS}(?: {_LETTERS})*")
+
+
+class Code(str):
+    """A value or a command, shown in a monospaced font."""
+
 
 class Illustration(NamedTuple):
-    """A figure, drawn only when `draw` is called: its file name, what is to be seen on it, and how to read it."""
+    """A figure, drawn only when `draw` is called: its file name, its alternative text, and how to read it."""
 
     file: str
     alternative: str
@@ -37,17 +42,16 @@ class Table(NamedTuple):
 
     @property
     def numeric(self) -> list[bool]:
-        """Whether a column holds nothing but numbers, which are easier to compare when they end at one line."""
+        """Whether each column holds only numbers; these are aligned to the right."""
         return [all(re.match(r"[-+]?\d|$", row[column]) for row in self.rows) for column in range(len(self.columns))]
 
 
 class Explorer(NamedTuple):
-    """A confusion matrix whose cells open their test images. Where nothing can be opened, `figure` stands for it.
+    """A confusion matrix whose cells list their test images; a static format shows `figure` instead.
 
-    figure: the matrix of all classes; text: how to read it; classes: all names; shown: the labels that have a row and a
-    column; counts, levels: a list of lists each, how many images were given each name, and how strongly the cell is
-    coloured, 0 to 10; data: what a script needs to know of the images, for JSON; sprite: their pictures side by side, a
-    PNG.
+    figure: the matrix of all classes; text: how to read it; classes: all names; shown: the labels with a row and a
+    column; counts, levels: for each cell, the number of images and the strength of the colour, 0 to 10; data: facts
+    about the images for the script, as JSON; sprite: the images side by side, a PNG.
     """
 
     figure: Illustration
@@ -61,7 +65,7 @@ class Explorer(NamedTuple):
 
 
 class Heading(NamedTuple):
-    """What the blocks after it are about, within a section."""
+    """The topic of the next blocks of a section."""
 
     title: str
 
@@ -70,14 +74,14 @@ Block = str | Heading | Table | Illustration | Explorer
 
 
 class Section(NamedTuple):
-    """Titles are distinct; a text among the blocks is a paragraph."""
+    """Titles are distinct; a string among the blocks is a paragraph."""
 
     title: str
     blocks: Sequence[Block] = ()
 
 
 class Report(NamedTuple):
-    """The whole report; `warning` is empty where there is nothing to warn of."""
+    """The whole report; `warning` may be empty."""
 
     title: str
     verdict: str
@@ -91,41 +95,36 @@ class Report(NamedTuple):
         return [block for block in shown if isinstance(block, Illustration)]
 
 
-def markdown(report: Report, folder: str) -> str:
-    """Return the report as Markdown (CommonMark with GitHub's tables).
+def count(number: int) -> str:
+    return f"{number:,}"
 
-    `folder` is where the figures are, relative to the report. Whatever is put into the template is escaped on its way,
-    so no name can add markup.
+
+def decimal(number: float) -> str:
+    return f"{number:.4f}"
+
+
+def interval(low: float, high: float) -> str:
+    return f"{decimal(low)} to {decimal(high)}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return items as prose: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def line(value: object) -> str:
+    """Return a value as one line of printable text.
+
+    Right-to-left words are isolated, so that the words and numbers around them keep their order (Unicode Standard
+    Annex 9).
     """
-    environment = _environment(escape)
-    environment.filters["address"] = lambda file: Markup(quote(f"{folder}/{file}"))
-    return environment.get_template("report.md.jinja").render(report=report)
+    text = printable(" ".join(str(value).split()))
+    return _RIGHT_TO_LEFT.sub("\u2068\\g<0>\u2069", text)
 
 
-def html(report: Report, figures: Mapping[str, bytes]) -> str:
-    """Return the report as one HTML file that needs no other and may load none.
-
-    `figures` are the PNGs of the illustrations by file name. The policy in the file lets the browser run and apply what
-    has the digest of report.js and report.css, show pictures that are in the file, and nothing else.
-    """
-    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    environment = _environment(_line)
-    environment.filters["anchor"] = lambda title: "-".join(re.findall(r"[a-z0-9]+", title.lower()))
-    environment.filters["embedded"] = lambda png: Markup("data:image/png;base64," + b64encode(png).decode("ascii"))
-    environment.filters["size"] = _size
-    return environment.get_template("report.html.jinja").render(
-        report=report,
-        figures=figures,
-        style=Markup(style),
-        script=Markup(script),
-        policy=f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
-        f"style-src {_digest(style)}; script-src {_digest(script)}",
-    )
-
-
-def _environment(finalize: Callable[[object], object]) -> Environment:
-    """Return what templates are filled by: `finalize` makes text of each value, and names no template knows raise."""
-    environment = Environment(
+def environment(finalize: Callable[[object], object]) -> Environment:
+    """Return the template environment of a format; `finalize` turns each value into text of this format."""
+    templates = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         finalize=finalize,
@@ -134,25 +133,6 @@ def _environment(finalize: Callable[[object], object]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    kinds = (Heading, Table, Illustration, Explorer)
-    environment.tests.update(cast(Any, {kind.__name__.lower(): partial(_is, kind) for kind in kinds}))
-    return environment
-
-
-def _is(kind: type, block: object) -> bool:
-    return isinstance(block, kind)
-
-
-def _line(value: object) -> str:
-    """Return a value as one line of text that can be printed; what is markup already stays as it is."""
-    return value if isinstance(value, Markup) else isolated(line(value))
-
-
-def _digest(text: str) -> str:
-    """Return the source expression by which a Content Security Policy (level 3, section 2.3.1) allows a text inline."""
-    return f"'sha256-{b64encode(sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
-
-
-def _size(png: bytes) -> tuple[int, int]:
-    """Return the width and height of a PNG in pixels, the first fields of its first chunk (PNG, section 11.2.1)."""
-    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    for kind in (Heading, Table, Illustration, Explorer):
+        templates.tests[kind.__name__.lower()] = lambda block, kind=kind: isinstance(block, kind)
+    return templates

@@ -1,4 +1,4 @@
-"""Images that are there twice, and the digest of an array: both found by hashing bytes."""
+"""Duplicate images and the digest of an array, both by hashing bytes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import numpy as np
 
 
 class Copies(NamedTuple):
-    """Indices of images that equal one of another place, bit for bit, int64 (k,), and whether the labels are equal too.
+    """Indices of images that equal another image bit for bit, int64 (k,), and whether their labels are equal.
 
-    same_label: bool (k,); False where any of the equal images has another label.
+    same_label: bool (k,); False if any of the equal images has another label.
     """
 
     indices: np.ndarray
@@ -19,7 +19,7 @@ class Copies(NamedTuple):
 
 
 def within(digests: Sequence[bytes], labels: np.ndarray) -> Copies:
-    """Return the images that equal an earlier one, given the digests of all of them."""
+    """Return the images that equal an earlier image, given the digests and labels of all images."""
     seen: dict[bytes, set[int]] = {}
     found = []
     for index, (digest, label) in enumerate(zip(digests, labels.tolist(), strict=True)):
@@ -31,7 +31,7 @@ def within(digests: Sequence[bytes], labels: np.ndarray) -> Copies:
 
 
 def shared(digests: Sequence[bytes], labels: np.ndarray, others: Sequence[bytes], their_labels: np.ndarray) -> Copies:
-    """Return those images that are among the others too, given the digests of all of them."""
+    """Return the images that are also among other images, given the digests and labels of both."""
     seen: dict[bytes, set[int]] = {}
     for digest, label in zip(others, their_labels.tolist(), strict=True):
         seen.setdefault(digest, set()).add(label)
@@ -40,13 +40,13 @@ def shared(digests: Sequence[bytes], labels: np.ndarray, others: Sequence[bytes]
 
 
 def digests(images: np.ndarray) -> list[bytes]:
-    """Return a digest of each image; equal ones are taken for equal images, since by chance they are never equal."""
+    """Return a digest of each image; different images practically never have equal digests."""
     rows = np.ascontiguousarray(images).reshape(len(images), -1)
     return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]
 
 
 def sha256(array: np.ndarray) -> str:
-    """Return the SHA-256 of an array as the .npy file that arrays.write makes of it."""
+    """Return the SHA-256 of the .npy file that arrays.write makes of an array."""
     digest = hashlib.sha256()
     np.save(SimpleNamespace(write=digest.update), array, allow_pickle=False)
     return digest.hexdigest()

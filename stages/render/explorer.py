@@ -1,7 +1,7 @@
-"""The confusion matrix whose cells open: which test images it brings along, and what is told of each.
+"""The confusion matrix whose cells list their test images: which images the page holds, and what it shows of each.
 
-All images of a cell off the diagonal belong to it, and the least certain of a cell on it. A page that a browser opens
-at once has no room for more than so many pictures, bars and cells: where these limits bite, the text says so.
+A cell off the diagonal lists all its images, a cell on the diagonal its least confident images. Limits on images, bars
+and cells keep the page small enough to open at once; the text says if a limit applies.
 """
 
 import io
@@ -12,23 +12,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.cli.errors import printable
 from core.scores import confusion
-from stages.render.document import Explorer, Illustration
-from stages.render.markdown import isolated
+from stages.render.document import Explorer, Illustration, line
 from stages.render.results import Results
 
-RIGHT_ONES = 20  # of each class
-MOST_PIXELS = 1_500_000  # of all pictures together: 1,900 of 28x28
-MOST_BYTES = 1_500_000  # of their PNG and the data, as they stand in the page: half of what the whole page may have
+MOST_CORRECT = 20  # correct images of each class
+MOST_PIXELS = 1_500_000  # of all images together: 1,900 images of 28x28
+MOST_BYTES = 1_500_000  # of their PNG and data in the page: half the limit of the whole page
 MOST_CLASSES = 40  # along a side of the matrix
-MOST_BARS = 10  # of an image; that of its true class is never left out
+MOST_BARS = 10  # of an image, beside the bar of its true class
 
 
 def explorer(results: Results, figure: Illustration) -> Explorer:
-    """Return the matrix of replicate 0, with its images by falling confidence, ties in their order.
+    """Return the matrix of replicate 0 with its images, most confident first, ties in their order.
 
-    `figure` is the same matrix without its images.
+    `figure` is this matrix without its images.
     """
     asked = of_cells(results.probabilities[0], results.test.labels)
     height, width = results.test.images.shape[1:]
@@ -39,12 +37,12 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
 
 
 def size(made: Explorer) -> int:
-    """Return about how many bytes of the page the pictures, in Base64, and the data have."""
+    """Return the approximate number of bytes in the page: the images in Base64, and the data."""
     return len(made.sprite) * 4 // 3 + len(json.dumps(made.data))
 
 
 def _explorer(results: Results, figure: Illustration, asked: np.ndarray, most: int) -> Explorer:
-    """Return the matrix with at most `most` of the images `asked` for, the first ones, and with one at least."""
+    """Return the matrix with the first `most` of the images `asked` for, and with at least one image."""
     probabilities, (images, labels) = results.probabilities[0], results.test
     counts = confusion.counts(probabilities.argmax(axis=1), labels, len(results.classes))
     kept = np.sort(asked[: max(1, most)])
@@ -60,7 +58,7 @@ def _explorer(results: Results, figure: Illustration, asked: np.ndarray, most: i
         counts=counts.tolist(),
         levels=levels(counts).tolist(),
         data={
-            "classes": [isolated(printable(name)) for name in results.classes],
+            "classes": [line(name) for name in results.classes],
             "replicates": len(results.probabilities),
             "size": [width, height],
             "columns": columns,
@@ -72,10 +70,10 @@ def _explorer(results: Results, figure: Illustration, asked: np.ndarray, most: i
 
 
 def of_cells(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the indices of the images that the cells list, the first ones of all cells before the second ones.
+    """Return the indices of the images that the cells list: the first image of every cell before any second image.
 
-    The first of a cell are the most telling: of mistakes the most confident, of right ones the least, ties in their
-    order. probabilities: float (n, classes); labels: integer (n,).
+    Mistakes are ordered most confident first, correct images least confident first, ties in their order.
+    probabilities: float (n, classes); labels: integer (n,).
     """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = predicted == labels
@@ -83,22 +81,22 @@ def of_cells(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     order = np.lexsort((np.where(right, confidence, -confidence), cells))
     rank = np.empty(len(labels), np.int64)
     rank[order] = np.arange(len(labels)) - np.searchsorted(cells[order], cells[order])
-    listed = np.flatnonzero(~right | (rank < RIGHT_ONES))
+    listed = np.flatnonzero(~right | (rank < MOST_CORRECT))
     return listed[np.argsort(rank[listed], kind="stable")]
 
 
 def most_mistaken(counts: np.ndarray, most: int) -> list[int]:
-    """Return at most `most` labels in ascending order, those of the classes with most mistakes from or to them."""
+    """Return in ascending order the labels of at most `most` classes: those with the most mistakes from or to them."""
     wrong = counts - np.diag(counts.diagonal())
     mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
     return np.sort(np.argsort(-mistakes, kind="stable")[:most]).tolist()
 
 
 def levels(counts: np.ndarray) -> np.ndarray:
-    """Return from 0 to 10 how strongly to colour each cell of a confusion matrix, integer (classes, classes).
+    """Return the strength of the colour of each cell of a confusion matrix, integer (classes, classes), 0 to 10.
 
-    What counts is the cell's share of its row: on the diagonal as it is, off it relative to the largest one there,
-    since mistakes are few. A cell that is not empty has a level of at least 1.
+    The strength is the share of the cell in its row. Mistakes are few: off the diagonal, the strength is relative to
+    the largest share there. A cell with images has at least 1.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     diagonal = np.eye(len(counts), dtype=bool)
@@ -107,7 +105,7 @@ def levels(counts: np.ndarray) -> np.ndarray:
 
 
 def sprite(images: np.ndarray, columns: int) -> bytes:
-    """Return images in rows of `columns` as one grey PNG, the higher a pixel the darker, as in the figures.
+    """Return images in rows of `columns` as one grey PNG; higher values are darker, as in the figures.
 
     images: float (n, height, width) in [0, 1], n at least 1.
     """
@@ -122,7 +120,7 @@ def sprite(images: np.ndarray, columns: int) -> bytes:
 
 
 def _entry(results: Results, index: int) -> dict[str, Any]:
-    """Return what is told of a test image; its classes are the likeliest first, so the first is the predicted one."""
+    """Return the data of a test image. Its classes are ordered by probability: the first is the predicted class."""
     probabilities, label = results.probabilities[0, index], int(results.test.labels[index])
     classes = np.argsort(-probabilities, kind="stable").tolist()
     classes = [c for place, c in enumerate(classes) if place < MOST_BARS or c == label]
@@ -137,14 +135,16 @@ def _entry(results: Results, index: int) -> dict[str, Any]:
 
 def _text(results: Results, shown: int, asked: int, kept: int) -> str:
     classes, replicates = len(results.classes), len(results.probabilities)
-    network = f", here of replicate 0 of {replicates}" if replicates > 1 else ""
+    network = f", predicted by replicate 0 of {replicates}" if replicates > 1 else ""
     text = (
-        "Rows are true classes, columns predicted ones. Choose a cell to list its test images with their "
-        f"probabilities{network}: all of a mistake, and of the right ones the {RIGHT_ONES} least certain of each "
-        "class. The stronger a colour, the larger the share of the row: blue is right, orange a mistake."
+        "Rows are true classes, columns are predicted classes. Choose a cell to list its test images with their "
+        f"probabilities{network}. A cell of mistakes lists all its images, a cell of correct images the "
+        f"{MOST_CORRECT} least confident. A stronger colour is a larger share of the row: blue is correct, orange is a "
+        "mistake."
     )
     if shown < classes:
-        text += f" The matrix has the {shown} of {classes} classes with most mistakes; the filters have all."
+        text += f" The matrix has the {shown} of {classes} classes with the most mistakes; the filters have all."
     if kept < asked:
-        text += f" For want of room, {asked - kept:,} of these {asked:,} images are left out, the last of each cell."
+        left_out = f"{asked - kept:,} of these {asked:,} images are left out"
+        text += f" To keep the page small, {left_out}, the last of each cell."
     return text

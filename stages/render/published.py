@@ -1,9 +1,9 @@
-"""What the tutorials published for the very settings of a run: the one place of their test accuracies."""
+"""The test accuracies that the tutorials published, and the settings of their runs."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# Runs that differ in these alone are draws of one recipe.
+# Settings that do not belong to a recipe: they only change its random variation.
 CHANCE = ("train.seed", "train.replicates", "train.threads")
 
 CLOTHING: Mapping[str, object] = {
@@ -24,13 +24,12 @@ CLOTHING: Mapping[str, object] = {
     "train.augmentation_flip": False,
 }
 
-
-# What the other published run changes.
+# The changes of the other published run.
 FIVE_EPOCHS: Mapping[str, object] = {"train.output": "softmax", "train.epochs": 5}
 
 
 class Published(NamedTuple):
-    """A tutorial's run: the recipe's name here, all its settings but chance, and the test accuracy it had."""
+    """A run of a tutorial: the name of the recipe here, its settings without CHANCE, and its test accuracy."""
 
     recipe: str
     settings: Mapping[str, object]
@@ -44,6 +43,6 @@ RUNS = (
 
 
 def run_of(settings: Mapping[str, object]) -> Published | None:
-    """Return the published run of settings, given by their full names, or None where one of them differs."""
+    """Return the published run with these settings, given by their full names, or None if there is none."""
     recipe = {name: value for name, value in settings.items() if name not in CHANCE}
     return next((run for run in RUNS if run.settings == recipe), None)

@@ -1,24 +1,18 @@
-"""What the report says, section by section, in the order in which a reviewer asks: a module for each section.
-
-A section goes from arrays and numbers to plain text, tables and figures not yet drawn.
-"""
+"""The report, section by section, in the order in which a reviewer asks: one module for each section."""
 
 from core.cli.errors import InputError, Problem
 from core.config.params import Render
-from stages.render import examples, failures, run, saw, trust, verdict
 from stages.render.document import Report, Section
 from stages.render.results import Results
+from stages.render.sections import calibration, class_errors, examples, training_data, training_run, verdict
 
-SECTIONS = (verdict, run, failures, trust, saw, examples)
+SECTIONS = (verdict, training_run, class_errors, calibration, training_data, examples)
 
 
 def build(results: Results, render: Render) -> Report:
-    """Return the report, its figures not yet drawn.
-
-    Raises InputError where `render` asks for images that there are not.
-    """
+    """Return the report; its figures are not drawn yet. Raises InputError if `render` names an image out of range."""
     _check_indices(results, render)
-    licence = Section("Licence of the data", [f"{results.entry.title}: {results.entry.licence}."])
+    licence = Section("Data licence", [f"{results.entry.title}: {results.entry.licence}."])
     return Report(
         title=f"{results.entry.title}: image classification",
         verdict=verdict.line(results),
@@ -28,15 +22,18 @@ def build(results: Results, render: Render) -> Report:
 
 
 def _check_indices(results: Results, render: Render) -> None:
-    fix, train, test = "edit params.yaml, then dvc repro", len(results.train.labels), len(results.test.labels)
-    asked = [
-        ("training_image", render.training_image, train),
-        *(("examples", index, test) for index in render.examples),
-    ]
+    asked = [("training_image", render.training_image, len(results.train.labels))]
+    asked += [("examples", index, len(results.test.labels)) for index in render.examples]
     problems = [
-        Problem(f"params.yaml: render.{key}", "no such image", expected=f"0 to {count - 1}", got=str(index), fix=fix)
-        for key, index, count in asked
-        if index >= count
+        Problem(
+            f"params.yaml: render.{key}",
+            "no such image",
+            expected=f"0 to {images - 1}",
+            got=str(index),
+            fix="edit params.yaml, then dvc repro",
+        )
+        for key, index, images in asked
+        if index >= images
     ]
     if problems:
         raise InputError(*problems)

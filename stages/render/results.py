@@ -1,4 +1,4 @@
-"""What the other stages left, as the report is made from it, and what the report needs of it to be there."""
+"""The results of the other stages, from which the report is made."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +14,11 @@ from core.scores import intervals, scores
 
 
 class Results(NamedTuple):
-    """Everything that the report can say.
+    """Everything that the report may show.
 
     settings: values of params.yaml by their full names; probabilities: float32 (replicates, test images, classes);
-    single: the index of a test image and its probabilities when predicted alone, float32 (replicates, classes);
-    history: a structured array with the columns of history.csv; training: what is in training.json; metrics: all
-    scores, as `measured` returns them.
+    single: the index of a test image, and its probabilities when it is predicted alone, float32 (replicates, classes);
+    history: the table of history.csv; metrics: the scores that `measured` returns.
     """
 
     settings: Mapping[str, object]
@@ -33,32 +32,38 @@ class Results(NamedTuple):
     training: Training
     metrics: Mapping[str, Any]
 
+    @property
+    def shown(self) -> str:
+        """A sentence that says which network a figure shows, if there are several networks."""
+        replicates = len(self.probabilities)
+        return f" Replicate 0 of {replicates}." if replicates > 1 else ""
+
 
 def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities of all test images, float32 (replicates, images, classes), and of the one that was
-    predicted alone, float32 (replicates, classes).
+    """Return the probabilities of all test images, float32 (replicates, images, classes), and of the single image,
+    float32 (replicates, classes).
 
-    Raises DataError if there are not so many images and classes, or if a probability is not a number.
+    Raises DataError if the numbers of images, classes and networks differ, or if a probability is not finite.
     """
     paths = folder / "probabilities.npy", folder / "single_image.npy"
     probabilities, alone = arrays.read(paths[0], np.float32, 3), arrays.read(paths[1], np.float32, 2)
     expected = (len(probabilities), images, classes), (len(probabilities), classes)
     for path, array, shape in zip(paths, (probabilities, alone), expected, strict=True):
         if array.shape != shape:
-            raise records.damaged(path, "not of these test images and classes", str(shape), str(array.shape))
+            raise records.damaged(path, "not the predictions for these test images", str(shape), str(array.shape))
         if not np.isfinite(array).all():
-            raise records.damaged(path, "no probabilities", "finite numbers", "NaN or infinity")
+            raise records.damaged(path, "not probabilities", "finite numbers", "NaN or infinity")
     return probabilities, alone
 
 
 def measured(
     probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return all scores of the report, as `scores.summary` and `scores.of_classes` do: of the training images (given),
-    of the test images, of each class, and `gap`, by how much the networks do better on the training images.
+    """Return all scores of the report: `train` (given), `test`, `gap` (training minus test) and `classes`.
 
-    probabilities: float (replicates, n, classes); labels: integer (n,); train: accuracy and loss. `accuracy_low` and
-    `accuracy_high` are the ends of the test accuracy's 95 % interval for the choice of test images alone.
+    probabilities: float (replicates, n, classes); labels: integer (n,); train: accuracy and loss. `test` is
+    `scores.summary` with `accuracy_low` and `accuracy_high`, the 95 % interval of the test accuracy for the choice of
+    test images; `classes` is `scores.of_classes`.
     """
     tally = scores.tally([probabilities], labels, len(classes))
     test = scores.summary(tally, "test")

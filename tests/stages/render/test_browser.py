@@ -1,17 +1,15 @@
-"""report.html in a real Chromium, without a network: what it shows of 400 made-up predictions by two networks."""
+"""report.html in a real Chromium without a network, with 400 made-up predictions of two networks."""
 
 import base64
 import os
 import re
 import shutil
 import warnings
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
@@ -20,19 +18,19 @@ from selenium.webdriver.support.wait import WebDriverWait
 from core.files.arrays import Split
 from stages.download import garments
 from stages.render.__main__ import main
+from tests.stages.render.conftest import ROOT
 
-ROOT = Path(__file__).parents[3]
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", HOSTILE]
-BAG, SNEAKER, COAT, LAST = 8, 7, 4, 9
+BAG, LAST = 8, 9
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "build/screenshots"))
 
-NO_BROWSER = "report.html was looked at in no browser, since chromium and chromedriver are not installed"
+NO_BROWSER = "report.html was tested in no browser, because chromium and chromedriver are not installed"
 pytestmark = pytest.mark.filterwarnings(f"default:{NO_BROWSER}")
 
 
 def predictions() -> tuple[Split, np.ndarray]:
-    """Return 400 test images and what two networks make of them: often right, wrong in many cells, surely and not."""
+    """Return 400 test images and the probabilities of two networks: often right, wrong in many cells."""
     images, labels = garments.draw(400, seed=0, split="test")
     random = np.random.default_rng(0)
     logits = random.normal(0, 1, (2, 400, 10)) + random.normal(0, 1.5, (400, 10)) + 3.5 * np.eye(10)[labels]
@@ -47,36 +45,27 @@ CONFIDENCE = PROBABILITIES[0].max(axis=1)
 
 
 def cell(true: int, named: int) -> list[int]:
-    """Return the indices of a cell's images, the surest first."""
+    """Return the indices of the images in a cell, most confident first."""
     indices = [i for i in range(400) if (TEST.labels[i], PREDICTED[i]) == (true, named)]
     return sorted(indices, key=lambda i: -CONFIDENCE[i])
 
 
-def all_cells() -> list[int]:
-    """Return what the list has when nothing is filtered: all mistakes, and 20 right ones of each class."""
-    listed = [i for t in range(10) for p in range(10) for i in (cell(t, p)[-20:] if t == p else cell(t, p))]
-    return sorted(listed, key=lambda i: -CONFIDENCE[i])
-
-
-MISTAKES = {(t, p): cell(t, p) for t in range(10) for p in range(10) if t != p and cell(t, p)}
-MOST = max(MISTAKES, key=lambda pair: len(MISTAKES[pair]))
+# The list without filters: all mistakes, and 20 correct images of each class.
+ALL = sorted(
+    [i for t in range(10) for p in range(10) for i in (cell(t, p)[-20:] if t == p else cell(t, p))],
+    key=lambda i: -CONFIDENCE[i],
+)
+MOST = max(((t, p) for t in range(10) for p in range(10) if t != p), key=lambda pair: len(cell(*pair)))
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, write_inputs) -> str:
-    """The address of a report.html made by the stage's main."""
+    """The address of a report.html made by the stage."""
     folder = tmp_path_factory.mktemp("report")
     write_inputs(folder, CLASSES, TEST, TEST, PROBABILITIES)
-    params = (folder / "params.yaml").read_text(encoding="utf-8")
-    (folder / "params.yaml").write_text(params.replace("dpi: 50", "dpi: 100"), encoding="utf-8")  # as people see it
     data, reports = folder / "data", folder / "reports"
-    inputs = [
-        data / "normalized/train",
-        data / "normalized/test",
-        data / "normalized/classes.json",
-        data / "predictions",
-    ]
-    inputs += [reports / "history.csv", data / "training.json", reports / "metrics.json"]
+    inputs = [data / f"normalized/{name}" for name in ("train", "test", "classes.json")]
+    inputs += [data / "predictions", reports / "history.csv", data / "training.json", reports / "metrics.json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         main(*inputs, reports / "report.md", reports / "report.html", reports / "figures")
@@ -85,7 +74,7 @@ def page(tmp_path_factory, write_inputs) -> str:
 
 @pytest.fixture(scope="module")
 def browser():
-    """A Chromium that can resolve no name; one for all tests, since it takes a while to start."""
+    """A Chromium that can resolve no name, shared by all tests."""
     browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not (browser and driver):
         warnings.warn(NO_BROWSER, stacklevel=1)
@@ -96,9 +85,8 @@ def browser():
     for argument in (*arguments, "host-resolver-rules=MAP * ~NOTFOUND"):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    options.unhandled_prompt_behavior = "ignore"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "localhost,127.0.0.1")  # a proxy of the user's would be asked for the driver
+        patch.setenv("NO_PROXY", "localhost,127.0.0.1")  # otherwise the user's proxy gets the requests to the driver
         chrome = Chrome(options, ChromeService(driver))
         try:
             yield chrome
@@ -108,13 +96,13 @@ def browser():
 
 @pytest.fixture
 def report(browser, page):
-    """The report as it is when its address is opened, in a window of ordinary size."""
+    """The report as it opens in a window of ordinary size."""
     look_at(browser, 1600, 1000)
     return opened(browser, page)
 
 
 def opened(browser: Chrome, address: str) -> Chrome:
-    browser.get("about:blank")  # a new fragment alone would not load the page again
+    browser.get("about:blank")  # a new fragment alone does not load the page again
     browser.get(address)
     wait(browser, lambda: status(browser))
     return browser
@@ -137,12 +125,8 @@ def status(browser: Chrome) -> str:
 
 def listed(browser: Chrome) -> list[int]:
     """Return the indices of the images in the list, in its order."""
-    names = browser.execute_script("return [...document.querySelectorAll('.images .name')].map((e) => e.textContent)")
+    names = browser.execute_script("return [...document.querySelectorAll('.images .index')].map((e) => e.textContent)")
     return [int(name.removeprefix("Test image ")) for name in names]
-
-
-def fragment(**fields: object) -> str:
-    return "#" + urlencode(fields)
 
 
 def link(browser: Chrome, true: int, named: int):
@@ -159,17 +143,17 @@ def enter(browser: Chrome, name: str, text: str) -> None:
     field.send_keys(text, Keys.ENTER)
 
 
-def test_it_loads_without_a_network_and_without_a_word_on_the_console(report):
+def test_the_page_needs_no_network_and_logs_no_error(report):
     asked = report.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
-    pictures = report.execute_script("return [...document.images].map((i) => i.complete && i.naturalWidth > 0)")
+    images = report.execute_script("return [...document.images].map((i) => i.complete && i.naturalWidth > 0)")
 
     assert [name for name in asked if not name.startswith("data:")] == []
-    assert len(pictures) > 10 and all(pictures)
-    assert listed(report) == all_cells()
+    assert len(images) > 10 and all(images)
+    assert listed(report) == ALL
     assert report.get_log("browser") == []
 
 
-def test_its_policy_refuses_whatever_is_not_in_the_file(report):
+def test_the_policy_blocks_everything_that_is_not_in_the_file(report):
     blocked = report.execute_async_script(
         """
         const done = arguments[0];
@@ -189,34 +173,29 @@ def test_its_policy_refuses_whatever_is_not_in_the_file(report):
 
     assert blocked == ["connect-src", "frame-src", "img-src", "script-src-elem", "style-src-elem"]
     assert report.execute_script("return window.hacked") is None
-    report.get_log("browser")  # which says so too, and would say it to the next test
+    report.get_log("browser")  # the violations are logged: clear the log for the next test
 
 
-def test_a_cell_off_the_diagonal_opens_all_its_images(report):
-    expected = cell(*MOST)
-    assert len(expected) > 3
-    assert link(report, *MOST).text == str(len(expected))
+def test_a_cell_lists_all_its_mistakes_or_its_twenty_least_confident_images_and_back_leads_to_the_view_before(report):
+    mistakes, correct = cell(*MOST), cell(BAG, BAG)
+    assert len(mistakes) > 3 and len(correct) > 20
+    assert link(report, *MOST).text == str(len(mistakes))
 
     link(report, *MOST).click()
-    wait(report, lambda: status(report) == f"{len(expected)} of {len(expected)} images of this cell")
-
-    assert listed(report) == expected
+    wait(report, lambda: status(report) == f"{len(mistakes)} of {len(mistakes)} images in this cell")
+    assert listed(report) == mistakes
     assert link(report, *MOST).get_attribute("aria-current") == "true"
-
-
-def test_a_cell_on_the_diagonal_opens_its_twenty_least_certain_images(report):
-    expected = cell(BAG, BAG)[::-1][:20]
-    right = len(cell(BAG, BAG))
-    assert right > 20
-
     link(report, BAG, BAG).click()
-    wait(report, lambda: status(report) == f"20 of {right} images of this cell")
+    wait(report, lambda: status(report) == f"20 of {len(correct)} images in this cell")
+    assert listed(report) == correct[::-1][:20]
+    report.back()
+    wait(report, lambda: listed(report) == mistakes)
+    report.back()
+    wait(report, lambda: listed(report) == ALL)
 
-    assert listed(report) == expected
 
-
-def test_an_image_is_shown_with_its_class_its_probabilities_and_how_many_networks_agree(browser, page):
-    report = opened(browser, page + fragment(true=MOST[0], predicted=MOST[1]))
+def test_an_image_has_its_class_its_probabilities_and_the_number_of_networks_that_agree(browser, page):
+    report = opened(browser, f"{page}#true={MOST[0]}&predicted={MOST[1]}")
     index = cell(*MOST)[0]
     card = report.find_element(By.CSS_SELECTOR, ".images > li")
     agreeing = (PROBABILITIES[:, index].argmax(axis=1) == MOST[1]).sum()
@@ -226,23 +205,21 @@ def test_an_image_is_shown_with_its_class_its_probabilities_and_how_many_network
     assert lines[:3] == [
         f"Test image {index}",
         f"{CLASSES[MOST[1]]} instead of {CLASSES[MOST[0]]}",
-        f"{agreeing} of 2 networks say so",
+        f"{agreeing} of 2 networks agree",
     ]
     shown = [c for place, c in enumerate(order) if place < 3 or c == MOST[0]]
-    values = [text for c in shown for text in (CLASSES[c], f"{PROBABILITIES[0, index, c]:.4f}")]
-    assert lines[3:-1] == values
+    assert lines[3:-1] == [text for c in shown for text in (CLASSES[c], f"{PROBABILITIES[0, index, c]:.4f}")]
 
     card.find_element(By.TAG_NAME, "summary").click()
     wait(report, lambda: len(card.find_elements(By.CSS_SELECTOR, ".bars li")) == 10)
-    bars = card.find_elements(By.CSS_SELECTOR, ".bars li")
-    names = {bar.find_element(By.CLASS_NAME, "class").text: bar for bar in bars}
+    names = {bar.find_element(By.CLASS_NAME, "class").text: bar for bar in card.find_elements(By.CSS_SELECTOR, "li")}
     assert set(names) == set(CLASSES)
     assert [names[CLASSES[c]].get_attribute("class") for c in MOST] == ["true", "wrong"]
     track, fill = (names[CLASSES[MOST[1]]].find_element(By.CSS_SELECTOR, css).rect for css in (".track", ".track span"))
     assert fill["width"] / track["width"] == pytest.approx(CONFIDENCE[index], abs=0.01)
 
 
-def test_the_picture_of_an_image_is_that_image(report):
+def test_the_pixels_of_each_listed_image_are_its_own(report):
     pixels = report.execute_script(
         """
         return [...document.querySelectorAll(".images canvas")].map((canvas) => [
@@ -251,17 +228,14 @@ def test_the_picture_of_an_image_is_that_image(report):
         """
     )
 
-    shown = np.uint8(pixels).reshape(-1, 28, 28)
-    assert (shown == 255 - np.rint(TEST.images[all_cells()] * 255)).all()
+    assert (np.uint8(pixels).reshape(-1, 28, 28) == 255 - np.rint(TEST.images[ALL] * 255)).all()
 
 
-def test_filters_narrow_the_list_to_the_images_they_name(report):
-    everything = all_cells()
-
+def test_filters_select_and_order_the_list(report):
     choose(report, "true", "Bag")
-    wait(report, lambda: listed(report) == [i for i in everything if TEST.labels[i] == BAG])
-    choose(report, "answer", "wrong")
-    wrong = [i for i in everything if TEST.labels[i] == BAG != PREDICTED[i]]
+    wait(report, lambda: listed(report) == [i for i in ALL if TEST.labels[i] == BAG])
+    choose(report, "result", "wrong")
+    wrong = [i for i in ALL if TEST.labels[i] == BAG != PREDICTED[i]]
     wait(report, lambda: listed(report) == wrong)
     middle = float(np.median(CONFIDENCE[wrong]).round(3))
     enter(report, "from", str(middle))
@@ -270,71 +244,39 @@ def test_filters_narrow_the_list_to_the_images_they_name(report):
     enter(report, "from", "")
     enter(report, "to", str(middle))
     wait(report, lambda: listed(report) == [i for i in wrong if CONFIDENCE[i] <= middle])
-    assert status(report) == f"{len(listed(report))} of {len(everything)} images listed here (400 tested)"
+    assert status(report) == f"{len(listed(report))} of {len(ALL)} listed images (400 tested)"
 
     report.find_element(By.LINK_TEXT, "Show all").click()
-    wait(report, lambda: listed(report) == everything)
-    choose(report, "predicted", "Sneaker")
-    choose(report, "answer", "right")
-    wait(report, lambda: listed(report) == cell(SNEAKER, SNEAKER)[-20:])
+    wait(report, lambda: listed(report) == ALL)
+    choose(report, "sort", "lowest index")
+    wait(report, lambda: listed(report) == sorted(ALL))
+    choose(report, "sort", "least confident")
+    wait(report, lambda: listed(report) == ALL[::-1])
+    choose(report, "predicted", "Bag")
+    choose(report, "result", "correct")
+    wait(report, lambda: listed(report) == cell(BAG, BAG)[-20:][::-1])
 
 
-def test_the_list_is_ordered_as_asked(report):
-    everything = all_cells()
+def test_the_address_of_a_view_opens_the_view_and_a_section_leaves_it(browser, page):
+    view = urlencode({"true": BAG, "result": "wrong", "sort": "index", "from": 0.4})
+    report = opened(browser, f"{page}#{view}")
+    expected = [i for i in sorted(ALL) if TEST.labels[i] == BAG != PREDICTED[i] and CONFIDENCE[i] >= 0.4]
 
-    choose(report, "sort", "by index")
-    wait(report, lambda: listed(report) == sorted(everything))
-    choose(report, "sort", "least sure first")
-    wait(report, lambda: listed(report) == everything[::-1])
-    choose(report, "sort", "surest first")
-    wait(report, lambda: listed(report) == everything)
-
-
-def test_the_address_of_a_view_opens_it_again_and_the_back_button_leads_to_the_one_before(browser, page):
-    first = opened(browser, page + fragment(true=BAG, answer="wrong", sort="index", **{"from": 0.4}))
-    expected = [i for i in sorted(all_cells()) if TEST.labels[i] == BAG != PREDICTED[i] and CONFIDENCE[i] >= 0.4]
-    assert expected and listed(first) == expected
-    assert [Select(first.find_element(By.NAME, name)).first_selected_option.text for name in ("true", "sort")] == [
-        "Bag",
-        "by index",
-    ]
-
-    choose(first, "true", HOSTILE)
-    wait(first, lambda: listed(first) != expected)
-    address = first.current_url
-    second = listed(first)
-    assert second and (TEST.labels[second] == LAST).all()
-    first.back()
-    wait(first, lambda: listed(first) == expected)
-
-    assert listed(opened(browser, address)) == second
-
-
-def test_the_back_button_leads_to_the_first_view_too(report):
-    link(report, *MOST).click()
-    wait(report, lambda: listed(report) == MISTAKES[MOST])
-    report.back()
-
-    wait(report, lambda: listed(report) == all_cells())
-
-
-@pytest.mark.parametrize("limits", [("much", "Infinity"), ("0x1", "2"), ("-1", "1e5")])
-def test_what_an_address_says_of_no_view_is_passed_over(browser, page, limits):
-    fields = {"true": 10, "predicted": "x", "answer": "no", "sort": -1, "toString": 1}
-    report = opened(browser, page + fragment(**fields, **dict(zip(("from", "to"), limits, strict=True))))
-
-    assert listed(report) == all_cells()
-    assert report.get_log("browser") == []
-
-
-def test_a_section_of_the_contents_leaves_the_view_as_it_is(browser, page):
-    report = opened(browser, page + fragment(true=BAG))
-    before = listed(report)
-
+    assert expected and listed(report) == expected
+    selected = [Select(report.find_element(By.NAME, name)).first_selected_option.text for name in ("true", "sort")]
+    assert selected == ["Bag", "lowest index"]
     report.find_element(By.CSS_SELECTOR, "nav li:last-child a").click()
     wait(report, lambda: "=" not in report.current_url)
+    assert listed(report) == expected
 
-    assert listed(report) == before
+
+@pytest.mark.parametrize("limits", [("much", "Infinity"), ("-1", "1e5")])
+def test_an_invalid_view_is_ignored(browser, page, limits):
+    view = urlencode({"true": 10, "predicted": "x", "result": "no", "sort": -1, "from": limits[0], "to": limits[1]})
+    report = opened(browser, f"{page}#{view}")
+
+    assert listed(report) == ALL
+    assert report.get_log("browser") == []
 
 
 def test_the_keyboard_alone_reaches_and_opens_a_cell(report):
@@ -342,8 +284,9 @@ def test_the_keyboard_alone_reaches_and_opens_a_cell(report):
         for key in keys:
             report.switch_to.active_element.send_keys(key)
 
-    def focused() -> str | None:
-        return report.switch_to.active_element.get_attribute("hash")
+    def focused() -> tuple[int, ...]:
+        address = report.switch_to.active_element.get_attribute("hash")
+        return tuple(map(int, re.match(r"#true=(\d+)&predicted=(\d+)&", address).groups()))
 
     report.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     assert report.switch_to.active_element.text == "Skip to the report"
@@ -353,29 +296,25 @@ def test_the_keyboard_alone_reaches_and_opens_a_cell(report):
         press(Keys.TAB)
         if report.execute_script("return document.activeElement.closest('.matrix') !== null"):
             break
-    assert focused() == "#true=0&predicted=0&sort=least"
-    outline = report.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid"
+    assert focused() == (0, 0)
+    assert report.execute_script("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
-    true = 0
-    while true < COAT:  # down the first column of the matrix, over cells without images
-        press(Keys.ARROW_DOWN)
-        true = int(re.match(r"#true=(\d+)", focused())[1])
-    press(Keys.ARROW_UP, Keys.ARROW_DOWN)
-    assert cell(true, 0)
+    press(Keys.ARROW_DOWN)  # over cells without images
+    below = min(t for t in range(1, 10) if cell(t, 0))
+    assert focused() == (below, 0)
     press(Keys.ARROW_RIGHT)
-    named = min(p for p in range(1, 10) if cell(true, p))
-    assert focused().startswith(f"#true={true}&predicted={named}&")
-
+    beside = min(p for p in range(1, 10) if cell(below, p))
+    assert focused() == (below, beside)
     press(Keys.ENTER)
-    expected = cell(true, named)[::-1][:20] if true == named else cell(true, named)
+    expected = cell(below, beside)[::-1][:20] if below == beside else cell(below, beside)
     wait(report, lambda: listed(report) == expected)
     press(Keys.TAB)
     assert report.switch_to.active_element.get_attribute("name") == "true"
 
 
-def test_a_class_called_like_an_element_stays_text(browser, page):
-    report = opened(browser, page + fragment(true=LAST))
+@pytest.mark.fault("names that are markup, scripts, links or table cells")
+def test_a_class_with_the_name_of_an_element_stays_text(browser, page):
+    report = opened(browser, f"{page}#true={LAST}")
     names = report.execute_script(
         "return [...document.querySelectorAll('.matrix th, .images .class, option')].map((e) => e.textContent)"
     )
@@ -383,27 +322,30 @@ def test_a_class_called_like_an_element_stays_text(browser, page):
     assert names.count(HOSTILE) > 4
     assert HOSTILE in report.find_element(By.CSS_SELECTOR, ".images .answer").text
     assert report.find_elements(By.CSS_SELECTOR, "img[src='x'], [onerror]") == []
-    with pytest.raises(NoAlertPresentException):
-        _ = report.switch_to.alert.text
 
 
-@pytest.mark.parametrize("width", [320, 400, 900, 1200, 1600])
-def test_the_page_is_never_scrolled_sideways_and_a_frame_that_is_can_be_by_keyboard(browser, page, width):
+@pytest.mark.parametrize("width", [320, 400, 900, 1600])
+def test_the_page_never_scrolls_sideways_and_the_keyboard_scrolls_a_wide_frame(browser, page, width):
     look_at(browser, width, 900)
     report = opened(browser, page)
 
     assert report.execute_script("return document.documentElement.scrollWidth") == width
-    wider, reachable = report.execute_script(
-        "const frames = [...document.querySelectorAll('.frame')];"
-        "return [frames.map((f) => f.scrollWidth > f.clientWidth), frames.map((f) => f.tabIndex === 0)]"
+    wide = report.execute_script(
+        """
+        const wide = [...document.querySelectorAll(".frame")].filter((frame) => frame.scrollWidth > frame.clientWidth);
+        return wide.map((frame) => {
+          frame.focus();
+          return document.activeElement === frame || frame.querySelector("a") !== null;
+        });
+        """
     )
-    assert wider == reachable
-    assert width not in (320, 1600) or any(wider) == (width == 320)
+    assert all(wide)
+    assert width not in (320, 1600) or any(wide) == (width == 320)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_numbers_and_words_stand_out_from_their_ground(browser, page, scheme):
-    """By at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+def test_text_has_contrast_with_its_background(browser, page, scheme):
+    """At least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
     look_at(browser, 1600, 1000, scheme)
     pairs = opened(browser, page).execute_script(
         """
@@ -428,21 +370,13 @@ def test_numbers_and_words_stand_out_from_their_ground(browser, page, scheme):
         return np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
     assert len({str(ground) for _, ground in pairs}) > 8
+    assert (luminance(pairs[0][1]) < 0.1) == (scheme == "dark")
     for pair in pairs:
         low, high = sorted(map(luminance, pair))
         assert (high + 0.05) / (low + 0.05) >= 4.5, pair
 
 
-def test_headings_go_down_one_level_at_a_time(report):
-    levels = report.execute_script(
-        "return [...document.querySelectorAll('h1,h2,h3,h4')].map((h) => Number(h.tagName[1]))"
-    )
-
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in pairwise(levels))
-
-
-def test_printed_it_has_pages_without_the_list_and_neither_figures_nor_tables_are_cut(browser, page):
+def test_a_print_is_light_and_has_neither_the_list_nor_cut_figures_or_tables(browser, page):
     look_at(browser, 700, 1000, "dark", media="print")
     report = opened(browser, page)
     hidden = report.execute_script(
@@ -460,9 +394,9 @@ def test_printed_it_has_pages_without_the_list_and_neither_figures_nor_tables_ar
 
 
 @pytest.mark.parametrize(("name", "width"), [("wide", 1600), ("narrow", 400)])
-def test_screenshots_are_kept_for_those_who_look(browser, page, name, width):
+def test_screenshots_are_kept_for_review(browser, page, name, width):
     look_at(browser, width, 1000)
-    report = opened(browser, page + fragment(true=MOST[0], predicted=MOST[1]))
+    report = opened(browser, f"{page}#true={MOST[0]}&predicted={MOST[1]}")
     look_at(browser, width, report.execute_script("return document.documentElement.scrollHeight"))
 
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
-"""Every number and class name that the report says or draws, worked out again from the arrays alone.
+"""Every number and class name in the text and the figures of the report, computed again from the arrays alone.
 
-No two things that should differ are equal here: classes, networks, images of each split and of each class have other
-numbers, images are not square, and more images of class 0 are taken for class 2 than the other way round. The words
-between the numbers are left to other tests.
+Numbers that should differ are never equal by chance: classes, networks, images of each split and of each class have
+different numbers, images are not square, and class 0 is predicted as class 2 more often than class 2 as class 0.
 """
 
 import io
@@ -18,7 +17,7 @@ from PIL import Image
 from sklearn import metrics as sklearn_metrics
 from statsmodels.stats.proportion import proportion_confint
 
-from stages.render import published, report
+from stages.render import published
 from stages.render.document import Explorer, Illustration, Table
 
 CLASSES = ["Shoe", "Coat", "Bag", "Dress"]
@@ -59,25 +58,25 @@ def made(results):
 
 
 @pytest.fixture
-def built(made, render):
-    return report.build(made, render(training_image=TRAINING_IMAGE, examples=EXAMPLES, mistakes=MISTAKES))
+def whole(made, built):
+    return built(made, training_image=TRAINING_IMAGE, examples=EXAMPLES, mistakes=MISTAKES)
 
 
 @pytest.fixture
-def said(built):
-    """A function that returns what stands in each block of a section: numbers and names, or the rows of a table."""
+def said(whole):
+    """A function that returns, for each block of a section, its numbers and names, or the rows of a table."""
 
     def said(title):
-        (section,) = (section for section in built.sections if section.title == title)
+        (section,) = (section for section in whole.sections if section.title == title)
         return [of_block(block) for block in section.blocks]
 
     return said
 
 
 @pytest.fixture
-def axes(built):
-    """A function that draws the figure of a name and returns its axes."""
-    return lambda file: next(each for each in built.illustrations if each.file == file).draw().axes
+def axes(whole):
+    """A function that draws a figure and returns its axes."""
+    return lambda file: next(each for each in whole.illustrations if each.file == file).draw().axes
 
 
 def tokens(text):
@@ -139,18 +138,18 @@ def test_nothing_that_should_differ_is_equal():
 
 
 @pytest.mark.fault("a number of the report of another split, class, bin, cell or direction")
-def test_the_verdict(built, said):
+def test_the_verdict(whole, said):
     accuracy, spread = both(ACCURACIES)
     top2 = [sklearn_metrics.top_k_accuracy_score(LABELS, each, k=2, labels=range(4)) for each in P]
     distance = 0.8848 - mean(ACCURACIES)
 
-    assert tokens(built.verdict) == f"3 {accuracy} 95 {ENDS[0]} {ENDS[1]} {spread} 0.8848"
+    assert tokens(whole.verdict) == f"3 {accuracy} 95 {ENDS[0]} {ENDS[1]} {spread} 0.8848"
     assert said("Verdict") == [
         f"{24 / 67:.4f}",
         [
             ["score of the test images", "mean of 3 networks", "standard deviation"],
             ["accuracy", f"{accuracy} ({ENDS[0]} to {ENDS[1]})", spread],
-            ["true class among the two most probable", *both(top2)],
+            ["top-2 accuracy", *both(top2)],
             ["loss", *both(losses(P, LABELS))],
         ],
         "67 3",
@@ -160,17 +159,17 @@ def test_the_verdict(built, said):
 
 @pytest.mark.fault("a number of the report of another split, class, bin, cell or direction")
 @pytest.mark.fault("replicates that stopped at different epochs")
-def test_what_was_run(made, said, learned):
+def test_the_training_run(made, said, learned):
     labels, given = learned(P, LABELS)
     on_train = mean((given.argmax(axis=2) == labels).mean(axis=1))
     on_test = mean(ACCURACIES)
     loss_on_train, loss_on_test = losses(given, labels).mean(), losses(P, LABELS).mean()
     assert made.train.labels.tolist() == labels.tolist() and on_train > on_test + 0.1
 
-    _, settings, _, digests, _, drawn, gap, overfitting = said("What was run")
+    _, settings, _, _, digests, _, drawn, gap, overfitting = said("Training run")
 
     assert settings[-3:] == [
-        ["parameters of the network", "101,770"],
+        ["network parameters", "101,770"],
         ["loss before training, nats", "2.3189"],
         ["loss of guessing, ln 4", f"{log(4):.4f}"],
     ]
@@ -178,25 +177,25 @@ def test_what_was_run(made, said, learned):
     untrained, trained = ([rows[epoch][0] for rows in HISTORY] for epoch in (0, -1))
     assert drawn == (f"{mean(untrained):.4f} {mean(trained):.4f}", "0")
     assert gap == [
-        ["", "69 training images", "67 test images", "generalisation gap"],
+        ["", "69 training images", "67 test images", "generalization gap"],
         ["accuracy", *four(on_train, on_test, on_train - on_test)],
         ["loss", *four(loss_on_train, loss_on_test, loss_on_test - loss_on_train)],
     ]
     assert overfitting == f"{on_train:.4f} 95 {ENDS[0]} {ENDS[1]} 1 3 15.0% 5%"
 
 
-def test_where_it_fails(said):
-    text, _, matrix, shares, _, text_of_pairs, pairs, _, text_of_classes, classes = said("Where it fails")
+def test_errors_by_class(said):
+    text, _, matrix, shares, _, text_of_pairs, pairs, _, text_of_classes, classes = said("Errors by class")
     wrong = (~RIGHT).sum(axis=1)
     averaged, spread, actual = MATRICES.mean(axis=0), MATRICES.std(axis=0, ddof=1), np.bincount(LABELS)
 
-    assert text == f"67 {wrong.mean():.1f} 3 {wrong[0]} 0"
+    assert text == f"67 {wrong.mean():.1f} 3 0 {wrong[0]}"
     assert matrix == ("0 3 20", f"4 4 {RIGHT[0].sum()} 67", "0 3")
     assert shares == ("4 4 1", "3")
     assert text_of_pairs == "10 3"
     off = [(true, named) for true in range(4) for named in range(4) if true != named]
     assert [row[:2] for row in pairs] == [
-        ["true", "taken for"],
+        ["true class", "predicted as"],
         *([CLASSES[true], CLASSES[named]] for true, named in sorted(off, key=lambda pair: -averaged[pair])[:10]),
     ]
     for true_name, name, *numbers in pairs[1:]:
@@ -214,8 +213,8 @@ def test_where_it_fails(said):
     assert text_of_classes == f"95 2 2023 3 {CLASSES[recall.argmin()]} {recall.min():.4f}"
 
 
-def test_how_far_to_trust_its_confidence(said):
-    text, scores, diagram, _, by_share, coverage = said("How far to trust its confidence")
+def test_calibration(said):
+    text, scores, diagram, _, by_share, coverage = said("Calibration")
     errors = [calibration_error(each) for each in P]
     confidence = CONFIDENCE.mean()
 
@@ -235,8 +234,8 @@ def test_how_far_to_trust_its_confidence(said):
     assert coverage == (f"{of_surest['0.50']:.4f} {of_surest['1.00']:.4f}", "")
 
 
-def test_what_it_saw(made, said):
-    text, counts, image, grid, means, _ = said("What it saw")
+def test_training_data(made, said):
+    text, counts, image, grid, means, _ = said("Training data")
     of_train, of_test = np.bincount(made.train.labels), np.bincount(LABELS)
     first = [CLASSES[label] for label in made.train.labels[:5]]
 
@@ -407,8 +406,8 @@ def test_galleries_are_drawn_with_their_own_predictions(made, axes):
         )
 
 
-def test_the_cells_of_the_matrix_open_the_images_of_the_first_network(made, built):
-    (matrix,) = (block for section in built.sections for block in section.blocks if isinstance(block, Explorer))
+def test_the_cells_of_the_matrix_list_the_images_of_the_first_network(made, whole):
+    (matrix,) = (block for section in whole.sections for block in section.blocks if isinstance(block, Explorer))
     data = matrix.data
 
     assert matrix.counts == MATRICES[0].tolist()

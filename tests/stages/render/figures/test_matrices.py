@@ -6,25 +6,7 @@ from stages.render.figures import matrices
 CLASSES = ["Coat", "Shirt", "Bag"]
 
 
-def test_the_confusion_matrix_has_true_rows_and_predicted_columns():
-    counts = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
-
-    figure = matrices.counts(counts, CLASSES)
-    ax, *bars = figure.axes
-
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
-    assert {bar.get_ylabel() for bar in bars} == {"right: test images", "wrong: test images"}
-    assert [label.get_text() for label in ax.get_xticklabels()] == CLASSES
-    assert [label.get_text() for label in ax.get_yticklabels()] == CLASSES
-    assert {text.get_position(): text.get_text() for text in ax.texts} == {
-        (0, 0): "6",
-        (1, 0): "2",
-        (0, 1): "1",
-        (1, 1): "3",
-    }
-
-
-def test_right_ones_and_mistakes_have_a_scale_each_and_empty_cells_no_colour():
+def test_the_diagonal_and_the_mistakes_have_scales_of_their_own_and_empty_cells_no_colour():
     matrix = np.array([[0.75, 0.25, 0], [0, 1, 0], [0.1, 0, 0.9]])
     wrong, right = matrices.shares(matrix, CLASSES).axes[0].images
 
@@ -36,21 +18,18 @@ def test_right_ones_and_mistakes_have_a_scale_each_and_empty_cells_no_colour():
     assert labels == [f"{kind}: share of the images of the true class" for kind in ("right", "wrong")]
 
 
-@pytest.mark.parametrize("matrix", [np.diag([3, 2, 1]), np.array([[0, 3, 0], [0, 0, 2], [1, 0, 0]])])
-def test_a_matrix_without_mistakes_or_with_nothing_else_is_drawn(matrix):
-    ax, *bars = matrices.counts(matrix, CLASSES).axes
+@pytest.mark.parametrize(
+    ("matrix", "texts"),
+    [(np.diag([3, 2, 1]), "123"), (np.array([[0, 3, 0], [0, 0, 2], [1, 0, 0]]), "123"), (np.array([[3]]), "3")],
+)
+def test_a_matrix_without_mistakes_or_with_mistakes_only_is_drawn(matrix, texts):
+    ax, *bars = matrices.counts(matrix, CLASSES[: len(matrix)]).axes
 
-    assert sorted(text.get_text() for text in ax.texts) == ["1", "2", "3"] and len(bars) == 2
+    assert "".join(sorted(text.get_text() for text in ax.texts)) == texts and len(bars) == 2
 
 
-def test_a_matrix_of_very_many_classes_has_colours_and_no_texts_too_small_to_read():
+def test_a_matrix_of_very_many_classes_has_no_texts_too_small_to_read():
     ax = matrices.counts(np.eye(256, dtype=int), [f"class {index}" for index in range(256)]).axes[0]
 
     assert not ax.texts
     assert [label.get_text() for label in ax.get_yticklabels()][:3] == ["class 0", "class 8", "class 16"]
-
-
-def test_a_matrix_of_one_class_is_drawn():
-    ax = matrices.counts(np.array([[3]]), ["class"]).axes[0]
-
-    assert [text.get_text() for text in ax.texts] == ["3"]

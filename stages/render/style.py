@@ -1,7 +1,7 @@
-"""The one look of all figures: sizes, colours, fonts, and how names and shares are written on them.
+"""The style of all figures: sizes, colours, fonts, and the form of names and shares.
 
-Neither a window system, nor the user's settings of matplotlib, nor the fonts of the machine have a say, so equal arrays
-give equal bytes. For that, what is needed of matplotlib is imported here, and by the others from here.
+Figures depend neither on a window system, nor on the user's settings of matplotlib, nor on the fonts of the machine: so
+equal arrays give equal bytes. For this, matplotlib is imported here only; other modules import its names from here.
 """
 
 import io
@@ -17,21 +17,21 @@ from typing import Any, Literal
 
 @contextmanager
 def _unconfigured() -> Iterator[None]:
-    """Let matplotlib start as on a new machine with no fonts but its own, and leave nothing behind.
+    """Import matplotlib as on a new machine without other fonts, and leave nothing behind.
 
-    It reads settings, styles and a list of fonts from folders in the user's home, and writes that list there. To make
-    the list anew costs 0.1 s. A backend that it does not know would make its import fail; nothing here needs one.
+    Otherwise it reads settings and a list of fonts from the user's home, writes this list there, and fails if
+    MPLBACKEND is unknown. A new list of fonts takes 0.1 s.
     """
     with tempfile.TemporaryDirectory(prefix="matplotlib-") as folder:
-        ours = {"MPLCONFIGDIR": folder, "MATPLOTLIBRC": folder, "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1"}
-        theirs = {name: os.environ[name] for name in ours if name in os.environ}
-        os.environ |= ours
+        clean = {"MPLCONFIGDIR": folder, "MATPLOTLIBRC": folder, "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1"}
+        saved = {name: os.environ[name] for name in clean if name in os.environ}
+        os.environ |= clean
         try:
             yield
         finally:
-            for name in ours:
+            for name in clean:
                 del os.environ[name]
-            os.environ |= theirs
+            os.environ |= saved
 
 
 with _unconfigured():
@@ -46,14 +46,16 @@ with _unconfigured():
     from matplotlib.textpath import text_to_path
     from matplotlib.ticker import MaxNLocator as MaxNLocator
 
-# Blue and red are told apart by all common kinds of colour vision, and so are blue and orange; red and green are not.
+    matplotlib.get_configdir()  # cached by matplotlib, which would otherwise look for the home later
+
+# All common kinds of colour vision tell blue from red and blue from orange, but not red from green.
 RIGHT, WRONG, OTHER = "tab:blue", "tab:red", "lightgrey"
 FIRST, SECOND, GUIDE = "tab:blue", "tab:orange", "grey"
 RIGHT_SCALE, WRONG_SCALE = "Blues", "Oranges"
 
-FONT = "DejaVu Sans"  # matplotlib brings it along, so it is the same everywhere
+FONT = "DejaVu Sans"  # part of matplotlib, so the same everywhere
 
-LOOK: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": FONT,
     "font.size": 10,
     "axes.spines.top": False,
@@ -61,30 +63,30 @@ LOOK: dict[Any, Any] = {
     "legend.frameon": False,
     "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.w_pad": 0.1,
-    "text.parse_math": False,  # a class may be called `$5 to $9`
+    "text.parse_math": False,  # a class may have the name `$5 to $9`
 }
 
-WIDTH = 8  # inches; at 100 dpi as wide as a git host shows a picture
+WIDTH = 8  # inches; at 100 dpi, the width of an image on a git host
 
-# More class names than this along an axis would overlap: then every second or third is shown.
+# More class names along an axis would overlap: then it shows every second or third name.
 AXIS_NAMES = 32
-# The room for a class name under a picture and along an axis, in multiples of its font size; a wider name is cut.
+# The width of a class name under an image and along an axis, in multiples of its font size; a wider name is cut.
 PICTURE_NAME, TICK_NAME = 5.5, 12
 
 
 @contextmanager
-def look() -> Iterator[None]:
-    """Draw with the settings above on top of matplotlib's own, whatever matplotlibrc says."""
+def styled() -> Iterator[None]:
+    """Draw with STYLE and the defaults of matplotlib, whatever matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
+        matplotlib.rcParams.update(STYLE)
         yield
 
 
 def png(draw: Callable[[], Figure], dpi: int) -> bytes:
-    """Return the figure that `draw` returns as PNG; no version, date or path is in it."""
+    """Return a drawn figure as PNG, without version, date or path."""
     file = io.BytesIO()
-    with look():
+    with styled():
         figure = draw()
         figure.set_dpi(dpi)
         FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
@@ -92,15 +94,15 @@ def png(draw: Callable[[], Figure], dpi: int) -> bytes:
 
 
 def empty(height: float, width: float = WIDTH, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
-    """Return an empty figure, its size in inches, whose contents make room for each other.
+    """Return an empty figure, its size in inches, whose contents do not overlap.
 
-    "compressed" is for axes of a fixed ratio: what stands beside them, such as a colour bar, is as high as they are.
+    The layout "compressed" is for axes with a fixed aspect ratio: a colour bar beside them has the same height.
     """
     return Figure(figsize=(width, height), layout=layout)
 
 
 def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | None = None) -> Iterator[Axes]:
-    """Yield `count` axes, row by row; what is left of the last row stays empty. `ratios` are the columns' widths."""
+    """Yield `count` axes, row by row; the rest of the last row stays empty. `ratios` are the widths of the columns."""
     axes = figure.subplots(ceil(count / columns), columns, squeeze=False, width_ratios=ratios).flat
     for index, ax in enumerate(axes):
         if index < count:
@@ -121,7 +123,7 @@ def name_ticks(
 
 
 def drawable(classes: Sequence[str]) -> list[str]:
-    """Return the class names, but `class <number>` for one with letters that the font lacks and would draw as boxes."""
+    """Return the class names; a name with letters that the font lacks becomes `class <label>`."""
     letters = font_manager.get_font(font_manager.findfont(FONT)).get_charmap()
     return [
         name if all(ord(letter) in letters for letter in name) else f"class {index}"
@@ -130,9 +132,9 @@ def drawable(classes: Sequence[str]) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """Return a share in [0, 1] in whole percent, but never one that is not certain as 100%, nor a possible one as 0%.
+    """Return a share in [0, 1] in whole percent; only 1 becomes 100%, and only 0 becomes 0%.
 
-    Between 99.5 % and 100 % there is a decimal more.
+    Shares between 99.5 % and 100 % have one decimal.
     """
     if 0 < share < 0.005:
         return "<1%"
@@ -141,19 +143,19 @@ def percent(share: float) -> str:
     return f"{share:.0%}"
 
 
-def ink(ground: Iterable[float]) -> str:
-    """Return the colour, black or white, that stands out more from one of red, green and blue in [0, 1].
+def ink(background: Iterable[float]) -> str:
+    """Return black or white, whichever has more contrast with a background of red, green and blue in [0, 1].
 
-    The contrast of two colours is the ratio of their relative luminances, 0.05 added to each (WCAG 2.2).
+    The contrast of two colours is the ratio of their relative luminances, each plus 0.05 (WCAG 2.2).
     """
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in ground]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in background]
     luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
     return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
 @cache
 def cut(name: str, most: float) -> str:
-    """Return a name no wider than `most` times its font size."""
+    """Return a name that is at most `most` times as wide as its font size, cut if necessary."""
     if _width(name) <= most:
         return name
     fitting = bisect(range(len(name)), most, key=lambda kept: _width(name[:kept] + "…"))

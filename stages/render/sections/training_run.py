@@ -1,4 +1,4 @@
-"""Section 2: what was trained, on which bytes, by which packages, how it went, and whether it overfits."""
+"""Section 2: the settings, the data and the packages of the training, its course, and whether the networks overfit."""
 
 from functools import partial
 from math import log
@@ -7,28 +7,28 @@ import numpy as np
 
 from core.config.params import Render
 from stages.render import duplicates
-from stages.render.document import Illustration, Section, Table
+from stages.render.document import Code, Illustration, Section, Table, count, decimal, interval, listed
 from stages.render.figures import curves
 from stages.render.results import Results
-from stages.render.wording import count, decimal, interval, listed
 
-# A validation loss this much above its lowest has risen by more than it usually goes up and down between epochs.
+# A larger rise of the validation loss above its minimum is more than the usual variation between epochs.
 RISE = 0.05
-# In float32 the loss of networks that are sure and right is 0, of which nothing is a share.
+# The float32 loss of confident and correct networks is 0: a rise relative to 0 has no meaning.
 LEAST_LOSS = 1e-7
 
 
 def section(results: Results, render: Render) -> Section:
     entry, versions = results.entry, [" ".join(package) for package in results.training.versions.items()]
     return Section(
-        "What was run",
+        "Training run",
         [
-            f"{entry.title}: {entry.description}. The settings are those of params.yaml. A network that knows nothing "
-            "yet should have about the loss of guessing.",
+            f"{entry.title}: {entry.description}. The settings come from params.yaml. The loss before training should "
+            "be close to the loss of guessing.",
             _settings(results),
-            "The data, as the networks saw them; sha256sum data/normalized/t*/*.npy prints the same digests:",
+            "The networks were trained and tested on these files. This command prints the same digests:",
+            Code("sha256sum data/normalized/t*/*.npy"),
             _digests(results),
-            f"Packages that trained the networks: {listed(versions)}.",
+            f"Packages used in training: {listed(versions)}.",
             _curves(results),
             _gap(results),
             overfitting(results),
@@ -37,54 +37,53 @@ def section(results: Results, render: Render) -> Section:
 
 
 def overfitting(results: Results) -> str:
-    """Say in words whether the networks overfit, and by which rule: first by the gap, then by the harm done."""
+    """Say whether the networks overfit: first by the generalization gap, then by the validation loss."""
     train, test = results.metrics["train"], results.metrics["test"]
     ends = interval(test["accuracy_low"], test["accuracy_high"])
     accuracy = f"the training accuracy, {decimal(train['accuracy'])}, is"
     if train["accuracy"] > test["accuracy_high"]:
         text = (
-            f"By the gap it overfits: {accuracy} above the 95 % interval of the test accuracy, {ends}, so that the "
-            "networks are better on images they were trained on than chance explains."
+            f"The generalization gap shows overfitting: {accuracy} above the 95 % interval of the test accuracy, "
+            f"{ends}. Chance alone does not explain the gap."
         )
     else:
         text = (
-            f"By the gap there is no sign that it overfits: {accuracy} not above the 95 % interval of the test "
-            f"accuracy, {ends}, so that chance alone could explain it."
+            f"The generalization gap shows no overfitting: {accuracy} not above the 95 % interval of the test "
+            f"accuracy, {ends}. Chance alone could explain the gap."
         )
-    harm = _harm(results.history, bool(results.settings["train.early_stopping_patience"]))
-    return f"{text} Whether training for so long did harm is another question: {harm}"
+    return f"{text} {_harm(results.history, bool(results.settings['train.early_stopping_patience']))}"
 
 
 def _harm(history: np.ndarray, stopped_early: bool) -> str:
-    """Say whether training went on for too long, which only images held out of it can tell."""
+    """Say whether the last epochs did harm, which only validation images can show."""
     if "validation_loss" not in (history.dtype.names or ()):
         return (
-            "it can't be told, since no images were held out of training; set train.validation_fraction to hold some "
-            "out."
+            "It is unknown whether the last epochs did harm, because there were no validation images. To hold out "
+            "validation images, set train.validation_fraction."
         )
     losses = [each["validation_loss"] for each in _by_replicate(history)]
     rise = float(np.mean([(loss[-1] - loss.min()) / max(loss.min(), LEAST_LOSS) for loss in losses]))
     lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
-    text = f"the validation loss was lowest after epoch {lowest} and ended {rise:.1%} above that"
-    if rise > RISE:
-        text += f": more than {RISE:.0%}, so the last epochs did harm"
-        return f"{text}; the networks are those of their best epochs." if stopped_early else f"{text}."
-    return f"{text}: not more than {RISE:.0%}, so the last epochs did no harm."
+    text = f"The validation loss was lowest after epoch {lowest} and ended {rise:.1%} above its minimum. This is"
+    if rise <= RISE:
+        return f"{text} not more than {RISE:.0%}: the last epochs did no harm."
+    text += f" more than {RISE:.0%}: the last epochs did harm."
+    return f"{text} Early stopping kept the weights of the best epochs." if stopped_early else text
 
 
 def _by_replicate(history: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each replicate; with early stopping, some have more than others."""
+    """Return the rows of each replicate; with early stopping, their numbers differ."""
     return [history[history["replicate"] == each] for each in np.unique(history["replicate"])]
 
 
 def _settings(results: Results) -> Table:
     classes = len(results.classes)
-    rows = [[name, str(value)] for name, value in results.settings.items()]
+    rows: list[list[str]] = [[Code(name), Code(value)] for name, value in results.settings.items()]
     if results.settings["train.early_stopping_patience"]:
         epochs = [str(len(each) - 1) for each in _by_replicate(results.history)]
-        rows.append(["epochs after which each replicate stopped", ", ".join(epochs)])
+        rows.append(["epochs of each replicate", ", ".join(epochs)])
     rows += [
-        ["parameters of the network", count(results.training.parameters)],
+        ["network parameters", count(results.training.parameters)],
         ["loss before training, nats", decimal(results.training.untrained_loss)],
         [f"loss of guessing, ln {classes}", decimal(log(classes))],
     ]
@@ -93,7 +92,7 @@ def _settings(results: Results) -> Table:
 
 def _digests(results: Results) -> Table:
     rows = [
-        [f"{name}/{kind}.npy", count(len(array)), duplicates.sha256(array)]
+        [f"{name}/{kind}.npy", count(len(array)), Code(duplicates.sha256(array))]
         for name, split in (("train", results.train), ("test", results.test))
         for kind, array in split._asdict().items()
     ]
@@ -106,8 +105,8 @@ def _curves(results: Results) -> Illustration:
     return Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",
-        "A line for each replicate. Epoch 0 is the untrained network; the dotted line is the loss of guessing. "
-        "Training scores are means over the batches of an epoch, taken while the network was still learning.",
+        "One line per replicate. Epoch 0 is the untrained network; the dotted line is the loss of guessing. Training "
+        "scores are means over the batches of an epoch, computed while the network was still learning.",
         partial(curves.training, history, len(results.classes)),
     )
 
@@ -115,6 +114,6 @@ def _curves(results: Results) -> Illustration:
 def _gap(results: Results) -> Table:
     test, train, gap = (results.metrics[name] for name in ("test", "train", "gap"))
     sizes = [count(len(split.labels)) for split in (results.train, results.test)]
-    columns = ["", f"{sizes[0]} training images", f"{sizes[1]} test images", "generalisation gap"]
+    columns = ["", f"{sizes[0]} training images", f"{sizes[1]} test images", "generalization gap"]
     rows = [[score, *(decimal(each[score]) for each in (train, test, gap))] for score in ("accuracy", "loss")]
     return Table(columns, rows)

@@ -1,7 +1,7 @@
-"""Figures of images, with what is known of each of them around it.
+"""Figures of images with their classes and predictions.
 
 Throughout, images are float (n, height, width) in [0, 1], probabilities float (n, classes) in [0, 1], labels integer
-(n,), and `classes` the class names in order of the labels; for a single image the first axis is gone.
+(n,), and `classes` the class names in the order of the labels. A single image has no first axis.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,42 +10,42 @@ from typing import Any
 
 import numpy as np
 
-from stages.render import look
-from stages.render.look import Axes, Figure, Rectangle
+from stages.render import style
+from stages.render.style import Axes, Figure, Rectangle
 
-# How an image is drawn: the higher a pixel the darker.
+# Higher pixel values are darker.
 PICTURE: dict[str, Any] = {"cmap": "binary", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
-# More classes than this have their pictures in rows of ten, and their names cut to what fits there.
-LARGE_PICTURES = 25
-# More class names than this along a small axis would overlap.
+# More mean images are drawn smaller, in rows of ten.
+LARGE_IMAGES = 25
+# More class names along a small axis would overlap.
 CELL_NAMES = 10
 
 
 def training_image(image: np.ndarray, name: str) -> Figure:
-    """Draw one image as it came, pixel values from 0 to 255, with a colour bar."""
-    figure = look.empty(height=5, width=6)
+    """Draw one image with its original pixel values, 0 to 255, and a colour bar."""
+    figure = style.empty(height=5, width=6)
     ax = figure.subplots()
     mesh = ax.imshow(image * 255, cmap="viridis", vmin=0, vmax=255)
-    ax.set(title=look.cut(name, look.TICK_NAME), xlabel="column, pixels", ylabel="row, pixels")
+    ax.set(title=style.cut(name, style.TICK_NAME), xlabel="column, pixels", ylabel="row, pixels")
     figure.colorbar(mesh, ax=ax, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
     return figure
 
 
 def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw images in rows of five, the class name under each."""
-    return _gallery(images, [look.cut(classes[label], look.PICTURE_NAME) for label in labels])
+    """Draw images in rows of five, each above its class name."""
+    return _gallery(images, [style.cut(classes[label], style.PICTURE_NAME) for label in labels])
 
 
 def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw the mean image of each class over its name."""
-    columns, size = (5, 9) if len(classes) <= LARGE_PICTURES else (10, 7)
-    return _gallery(images, [look.cut(name, look.PICTURE_NAME) for name in classes], columns=columns, size=size)
+    """Draw the mean image of each class above its name."""
+    columns, size = (5, 9) if len(classes) <= LARGE_IMAGES else (10, 7)
+    return _gallery(images, [style.cut(name, style.PICTURE_NAME) for name in classes], columns=columns, size=size)
 
 
 def predicted(
     images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Iterable[int]
 ) -> Figure:
-    """Draw images in rows of five, the number of each above it and the prediction below."""
+    """Draw images in rows of five, each with its number above and its prediction below."""
     pairs = zip(probabilities, labels, strict=True)
     captions, colours = zip(*(_prediction(row, label, classes) for row, label in pairs), strict=True)
     return _gallery(images, captions, colours=colours, headings=_headings(numbers))
@@ -54,35 +54,35 @@ def predicted(
 def voted(
     images: np.ndarray, votes: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Iterable[int]
 ) -> Figure:
-    """Draw images in rows of five, the number of each above it, below it how many networks name which class.
+    """Draw images in rows of five, each with its number above and the votes of the networks below.
 
-    votes: integer (n, classes). The two classes named most often are written out, and the true one in brackets.
+    votes: integer (n, classes). The text names the two classes with the most votes and, in brackets, the true class.
     """
     captions = []
     for of_class, label in zip(votes, labels, strict=True):
         first, second = np.argsort(-of_class, kind="stable")[:2]
         others = of_class.sum() - of_class[[first, second]].sum()
-        lines = [f"{of_class[named]} {look.cut(classes[named], look.PICTURE_NAME)}" for named in (first, second)]
+        lines = [f"{of_class[each]} {style.cut(classes[each], style.PICTURE_NAME)}" for each in (first, second)]
         lines[1] += f", {others} other" if others else ""
-        captions.append("\n".join([*lines, f"({look.cut(classes[label], look.PICTURE_NAME)})"]))
+        captions.append("\n".join([*lines, f"({style.cut(classes[label], style.PICTURE_NAME)})"]))
     return _gallery(images, captions, headings=_headings(numbers))
 
 
 def example(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
-    """Draw one image with its prediction under it, beside the probabilities of all classes."""
+    """Draw one image with its prediction below, beside the probabilities of all classes."""
     return _beside(image, probabilities, label, classes, ratios=[2, 3], rotation=90)
 
 
 def single_image(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
-    """Draw one image small, and the probabilities of all classes large, their names at 45 degrees."""
+    """Draw one small image beside the probabilities of all classes, their names at 45 degrees."""
     return _beside(image, probabilities, label, classes, ratios=[1, 3], rotation=45)
 
 
 def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw images with predictions and probabilities in rows of three; names of bars stand below each column."""
+    """Draw images with predictions and probabilities in rows of three; class names stand below each column only."""
     rows = ceil(len(images) / 3)
-    figure = look.empty(height=1.75 * rows + 1)
-    axes = list(look.grid(figure, 2 * len(images), columns=6, ratios=[5, 6] * 3))
+    figure = style.empty(height=1.75 * rows + 1)
+    axes = list(style.grid(figure, 2 * len(images), columns=6, ratios=[5, 6] * 3))
     for index, (picture, bars) in enumerate(zip(axes[::2], axes[1::2], strict=True)):
         draw_picture(picture, images[index])
         draw_prediction(picture, probabilities[index], labels[index], classes, size=8)
@@ -92,33 +92,33 @@ def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndar
 
 
 def draw_picture(ax: Axes, image: np.ndarray) -> None:
-    """Draw one image, the higher a pixel the darker."""
+    """Draw one image; higher pixel values are darker."""
     ax.imshow(image, **PICTURE)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
 
 
 def draw_prediction(ax: Axes, probabilities: np.ndarray, label: int, classes: Sequence[str], size: float = 9) -> None:
-    """Write `<predicted> NN% (<true>)` below, blue when right and red when wrong."""
+    """Write `<predicted> NN% (<true>)` below an image, blue if correct and red if wrong."""
     text, colour = _prediction(probabilities, label, classes)
     ax.set_xlabel(text, fontsize=size, color=colour)
 
 
 def draw_probabilities(ax: Axes, probabilities: np.ndarray, label: int) -> None:
-    """Draw a bar for each class: the predicted one red, the true one blue, which it also is when both are the same."""
-    colours = [look.OTHER] * len(probabilities)
-    colours[probabilities.argmax()] = look.WRONG
-    colours[label] = look.RIGHT
+    """Draw a bar for each class: the true class is blue, a wrong prediction red."""
+    colours = [style.OTHER] * len(probabilities)
+    colours[probabilities.argmax()] = style.WRONG
+    colours[label] = style.RIGHT
     ax.bar(range(len(probabilities)), probabilities, color=colours)
     ax.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="probability")
 
 
 def name_cell(bars: Axes, classes: Sequence[str], *, first: bool, last: bool) -> None:
-    """Name the axes of bars in a grid: the scale at the first of a row alone, the classes at the last of a column."""
+    """Label bars in a grid: the scale at the first of each row, the classes at the last of each column."""
     bars.tick_params(axis="y", labelsize=8, labelleft=first)
     bars.set_ylabel("probability" if first else "", fontsize=8)
     if last:
-        look.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=CELL_NAMES)
+        style.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=CELL_NAMES)
     else:
         bars.set_xticks([])
 
@@ -132,21 +132,21 @@ def _beside(
     ratios: Sequence[float],
     rotation: float,
 ) -> Figure:
-    figure = look.empty(height=4)
+    figure = style.empty(height=4)
     picture, bars = figure.subplots(1, 2, width_ratios=ratios)
     draw_picture(picture, image)
     draw_prediction(picture, probabilities, label, classes)
     draw_probabilities(bars, probabilities, label)
-    look.name_ticks(bars.xaxis, classes, rotation)
+    style.name_ticks(bars.xaxis, classes, rotation)
     return figure
 
 
 def _prediction(probabilities: np.ndarray, label: int, classes: Sequence[str]) -> tuple[str, str]:
-    """Return `<predicted> NN%` over `(<true>)`, and its colour."""
-    named = int(probabilities.argmax())
-    names = [look.cut(classes[index], look.PICTURE_NAME) for index in (named, label)]
-    text = f"{names[0]} {look.percent(probabilities[named])}\n({names[1]})"
-    return text, look.RIGHT if named == label else look.WRONG
+    """Return `<predicted> NN%` above `(<true>)`, and the colour of this text."""
+    predicted = int(probabilities.argmax())
+    names = [style.cut(classes[index], style.PICTURE_NAME) for index in (predicted, label)]
+    text = f"{names[0]} {style.percent(probabilities[predicted])}\n({names[1]})"
+    return text, style.RIGHT if predicted == label else style.WRONG
 
 
 def _headings(numbers: Iterable[int]) -> list[str]:
@@ -162,21 +162,21 @@ def _gallery(
     columns: int = 5,
     size: float = 9,
 ) -> Figure:
-    """Draw images in rows, a caption below each, in its colour if they have any, and a heading above if there are any.
+    """Draw images in rows, each with a caption below and, if given, a colour of the caption and a heading above.
 
-    All are on one axes, which is the whole figure, in inches from its upper left corner: to make and draw an axes for
-    each would take three times as long.
+    All images share one axes, which measures the figure in inches from its upper left corner: an axes for each image
+    would take three times as long.
     """
-    side = 0.88 * look.WIDTH / columns
+    side = 0.88 * style.WIDTH / columns
     above, below = 0.25 if headings else 0.1, 0.1 + 0.17 * (1 + max(text.count("\n") for text in captions))
     height = ceil(len(images) / columns) * (above + side + below)
-    figure = Figure(figsize=(look.WIDTH, height))
-    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, look.WIDTH), ylim=(height, 0))
+    figure = Figure(figsize=(style.WIDTH, height))
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, style.WIDTH), ylim=(height, 0))
     ax.set_axis_off()
     high, wide = (side * length / max(images.shape[1:]) for length in images.shape[1:])
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(index, columns)
-        middle, top = (column + 0.5) * look.WIDTH / columns, row * (above + side + below) + above + (side - high) / 2
+        middle, top = (column + 0.5) * style.WIDTH / columns, row * (above + side + below) + above + (side - high) / 2
         _draw_framed(ax, image, middle - wide / 2, top, wide, high)
         colour = colours[index] if colours else "black"
         ax.text(middle, top + high + 0.06, caption, fontsize=size, color=colour, ha="center", va="top")

@@ -1,18 +1,13 @@
-"""Section 1: how good the networks are, how sure that is, and what was published."""
+"""Section 1: how good the networks are, how certain the result is, and which result was published."""
 
 import numpy as np
 
 from core.config.params import Render
 from stages.render import published
-from stages.render.document import Section, Table
+from stages.render.document import Section, Table, count, decimal, interval
 from stages.render.results import Results
-from stages.render.wording import count, decimal, interval
 
-SCORES = {
-    "accuracy": "accuracy",
-    "top2_accuracy": "true class among the two most probable",
-    "loss": "loss",
-}
+SCORES = {"accuracy": "accuracy", "top2_accuracy": "top-2 accuracy", "loss": "loss"}
 
 
 def line(results: Results) -> str:
@@ -20,7 +15,7 @@ def line(results: Results) -> str:
     test, replicates = results.metrics["test"], len(results.probabilities)
     network, run = results.settings["train.network"], published.run_of(results.settings)
     accuracy = f"test accuracy {decimal(test['accuracy'])} (95 % interval {_interval(results)})"
-    spread = "spread over seeds unknown, since one network was trained"
+    spread = "variation with the seed unknown (one network)"
     if replicates > 1:
         spread = f"standard deviation over the replicates {decimal(test['accuracy_std'])}"
     known = f"; published for this recipe ({run.recipe}): {decimal(run.accuracy)}" if run else ""
@@ -29,10 +24,10 @@ def line(results: Results) -> str:
 
 
 def warning(results: Results) -> str:
-    """Return what must be said before any number is believed, or an empty text."""
+    """Return a warning to read before any number, or an empty string."""
     if results.entry.source != "generate":
         return ""
-    return "These are synthetic pictures, drawn by a program. The numbers here say nothing about real photographs."
+    return "These are synthetic images, drawn by a program. The numbers say nothing about real photographs."
 
 
 def section(results: Results, render: Render) -> Section:
@@ -40,22 +35,20 @@ def section(results: Results, render: Render) -> Section:
     replicates = len(results.probabilities)
     columns, rows = ["score of the test images", "value"], [[name, decimal(test[key])] for key, name in SCORES.items()]
     rows[0][1] += f" ({_interval(results)})"
-    means = ""
+    variance = ""
     if replicates > 1:
         columns = [columns[0], f"mean of {replicates} networks", "standard deviation"]
         rows = [[*row, decimal(test[f"{key}_std"])] for row, key in zip(rows, SCORES, strict=True)]
-        means = f" The {replicates} networks differ in their seed alone: that is the standard deviation."
+        variance = f" The standard deviation does: the {replicates} networks differ only in their seed."
     commonest = np.bincount(results.test.labels).max() / images
     definitions = (
-        "Accuracy is the share of images whose class is named correctly; to name every test image after the most "
-        f"common class has {decimal(commonest)}. Loss is the mean of -ln(probability of the true class), in nats, the "
-        "lower the better."
+        "Accuracy is the share of images that are classified correctly. Always predicting the most common class scores "
+        f"{decimal(commonest)}. Loss is the mean of -ln(probability of the true class), in nats. Lower is better."
     )
     meaning = (
-        f"The interval (Wilson) says how far the accuracy of one network may be off because these {count(images)} "
-        f"images, and not others, were drawn for the test. It knows nothing of the chance in training.{means} Two "
-        "runs are compared image by image, by python -m tools.compare, which sees smaller differences than two "
-        "intervals do."
+        "The interval (Wilson) shows how much the accuracy of one network varies with the choice of the "
+        f"{count(images)} test images. It does not include training variance.{variance} To compare two runs image by "
+        "image, run python -m tools.compare. This detects smaller differences than two intervals do."
     )
     return Section("Verdict", [definitions, Table(columns, rows), meaning, _published(results)])
 
@@ -65,14 +58,15 @@ def _interval(results: Results) -> str:
 
 
 def _published(results: Results) -> str:
-    """Say where the published number lies, beside ours."""
+    """Compare the published accuracy with the accuracy of this run."""
     test, run = results.metrics["test"], published.run_of(results.settings)
     if run is None:
-        return "No number was published for exactly these settings."
+        return "No result was published for exactly these settings."
     difference = run.accuracy - test["accuracy"]
     text = (
-        f"The tutorial published {decimal(run.accuracy)} for these settings ({run.recipe}), from one network: "
-        f"{decimal(abs(difference))} {'above' if difference > 0 else 'below'} the accuracy here"
+        f"The tutorial published an accuracy of {decimal(run.accuracy)} for these settings ({run.recipe}), from one "
+        f"network. The published accuracy is {decimal(abs(difference))} {'above' if difference > 0 else 'below'} the "
+        "accuracy here"
     )
     if not test["accuracy_std"]:
         return f"{text}."

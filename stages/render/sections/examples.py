@@ -1,0 +1,180 @@
+"""Section 6: single test images: those of the tutorials, mistakes, uncertain predictions and disagreements."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from core.config.params import Render
+from stages.render import style
+from stages.render.document import Illustration, Section, count, decimal
+from stages.render.figures import samples
+from stages.render.results import Results
+from stages.render.style import Figure
+
+GRID_EXAMPLES = 15
+ALONE = ", predicted alone, as a batch of one"
+
+
+def section(results: Results, render: Render) -> Section:
+    return Section(
+        "Examples",
+        [
+            "Below each image: the predicted class, its probability and, in brackets, the true class. The text is blue "
+            "if the prediction is correct, and red otherwise. The bars show the probabilities of all classes: the true "
+            "class in blue, a wrong prediction in red.",
+            *_chosen(results, render),
+            *_extremes(results, render.mistakes),
+            *_disagreements(results, render.mistakes),
+        ],
+    )
+
+
+def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
+    """Return the indices of at most `most` misclassified rows, most confident first, ties in their order."""
+    confidence, right = _confidence(probabilities, labels)
+    return _first(~right, -confidence, most)
+
+
+def least_confident_correct(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
+    """Return the indices of at most `most` correctly classified rows, least confident first, ties in their order."""
+    confidence, right = _confidence(probabilities, labels)
+    return _first(right, confidence, most)
+
+
+def votes(probabilities: np.ndarray) -> np.ndarray:
+    """Return how many replicates predict each class, int64 (n, classes), from float (replicates, n, classes)."""
+    classes = np.arange(probabilities.shape[2])
+    return (probabilities.argmax(axis=2)[..., None] == classes).sum(axis=0)
+
+
+def disputed(probabilities: np.ndarray) -> np.ndarray:
+    """Return the indices of the images on which replicates disagree, those with the fewest votes for one class first.
+
+    Ties are ordered by the mean probability of the class with the most votes, lowest first, then by index.
+    """
+    of_class = votes(probabilities)
+    agreeing = of_class.max(axis=1)
+    favourite = of_class.argmax(axis=1)
+    probability = probabilities.mean(axis=0, dtype=np.float64)[np.arange(len(favourite)), favourite]
+    order = np.lexsort((probability, agreeing))
+    return order[agreeing[order] < len(probabilities)]
+
+
+def agreed_mistakes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the indices of the images that all replicates predict as the same wrong class, most confident first."""
+    agreed = votes(probabilities).max(axis=1) == len(probabilities)
+    confidence, right = _confidence(probabilities.mean(axis=0, dtype=np.float64), labels)
+    return _first(agreed & ~right, -confidence, len(labels))
+
+
+def _confidence(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+
+
+def _first(chosen: np.ndarray, key: np.ndarray, most: int) -> np.ndarray:
+    """Return the indices of at most `most` chosen rows, lowest key first, ties in their order."""
+    indices = np.flatnonzero(chosen)
+    return indices[np.argsort(key[indices], kind="stable")][:most]
+
+
+def _chosen(results: Results, render: Render) -> list[Illustration]:
+    """The figures of the tutorials: chosen images, the first images, and an image predicted alone."""
+    (images, labels), probabilities = results.test, results.probabilities[0]
+    first = min(GRID_EXAMPLES, len(labels))
+    right = (probabilities[:first].argmax(axis=1) == labels[:first]).sum()
+    examples = [
+        _example(results, index, probabilities[index], samples.example, f"example_{index}.png")
+        for index in dict.fromkeys(render.examples)
+    ]
+    grid = Illustration(
+        "examples_grid.png",
+        f"The first {first} test images with their probabilities, {right} of them classified correctly",
+        f"The first {first} test images. The class names below a column of bars apply to the whole column."
+        f"{results.shown}",
+        partial(
+            samples.examples_grid,
+            images[:first],
+            probabilities[:first],
+            labels[:first],
+            style.drawable(results.classes),
+        ),
+    )
+    index, alone = results.single
+    single = _example(results, index, alone[0], samples.single_image, "single_image.png", ALONE)
+    return [*examples, grid, single]
+
+
+def _example(
+    results: Results, index: int, probabilities: np.ndarray, draw: Callable[..., Figure], file: str, how: str = ""
+) -> Illustration:
+    image, label = results.test.images[index], results.test.labels[index]
+    return Illustration(
+        file,
+        f"Probabilities of test image {_described(results, index, probabilities)}{how}",
+        f"Test image {index}{how}.{results.shown}",
+        partial(draw, image, probabilities, label, style.drawable(results.classes)),
+    )
+
+
+def _extremes(results: Results, most: int) -> list[str | Illustration]:
+    """The most confident mistakes, and the least confident correct predictions."""
+    labels, probabilities, end = results.test.labels, results.probabilities[0], f".{results.shown}"
+    mistakes = most_confident_mistakes(probabilities, labels, most)
+    uncertain = least_confident_correct(probabilities, labels, most)
+    wrong, right = f"misclassified, most confident first{end}", f"correctly classified, least confident first{end}"
+    return [
+        _gallery(results, "mistakes.png", mistakes, probabilities, wrong)
+        if len(mistakes)
+        else f"No test image is misclassified{end}",
+        _gallery(results, "uncertain.png", uncertain, probabilities, right)
+        if len(uncertain)
+        else f"No test image is correctly classified{end}",
+    ]
+
+
+def _disagreements(results: Results, most: int) -> list[str | Illustration]:
+    """The images on which replicates disagree, and those on which all replicates disagree with the label."""
+    (images, labels), probabilities = results.test, results.probabilities
+    replicates = len(probabilities)
+    if replicates == 1:
+        return ["Disagreement between networks is unknown (one network). To train more, set train.replicates."]
+    open_, agreed = disputed(probabilities), agreed_mistakes(probabilities, labels)
+    blocks: list[str | Illustration] = [
+        f"On {count(len(open_))} of {count(len(labels))} test images, the {replicates} networks disagree: the seed "
+        f"decides the class. On {count(len(agreed))} other images, the networks agree, but the label differs. If they "
+        "are confident there, the label may be wrong or the image may be ambiguous."
+    ]
+    if len(shown := open_[:most]):
+        names = style.drawable(results.classes)
+        drawn = partial(samples.voted, images[shown], votes(probabilities)[shown], labels[shown], names, shown)
+        alternative = f"Test images {', '.join(map(str, shown))}, with the votes of {replicates} networks"
+        caption = (
+            "The most disputed images first. Below each image: how many networks predict each class and, in brackets, "
+            "the true class."
+        )
+        blocks.append(Illustration("disputed.png", alternative, caption, drawn))
+    if len(shown := agreed[:most]):
+        mean = probabilities.mean(axis=0, dtype=np.float64)
+        caption = (
+            f"predicted as the same wrong class by all {replicates} networks, most confident first. The probability "
+            "is the mean over the networks."
+        )
+        blocks.append(_gallery(results, "agreed_mistakes.png", shown, mean, caption))
+    return blocks
+
+
+def _gallery(results: Results, file: str, shown: np.ndarray, probabilities: np.ndarray, caption: str) -> Illustration:
+    (images, labels), names = results.test, style.drawable(results.classes)
+    described = "; ".join(_described(results, index, probabilities[index]) for index in shown)
+    return Illustration(
+        file,
+        f"Test images {described}",
+        f"{len(shown)} test image{'s' * (len(shown) > 1)} {caption}",
+        partial(samples.predicted, images[shown], probabilities[shown], labels[shown], names, shown),
+    )
+
+
+def _described(results: Results, index: int, probabilities: np.ndarray) -> str:
+    label, predicted = results.classes[results.test.labels[index]], results.classes[probabilities.argmax()]
+    return f"{index}, {label}, predicted as {predicted} with {decimal(probabilities.max())}"

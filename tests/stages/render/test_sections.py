@@ -1,0 +1,247 @@
+"""What the sections say in special cases; test_numbers checks all numbers of a usual report."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from core.files import arrays
+from core.files.arrays import Split
+from stages.render import published
+from stages.render.document import Illustration, Table
+from stages.render.sections import class_errors, examples, training_data, training_run, verdict
+
+R1 = {**published.CLOTHING, "train.seed": 0, "train.replicates": 2}
+NAMES = ("replicate", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+
+# Two networks, six images of three classes, all of label 0 but the last.
+LABELS = np.uint8([0, 0, 0, 0, 0, 1])
+FIRST = np.float32([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0], [0.2, 0.8, 0], [0.5, 0.3, 0.2], [0.4, 0.35, 0.25]])
+SECOND = np.float32([[0.8, 0.2, 0], [0.7, 0.3, 0], [0.3, 0.7, 0], [0.0, 1.0, 0], [0.1, 0.2, 0.7], [0.3, 0.4, 0.3]])
+BOTH = np.stack([FIRST, SECOND])
+
+
+def history(*losses: list[float]) -> np.ndarray:
+    """A history of validation losses, a list for each replicate."""
+    rows = [(number, epoch, 1, 0.5, loss, 0.5) for number, each in enumerate(losses) for epoch, loss in enumerate(each)]
+    return np.array(rows, [(name, float) for name in NAMES])
+
+
+def tables(blocks) -> list[Table]:
+    return [block for block in blocks if isinstance(block, Table)]
+
+
+def test_one_network_has_scores_without_a_spread(some, section):
+    made = some(replicates=1)
+    test = made.metrics["test"]
+
+    assert "1 replicate: test accuracy" in verdict.line(made)
+    assert verdict.line(made).endswith("), variation with the seed unknown (one network).")
+    [scores], [calibration, _] = tables(section(made, "Verdict")), tables(section(made, "Calibration"))
+    assert scores.columns == ["score of the test images", "value"]
+    assert [row[1:] for row in scores.rows[1:]] == [[f"{test[score]:.4f}"] for score in ("top2_accuracy", "loss")]
+    assert calibration.rows[0][1:] == [f"{test['expected_calibration_error']:.4f}"]
+    assert tables(section(made, "Errors by class"))[1].columns[-1] == "F1"
+
+
+def test_the_published_accuracy_is_beside_the_accuracy_here(some, section):
+    made = some(settings=R1)
+    test = {**made.metrics["test"], "accuracy": 0.8795, "accuracy_std": 0.0053}
+    made = made._replace(metrics=made.metrics | {"test": test})
+
+    assert verdict.line(made).endswith("0.0053; published for this recipe (R1): 0.8848.")
+    end = "0.0053 above the accuracy here, 1.0 times the standard deviation over the replicates."
+    assert section(made, "Verdict")[-1].endswith(end)
+    test["accuracy"] = 0.89
+    assert "0.0052 below the accuracy here" in section(made, "Verdict")[-1]
+    assert section(some(replicates=1, settings=R1), "Verdict")[-1].endswith("the accuracy here.")
+    assert section(some(), "Verdict")[-1] == "No result was published for exactly these settings."
+
+
+@pytest.mark.parametrize(("train", "finding"), [(0.91, "shows overfitting: "), (0.88, "shows no overfitting: ")])
+def test_networks_overfit_if_the_training_accuracy_is_above_the_interval(some, train, finding):
+    made = some()
+    test = {**made.metrics["test"], "accuracy_low": 0.87, "accuracy_high": 0.89}
+    made = made._replace(metrics=made.metrics | {"test": test, "train": {"accuracy": train, "loss": 1}})
+
+    text = training_run.overfitting(made)
+
+    assert text.startswith(f"The generalization gap {finding}the training accuracy, {train:.4f}, is ")
+    assert "accuracy, 0.8700 to 0.8900." in text and text.endswith("set train.validation_fraction.")
+
+
+@pytest.mark.parametrize(
+    ("losses", "text"),
+    [
+        ([[2, 1, 1.2, 1.1], [2, 1.5, 1, 1.05]], "after epoch 1 and 2 and ended 7.5% above its minimum. This is more"),
+        ([[2, 1, 0.9]], "after epoch 2 and ended 0.0% above its minimum. This is not more than 5%: the last epochs di"),
+        ([[2, 1, 0.9], [1, 0, 0]], "after epoch 1 and 2 and ended 0.0% above its minimum. This is not more than 5%"),
+    ],
+)
+def test_a_rise_of_the_validation_loss_shows_harm(some, losses, text):
+    assert f"The validation loss was lowest {text}" in training_run.overfitting(some(history=history(*losses)))
+
+
+def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, section):
+    made = some(history=history([2, 1, 1.2], [2, 1, 1.2, 1.3]))
+    stopped = made._replace(settings=made.settings | {"train.early_stopping_patience": 1})
+
+    assert ["epochs of each replicate", "2, 3"] in tables(section(stopped, "Training run"))[0].rows
+    assert training_run.overfitting(stopped).endswith("Early stopping kept the weights of the best epochs.")
+    assert "Early stopping" not in training_run.overfitting(made)
+    assert "epochs of each replicate" not in dict(tables(section(made, "Training run"))[0].rows)
+
+
+def test_settings_packages_and_digests_are_those_of_the_run(some, section, tmp_path):
+    made = some()
+    arrays.write_split(tmp_path / "train", made.train)
+    arrays.write_split(tmp_path / "test", made.test)
+
+    blocks = section(made, "Training run")
+
+    settings, digests, _ = tables(blocks)
+    assert ["train.learning_rate", "0.001"] in settings.rows
+    assert "Packages used in training: keras 3.2.1 and tensorflow 2.1.0." in blocks
+    assert len(digests.rows) == 4
+    for file, _, digest in digests.rows:
+        assert digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
+
+
+def test_the_most_confused_pairs_have_no_diagonal_and_no_empty_cells():
+    counts = np.array([[9, 2.5, 0], [3, 9, 2.5], [0, 0, 9]])
+
+    assert class_errors.most_confused(counts, 9) == [(1, 0), (0, 1), (1, 2)]
+    assert class_errors.most_confused(counts, 1) == [(1, 0)]
+
+
+def test_one_network_has_whole_images_in_its_pairs_and_no_spread(results, section):
+    blocks = section(results(np.eye(2)[[[1, 1, 1, 0, 1]]], [0, 0, 0, 0, 1]), "Errors by class")
+
+    assert blocks[0] == "3 of 5 test images are misclassified."
+    pairs, _ = tables(blocks)
+    assert pairs.columns == ["true class", "predicted as", "images", "share of the true class"]
+    assert pairs.rows == [["class-0", "class-1", "3", "0.7500"]]
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_scores_of_a_class_have_the_wilson_intervals_of_one_network(some, section, replicates):
+    """F1 by way of s, the share of the images of the class or predicted as it that are both: F1 = 2s / (1 + s)."""
+    made = some(replicates=replicates, images=90)
+    counts = class_errors.confusions(made).mean(axis=0)
+
+    for index, row in enumerate(tables(section(made, "Errors by class"))[1].rows):
+        scores = made.metrics["classes"][row[0]]
+        actual, predicted = counts[index].sum(), counts[:, index].sum()
+        either, both = actual + predicted - counts[index, index], scores["f1"] / (2 - scores["f1"])
+        shares = ((scores["recall"], actual), (scores["precision"], predicted), (both, either))
+        wilson = [proportion_confint(share * images, images, method="wilson") for share, images in shares]
+        wilson[2] = tuple(2 * end / (1 + end) for end in wilson[2])
+        for cell, score, ends in zip(row[2:5], ("recall", "precision", "f1"), wilson, strict=True):
+            numbers = [float(number.strip("()")) for number in cell.split() if number != "to"]
+            assert numbers == pytest.approx([scores[score], *ends], abs=6e-5)
+
+
+def test_a_class_without_test_images_has_no_recall(results, section):
+    """Class 2 has no images and is never predicted; class 1 has no images but is predicted."""
+    rows = tables(section(results([[[0.9, 0.1, 0], [0.2, 0.8, 0]]], [0, 0]), "Errors by class"))[1].rows
+
+    assert [row[1] for row in rows] == ["2", "0", "0"]
+    assert [cell == "none" for cell in rows[1][2:]] == [True, False, False]
+    assert rows[2][2:] == ["none", "none", "none"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 1], "0.2000 above the accuracy: the predictions are overconfident."),
+        ([0, 0], "0.3000 below the accuracy: the predictions are underconfident."),
+    ],
+)
+def test_confidence_above_the_accuracy_is_overconfidence(results, section, labels, words):
+    assert words in section(results([[[0.7, 0.3], [0.7, 0.3]]], labels), "Calibration")[0]
+
+
+def test_the_mean_image_of_a_class_is_the_mean_of_its_images_only():
+    images = np.float32([[[0, 1]], [[1, 1]], [[0.5, 0.25]]])
+
+    means = training_data.class_means(images, np.uint8([0, 0, 2]), 3)
+
+    assert means.tolist() == [[[0.5, 1]], [[0, 0]], [[0.5, 0.25]]]
+
+
+@pytest.mark.fault("images that are there twice, or in both splits")
+def test_duplicates_are_counted_by_their_labels(some, section):
+    made = some(classes=2, images=6)
+    train, test = made.train, made.test
+    train.images[4], train.images[5] = train.images[0], train.images[0]  # labels 1, 0; image 0 has 1
+    test.images[3] = test.images[1]  # both 1
+    test.images[2] = train.images[0]  # 0 here, 1 and 0 there, three times
+    *_, text, table = section(made, "Training data")
+
+    assert [row[1:] for row in table.rows] == [["2", "1", "1"], ["1", "1", "0"], ["1", "0", "1"]]
+    assert "Of 6 test images, 1 (16.67%) are also training images" in text
+    assert section(some(), "Training data")[-1].startswith("No image occurs twice")
+
+
+def test_tables_of_a_hundred_classes_have_the_rows_that_matter_most(some, seen, built):
+    """Each class has a different number of training images."""
+    made = some(classes=100, images=300)
+    counts = np.arange(100) * 37 % 100 + 1
+    labels = np.repeat(np.arange(100, dtype=np.uint8), counts)
+    made = made._replace(train=Split(np.zeros((len(labels), 3, 4), np.float32), labels))
+
+    for page in seen(built(made)):
+        recalls = [float(row[2].split()[0]) for row in page.tables["Scores of each class"][0][1:]]
+        assert len(recalls) == 25 and recalls == sorted(recalls)
+        assert recalls[0] == round(min(scores["recall"] for scores in made.metrics["classes"].values()), 4)
+        trained = [int(row[1]) for row in page.tables["Training data"][0][1:]]
+        assert trained == list(range(1, 26))
+
+
+def test_mistakes_and_uncertain_predictions_are_in_order_of_confidence():
+    assert examples.most_confident_mistakes(FIRST, LABELS, 9).tolist() == [2, 1, 3, 5]
+    assert examples.most_confident_mistakes(FIRST, LABELS, 2).tolist() == [2, 1]
+    assert examples.least_confident_correct(FIRST, LABELS, 9).tolist() == [4, 0]
+    assert examples.least_confident_correct(FIRST, LABELS, 1).tolist() == [4]
+
+
+def test_disputed_images_have_the_fewest_votes_for_one_class_first():
+    """Image 4: class 0 with a mean of 0.3; image 5: 0.35; image 1: 0.45."""
+    assert examples.votes(BOTH).tolist() == [[2, 0, 0], [1, 1, 0], [0, 2, 0], [0, 2, 0], [1, 0, 1], [1, 1, 0]]
+    assert examples.disputed(BOTH).tolist() == [4, 5, 1]
+    sure = np.eye(3, dtype=np.float32)
+    three = np.stack([sure[[0, 0]], sure[[1, 0]] * 0.9, sure[[2, 1]] * 0.1])
+    assert examples.disputed(three).tolist() == [0, 1]
+
+
+def test_agreed_mistakes_are_those_of_all_networks():
+    """Image 2 is predicted as class 1 with a mean of 0.8, image 3 with 0.9; the networks disagree on image 5."""
+    assert examples.agreed_mistakes(BOTH, LABELS).tolist() == [3, 2]
+
+
+def test_each_example_is_drawn_once_in_the_given_order(some, built):
+    files = [figure.file for figure in built(some(), examples=[3, 0, 3]).illustrations]
+
+    assert files[8:12] == ["example_3.png", "example_0.png", "examples_grid.png", "single_image.png"]
+
+
+def test_several_networks_say_which_of_them_a_figure_shows(some, built):
+    captions = {figure.file: figure.caption for figure in built(some(replicates=5)).illustrations}
+
+    assert {file for file, caption in captions.items() if caption.endswith("Replicate 0 of 5.")} == {
+        "confusion_counts.png",
+        "example_0.png",
+        "examples_grid.png",
+        "single_image.png",
+        "mistakes.png",
+        "uncertain.png",
+    }
+    assert "Replicate 0" not in str(built(some(replicates=1)))
+
+
+def test_every_figure_has_a_description_and_a_caption_of_its_own(some, built):
+    figures = [block for block in built(some()).illustrations if isinstance(block, Illustration)]
+
+    assert all(len(figure.alternative) > 20 and len(figure.caption) > 10 for figure in figures)
+    assert len({figure.alternative for figure in figures}) == len({figure.file for figure in figures}) == len(figures)

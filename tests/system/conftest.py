@@ -19,7 +19,7 @@ def baseline(tmp_path_factory) -> Project:
 
 
 @pytest.fixture
-def project(baseline, tmp_path) -> Project:
+def pipeline(baseline, tmp_path) -> Project:
     """A copy of the baseline that a test may change."""
     shutil.copytree(baseline.folder, tmp_path / "project", symlinks=True)
     return Project(tmp_path / "project")

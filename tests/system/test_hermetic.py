@@ -75,20 +75,20 @@ def test_a_stage_makes_the_same_of_what_it_declares_alone(baseline, tmp_path, st
     assert rerun(baseline, stage, tmp_path / "project") == []
 
 
-def test_an_undeclared_file_is_found(project, tmp_path):
-    (project.folder / "names.json").write_text('["a", "b"]', encoding="utf-8")
-    lie(project, "import shutil, os; os.path.exists('names.json') and shutil.copy('names.json', classes)")
-    (project.folder / "names.json").write_text('["c", "d"]', encoding="utf-8")
-    assert json.loads(project.dvc("status", "--json", "normalize")) == {}, "DVC sees nothing"
+def test_an_undeclared_file_is_found(pipeline, tmp_path):
+    (pipeline.folder / "names.json").write_text('["a", "b"]', encoding="utf-8")
+    lie(pipeline, "import shutil, os; os.path.exists('names.json') and shutil.copy('names.json', classes)")
+    (pipeline.folder / "names.json").write_text('["c", "d"]', encoding="utf-8")
+    assert json.loads(pipeline.dvc("status", "--json", "normalize")) == {}, "DVC sees nothing"
 
-    assert rerun(project, "normalize", tmp_path / "rerun") == ["data/normalized/classes.json: other bytes"]
+    assert rerun(pipeline, "normalize", tmp_path / "rerun") == ["data/normalized/classes.json: other bytes"]
 
 
-def test_an_undeclared_output_is_found(project, tmp_path):
-    lie(project, "Path('data/statistics.txt').write_text(str(names))")
-    assert json.loads(project.dvc("status", "--json", "normalize")) == {}, "DVC sees nothing"
+def test_an_undeclared_output_is_found(pipeline, tmp_path):
+    lie(pipeline, "Path('data/statistics.txt').write_text(str(names))")
+    assert json.loads(pipeline.dvc("status", "--json", "normalize")) == {}, "DVC sees nothing"
 
-    assert rerun(project, "normalize", tmp_path / "rerun") == ["data/statistics.txt: not declared"]
+    assert rerun(pipeline, "normalize", tmp_path / "rerun") == ["data/statistics.txt: not declared"]
 
 
 @pytest.mark.fault("no cache, no remote")

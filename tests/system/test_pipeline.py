@@ -8,81 +8,81 @@ import pytest
 from tests.project import ALL
 
 
-def test_a_second_run_does_nothing(project):
-    before = project.results()
+def test_a_second_run_does_nothing(pipeline):
+    before = pipeline.results()
 
-    printed = project.dvc("repro")
+    printed = pipeline.dvc("repro")
 
     assert printed.count("didn't change, skipping") == len(ALL)
-    assert project.results() == before
-    assert project.git("status", "--porcelain") == ""
+    assert pipeline.results() == before
+    assert pipeline.git("status", "--porcelain") == ""
 
 
 @pytest.mark.slow
-def test_a_change_in_render_reruns_render_alone(project):
+def test_a_change_in_render_reruns_render_alone(pipeline):
     """And validate, which reads the whole file; its output is a constant, so nothing follows from it."""
-    before = project.lock()
-    project.edit("params.yaml", "mistakes: 15", "mistakes: 3")
+    before = pipeline.lock()
+    pipeline.edit("params.yaml", "mistakes: 15", "mistakes: 3")
 
-    assert project.repro() == (["validate", "render"], [])
+    assert pipeline.repro() == (["validate", "render"], [])
 
-    after = project.lock()
+    after = pipeline.lock()
     assert {stage for stage in ALL if after[stage]["outs"] != before[stage]["outs"]} == {"render"}
 
 
 @pytest.mark.slow
 @pytest.mark.fault("an old value of a param trains again, though its networks are in the cache")
 @pytest.mark.fault("a param changed, and changed back")
-def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_training(project):
-    before = project.results()
-    project.edit("params.yaml", "epochs: 2", "epochs: 3")
+def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_training(pipeline):
+    before = pipeline.results()
+    pipeline.edit("params.yaml", "epochs: 2", "epochs: 3")
 
-    assert project.repro() == (["validate", "train", "evaluate", "render"], [])
-    changed = project.results()
-    project.edit("params.yaml", "epochs: 3", "epochs: 2")
-    assert project.repro() == (["render"], ["validate", "train", "evaluate"])  # dvc.yaml says why render
+    assert pipeline.repro() == (["validate", "train", "evaluate", "render"], [])
+    changed = pipeline.results()
+    pipeline.edit("params.yaml", "epochs: 3", "epochs: 2")
+    assert pipeline.repro() == (["render"], ["validate", "train", "evaluate"])  # dvc.yaml says why render
 
     assert len(changed["reports/history.csv"].splitlines()) == 1 + 2 * 4
     assert changed["dvc.lock"] != before["dvc.lock"]
-    assert project.results() == before
+    assert pipeline.results() == before
 
 
 @pytest.mark.slow
-def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(project):
+def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(pipeline):
     """The networks have the same bytes, though another process wrote them at another time."""
-    with open(project.folder / "stages/train/loop.py", "a", encoding="utf-8") as file:
+    with open(pipeline.folder / "stages/train/loop.py", "a", encoding="utf-8") as file:
         file.write("# a comment\n")
 
-    assert project.repro() == (["train"], [])
+    assert pipeline.repro() == (["train"], [])
 
 
 @pytest.mark.slow
 @pytest.mark.fault("a stage fails under DVC: results stay, and come back from the run-cache")
-def test_a_typo_costs_no_result(project):
-    before = project.results()
-    project.edit("params.yaml", "epochs: 2", "epcohs: 2")
+def test_a_typo_costs_no_result(pipeline):
+    before = pipeline.results()
+    pipeline.edit("params.yaml", "epochs: 2", "epcohs: 2")
 
     with pytest.raises(AssertionError, match=r"error: params\.yaml: train\.epcohs: .*did you mean epochs\?"):
-        project.repro()
-    assert project.results() == before
+        pipeline.repro()
+    assert pipeline.results() == before
 
-    project.edit("params.yaml", "epcohs: 2", "epochs: 2")
-    assert project.repro() == ([], ["validate"])
-    assert project.git("status", "--porcelain") == ""
+    pipeline.edit("params.yaml", "epcohs: 2", "epochs: 2")
+    assert pipeline.repro() == ([], ["validate"])
+    assert pipeline.git("status", "--porcelain") == ""
 
 
 @pytest.mark.slow
 @pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
-def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(project):
+def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(pipeline):
     """Also if each number is as long as it can be."""
-    path = project.folder / "reports/metrics.json"
+    path = pipeline.folder / "reports/metrics.json"
     metrics = json.loads(path.read_text(encoding="utf-8"))
     names = sorted(f"{split}.{name}" for split, scores in metrics.items() for name in scores)
     longest = {split: dict.fromkeys(scores, 12345.67891) for split, scores in metrics.items()}
     path.write_text(json.dumps(longest), encoding="utf-8")
 
-    shown, compared = project.dvc("metrics", "show"), project.dvc("metrics", "diff")
-    columns = project.dvc("exp", "show", "--csv").splitlines()[0].split(",")
+    shown, compared = pipeline.dvc("metrics", "show"), pipeline.dvc("metrics", "diff")
+    columns = pipeline.dvc("exp", "show", "--csv").splitlines()[0].split(",")
 
     assert names[:2] == ["test.accuracy", "test.accuracy_std"] and len(names) <= 8
     assert shown.split()[: 1 + len(names)] == ["Path", *names]
@@ -93,22 +93,22 @@ def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(project):
 
 
 @pytest.mark.slow
-def test_dvc_compares_two_commits_with_no_further_flags(project):
+def test_dvc_compares_two_commits_with_no_further_flags(pipeline):
     """`dvc exp run` with another number, committed; then the diff of metrics, params and plots."""
-    old = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
-    project.dvc("exp", "run", "-S", "train.epochs=4")
-    project.commit("four epochs")
-    new = json.loads((project.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
+    old = json.loads((pipeline.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
+    pipeline.dvc("exp", "run", "-S", "train.epochs=4")
+    pipeline.commit("four epochs")
+    new = json.loads((pipeline.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
 
-    metrics = json.loads(project.dvc("metrics", "diff", "HEAD~1", "--json"))["reports/metrics.json"]["test.accuracy"]
-    params = json.loads(project.dvc("params", "diff", "HEAD~1", "--json"))
+    metrics = json.loads(pipeline.dvc("metrics", "diff", "HEAD~1", "--json"))["reports/metrics.json"]["test.accuracy"]
+    params = json.loads(pipeline.dvc("params", "diff", "HEAD~1", "--json"))
 
     assert new != old
     assert metrics == {"old": old, "new": new, "diff": pytest.approx(new - old)}
     assert params == {"params.yaml": {"train.epochs": {"old": 2, "new": 4, "diff": 2}}}
     for command in (["show"], ["diff", "HEAD~1"]):
-        printed = project.dvc("plots", *command)
+        printed = pipeline.dvc("plots", *command)
         assert "index.html" in printed and not re.search("failed|WARNING", printed)
-        page = (project.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
+        page = (pipeline.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
         for part in ("train_loss", "curves.png", "actual", "reliability.png", "standard deviation of recall"):
             assert part in page

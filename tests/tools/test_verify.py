@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.cli import command
-from tests import hermetic
+from tests.project import scrubbed
 from tools.verify.__main__ import main
 
 PIPELINE = """
@@ -113,7 +113,7 @@ def made(tmp_path_factory) -> Path:
 
 def prepare(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Set up the environment in which DVC and git run."""
-    for name in os.environ.keys() - hermetic.scrubbed().keys():
+    for name in os.environ.keys() - scrubbed().keys():
         patch.delenv(name)
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
     patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))

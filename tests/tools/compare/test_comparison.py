@@ -11,7 +11,7 @@ from scipy import stats
 
 from core.cli.errors import InputError
 from core.scores import scores
-from core.scores.metrics import TestScores as Scores
+from core.scores.metrics import HeldOutScores as Scores
 from tools.compare import comparison, differences, formats
 from tools.compare.comparison import Comparison, Reported, Score
 from tools.compare.differences import Differences, Pair

@@ -1,8 +1,8 @@
-"""Values such as YAML and JSON can hold, for properties that must hold of any of them."""
+"""Strategies for any value that YAML or JSON can hold."""
 
 from hypothesis import strategies as st
 
-# What is nearly right, or right for another key.
+# Values that are nearly right, or right for another key.
 LIKELY = st.sampled_from(
     [0, 1, -1, 1.0, True, False, None, "", "true", "1", "dense", [], [1], {}, 10**100, 1e308, "a@b"]
 )

@@ -1,6 +1,4 @@
-"""What tests of stages share: the project's YAML files in a folder of their own, a stage run there by its command line,
-and the whole contract of a failure in one place.
-"""
+"""Fixtures: the project's YAML files in a temporary folder, a stage that runs there, and the contract of a failure."""
 
 import os
 import re
@@ -17,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The same examples in every run, however slow the machine is. A file that each example overwrites may be in tmp_path.
+# The same examples in every run, on fast and slow machines. Each example may overwrite the same file in tmp_path.
 hypothesis.settings.register_profile(
     "project",
     deadline=None,
@@ -29,8 +27,8 @@ hypothesis.settings.load_profile("project")
 
 @pytest.fixture(scope="session", autouse=True)
 def loopback():
-    """Where the network is cut by a namespace of its own, as `unshare -rn` does, this machine can't reach itself until
-    the loopback interface is up. Tests have their servers there.
+    """Start the loopback interface, on which the tests have their servers. In a network namespace, as `unshare -rn`
+    makes it, the interface is down at first.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -45,7 +43,7 @@ def loopback():
 
 
 class Run(NamedTuple):
-    """A command that has ended, and the bytes of each file in its folder before and after."""
+    """A finished command, and the bytes of each file in its folder before and after."""
 
     code: int
     stdout: str
@@ -56,7 +54,7 @@ class Run(NamedTuple):
 
 # error: <file or param>: <what> (expected X, got Y); fix: <what to do>
 FAILURE = re.compile(r"error: \S.*?: \S.*?( \(expected .+, got .+\))?; fix: \S.*")
-SCRATCH = ".dvc/tmp/"  # DVC's own; and to close the file of the lock would free it, did this process hold it
+SCRATCH = ".dvc/tmp/"  # DVC's own; and a process that closes the file of a lock releases the lock
 
 
 def snapshot(folder):
@@ -66,7 +64,7 @@ def snapshot(folder):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with the committed params.yaml, datasets.yaml and lock of Pillow alone; the test works in it."""
+    """A folder with the committed params.yaml, datasets.yaml and lock of Pillow, as the current folder."""
     for name in ("params.yaml", "datasets.yaml", "requirements-pillow.lock"):
         shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -75,7 +73,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def edit(project):
-    """A function that replaces the one place in a file of `project` where `old` stands."""
+    """A function that replaces the only occurrence of `old` in a file of `project`."""
 
     def edit(name, old, new):
         text = (project / name).read_text(encoding="utf-8")
@@ -87,7 +85,7 @@ def edit(project):
 
 @pytest.fixture
 def assign(project):
-    """A function that gives a key of a file of `project`, such as `train.epochs`, another value, whatever it has."""
+    """A function that sets a key of a file of `project`, such as `train.epochs`."""
 
     def assign(name, key, value):
         lines = (project / name).read_text(encoding="utf-8").splitlines()
@@ -106,7 +104,7 @@ def assign(project):
 
 @pytest.fixture
 def run_stage(tmp_path):
-    """A function that runs a module by its command line in `tmp_path`, away from what the user's environment says."""
+    """A function that runs a module by its command line in `tmp_path`, without the user's settings for it."""
 
     def run_stage(module, *arguments, **environment):
         inherited = {
@@ -131,7 +129,7 @@ def run_stage(tmp_path):
 
 @pytest.fixture
 def run_main(tmp_path, run_stage):
-    """A function that runs lines of code as the `main` of a stage named stages.stub, in a process of its own."""
+    """A function that runs lines of code as the `main` of a stage named stages.stub, in another process."""
 
     def run_main(*lines, first="", **environment):
         code = ["import os, resource, signal", "from pathlib import Path"]
@@ -147,10 +145,9 @@ def run_main(tmp_path, run_stage):
 
 @pytest.fixture
 def assert_clean_failure():
-    """A function that holds a run against the whole contract of a failure, given its exit code and every line of error.
+    """A function that checks a run against the contract of a failure, given the exit code and every line of error.
 
-    Nothing else is on stderr, be it a traceback or what TensorFlow says as it starts; the lines are of the one form,
-    and can't steer a terminal; each file is as it was, those among them that a killed run would leave behind.
+    stderr holds only these lines, in the one form, printable. No file has changed, and no temporary file is left.
     """
 
     def assert_clean_failure(run, code, *lines):

@@ -38,17 +38,15 @@ def pinned(name: str, entry: datasets.Entry) -> datasets.Entry:
 
 
 def _pinned_archives(name: str, entry: datasets.Downloaded) -> datasets.Archives:
-    paths, problems = {}, []
+    paths, problems, known = {}, [], {}
     for role, archive in entry.archives:
         if path := entry.on_this_machine(archive.file):
             paths[role] = path
-        elif not archive.is_pinned():
+        else:
             problems.append(_no_such_file(f"{name}.archives.{role}.file", archive.file, entry.mirrors))
     if problems:
         raise InputError(*problems)
-    if len(paths) == len(datasets.FILES):  # nobody should pin archives that cannot be used
-        archives.Archives(name, entry, paths, entry.classes).check()
-    known = {}
+    archives.Archives(name, entry, paths, entry.classes).check()  # nobody should pin archives that cannot be used
     for role, archive in entry.archives:
         if not archive.is_pinned():
             size, sha256 = hashes.of_file(paths[role])

@@ -194,6 +194,7 @@ def test_only_archives_in_local_folders_may_lack_pins(project, assign, keys):
         ("image_shape", "[28, 28, 1]", ": List should have at most 2 items after validation, not 3"),
         ("image_shape", "[28, 32]", ".1: wrong value (expected less than or equal to 28, got 32)"),
         ("classes", "[a, b, c]", ": Value should have at least 10 items after validation, not 3"),
+        ("classes", str(list("abcdefghijk")), ": Value should have at most 10 items after validation, not 11"),
         ("classes", "[a, A]", ": two classes have the same name: A"),
         ("classes", "[a, 1]", f".1: wrong value (expected {QUOTES}, got 1)"),
         ("source", "draw", f': unknown choice (expected {SOURCES}, got "draw")'),

@@ -64,6 +64,7 @@ FORM = "String should match pattern '^[a-z][a-z0-9_]{0,63}$'"
         ({"warm": 1}, ["warm: wrong value (expected true or false, got 1)"]),
         ({"warm": "yes"}, ['warm: wrong value (expected true or false, got "yes")']),
         ({"warm": None}, ["warm: wrong value (expected true or false, got null)"]),
+        ({"warm": {(1,): 2}}, ["warm: wrong value (expected true or false, got {})"]),
         ({"name": 7}, ["name: wrong value (expected a text, in quotes if it looks like a number, got 7)"]),
         ({"name": "lunch\n"}, [f"name: {FORM}"]),
         ({"xyz": "a"}, ["xyz: unknown key"]),
@@ -75,6 +76,7 @@ FORM = "String should match pattern '^[a-z][a-z0-9_]{0,63}$'"
             ['dish.kind: unknown choice: did you mean bread? (expected soup or bread, got "bred")'],
         ),
         ({"dish": {"kind": "soup"}}, ["dish.litres: missing"]),
+        ({"dish": {"kind": "soup"}, "litre": 1}, ["dish.litres: missing", "litre: unknown key"]),
         (
             {"dish": {"kind": "soup", "litre": 1}},
             ["dish.litres: missing", "dish.litre: unknown key: did you mean litres?"],

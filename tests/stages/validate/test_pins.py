@@ -100,9 +100,9 @@ def test_what_is_printed_can_be_pasted(project, validate):
 def test_nobody_is_asked_to_pin_what_is_no_data_set(project, validate, assert_clean_failure):
     (project / "second/test_labels.idx").write_bytes(b"text")
     line = (
-        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: another kind of file instead of labels "
-        "(expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size and sha256 "
-        "(wc -c and sha256sum); then dvc repro"
+        "error: datasets.yaml: own.archives.test_labels: second/test_labels.idx: another kind of file instead of "
+        "labels (expected a beginning of 00 00 08 01, got 74 65 78 74); fix: name an IDX file; then give its size "
+        "and sha256 (wc -c and sha256sum); then dvc repro"
     )
 
     assert_clean_failure(validate(), 4, line)

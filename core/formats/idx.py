@@ -52,7 +52,7 @@ def shape(path: Path, dimensions: int) -> tuple[int, ...]:
 def read(path: Path, dimensions: int, dtype: str = ">u1") -> np.ndarray:
     """Return the array of an IDX file, with that number of dimensions and a dtype of TYPES.
 
-    Raises Unfit unless the file holds exactly one such array. Allocates no more memory than the file can fill.
+    Raises Unfit unless the file holds exactly one such array. Allocates at most MOST_EXPANSION times the file's size.
     """
     with _opened(path) as stream:
         shape = _read_header(stream, path, dimensions, dtype)
@@ -122,7 +122,7 @@ def _values(stream: BinaryIO, path: Path, shape: tuple[int, ...], dtype: str) ->
     size, done = rows * width, 0
     while done < size:
         wanted = min(max(1, BLOCK // width) * width, size - done)
-        payload = _read_at_most(stream, wanted)
+        payload = stream.read(wanted)
         done += len(payload)
         if len(payload) < wanted:
             raise _cut(path, f"{size} bytes of values", str(done))
@@ -130,14 +130,6 @@ def _values(stream: BinaryIO, path: Path, shape: tuple[int, ...], dtype: str) ->
     if stream.read(1):  # gzip checks the checksum only when a read reaches the end of the file
         what = f"longer than an array of the shape {shape}"
         raise Unfit(path, what, f"{size} bytes of values", "more", "get the file as it was published")
-
-
-def _read_at_most(stream: BinaryIO, limit: int) -> bytearray:
-    """Read block by block, since read(limit) would allocate whatever a wrong header claims."""
-    payload = bytearray()
-    while len(payload) < limit and (block := stream.read(min(BLOCK, limit - len(payload)))):
-        payload += block
-    return payload
 
 
 def _cut(path: Path, expected: str, got: str) -> Unfit:

@@ -1,4 +1,4 @@
-"""Decode image files of anybody safely, and bring them to grey values of one size.
+"""Decode image files of anybody safely, and convert them to grey values of one size.
 
 PNG, JPEG, WebP and BMP files are read, by Pillow's decoders of these four formats alone, whatever a file's name is.
 File size and pixel count are checked before anything is decoded. A PNG whose pixels end too early but whose checksums
@@ -25,7 +25,7 @@ MOST_FILE_BYTES = 20 << 20
 MOST_PIXELS = 50_000_000  # as many as a phone's camera takes
 STANDS_OUT = 32  # grey values; a smaller difference from the background is noise of a camera or of JPEG
 
-CHECK = "check the name and the permissions"
+CHECK = "check the name, and that it may be read"
 _REPLACE = "replace it with a PNG, JPEG, WebP or BMP file that other programs show, or remove it"
 _SHRINK = "make it smaller, or remove it"
 _SAVE = "save it with 8-bit RGB or grey values, or remove it"
@@ -166,8 +166,9 @@ def _decoded(data: bytes, name: str) -> Picture:
         expected = f"at most {MOST_PIXELS} pixels"
         raise DataError(Problem(name, "too large a picture", expected=expected, got="more", fix=_SHRINK)) from error
     except Image.UnidentifiedImageError as error:  # its text has an address in memory
+        what = "not a supported picture" if data else "not a picture"
         expected, got = "a PNG, JPEG, WebP or BMP file", f"a beginning of {data[:16]!r}" if data else "an empty file"
-        raise DataError(Problem(name, "not a supported picture", expected=expected, got=got, fix=_REPLACE)) from error
+        raise DataError(Problem(name, what, expected=expected, got=got, fix=_REPLACE)) from error
     except Exception as error:  # Pillow raises more than it documents for damaged bytes
         got = f"{error}"[:200] or type(error).__name__
         raise DataError(Problem(name, "a damaged picture", expected="a whole one", got=got, fix=_REPLACE)) from error

@@ -10,8 +10,9 @@ import os
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,42 +51,29 @@ class Listing(NamedTuple):
     others: Counter[str]
 
 
-class _ClassFolder(NamedTuple):
-    split: str
-    name: str
-    path: Path
-
-
 def listing(entry: datasets.Pictured) -> Listing:
     """Return what the folder of an entry holds, without opening a file. Raises DataError with every problem."""
     root = Path(entry.folder)
     if not root.is_dir():
         raise DataError(_no_folder(root))
     tops = {"": root} if entry.test_fraction else _split_folders(root)
-    folders = [_ClassFolder(split, _name(path), path) for split, top in tops.items() for path in _folders(top)]
-    if not folders:
+    files: dict[tuple[str, str], list[Path]] = {}  # of each split and class
+    nested = []
+    for split, top in tops.items():
+        for folder in _folders(top):
+            files.setdefault((split, _nfc(folder.name)), []).extend(_files(folder))
+            nested += _folders(folder)
+    if not files:
         raise DataError(*(_no_classes(top, "a folder named as its class") for top in tops.values()))
-    classes = _classes(entry, {folder.name for folder in folders})
-
+    classes = _classes(entry, {name for _, name in files})
     stray = [path for top in sorted({root, *tops.values()}) for path in _files(top)]
-    files = [(folder, path) for folder in folders for path in _files(folder.path)]
+    refuse([*_misplaced(stray, nested), *_empty_classes(tops, classes, files)])
     places = [
-        Place(path, _nfc(path.relative_to(root).as_posix()), classes.index(folder.name), folder.split)
-        for folder, path in files
-        if _is_picture(path)
+        Place(path, _nfc(path.relative_to(root).as_posix()), classes.index(name), split)
+        for (split, name), paths in files.items()
+        for path in filter(_is_picture, paths)
     ]
-    others = Counter(suffix(path.name) for path in [*stray, *(path for _, path in files)] if not _is_picture(path))
-    filled = {(place.split, classes[place.label]) for place in places}
-    problems = [
-        _problem(path, "a picture in no class", "move it into a class folder") for path in filter(_is_picture, stray)
-    ]
-    for inner in (path for folder in folders for path in _folders(folder.path)):
-        problems.append(_problem(inner, "a folder in a class folder", "move its pictures into the class folder"))
-    for split, name in ((split, name) for split in tops for name in classes if (split, name) not in filled):
-        problems.append(
-            _no_pictures(tops[split] / name, [path for folder, path in files if folder[:2] == (split, name)])
-        )
-    refuse(problems)
+    others = Counter(suffix(path.name) for path in chain(stray, *files.values()) if not _is_picture(path))
     return Listing(classes, sorted(places, key=lambda place: place.name), others)
 
 
@@ -154,7 +142,7 @@ def refuse(problems: list[Problem]) -> None:
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    names = sorted(map(_name, _folders(root)))
+    names = sorted(_nfc(path.name) for path in _folders(root))
     if not names:
         place = "train/<class> or test/<class>; or into <class>, and give the entry a test_fraction"
         raise DataError(_no_classes(root, place))
@@ -196,6 +184,23 @@ def _no_classes(top: Path, place: str) -> Problem:
     return Problem(str(top), what, expected="a folder for each class", got=got or "an empty folder", fix=fix)
 
 
+def _misplaced(stray: list[Path], nested: list[Path]) -> Iterator[Problem]:
+    for path in filter(_is_picture, stray):
+        yield _problem(path, "a picture in no class", "move it into a class folder")
+    for path in nested:
+        yield _problem(path, "a folder in a class folder", "move its pictures into the class folder")
+
+
+def _empty_classes(
+    tops: dict[str, Path], classes: list[str], files: dict[tuple[str, str], list[Path]]
+) -> Iterator[Problem]:
+    for split, top in tops.items():
+        for name in classes:
+            own = files.get((split, name), [])
+            if not any(map(_is_picture, own)):
+                yield _no_pictures(top / name, own)
+
+
 def _no_pictures(folder: Path, files: list[Path]) -> Problem:
     others = Counter(suffix(path.name) for path in files)
     what = "no pictures of this class that can be read"
@@ -219,10 +224,6 @@ def _entries(top: Path) -> list[Path]:
 
 def _is_picture(path: Path) -> bool:
     return suffix(path.name) in image_file.SUFFIXES
-
-
-def _name(path: Path) -> str:
-    return _nfc(path.name)
 
 
 def _nfc(text: str) -> str:

@@ -107,9 +107,9 @@ def test_labels_of_256_classes_pass(entry):
         ),
         (
             "train_labels",
-            np.arange(4, dtype=np.uint8),
-            "label 2 is out of range (expected 0 to 1, got 2)",
-            "list 4 classes, one for each label, or name another file",
+            np.array([0, 1, 0, 2], np.uint8),
+            "label 3 is out of range (expected 0 to 1, got 2)",
+            "list 3 classes, one for each label, or name another file",
         ),
         (
             "train_labels",

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import project as pipeline
+from tests.project import copy, scrubbed
 
 ROOT = Path(__file__).parents[2]
 
 
 def git(*arguments: str, folder: Path = ROOT) -> bytes:
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, env=pipeline.scrubbed(), check=True, stdout=subprocess.PIPE
-    ).stdout
+    return subprocess.run(["git", *arguments], cwd=folder, env=scrubbed(), check=True, stdout=subprocess.PIPE).stdout
 
 
 def blob(data: bytes) -> str:
@@ -64,13 +62,13 @@ def test_targets_install_what_they_need_and_work_in_a_renamed_folder(tmp_path):
     """The locks are empty: .venv gets the packages of this environment by a path file, so that no network is needed."""
     project, renamed = tmp_path / "before", tmp_path / "after"
     for name in ("Makefile", "tools/path.pth", "tools/dvc"):
-        pipeline.copy(ROOT / name, project / name)
+        copy(ROOT / name, project / name)
         shutil.copymode(ROOT / name, project / name)
     for name, text in PROJECT.items():
         (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text(text, encoding="utf-8")
     identity = {f"GIT_{who}_{what}": "test@test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environment = pipeline.scrubbed() | identity | {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "PATH": os.defpath}
+    environment = scrubbed() | identity | {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "PATH": os.defpath}
 
     def run(*command: str, **variables: str) -> str:
         ended = subprocess.run(

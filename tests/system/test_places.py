@@ -37,6 +37,12 @@ def test_a_clone_with_the_line_endings_of_windows_has_the_bytes_of_the_commit(tm
     assert {name: blob((clone / name).read_bytes()) for name in committed} == committed
 
 
+def test_uv_is_installed_at_the_version_for_development():
+    lock, development = ((ROOT / f"requirements-{name}.lock").read_text(encoding="utf-8") for name in ("uv", "dev"))
+
+    assert lock.startswith("uv==") and lock in development
+
+
 # A pipeline of one stage that writes the folder of the Python that runs it.
 PROJECT = {
     "dvc.yaml": "stages: {make: {cmd: python -m stub, params: [seed], outs: [made]}}",

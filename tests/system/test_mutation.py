@@ -65,7 +65,7 @@ FOLDERS = {
     "core/config": ALL,
     "core/files": ALL,
     "core/formats": "validate download normalize evaluate",
-    "core/networks": "train evaluate",
+    "core/networks": "validate train evaluate",
     "core/scores": "evaluate render",
 }
 VERBS = {f"stages/{verb}": verb for verb in ALL.split()}

@@ -83,7 +83,7 @@ def test_a_comment_reruns_nothing_after_validate(project):
 @pytest.mark.slow
 def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(project):
     """Equal bytes of the models, written by another process at another time, are what stops it there."""
-    with open(project.folder / "core/networks/architectures.py", "a", encoding="utf-8") as file:
+    with open(project.folder / "stages/train/trainer.py", "a", encoding="utf-8") as file:
         file.write("# a comment\n")
 
     assert project.repro() == (["train"], [])

@@ -43,13 +43,10 @@ def read(folder: Path, training: Path, classes: Sequence[str], image_shape: Shap
     if a file is missing or is not the file that training wrote, or if the code of the network has changed since.
     """
     record = trainings.read(training)
-    for what, expected, got in (
-        ("classes", list(classes), record.classes),
-        ("image shape", list(image_shape), record.image_shape),
-    ):
-        if got != expected:
-            what = f"the networks were trained on another data set: other {what}"
-            raise records.damaged(training, what, f"{expected!s:.200}", f"{got!s:.200}")
+    expected, got = [*image_shape, *classes], [*record.image_shape, *record.classes]
+    if got != expected:
+        what = "the networks were trained on another data set"
+        raise records.damaged(training, what, f"{expected!s:.200}", f"{got!s:.200}")
     paths = [folder / f"{replicate}.keras" for replicate in range(len(record.networks))]
     for path, digest in zip(paths, record.networks, strict=True):
         found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"

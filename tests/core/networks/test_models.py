@@ -141,21 +141,15 @@ def test_a_file_that_training_did_not_write_is_not_opened(trained, monkeypatch):
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"classes": ["Coat", "Bag", "Dress"]},
-            "other classes (expected ['Coat', 'Dress', 'Bag'], got ['Coat', 'Bag',",
-        ),
-        ({"image_shape": list(SHAPE[::-1])}, "other image shape (expected [12, 10], got [10, 12])"),
-    ],
-)
 @pytest.mark.fault("networks of other classes or images, or in another order")
-def test_networks_that_were_trained_on_other_data_are_refused(trained, changes, message):
-    record(trained, **changes)
-
-    assert refusal().startswith(f"training.json: the networks were trained on another data set: {message}")
+def test_networks_that_were_trained_on_other_data_are_refused(trained):
+    what = (
+        "training.json: the networks were trained on another data set (expected [12, 10, 'Coat', 'Dress', 'Bag'], got"
+    )
+    record(trained, classes=["Coat", "Bag", "Dress"])
+    assert refusal().startswith(f"{what} [12, 10, 'Coat', 'Bag', 'Dress']); fix: python -m tools.verify")
+    record(trained, image_shape=[10, 12])
+    assert refusal().startswith(f"{what} [10, 12, 'Coat', 'Dress', 'Bag']); fix: python -m tools.verify")
 
 
 @pytest.mark.parametrize("layer", ["activation", "stride", "name", None])

@@ -147,7 +147,9 @@ def test_damaged_networks_other_classes_and_a_missing_image_are_refused(refused,
     assign("params.yaml", "evaluate.single_image", "5")
     assert refused().startswith("params.yaml: evaluate.single_image: no such test image (expected 0 to 4, got 5)")
     atomic.write_json(Path("classes.json"), ["Coat", "Bag", "Dress"])
-    assert refused().startswith("training.json: the networks were trained on another data set: other classes")
+    assert refused().startswith(
+        "training.json: the networks were trained on another data set (expected [1, 3, 'Coat', 'Bag'"
+    )
     atomic.write_json(Path("classes.json"), ["Coat", "Dress", "Bag"])
     Path("model/0.keras").write_bytes(b"<html>")
     assert refused().startswith("model/0.keras: not the file that training wrote")

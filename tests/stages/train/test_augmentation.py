@@ -1,7 +1,6 @@
 from itertools import product
 
 import numpy as np
-import pytest
 
 from core.networks.runtime import tf
 from stages.train.augmentation import augment
@@ -35,20 +34,3 @@ def test_flips_mirror_left_to_right_half_the_time():
     mirrored = (images == IMAGE[:, ::-1]).all(axis=(1, 2))
     assert (mirrored | (images == IMAGE).all(axis=(1, 2))).all()
     assert 150 < mirrored.sum() < 250
-
-
-def test_only_equal_seeds_give_equal_images():
-    options = {"shift": 2, "flip": True}
-
-    np.testing.assert_array_equal(augmented(3, **options), augmented(3, **options))
-    assert not np.array_equal(augmented(3, **options), augmented(4, **options))
-
-
-@pytest.mark.parametrize("xla", [True, False])
-def test_it_runs_inside_a_compiled_function(xla):
-    function = tf.function(lambda images, seed: augment(images, seed, shift=1, flip=True), jit_compile=xla)
-
-    compiled = function(tf.constant(COPIES), tf.constant([5, 0])).numpy()
-
-    assert compiled.shape == COPIES.shape
-    assert {image.tobytes() for image in compiled} == {image.tobytes() for image in augmented(6, shift=1, flip=True)}

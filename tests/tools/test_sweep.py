@@ -1,4 +1,4 @@
-"""The ranking of experiments against independent statistics, and a real sweep through DVC's queue."""
+"""The ranking of experiments against scipy and statsmodels, and a real sweep through DVC's queue."""
 
 import csv
 import io
@@ -51,8 +51,7 @@ def test_the_last_network_counts_or_with_early_stopping_that_of_the_first_lowest
 
 
 @pytest.mark.fault("luck taken for a difference, among many experiments or where no spread is known")
-def test_verdicts_are_by_welch_and_holm_over_all_pairs():
-    """As scipy and statsmodels have them."""
+def test_verdicts_use_welchs_test_and_holms_correction_over_all_pairs():
     random = np.random.default_rng(1)
     scores = [random.normal(mean, 0.004, 5) for mean in (0.89, 0.888, 0.885, 0.881, 0.87)]
     means = [score.mean() for score in scores]
@@ -73,8 +72,8 @@ def test_verdicts_are_by_welch_and_holm_over_all_pairs():
     assert {place.verdict for place in table.places} == {"best", "worse", "no evidence"}
 
 
-def test_the_order_is_that_of_the_means_over_replicates_and_of_equal_means_that_of_the_names():
-    """That of the best replicate, of the first or of the median would be another."""
+def test_experiments_are_sorted_by_their_mean_over_replicates_and_then_by_name():
+    """The best replicate, the first or the median would give another order."""
     scores = {"p": [0.9, 0.5, 0.7], "q": [0.8, 0.8, 0.65], "r": [0.65, 0.95], "s": [0.74, 0.99, 0.7]}
     equal = {"b": [0.875, 0.875], "a": [0.75, 1.0]}
 
@@ -87,8 +86,8 @@ def test_the_order_is_that_of_the_means_over_replicates_and_of_equal_means_that_
 
 
 @pytest.mark.fault("luck taken for a difference, among many experiments or where no spread is known")
-def test_of_six_equal_recipes_one_is_seldom_called_worse():
-    """Whichever comes out best by luck. With unadjusted p-values it would be in a third of such sweeps."""
+def test_one_of_six_equal_recipes_is_seldom_called_worse():
+    """With unadjusted p-values it happens in a third of such sweeps, as luck decides which is best."""
     random = np.random.default_rng(0)
     alarms = 0
     for _ in range(400):
@@ -99,7 +98,7 @@ def test_of_six_equal_recipes_one_is_seldom_called_worse():
 
 
 @pytest.mark.fault("experiments scored on other images, or without validation images")
-def test_experiments_scored_on_other_images_have_tables_of_their_own():
+def test_experiments_scored_on_other_images_have_their_own_tables():
     ranked = ranking.rank(
         [
             experiment("a", [0.8, 0.81]),
@@ -119,7 +118,7 @@ def test_experiments_scored_on_other_images_have_tables_of_their_own():
 
 @pytest.mark.fault("an experiment run twice")
 def test_an_experiment_run_twice_has_one_place():
-    """Or else each of its runs would count against the others in Holm's correction."""
+    """Otherwise each of its runs would count in Holm's correction."""
     twice = [experiment(name, [0.8, 0.82], networks="same") for name in ("first", "again")]
 
     ranked = ranking.rank([*twice, experiment("other", [0.7, 0.71])])
@@ -143,7 +142,7 @@ def test_the_same_networks_scored_on_other_images_have_a_place_there():
 
 
 @pytest.mark.parametrize("scores", [([0.8], [0.9]), ([0.8, 0.8], [0.9, 0.9])])
-def test_where_no_spread_is_known_there_is_no_verdict(scores):
+def test_without_a_spread_there_is_no_verdict(scores):
     (table,) = ranking.rank([experiment(f"e{i}", each) for i, each in enumerate(scores)]).tables
 
     assert [place.verdict for place in table.places] == ["best", "unknown"]
@@ -151,7 +150,7 @@ def test_where_no_spread_is_known_there_is_no_verdict(scores):
 
 
 def test_the_params_shown_are_those_that_differ():
-    """One and true are not the same, nor are none and zero."""
+    """One differs from true, and none from zero."""
     settings = [{"epochs": 3, "seed": 1, "shift": 0}, {"epochs": 3, "seed": True}]
 
     (table,) = ranking.rank([experiment(str(n), [0.8], **each) for n, each in enumerate(settings)]).tables
@@ -200,7 +199,7 @@ def test_text_keeps_to_80_columns_whatever_differs():
 )
 @pytest.mark.fault("the next commands after a sweep")
 def test_the_next_commands_are_lines_to_paste(name, patience, commands):
-    """All three, unless the best is there already, or needs the images that were kept out of training to stop early."""
+    """All three, unless HEAD is the best, or the best needs its validation images for early stopping."""
     ranked = ranking.rank([experiment(name, [0.9], early_stopping_patience=patience), experiment("other", [0.8])])
 
     text, markdown = formats.text(ranked, []), formats.markdown(ranked, [])
@@ -212,7 +211,7 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
 
 
 @pytest.mark.fault("names of experiments that are markup")
-def test_markdown_has_the_same_table_and_no_markup_of_a_name():
+def test_markdown_has_the_same_table_and_a_name_adds_no_markup():
     html = MarkdownIt("commonmark").enable("table").render(formats.markdown(ranking.rank(SWEEP), []))
 
     cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<td>(.*?)</td>", html)]
@@ -291,8 +290,8 @@ def test_without_a_project_there_is_one_line_of_error(tmp_path, monkeypatch):
         report.main("text")
 
 
-def test_the_ready_example_is_one_that_params_yaml_may_say(project, assign):
-    """Every value that make sweep tries, in a copy of the committed file."""
+def test_params_yaml_allows_every_value_of_the_example_in_the_makefile(project, assign):
+    """In a copy of the committed file."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     tried = dict(re.findall(r"-S '?([\w.]+)=([\w.,-]+)", makefile.split("exp run --queue")[1].split("--run-all")[0]))
 

@@ -1,12 +1,11 @@
 """The tool by its command line, on a small project under real git and DVC."""
 
 import hashlib
+import io
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import yaml
 
 from core.cli import command
 from core.scores import tables
-from tests.project import PLACES, put
+from tests.project import PLACES, Project, put
 from tools import lock, pipeline
 from tools.compare.__main__ import declare, main
 from tools.compare.sides import MADE_BY
@@ -55,41 +54,21 @@ def predictions(accuracies, seed):
     return np.where(np.arange(4) == answers[..., None], 0.7, 0.1).astype(np.float32)
 
 
-class Project:
+class Run(Project):
     """A git repository with the stages and outputs that the tool reads; the test writes each output."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
-        self.environment |= {
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUTF8": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
-            "DVC_NO_ANALYTICS": "1",
-        }
+    @classmethod
+    def started(cls, folder):
         (folder / "stages").mkdir(parents=True)
-        (folder / "stages/code.py").write_text("1\n", encoding="utf-8")
-        (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}), encoding="utf-8")
-        self.git("init", "--quiet", "--initial-branch", "main")
-        self.run(sys.executable, "-m", "dvc", "init", "--quiet")
-        self.run(sys.executable, "-m", "dvc", "remote", "add", "-d", "storage", str(folder.parent / "remote"))
-        self.write("data/raw/archive", b"raw")
-        self.write("data/model/0.keras", b"model")
-
-    def run(self, *command, cwd=None):
-        completed = subprocess.run(
-            command, cwd=cwd or self.folder, env=self.environment, capture_output=True, encoding="utf-8", timeout=60
-        )
-        assert completed.returncode == 0, completed.stdout + completed.stderr
-        return completed.stdout
-
-    def git(self, *arguments):
-        identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-        return self.run("git", *identity, *arguments)
-
-    def dvc(self, *arguments):
-        return self.run(sys.executable, "-m", "dvc", *arguments)
+        run = cls(folder)
+        run.write("stages/code.py", b"1\n")
+        run.write("dvc.yaml", yaml.safe_dump({"stages": STAGES}).encode())
+        run.git("init", "--quiet", "--initial-branch", "main")
+        run.dvc("init", "--quiet")
+        run.dvc("remote", "add", "-d", "storage", str(folder.parent / "remote"))
+        run.write("data/raw/archive", b"raw")
+        run.write("data/model/0.keras", b"model")
+        return run
 
     def write(self, path, data):
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +76,9 @@ class Project:
         (self.folder / path).write_bytes(data)
 
     def write_array(self, path, array):
-        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / path).unlink(missing_ok=True)
-        np.save(self.folder / path, array)
+        data = io.BytesIO()
+        np.save(data, array)
+        self.write(path, data.getvalue())
 
     def make(self, probabilities, *, epochs, labels=LABELS):
         """Write what a run would leave, and have dvc.lock record it."""
@@ -119,8 +98,7 @@ class Project:
         self.dvc("commit", "--quiet", "--force")
 
     def commit(self, tag):
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", tag)
+        super().commit(tag)
         self.git("tag", tag)
 
 
@@ -144,7 +122,7 @@ def made(tmp_path_factory):
     The workspace is that of after.
     """
     folder = tmp_path_factory.mktemp("compare")
-    project = Project(folder / "project")
+    project = Run.started(folder / "project")
     project.make(predictions([0.69, 0.7, 0.71], 0), epochs=1)
     project.commit("before")
     project.make(predictions([0.9], 1), epochs=2)
@@ -165,9 +143,7 @@ def made(tmp_path_factory):
 def project(made, tmp_path):
     """A copy of `made`, with the remote beside it."""
     shutil.copytree(made.folder, tmp_path / "project")
-    copy = object.__new__(Project)
-    copy.folder, copy.environment = tmp_path / "project", made.environment
-    return copy
+    return Run(tmp_path / "project")
 
 
 def test_head_is_compared_with_the_workspace_by_default(compare, project):
@@ -334,7 +310,7 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
 @pytest.mark.fault("advice that holds in git's top folder alone")
 def test_in_a_subfolder_the_advice_leads_to_the_project_in_a_worktree_beside_gits_top_folder(compare, made, tmp_path):
     folder = put(made.folder, tmp_path / "mono", "subfolder", ["before", "after"])
-    made.run(sys.executable, "-m", "dvc", "remote", "remove", "storage", cwd=folder)
+    Run(folder).dvc("remote", "remove", "storage")
     shutil.rmtree(folder / ".dvc/cache")
 
     code, _, error = compare(folder, "before")
@@ -342,13 +318,7 @@ def test_in_a_subfolder_the_advice_leads_to_the_project_in_a_worktree_beside_git
     assert code == 3
     advice = error.partition("; fix: ")[2].partition(", or --metrics-only")[0]
     assert advice.endswith(" && dvc repro)")
-    asked = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-    subprocess.run(
-        ["/bin/sh", "-c", advice.replace("dvc repro", "dvc status --quiet || touch here")],
-        cwd=folder,
-        env=made.environment | asked,
-        check=True,
-    )
+    Run(folder).run("/bin/sh", "-c", advice.replace("dvc repro", "dvc status --quiet || touch here"))
     (found,) = tmp_path.glob("*/teams/vision/here")
     assert found.with_name("dvc.lock").read_bytes() == made.git("show", "before:dvc.lock").encode()
     config = (found.parent / ".dvc/config.local").read_text(encoding="utf-8")

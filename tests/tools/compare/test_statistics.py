@@ -1,4 +1,4 @@
-"""The statistics against scipy and statsmodels, and against simulated networks of which the truth is known."""
+"""The statistics against scipy, statsmodels and values worked by hand, and on simulated networks."""
 
 from math import inf, sqrt
 
@@ -110,10 +110,8 @@ def test_two_networks_on_four_images_worked_by_hand():
 
 
 @pytest.mark.parametrize("sizes", [(5, 5), (5, 3), (10, 2)])
-def test_where_images_are_alike_the_change_is_welchs_of_the_replicates(sizes):
-    """Then there is neither interaction nor noise of images. With unequal sides, the degrees of freedom are at most
-    those of two sides as small as the smaller one.
-    """
+def test_with_equal_images_the_change_is_welchs_for_the_replicates(sizes):
+    """Then there is neither interaction nor noise of images. The degrees of freedom are limited as in `of_recipes`."""
     generator = np.random.default_rng(2)
     base, new = (
         np.repeat(generator.normal(mean, 1, (size, 1)), 50, axis=1) for mean, size in zip((0, 2), sizes, strict=True)
@@ -130,7 +128,7 @@ def test_where_images_are_alike_the_change_is_welchs_of_the_replicates(sizes):
     assert change.interval == pytest.approx((change.difference - half, change.difference + half))
 
 
-def test_the_variance_is_that_of_the_model():
+def test_the_mean_estimate_of_the_variance_is_that_of_the_model():
     """Ten replicates a side and 400 images, with known variances: replicates 0.02 and 0.01, images' effects that differ
     between the sides 2, interaction 9 on either side. An effect of the images that both sides share makes no noise.
     """
@@ -147,7 +145,7 @@ def test_the_variance_is_that_of_the_model():
     assert np.mean(found) == pytest.approx((0.02 + 0.01) / 10 + 2 / 400 + 2 * 9 / (10 * 400), rel=0.05)
 
 
-def test_two_networks_that_differ_on_few_images_are_mcnemars_and_their_loss_a_paired_t_test():
+def test_two_networks_are_compared_by_mcnemars_test_and_their_losses_by_the_paired_t_test():
     base, new = (np.repeat(np.array(right, bool), [80, 4, 15, 1]) for right in ([1, 1, 0, 0], [1, 0, 1, 0]))
     generator = np.random.default_rng(0)
     losses = generator.exponential(1, (2, 200))
@@ -169,8 +167,8 @@ def test_nothing_is_known_from_one_image(compare):
 
 
 @pytest.mark.parametrize("right", [0, 1])
-def test_where_no_noise_shows_nothing_is_known_of_it(right):
-    """Three networks a side that all answer alike, on images that changed all or not at all."""
+def test_without_any_spread_the_noise_is_unknown(right):
+    """Three equal networks a side; all images changed, or none."""
     base, new = np.zeros((3, 20), bool), np.full((3, 20), right, bool)
 
     recipes, networks = statistics.of_recipes(base, new), statistics.of_networks(base[0], new[0])
@@ -181,7 +179,7 @@ def test_where_no_noise_shows_nothing_is_known_of_it(right):
 
 
 def test_the_interval_of_a_share_has_no_impossible_differences():
-    """Of a loss it may be as wide as it comes."""
+    """That of a loss has no limits."""
     base, new = np.array([[0, 0, 1], [0, 0, 0]], bool), np.array([[1, 1, 1], [1, 0, 0]], bool)
 
     of_recipes, of_networks = statistics.of_recipes(base, new), statistics.of_networks(base[1], new[1])
@@ -192,11 +190,10 @@ def test_the_interval_of_a_share_has_no_impossible_differences():
     assert of_loss[:5] == of_recipes[:5]
 
 
-@pytest.mark.parametrize("variance", [1, 4])
-@pytest.mark.parametrize("sizes", [(3, 3), (3, 4), (3, 5), (3, 10), (3, 20), (5, 10)])
+@pytest.mark.parametrize(("sizes", "variance"), [((3, 3), 1), ((3, 5), 4), ((3, 10), 1), ((3, 20), 4), ((5, 10), 4)])
 def test_unequal_sides_give_no_more_false_alarms_than_equal_ones(sizes, variance):
-    """Of the replicates alone, the smaller side with so many times the variance of the other. Welch's test as it is
-    would give up to 7.6 %.
+    """The replicates alone; the smaller side has this many times the variance of the larger. Welch's test alone would
+    give up to 7.6 %.
     """
     generator = np.random.default_rng(0)
     draws, found = 5000, 0
@@ -208,8 +205,8 @@ def test_unequal_sides_give_no_more_false_alarms_than_equal_ones(sizes, variance
     assert 0.02 <= found / draws <= 0.07
 
 
-def test_replicates_that_happen_to_be_equally_good_do_not_make_an_error_of_nothing():
-    """Two replicates on a side, each right on another half of the images: their spread is 0, their noise isn't."""
+def test_replicates_that_happen_to_be_equally_good_still_have_noise():
+    """Each of two replicates is right on another half of the images: their spread is 0, but not their noise."""
     base = np.array([[1.0, 0] * 50, [0, 1] * 50])
     new = np.array([[1.0, 0] * 50, [0, 1] * 50])
     new[0, 1] = 1
@@ -219,10 +216,10 @@ def test_replicates_that_happen_to_be_equally_good_do_not_make_an_error_of_nothi
 
 
 def difficulties(generator, images):
-    """Return the chance of each image to be classified rightly, float32: most nearly always, some nearly never.
+    """Return for each image the chance that a network gets it right, float32: mostly near 1, sometimes near 0.
 
-    Of five networks with these chances, as many get an image right as of the committed five on Fashion-MNIST: all 79 %,
-    4 6 %, 3 3 %, 2 3 %, 1 3 %, none 6 %.
+    Five networks with these chances agree as often as the committed five on Fashion-MNIST: all five are right on 79 %
+    of the images, four on 6 %, three, two and one on 3 % each, none on 6 %.
     """
     return generator.beta(0.44, 0.06, images).astype(np.float32)
 
@@ -230,9 +227,9 @@ def difficulties(generator, images):
 def networks(generator, chances, number, *, spread, gain=0.0):
     """Return right or wrong, bool (number, images), of networks whose accuracies have this standard deviation.
 
-    A network is better or worse than its recipe as a whole, by a shift of its log odds; each image adds its own chance.
+    The log odds of a network are shifted from those of its recipe.
     """
-    # Of the mean accuracy by the shift; it is also the number of images times the variance that their chances make.
+    # The slope of the mean accuracy by the shift. It is also the number of images times the variance of the accuracy.
     slope = float(np.mean(chances * (1 - chances)))
     shifts = (gain + generator.normal(0, np.sqrt(spread**2 - slope / len(chances)), (number, 1))) / slope
     odds = np.exp(shifts).astype(np.float32)
@@ -242,10 +239,10 @@ def networks(generator, chances, number, *, spread, gain=0.0):
 
 
 def share_called_different(draws, replicates, *, spread, gain=0.0, redrawn=0.0, images=IMAGES):
-    """Return in which share of draws the accuracies of two sides are called different.
+    """Return the share of draws in which the accuracies of two sides are called different.
 
-    `redrawn` is the share of images that are as hard as others of the kind on the new side, and so the part of the
-    images in the noise; without it the images are the same in all draws.
+    redrawn: the share of images whose difficulty on the new side is drawn again, which makes noise of the images. If it
+    is 0, all draws have the same images.
     """
     generator = np.random.default_rng(0)
     kind = difficulties(generator, IMAGES)
@@ -265,8 +262,8 @@ def test_two_sides_of_one_recipe_are_called_different_in_five_percent(replicates
 
 
 @pytest.mark.slow
-def test_two_recipes_that_are_equally_good_on_all_images_there_could_be_are_called_different_in_five_percent():
-    """The replicates alone, by Welch's test, would say so in 10 %: they all see the same test images."""
+def test_recipes_that_are_equally_good_on_all_possible_images_are_called_different_in_five_percent():
+    """Welch's test of the replicates alone gives 10 %, as all of them see the same test images."""
     assert 0.03 <= share_called_different(1000, (10, 10), spread=0.016, redrawn=0.15, images=1000) <= 0.07
 
 

@@ -120,7 +120,7 @@ def test_a_run_with_other_settings_locale_and_no_home_has_equal_bytes_and_loads_
     strange = {
         "PYTHONPATH": str(ROOT),
         "MPLBACKEND": "bogus",
-        "MPLCONFIGDIR": str(fonts.parent),
+        "XDG_CACHE_HOME": str(work),  # its folder "matplotlib" has the list of fonts
         "HOME": str(work / "home"),
         "LC_ALL": "C",
         "PYTHONUTF8": "0",

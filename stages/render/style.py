@@ -76,7 +76,7 @@ PICTURE_NAME, TICK_NAME = 5.5, 12
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw with STYLE and the defaults of matplotlib, whatever matplotlibrc says."""
+    """Draw with STYLE and the defaults of matplotlib; matplotlibrc is ignored."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)

@@ -30,9 +30,9 @@ def _calibration(results: Results, bins: list[Reliability]) -> list[str | Table 
     excess = confidence - test["accuracy"]
     text = (
         "The confidence of a prediction is its largest probability. The expected calibration error is the mean "
-        f"difference between accuracy and confidence over {BINS} bins of equal width, weighted by their images (Guo et "
-        "al., 2017). The Brier score is the squared distance between the probabilities and the truth, summed over the "
-        "classes and averaged over the images: 0 is best, 2 is worst. The mean confidence is "
+        f"absolute difference between accuracy and confidence over {BINS} bins of equal width, weighted by their "
+        "images (Guo et al., 2017). The Brier score is the squared distance between the probabilities and the truth, "
+        "summed over the classes and averaged over the images: 0 is best, 2 is worst. The mean confidence is "
         f"{decimal(confidence)}, which is {decimal(abs(excess))} {'above' if excess > 0 else 'below'} the accuracy: "
         f"the predictions are {'over' if excess > 0 else 'under'}confident."
     )

@@ -66,8 +66,8 @@ def _confusion(results: Results, counts: np.ndarray) -> list[Block]:
     of_counts = Illustration(
         "confusion_counts.png",
         f"{size}, {count(first.trace())} of {count(images)} on the diagonal",
-        "How many images of each class (row) were predicted as each class (column). The diagonal is correct and blue. "
-        f"Mistakes are orange, on a scale of their own. An empty cell has no images.{results.shown}",
+        "The number of images of each class (row) that were predicted as each class (column). The diagonal is correct "
+        f"and blue. Mistakes are orange, on a scale of their own. An empty cell has no images.{results.shown}",
         partial(matrices.counts, first, names),
     )
     of_shares = Illustration(

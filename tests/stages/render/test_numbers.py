@@ -46,9 +46,9 @@ def drawn_predictions():
 
 
 P, LABELS = drawn_predictions()
-NAMED, CONFIDENCE, RIGHT = P.argmax(axis=2), P.max(axis=2), P.argmax(axis=2) == LABELS
+PREDICTED, CONFIDENCE, RIGHT = P.argmax(axis=2), P.max(axis=2), P.argmax(axis=2) == LABELS
 MEAN = P.mean(axis=0, dtype=np.float64)
-MATRICES = np.array([sklearn_metrics.confusion_matrix(LABELS, named) for named in NAMED])
+MATRICES = np.array([sklearn_metrics.confusion_matrix(LABELS, predicted) for predicted in PREDICTED])
 
 
 @pytest.fixture
@@ -193,15 +193,18 @@ def test_errors_by_class(said):
     assert matrix == ("0 3 20", f"4 4 {RIGHT[0].sum()} 67", "0 3")
     assert shares == ("4 4 1", "3")
     assert text_of_pairs == "10 3"
-    off = [(true, named) for true in range(4) for named in range(4) if true != named]
+    off = [(true, predicted) for true in range(4) for predicted in range(4) if true != predicted]
     assert [row[:2] for row in pairs] == [
         ["true class", "predicted as"],
-        *([CLASSES[true], CLASSES[named]] for true, named in sorted(off, key=lambda pair: -averaged[pair])[:10]),
+        *(
+            [CLASSES[true], CLASSES[predicted]]
+            for true, predicted in sorted(off, key=lambda pair: -averaged[pair])[:10]
+        ),
     ]
     for true_name, name, *numbers in pairs[1:]:
         pair = CLASSES.index(true_name), CLASSES.index(name)
         assert numbers == [f"{averaged[pair]:.1f}", f"{spread[pair]:.1f}", f"{averaged[pair] / actual[pair[0]]:.4f}"]
-    scores = [sklearn_metrics.precision_recall_fscore_support(LABELS, each, zero_division=0)[:3] for each in NAMED]
+    scores = [sklearn_metrics.precision_recall_fscore_support(LABELS, each, zero_division=0)[:3] for each in PREDICTED]
     precision, recall, f1 = np.mean(scores, axis=0)
     spreads = np.std([each[1] for each in scores], axis=0, ddof=1)
     assert classes[0] == ["class", "test images", "recall", "precision", "F1", "standard deviation of recall"]
@@ -226,12 +229,12 @@ def test_calibration(said):
     assert text == f"15 2017 0 2 {confidence:.4f} {abs(confidence - mean(ACCURACIES)):.4f}"
     assert diagram == (f"15 {mean(errors):.4f}", "10")
     order = np.argsort(-CONFIDENCE, axis=1)
-    of_surest = {
+    of_confident = {
         share: mean(RIGHT[each, order[each, :count]].mean() for each in range(3))
         for share, count in {"1.00": 67, "0.95": 64, "0.90": 61, "0.80": 54, "0.50": 34}.items()
     }
-    assert by_share[1:] == [[share, f"{accuracy:.4f}"] for share, accuracy in of_surest.items()]
-    assert coverage == (f"{of_surest['0.50']:.4f} {of_surest['1.00']:.4f}", "")
+    assert by_share[1:] == [[share, f"{accuracy:.4f}"] for share, accuracy in of_confident.items()]
+    assert coverage == (f"{of_confident['0.50']:.4f} {of_confident['1.00']:.4f}", "")
 
 
 def test_training_data(made, said):
@@ -250,14 +253,14 @@ def test_training_data(made, said):
     assert means == (" ".join(["4", *CLASSES]), "")
 
 
-def told(index, probabilities):
+def described(index, probabilities):
     return f"{index} {CLASSES[LABELS[index]]} {CLASSES[probabilities.argmax()]} {probabilities.max():.4f}"
 
 
 def chosen():
-    """Return the indices of mistakes, uncertain right ones, disputed images and agreed mistakes, by plain sorting."""
-    surest_first = sorted(range(IMAGES), key=lambda index: -CONFIDENCE[0, index])
-    votes = [Counter(NAMED[:, index].tolist()) for index in range(IMAGES)]
+    """Return the indices of mistakes, uncertain correct images, disputed images and agreed mistakes, by plain sorting."""
+    confident_first = sorted(range(IMAGES), key=lambda index: -CONFIDENCE[0, index])
+    votes = [Counter(PREDICTED[:, index].tolist()) for index in range(IMAGES)]
     favourites = [min(each, key=lambda name: (-each[name], name)) for each in votes]
     disputed = sorted(
         (index for index in range(IMAGES) if len(votes[index]) > 1),
@@ -265,8 +268,8 @@ def chosen():
     )
     agreed = [index for index in range(IMAGES) if len(votes[index]) == 1 and favourites[index] != LABELS[index]]
     return (
-        [index for index in surest_first if not RIGHT[0, index]],
-        [index for index in reversed(surest_first) if RIGHT[0, index]],
+        [index for index in confident_first if not RIGHT[0, index]],
+        [index for index in reversed(confident_first) if RIGHT[0, index]],
         disputed,
         sorted(agreed, key=lambda index: -MEAN[index].max()),
     )
@@ -277,16 +280,16 @@ def test_examples(made, said):
     wrong, unsure, open_, alike = chosen()
     assert min(map(len, chosen())) > MISTAKES and len(open_) != len(alike)
 
-    assert examples == [(told(index, P[0, index]), f"{index} 0 3") for index in EXAMPLES]
+    assert examples == [(described(index, P[0, index]), f"{index} 0 3") for index in EXAMPLES]
     assert grid == (f"15 {RIGHT[0, :15].sum()}", "15 0 3")
     alone = made.single[1][0]
     assert abs(alone.max() - CONFIDENCE[0, 66]) > 0.01
-    assert single == (told(66, alone), "66 0 3")
-    assert mistakes == (" ".join(told(index, P[0, index]) for index in wrong[:4]), "4 0 3")
-    assert uncertain == (" ".join(told(index, P[0, index]) for index in unsure[:4]), "4 0 3")
+    assert single == (described(66, alone), "66 0 3")
+    assert mistakes == (" ".join(described(index, P[0, index]) for index in wrong[:4]), "4 0 3")
+    assert uncertain == (" ".join(described(index, P[0, index]) for index in unsure[:4]), "4 0 3")
     assert text == f"{len(open_)} 67 3 {len(alike)}"
     assert disputed == (" ".join(map(str, [*open_[:4], 3])), "")
-    assert agreed == (" ".join(told(index, MEAN[index]) for index in alike[:4]), "4 3")
+    assert agreed == (" ".join(described(index, MEAN[index]) for index in alike[:4]), "4 3")
 
 
 def captions(ax):
@@ -338,8 +341,8 @@ def test_confidence_and_accuracy_are_drawn_for_each_network(axes):
     shares = np.histogram(CONFIDENCE, 15, (0, 1))[0] / CONFIDENCE.size
     assert [bar.get_height() for bar in bars.patches] == pytest.approx(shares)
     for line, right, confidences in zip(coverage.lines, RIGHT, CONFIDENCE, strict=True):
-        of_surest = right[np.argsort(-confidences)].cumsum() / np.arange(1, 68)
-        np.testing.assert_allclose(line.get_data(), [np.arange(1, 68) / 67, of_surest])
+        of_confident = right[np.argsort(-confidences)].cumsum() / np.arange(1, 68)
+        np.testing.assert_allclose(line.get_data(), [np.arange(1, 68) / 67, of_confident])
     assert (ax.get_ylabel(), bars.get_xlabel()) == (
         "accuracy, share of images",
         "confidence: the largest probability",
@@ -396,7 +399,7 @@ def test_galleries_are_drawn_with_their_own_predictions(made, axes):
     assert same_images(ax.images, made.test.images[open_])
     assert captions(ax)[1::2] == [f"test image {index}" for index in open_]
     for index, caption in zip(open_, captions(ax)[::2], strict=True):
-        votes = Counter(NAMED[:, index].tolist())
+        votes = Counter(PREDICTED[:, index].tolist())
         first, second = sorted(range(4), key=lambda name: (-votes[name], name))[:2]
         others = REPLICATES - votes[first] - votes[second]
         assert caption == (
@@ -418,7 +421,7 @@ def test_the_cells_of_the_matrix_list_the_images_of_the_first_network(made, whol
         index, order = image["index"], np.argsort(-P[0, image["index"]])
         assert (image["true"], image["classes"]) == (LABELS[index], order.tolist())
         assert image["probabilities"] == pytest.approx(P[0, index, order].tolist(), abs=5e-5)
-        assert image["agree"] == (NAMED[:, index] == order[0]).sum()
+        assert image["agree"] == (PREDICTED[:, index] == order[0]).sum()
         row, column = divmod(place, data["columns"])
         tile = sheet[3 * row : 3 * row + 3, 4 * column : 4 * column + 4]
         assert np.array_equal(tile, np.rint((1 - made.test.images[index]) * 255))

@@ -1,65 +1,17 @@
-import os
-import subprocess
-import sys
 import warnings
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib import font_manager
 
 from stages.render import style
 from stages.render.figures import samples
-from tests.stages.render.conftest import ROOT
 
 IMAGE = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
 
 
 def example():
     return samples.example(IMAGE, np.array([0.7, 0.3]), 0, ["Coat", "Bag"])
-
-
-ELSEWHERE = """
-import os, sys
-import numpy as np
-before = dict(os.environ)
-from stages.render import style
-from stages.render.figures import samples
-image = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
-draw = lambda: samples.example(image, np.array([0.7, 0.3]), 0, ["Coat", "Bag"])
-sys.stdout.buffer.write(style.png(draw, 50))
-assert os.environ == before
-"""
-
-
-@pytest.mark.fault("a backend that does not exist, settings of the user, no home")
-@pytest.mark.slow
-def test_settings_and_fonts_of_the_user_change_no_byte_and_nothing_is_left_in_the_home(tmp_path):
-    """The list of fonts has another font under our name, the backend does not exist, one matplotlibrc is not text, and
-    another one is in the working folder.
-    """
-    home, temporary = tmp_path / "home", tmp_path / "temporary"
-    cache, settings = home / ".cache/matplotlib", home / ".config/matplotlib"
-    for folder in (cache, settings, temporary):
-        folder.mkdir(parents=True)
-    fonts = cache / f"fontlist-v{font_manager.FontManager.__version__}.json"
-    font_manager.json_dump(font_manager.fontManager, fonts)
-    known = fonts.read_text(encoding="utf-8")
-    fonts.write_text(known.replace("DejaVuSans.ttf", "DejaVuSerif.ttf"), encoding="utf-8")
-    (settings / "matplotlibrc").write_bytes(b"font.size: 30\n\xff\xfe\n")
-    (tmp_path / "matplotlibrc").write_text("font.size: 30\ntext.parse_math: True\n", encoding="utf-8")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MPL", "XDG_"))}
-    strange = {"HOME": str(home), "TMPDIR": str(temporary), "MPLBACKEND": "bogus", "MATPLOTLIBRC": str(settings)}
-    strange |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    ended = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE], cwd=tmp_path, env=inherited | strange, capture_output=True, timeout=60
-    )
-
-    assert known != fonts.read_text(encoding="utf-8")
-    assert (ended.stdout, ended.stderr) == (style.png(example, 50), b"")
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_settings_of_the_process_change_no_byte_and_stay():

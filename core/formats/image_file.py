@@ -25,7 +25,7 @@ MOST_FILE_BYTES = 20 << 20
 MOST_PIXELS = 50_000_000  # as many as a phone's camera takes
 STANDS_OUT = 32  # grey values; a smaller difference from the background is noise of a camera or of JPEG
 
-CHECK = "check the name, and that it may be read"
+CHECK = "check the name and the permissions"
 _REPLACE = "replace it with a PNG, JPEG, WebP or BMP file that other programs show, or remove it"
 _SHRINK = "make it smaller, or remove it"
 _SAVE = "save it with 8-bit RGB or grey values, or remove it"

@@ -102,7 +102,6 @@ def test_a_wrong_value_gives_one_line(assign, key, value, expected, got):
         ("dataset.name", "7", ": wrong value (expected a text, in quotes if it looks like a number, got 7)"),
         ("dataset.name", "Mnist", f": {FORM}"),
         ("dataset.name", "../x", f": {FORM}"),
-        ("train.network", "dens", f': unknown choice: did you mean dense? (expected {NETWORKS}, got "dens")'),
         ("train.optimizer", "lion", ': unknown choice (expected adam, rmsprop or sgd, got "lion")'),
         (
             "train.optimizer",
@@ -134,20 +133,6 @@ def test_a_wrong_name_or_list_gives_one_line(assign, key, value, line):
     assign("params.yaml", key, value)
 
     assert lines() == [key + line]
-
-
-@pytest.mark.parametrize(
-    ("network", "image_shape", "got"),
-    [("cnn_small", [10, 10], None), ("cnn_small", [9, 30], "9 x 30"), ("cnn_small", (30, 9), "30 x 9")]
-    + [(network, [1, 1], None) for network in ("cnn", "dense")],
-)
-@pytest.mark.fault("images too small for the network of params.yaml")
-def test_a_network_may_need_larger_images(network, image_shape, got):
-    line = (
-        f"params.yaml: train.network: {network} needs larger images (expected 10 x 10 pixels at least, got {got}); "
-        "fix: choose another network, or a larger image_shape; then dvc repro"
-    )
-    assert list(map(str, params.unfit(network, image_shape))) == [line] * (got is not None)
 
 
 @pytest.mark.parametrize(

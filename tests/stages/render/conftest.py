@@ -49,6 +49,7 @@ def _training(classes):
         networks=["0" * 64],
         classes=classes,
         image_shape=[3, 4],
+        settings=params.load(ROOT / "params.yaml").train,
     )
 
 

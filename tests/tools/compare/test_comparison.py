@@ -54,8 +54,8 @@ def test_the_scores_are_those_of_metrics_json():
 
     assert (found.replicates, found.images) == ((3, 4), 120)
     for side, array in (("base", base), ("new", new)):
-        accuracies = [scores.accuracy(each, LABELS) for each in array]
-        losses = [scores.cross_entropy(each, LABELS) for each in array]
+        accuracies = [scores.right(each, LABELS).mean() for each in array]
+        losses = [scores.losses(each, LABELS).mean() for each in array]
         recall = (array.argmax(2)[:, LABELS == 1] == 1).mean()
         assert getattr(found.accuracy.change, side) == pytest.approx(np.mean(accuracies))
         assert getattr(found.loss.change, side) == pytest.approx(np.mean(losses))

@@ -65,7 +65,7 @@ def test_pipes_devices_and_endless_input_are_refused(monkeypatch):
         with pytest.raises(StageError, match=rf"^-: too large a file \(expected at most {MOST_FILE_BYTES} bytes"):
             sources.read("-")
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(StageError, match=r"^-: not a supported picture \(.*an empty file\)"):
+    with pytest.raises(StageError, match=r"^-: not a picture \(.*an empty file\)"):
         sources.read("-")
 
 

@@ -258,7 +258,7 @@ def described(index, probabilities):
 
 
 def chosen():
-    """Return the indices of mistakes, uncertain correct images, disputed images and agreed mistakes, by plain sorting."""
+    """Return the indices of mistakes, uncertain images, disputed images and agreed mistakes, by plain sorting."""
     confident_first = sorted(range(IMAGES), key=lambda index: -CONFIDENCE[0, index])
     votes = [Counter(PREDICTED[:, index].tolist()) for index in range(IMAGES)]
     favourites = [min(each, key=lambda name: (-each[name], name)) for each in votes]

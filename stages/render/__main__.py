@@ -51,7 +51,7 @@ def main(
         single=(evaluate.single_image, alone),
         history=records.read(history, histories.parse),
         training=trainings.read(training),
-        metrics=measured(probabilities, tested.labels, names, reported.read(metrics).train.model_dump()),
+        metrics=measured(probabilities, tested.labels, names, reported.read(metrics).train),
     )
     document = build(results, render)
     drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}

@@ -11,6 +11,7 @@ from core.files import arrays, records
 from core.files.arrays import Split
 from core.files.training import Training
 from core.scores import intervals, scores
+from core.scores.metrics import Scores
 
 
 class Results(NamedTuple):
@@ -56,21 +57,19 @@ def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarra
     return probabilities, alone
 
 
-def measured(
-    probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train: Mapping[str, float]
-) -> dict[str, Any]:
-    """Return all scores of the report: `train` (given), `test`, `gap` (training minus test) and `classes`.
+def measured(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train: Scores) -> dict[str, Any]:
+    """Return all scores of the report: `train`, `test`, `gap` (how much better `train` is) and `classes`.
 
-    probabilities: float (replicates, n, classes); labels: integer (n,); train: accuracy and loss. `test` is
-    `scores.summary` with `accuracy_low` and `accuracy_high`, the 95 % interval of the test accuracy for the choice of
-    test images; `classes` is `scores.of_classes`.
+    probabilities: float (replicates, n, classes); labels: integer (n,). `test` is `scores.summary` with `accuracy_low`
+    and `accuracy_high`, the 95 % interval of the test accuracy for the choice of test images. `classes` is
+    `scores.of_classes`.
     """
     tally = scores.tally([probabilities], labels, len(classes))
     test = scores.summary(tally, "test")
     low, high = intervals.wilson(test["accuracy"], len(labels))
     return {
-        "train": train,
+        "train": {"accuracy": train.accuracy, "loss": train.loss},
         "test": test | {"accuracy_low": float(low), "accuracy_high": float(high)},
-        "gap": {"accuracy": train["accuracy"] - test["accuracy"], "loss": test["loss"] - train["loss"]},
+        "gap": {"accuracy": train.accuracy - test["accuracy"], "loss": test["loss"] - train.loss},
         "classes": scores.of_classes(tally, classes),
     }

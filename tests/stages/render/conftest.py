@@ -94,7 +94,7 @@ def results(learned):
             single=(len(labels) - 1, 0.9 * probabilities[:, -1] + np.float32(0.1 / len(classes))),
             history=HISTORY,
             training=_training(classes),
-            metrics=measured(probabilities, labels, classes, on_train),
+            metrics=measured(probabilities, labels, classes, metrics.Scores(**on_train)),
         )
         return made._replace(**changes)
 

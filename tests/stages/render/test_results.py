@@ -8,6 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.cli.errors import DataError
 from core.files import arrays
+from core.scores.metrics import Scores
 from stages.render import results
 
 
@@ -17,7 +18,7 @@ def test_all_scores_worked_by_hand():
     second = [[1, 0], [1, 0], [0, 1], [0, 1]]
     labels = np.uint8([0, 0, 1, 1])
 
-    found = results.measured(np.float32([first, second]), labels, ["Coat", "=1"], {"accuracy": 0.95, "loss": 0.05})
+    found = results.measured(np.float32([first, second]), labels, ["Coat", "=1"], Scores(accuracy=0.95, loss=0.05))
 
     loss = -(math.log(0.9) + math.log(0.4) + math.log(0.8) + math.log(0.7)) / 4
     brier = 2 * (0.1**2 + 0.6**2 + 0.2**2 + 0.3**2) / 4

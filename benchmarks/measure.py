@@ -14,9 +14,8 @@ from statistics import median
 from threading import Thread
 from typing import Any, NamedTuple
 
-import yaml
-
 from core.cli.errors import Problem, StageError
+from core.config import yaml
 from core.files import atomic
 from tools import scratch
 
@@ -81,8 +80,8 @@ def _watch(process: subprocess.Popen, memory: list[tuple[int, int]]) -> None:
 
 def stage(name: str) -> list[str]:
     """Return the command of a stage, as dvc.yaml has it."""
-    pipeline = yaml.safe_load((scratch.CHECKOUT / "dvc.yaml").read_text(encoding="utf-8"))
-    return [PYTHON, *pipeline["stages"][name]["cmd"].split()[1:]]
+    stages = yaml.load(scratch.CHECKOUT / "dvc.yaml")["stages"]
+    return [PYTHON, *stages[name]["cmd"].split()[1:]]
 
 
 def write(name: str, results: dict[str, Any], page: str) -> None:

@@ -20,7 +20,7 @@ from benchmarks.corruptions import CORRUPTIONS, Encoded, encoded
 from core.cli import command
 from core.files import arrays, class_names
 from stages.evaluate.out_of_distribution import evenly_spaced
-from tools import scratch
+from tools import pipeline, scratch
 from tools.predict import classify
 
 FOLDER = scratch.CHECKOUT / "build" / "predict"
@@ -45,7 +45,7 @@ def main(runs: int = 3) -> None:
 
 
 def _test_images(place: Path) -> np.ndarray:
-    return arrays.read(place / classify.TEST_IMAGES, np.float32, 3)
+    return arrays.read(place / pipeline.path("test") / "images.npy", np.float32, 3)
 
 
 def _grey(place: Path) -> np.ndarray:
@@ -75,8 +75,8 @@ def _corrupted(place: Path) -> dict[str, dict[str, float]]:
     """Return shares of the test images, by corruption. "Same" compares with data/predictions."""
     images = _grey(place)[:CORRUPTED]
     predicted = arrays.read(place / "data/predictions/probabilities.npy", np.float32, 3)[:, :CORRUPTED].mean(axis=0)
-    labels = arrays.read(place / classify.TEST_IMAGES.with_name("labels.npy"), np.uint8, 1)[:CORRUPTED]
-    classes = np.array(class_names.read(place / classify.CLASSES))
+    labels = arrays.read(place / pipeline.path("test") / "labels.npy", np.uint8, 1)[:CORRUPTED]
+    classes = np.array(class_names.read(place / pipeline.path("classes.json")))
     folder = FOLDER / f"{place.name} corrupted"
     for number, corruption in enumerate(CORRUPTIONS.values()):
         _write(folder / f"{number:02}", images, corruption)
@@ -98,7 +98,7 @@ def _corrupted(place: Path) -> dict[str, dict[str, float]]:
 
 
 def _out_of_distribution() -> dict[str, dict[str, tuple[float, float]]]:
-    train = arrays.read(scratch.CHECKOUT / classify.TRAIN_IMAGES, np.float32, 3)
+    train = arrays.read(scratch.CHECKOUT / pipeline.path("train") / "images.npy", np.float32, 3)
     test, others = (np.array(_test_images(place)[: out_of_distribution.IMAGES]) for place in (scratch.CHECKOUT, DIGITS))
     references = arrays.pick(train, evenly_spaced(len(train), out_of_distribution.REFERENCES))
     return out_of_distribution.measure(classify.load().networks, references, test, others)

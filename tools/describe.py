@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from core.cli import command  # before any package, so that a python without packages ends in one line
+
+# isort: split
 import numpy as np
 
-from core.cli import command
 from core.config import datasets
 from core.files import atomic, class_names
 from core.formats import archives, image_file, image_folder
@@ -42,13 +44,13 @@ def main(name: str) -> None:
     """Describe the data set NAME of datasets.yaml, and draw samples of it into build/describe."""
     entry = datasets.entry(name, given_as=f"python -m tools.describe {name}")
     # An image folder is described as it is now, whether or not the entry pins it.
-    bare = entry.model_copy(update={"sha256": ""}) if isinstance(entry, datasets.Pictured) else entry
+    bare = entry.model_copy(update={"sha256": ""}) if isinstance(entry, datasets.ImageFolder) else entry
     whole = pins.pinned(name, bare)
     classes, train, test = _read(name, whole)
     shape = " x ".join(map(str, entry.image_shape))
     print(f"\n{name}: {entry.title}, {len(train.images)} training and {len(test.images)} test images, {shape}")
     print("\n".join(table(train.labels, test.labels, classes)))
-    if isinstance(whole, datasets.Pictured):
+    if isinstance(whole, datasets.ImageFolder):
         print(f"sizes of the pictures: {', '.join(sizes(whole))}")
     odd = [*_unpinned(name, entry, whole), *oddities(train, test, classes)]
     print("\n".join(["worth a look:", *(f"  {line}" for line in odd)] if odd else ["nothing looks odd"]))
@@ -64,7 +66,7 @@ def table(train: np.ndarray, test: np.ndarray, classes: list[str]) -> Iterator[s
         yield f"{name:{width}}  {of_train:>9,}  {of_test:>9,}"
 
 
-def sizes(entry: datasets.Pictured) -> list[str]:
+def sizes(entry: datasets.ImageFolder) -> list[str]:
     """Return the most frequent sizes of the pictures in an image folder, height x width, each with its count."""
     counts: Counter[tuple[int, int]] = Counter()
     for place in image_folder.listing(entry).places:
@@ -129,7 +131,7 @@ def _draw(name: str, train: Part, classes: list[str]) -> Path:
 def _unpinned(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[str]:
     """Return a line for each pin that is missing or wrong."""
     lines = [str(problem) for problem in pins.missing(name, entry, whole)]
-    if isinstance(whole, datasets.Pictured) and isinstance(entry, datasets.Pictured) and entry.sha256:
+    if isinstance(whole, datasets.ImageFolder) and isinstance(entry, datasets.ImageFolder) and entry.sha256:
         changed = entry.sha256 != whole.sha256
         lines += [f'the pictures differ from the pinned ones; the new pin is sha256: "{whole.sha256}"'] * changed
     return lines

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML, YAMLError
-
 from core.cli.errors import DataError, InputError, Problem
+from core.config import yaml
 
 PATH = Path("dvc.yaml")
 
@@ -42,12 +41,7 @@ def parse_yaml(data: bytes) -> Any:
     """Return what YAML says, as DVC reads it. Raises ValueError, also if a merge has left its markers."""
     if any(line.startswith(b"<<<<<<< ") for line in data.splitlines()):
         raise ValueError("contains the markers of a merge conflict, <<<<<<<")
-    try:
-        return YAML(typ="safe").load(data)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise ValueError(line + (getattr(error, "problem", None) or "not YAML")) from error
+    return yaml.parse(data.decode("utf-8"))
 
 
 def read(data: bytes, subject: str = str(PATH), fix: str = f"git checkout HEAD -- {PATH}") -> Pipeline:
@@ -65,6 +59,11 @@ def here() -> Pipeline:
     except FileNotFoundError as error:
         fix = f"git checkout HEAD -- {PATH}, or run this in the folder that holds {PATH}"
         raise InputError(Problem(str(PATH), "no such file here", fix=fix)) from error
+
+
+def path(name: str) -> Path:
+    """Return the path of an output by its file name, such as "metrics.json". Raises as `here` does."""
+    return Path(here().path(name))
 
 
 def _outputs(name: str, stage: dict[str, Any]) -> list[Output]:

@@ -127,7 +127,7 @@ class Generated(Described):
     images: Images
 
 
-class Pictured(Described):
+class ImageFolder(Described):
     """An image folder, with a folder in it for each class. All images are brought to one shape."""
 
     source: Literal["images"]
@@ -139,7 +139,7 @@ class Pictured(Described):
     sha256: Sha256 = ""  # of the list of all files and their hashes; without it, the entry can only be pinned
 
 
-Entry: TypeAlias = Annotated[Downloaded | Generated | Pictured, Field(discriminator="source")]
+Entry: TypeAlias = Annotated[Downloaded | Generated | ImageFolder, Field(discriminator="source")]
 
 
 def load(path: Path = PATH) -> dict[str, Entry]:

@@ -12,6 +12,17 @@ from ruamel.yaml.error import MarkedYAMLError
 from core.cli.errors import InputError, Problem
 
 
+def parse(text: str) -> object:
+    """Return the value of a YAML text. Raises ValueError, with the line if known, if it is not YAML."""
+    try:
+        return YAML(typ="safe").load(text)
+    except MarkedYAMLError as error:
+        place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ValueError(f"{place}{error.problem or error.context}") from error
+    except YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
 def load(path: Path) -> dict:
     """Return the mapping that a YAML file holds.
 
@@ -20,17 +31,14 @@ def load(path: Path) -> dict:
     """
     fix = f"edit {path}, then dvc repro"
     try:
-        value = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        value = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         fix = f"git checkout -- {path}, or run from the folder that holds it"
         raise InputError(Problem(str(path), "no such file", fix=fix)) from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(Problem(str(path), f"line {line}: not UTF-8", fix=fix)) from error
-    except MarkedYAMLError as error:
-        place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise InputError(Problem(str(path), f"{place}{error.problem or error.context}", fix=fix)) from error
-    except (YAMLError, ValueError) as error:  # ValueError: a number or a date that Python cannot hold
+    except ValueError as error:
         raise InputError(Problem(str(path), " ".join(str(error).split()), fix=fix)) from error
     if not isinstance(value, dict):
         raise InputError(Problem(str(path), "not a mapping of keys to values", fix=fix))

@@ -115,7 +115,7 @@ class Archives:
 
     def _blank(self, role: str, got: str) -> Problem:
         what, expected = "every pixel of every image has the same value", "different values"
-        if isinstance(self.entry, datasets.Pictured):
+        if isinstance(self.entry, datasets.ImageFolder):
             fix = "use other pictures, then dvc repro"
             return Problem(self.entry.folder, what, expected=expected, got=got, fix=fix)
         return self._problem(role, Unfit(self.paths[role], what, expected, got, "name another file"))

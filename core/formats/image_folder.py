@@ -51,7 +51,7 @@ class Listing(NamedTuple):
     others: Counter[str]
 
 
-def listing(entry: datasets.Pictured) -> Listing:
+def listing(entry: datasets.ImageFolder) -> Listing:
     """Return what the folder of an entry holds, without opening a file. Raises DataError with every problem."""
     root = Path(entry.folder)
     if not root.is_dir():
@@ -114,7 +114,7 @@ def converter(folder: str, others: Iterable[str]) -> str:
     return f'{install}python -c "{code}" {shlex.join([folder, *kinds])}'
 
 
-def pin(entry: datasets.Pictured) -> str:
+def pin(entry: datasets.ImageFolder) -> str:
     """Return the digest of the pictures in the folder of an entry. Raises DataError as `listing`, and for each file
     that can't be read.
     """
@@ -153,7 +153,7 @@ def _split_folders(root: Path) -> dict[str, Path]:
     return {split: root / split for split in SPLITS}
 
 
-def _classes(entry: datasets.Pictured, names: set[str]) -> list[str]:
+def _classes(entry: datasets.ImageFolder, names: set[str]) -> list[str]:
     """Return the class names: those of the entry, or else the sorted names of the folders. Both must be equal."""
     root = Path(entry.folder)
     if entry.test_fraction and names == set(SPLITS):

@@ -28,6 +28,8 @@ DATE_SAVED = "1980-01-01@00:00:00"
 
 def write(folder: Path, models: Sequence[keras.Model]) -> list[str]:
     """Write replicate i as `<i>.keras`, which `keras.models.load_model` reads too. Return the SHA-256 of each file."""
+    for earlier in folder.glob("*.keras"):  # of a killed run that ended after DVC had removed the outputs
+        earlier.unlink()
     digests = []
     for replicate, model in enumerate(models):
         content = saved(model)

@@ -29,7 +29,7 @@ def write(name: str, entry: datasets.Entry, raw: Path) -> None:
     Raises DataError or NetworkError.
     """
     classes = entry.classes
-    if isinstance(entry, datasets.Pictured):
+    if isinstance(entry, datasets.ImageFolder):
         classes = conversion.write(entry, raw)
     elif isinstance(entry, datasets.Generated):
         garments.write(entry, raw)

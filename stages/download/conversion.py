@@ -25,7 +25,7 @@ class _Image(NamedTuple):
     values: np.ndarray
 
 
-def write(entry: datasets.Pictured, folder: Path) -> list[str]:
+def write(entry: datasets.ImageFolder, folder: Path) -> list[str]:
     """Write the archives of an entry into `folder`, print a line for each, and return the class names.
 
     Raises DataError, before anything is written, if a picture can't be read, if the pictures are not those that the
@@ -47,7 +47,7 @@ def write(entry: datasets.Pictured, folder: Path) -> list[str]:
     return listing.classes
 
 
-def adapted(grey: np.ndarray, entry: datasets.Pictured) -> tuple[np.ndarray, str]:
+def adapted(grey: np.ndarray, entry: datasets.ImageFolder) -> tuple[np.ndarray, str]:
     """Return the grey values of a picture, uint8 (height, width), as an image of the data set, uint8 of the entry's
     image_shape, and a phrase to print that says whether it was inverted.
     """
@@ -56,7 +56,7 @@ def adapted(grey: np.ndarray, entry: datasets.Pictured) -> tuple[np.ndarray, str
     return image_file.fitted(values, (height, width)), done
 
 
-def _read(entry: datasets.Pictured, listing: image_folder.Listing) -> dict[str, list[_Image]]:
+def _read(entry: datasets.ImageFolder, listing: image_folder.Listing) -> dict[str, list[_Image]]:
     """Return the images of each split."""
     splits: dict[str, list[_Image]] = {split: [] for split in SPLITS}
     hashes: list[tuple[str, str]] = []
@@ -84,14 +84,14 @@ def _hash(grey: np.ndarray) -> str:
     return sha256.hexdigest()
 
 
-def _require_pinned(entry: datasets.Pictured, sha256: str) -> None:
+def _require_pinned(entry: datasets.ImageFolder, sha256: str) -> None:
     if sha256 != entry.sha256:
         what, expected = "not the pictures of datasets.yaml", f"SHA-256 {entry.sha256 or 'in datasets.yaml'}"
         fix = f'restore the old pictures, or pin these by sha256: "{sha256}" in datasets.yaml; then dvc repro'
         raise DataError(Problem(entry.folder, what, expected=expected, got=sha256, fix=fix))
 
 
-def _require_each_class(entry: datasets.Pictured, classes: list[str], splits: dict[str, list[_Image]]) -> None:
+def _require_each_class(entry: datasets.ImageFolder, classes: list[str], splits: dict[str, list[_Image]]) -> None:
     """Raise DataError if a split has no picture of a class, as a test_fraction of few pictures may give."""
     fix = "add pictures of it, or change test_fraction in datasets.yaml; then dvc repro"
     image_folder.refuse(

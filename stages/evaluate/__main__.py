@@ -15,10 +15,8 @@ import numpy as np
 
 from core.config import params
 from core.files import arrays, atomic, class_names
-from core.networks import models
 from core.scores import calibration, scores, tables
 from core.scores import metrics as reported
-from stages.evaluate import out_of_distribution, prediction
 
 
 def main(
@@ -36,6 +34,10 @@ def main(
 ) -> None:
     """Predict all images in batches, and score the predictions."""
     settings = params.section(params.Evaluate)
+    # TensorFlow takes seconds to start: a wrong param need not wait for it, and Ctrl-C ends it in one line.
+    from core.networks import models
+    from stages.evaluate import out_of_distribution, prediction
+
     names = class_names.read(classes)
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
     trained = models.read(model, training, names, splits["train"].images.shape[1:])

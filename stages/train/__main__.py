@@ -16,8 +16,7 @@ from core.files import arrays, class_names
 from core.files import history as histories
 from core.files import training as trainings
 from core.files.training import Training
-from core.networks import models, runtime
-from stages.train import cluster, division, trainer
+from stages.train import division
 
 PACKAGES = ("keras", "numpy", "tensorflow")  # another version may change the networks
 
@@ -25,6 +24,10 @@ PACKAGES = ("keras", "numpy", "tensorflow")  # another version may change the ne
 def main(train: Path, classes: Path, model: Path, training: Path, history: Path) -> None:
     """Train networks that differ in seed only on the training images."""
     settings = params.section(params.Train)
+    # TensorFlow takes seconds to start: a wrong param need not wait for it, and Ctrl-C ends it in one line.
+    from core.networks import models, runtime
+    from stages.train import cluster, trainer
+
     runtime.share_operations(settings.threads)
     address = os.environ.get("RAY_ADDRESS")  # no param, since a network does not depend on where it is trained
     fit = partial(cluster.fit, address=address) if address else trainer.fit

@@ -14,7 +14,7 @@ from core.formats import archives, image_folder
 
 def missing(name: str, entry: datasets.Entry, whole: datasets.Entry) -> list[Problem]:
     """Return a problem for each pin that the entry lacks, with the value from the `pinned` entry in the fix."""
-    if isinstance(entry, datasets.Pictured) and isinstance(whole, datasets.Pictured) and not entry.sha256:
+    if isinstance(entry, datasets.ImageFolder) and isinstance(whole, datasets.ImageFolder) and not entry.sha256:
         return [_not_pinned(name, f'sha256: "{whole.sha256}"')]
     if isinstance(entry, datasets.Downloaded) and isinstance(whole, datasets.Downloaded):
         return [
@@ -30,7 +30,7 @@ def pinned(name: str, entry: datasets.Entry) -> datasets.Entry:
 
     Raises DataError if the folder or the archives are no data set, InputError if an archive does not exist.
     """
-    if isinstance(entry, datasets.Pictured) and not entry.sha256:
+    if isinstance(entry, datasets.ImageFolder) and not entry.sha256:
         return entry.model_copy(update={"sha256": image_folder.pin(entry)})
     if isinstance(entry, datasets.Downloaded) and not all(archive.is_pinned() for _, archive in entry.archives):
         return entry.model_copy(update={"archives": _pinned_archives(name, entry)})

@@ -1,6 +1,5 @@
 """The networks of the workspace, and what all of them together predict for images."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +9,9 @@ from core.files import class_names, training
 from core.networks import models
 from core.networks.runtime import keras
 from stages.evaluate import out_of_distribution
+from tools import pipeline
 
-MODEL, TRAINING = Path("data/model"), Path("data/training.json")
-CLASSES, REFERENCE = Path("data/normalized/classes.json"), Path("data/out_of_distribution")
-TRAIN_IMAGES, TEST_IMAGES = Path("data/normalized/train/images.npy"), Path("data/normalized/test/images.npy")
+OUTPUTS = ("model", "training.json", "classes.json", "out_of_distribution")  # of the pipeline, needed to classify
 
 
 class Ensemble(NamedTuple):
@@ -37,15 +35,16 @@ class Predictions(NamedTuple):
 
 def load() -> Ensemble:
     """Return the networks of the workspace. Raises InputError if there are none yet, DataError if they are damaged."""
-    missing = [path for path in (MODEL, TRAINING, CLASSES, REFERENCE) if not path.exists()]
+    model, record, names, reference = paths = [pipeline.path(name) for name in OUTPUTS]
+    missing = [path for path in paths if not path.exists()]
     if missing:
-        fix = "dvc repro, in the folder that holds dvc.yaml"
-        raise InputError(*(Problem(str(path), "missing: the pipeline has to run first", fix=fix) for path in missing))
-    height, width = training.read(TRAINING).image_shape
-    classes = class_names.read(CLASSES)
-    found = models.read(MODEL, TRAINING, classes, (height, width))
-    featured = list(map(out_of_distribution.with_features, found))
-    return Ensemble(featured, classes, (height, width), out_of_distribution.read(REFERENCE, featured))
+        raise InputError(
+            *(Problem(str(path), "missing: the pipeline has to run first", fix="dvc repro") for path in missing)
+        )
+    height, width = training.read(record).image_shape
+    classes = class_names.read(names)
+    featured = list(map(out_of_distribution.with_features, models.read(model, record, classes, (height, width))))
+    return Ensemble(featured, classes, (height, width), out_of_distribution.read(reference, featured))
 
 
 def classify(ensemble: Ensemble, images: np.ndarray) -> Predictions:

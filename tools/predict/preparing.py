@@ -50,7 +50,7 @@ def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, 
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 
-def as_pictured(picture: image_file.Picture, entry: datasets.Pictured) -> Prepared:
+def as_pictured(picture: image_file.Picture, entry: datasets.ImageFolder) -> Prepared:
     """Return a picture as `download` prepares the pictures of a folder."""
     grey = image_file.grey(picture.image, entry.background)
     values, done = conversion.adapted(grey, entry)

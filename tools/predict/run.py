@@ -22,6 +22,7 @@ from core.formats import image_file
 from core.formats.image_file import Invert
 from stages.normalize import scaling
 from stages.render import duplicates
+from tools import pipeline
 from tools.predict import classify, sources
 from tools.predict.formats import FORMATS, TRAINED, Batches, Result
 from tools.predict.preparing import Prepared, as_pictured, prepare
@@ -97,7 +98,7 @@ def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable
     """
     name = params.section(params.Dataset).name
     entry = datasets.entry(name)
-    if not isinstance(entry, datasets.Pictured):
+    if not isinstance(entry, datasets.ImageFolder):
         return lambda picture: prepare(picture, ensemble.shape, ensemble.reference.framing, invert or "auto")
     if tuple(entry.image_shape) != ensemble.shape:
         what, got = "the networks take images of another shape", f"{tuple(entry.image_shape)} of {name}"
@@ -112,9 +113,10 @@ def _test_images(names: Sequence[str]) -> dict[str, Prepared]:
     numbers = {name: number for name in names if (number := sources.test_image(name)) is not None}
     if not numbers:
         return {}
-    if not classify.TEST_IMAGES.exists():
-        raise InputError(Problem(str(classify.TEST_IMAGES), "missing: the pipeline has to run first", fix="dvc repro"))
-    images = arrays.read(classify.TEST_IMAGES, np.float32, 3)
+    path = pipeline.path("test") / "images.npy"
+    if not path.exists():
+        raise InputError(Problem(str(path), "missing: the pipeline has to run first", fix="dvc repro"))
+    images = arrays.read(path, np.float32, 3)
     expected = f"0 to {len(images) - 1}"
     unknown = [
         Problem(name, "no such test image", expected=expected, got=str(number), fix="give another number")
@@ -153,9 +155,10 @@ def _classified(batch: Sequence[tuple[str, Prepared]], ensemble: classify.Ensemb
 
 def _training_digests() -> set[bytes]:
     """Return a digest of each training image, if the workspace has them."""
-    if not classify.TRAIN_IMAGES.exists():
+    path = pipeline.path("train") / "images.npy"
+    if not path.exists():
         return set()
-    blocks = arrays.blocks(arrays.read(classify.TRAIN_IMAGES, np.float32, 3))
+    blocks = arrays.blocks(arrays.read(path, np.float32, 3))
     return {digest for block in blocks for digest in duplicates.digests(block)}
 
 

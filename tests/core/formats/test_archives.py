@@ -202,7 +202,7 @@ def test_remote_archives_must_be_downloaded_before_they_are_converted(entry):
 def test_archives_made_by_download_are_damaged_or_show_nothing(entry):
     entry()
     pictured = {"source": "images", "image_shape": [2, 2], "folder": "pictures", "test_fraction": 0.5}
-    made = datasets.Pictured.model_validate(COMMON | pictured)
+    made = datasets.ImageFolder.model_validate(COMMON | pictured)
     for role, file in made.files().items():
         os.rename(Path("own", FILES[role]), Path("own", file))
     read(made).check()

@@ -26,7 +26,7 @@ def make(tmp_path):
         for name in names:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(name.encode())
-        return datasets.Pictured(
+        return datasets.ImageFolder(
             title="t", description="d", licence="l", image_shape=[2, 3], source="images", folder=str(tmp_path), **keys
         )
 

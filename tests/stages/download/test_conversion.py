@@ -30,7 +30,7 @@ def entry(tmp_path):
     """A function that returns an entry for the folder `own`, pinned as it is now."""
 
     def entry(*, image_shape=(2, 3), **keys):
-        own = datasets.Pictured(
+        own = datasets.ImageFolder(
             title="t",
             description="d",
             licence="l",

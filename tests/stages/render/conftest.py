@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from core.config import params
-from core.config.datasets import Pictured
+from core.config.datasets import ImageFolder
 from core.config.params import Render
 from core.files import arrays, atomic, class_names
 from core.files import history as histories
@@ -82,7 +82,7 @@ def results(learned):
         trained, given = learned(probabilities, labels)
         images = np.linspace(0, 1, (len(trained) + len(labels)) * 12, dtype=np.float32).reshape(-1, 3, 4)
         facts = {"title": "Small set", "description": "few pictures", "licence": "free", "image_shape": [3, 4]}
-        entry = Pictured(**facts, classes=["a", "b"], source="images", folder="pictures")
+        entry = ImageFolder(**facts, classes=["a", "b"], source="images", folder="pictures")
         on_train = scores.summary(scores.tally([given], trained, len(classes)), "train")
         made = Results(
             settings=SETTINGS,

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from core.networks import architectures, models
 from core.networks.runtime import keras
 from stages.download import conversion
 from stages.evaluate import out_of_distribution
+from tools import pipeline
 from tools.predict import __main__, classify
 
 ROOT = Path(__file__).parents[3]
@@ -61,17 +63,17 @@ def workspace(tmp_path_factory) -> Path:
         versions={},
         parameters=96,
         untrained_loss=1.4,
-        networks=models.write(folder / classify.MODEL, networks),
+        networks=models.write(folder / pipeline.path("model"), networks),
         classes=CLASSES,
         image_shape=SHAPE,
         settings=params.load(ROOT / "params.yaml").train.model_copy(update={"network": "rows"}),
     )
-    training.write(folder / classify.TRAINING, record)
-    class_names.write(folder / classify.CLASSES, CLASSES)
+    training.write(folder / pipeline.path("training.json"), record)
+    class_names.write(folder / pipeline.path("classes.json"), CLASSES)
     reference = out_of_distribution.measure(networks, train, batch_size=64)
-    out_of_distribution.write(folder / classify.REFERENCE, reference)
-    arrays.write(folder / classify.TEST_IMAGES, np.stack(TEST) / np.float32(255))
-    for name in ("params.yaml", "datasets.yaml"):
+    out_of_distribution.write(folder / pipeline.path("out_of_distribution"), reference)
+    arrays.write(folder / pipeline.path("test") / "images.npy", np.stack(TEST) / np.float32(255))
+    for name in ("params.yaml", "datasets.yaml", "dvc.yaml"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
     return folder
 
@@ -230,11 +232,12 @@ def test_training_images_among_pictures_are_noted(predict, workspace, tmp_path):
     note = "a training image, pixel for pixel: a correct class means little"
 
     assert note not in predict(tmp_path)[0]
+    path = workspace / pipeline.path("train") / "images.npy"
+    arrays.write(path, np.stack([bar(1, 201), bar(2, 200)]) / np.float32(255))
     try:
-        arrays.write(workspace / classify.TRAIN_IMAGES, np.stack([bar(1, 201), bar(2, 200)]) / np.float32(255))
         lines = predict(tmp_path)[0].splitlines()
     finally:
-        (workspace / classify.TRAIN_IMAGES).unlink()
+        path.unlink()
 
     assert lines[lines.index(f"  {note}") - 1].startswith("1.png ") and lines.count(f"  {note}") == 1
     assert f"1 of 3: {note}" in lines
@@ -263,6 +266,7 @@ def test_impossible_requests_are_refused_before_a_picture_is_read(predict, tmp_p
 @pytest.mark.fault("nothing ran yet, a test image that is not there")
 def test_a_workspace_in_which_nothing_ran_is_refused_with_all_that_is_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "dvc.yaml", ".")
 
     with pytest.raises(InputError) as caught:
         classify.load()
@@ -282,6 +286,7 @@ def own_folder(predict, workspace, tmp_path, monkeypatch):
         Path("datasets.yaml").write_text(json.dumps({"own": entry | {"folder": "own"} | keys}), encoding="utf-8")
         text = (workspace / "params.yaml").read_text(encoding="utf-8")
         Path("params.yaml").write_text(text.replace("name: fashion_mnist", "name: own"), encoding="utf-8")
+        shutil.copy(ROOT / "dvc.yaml", ".")
         return datasets.entry("own")
 
     return own_folder

@@ -1,6 +1,5 @@
 """Section 6: single test images: those of the tutorials, mistakes, uncertain predictions and disagreements."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -10,10 +9,8 @@ from stages.render import style
 from stages.render.document import Illustration, Section, count, decimal
 from stages.render.figures import samples
 from stages.render.results import Results
-from stages.render.style import Figure
 
 GRID_EXAMPLES = 15
-ALONE = ", predicted alone, as a batch of one"
 
 
 def section(results: Results, render: Render) -> Section:
@@ -84,7 +81,7 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
     first = min(GRID_EXAMPLES, len(labels))
     right = (probabilities[:first].argmax(axis=1) == labels[:first]).sum()
     examples = [
-        _example(results, index, probabilities[index], samples.example, f"example_{index}.png")
+        _example(results, index, probabilities[index], f"example_{index}.png")
         for index in dict.fromkeys(render.examples)
     ]
     grid = Illustration(
@@ -101,19 +98,20 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
         ),
     )
     index, alone = results.single
-    single = _example(results, index, alone[0], samples.single_image, "single_image.png", ALONE)
+    single = _example(results, index, alone[0], "single_image.png", alone=True)
     return [*examples, grid, single]
 
 
 def _example(
-    results: Results, index: int, probabilities: np.ndarray, draw: Callable[..., Figure], file: str, how: str = ""
+    results: Results, index: int, probabilities: np.ndarray, file: str, *, alone: bool = False
 ) -> Illustration:
     image, label = results.test.images[index], results.test.labels[index]
+    how = ", predicted alone, as a batch of one" if alone else ""
     return Illustration(
         file,
         f"Probabilities of test image {_described(results, index, probabilities)}{how}",
         f"Test image {index}{how}.{results.shown}",
-        partial(draw, image, probabilities, label, style.drawable(results.classes)),
+        partial(samples.example, image, probabilities, label, style.drawable(results.classes), small=alone),
     )
 
 

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.scores import confusion
 from stages.render.document import Explorer, Illustration, line
 from stages.render.results import Results
 
 MOST_CORRECT = 20  # correct images of each class
-MOST_PIXELS = 1_500_000  # of all images together: 1,900 images of 28x28
-MOST_IMAGES = 2_000
+MOST_IMAGES = 1_500
+MOST_PIXELS = 1_200_000  # of all images together: 1,500 images of 28x28
 MOST_CLASSES = 40  # along a side of the matrix
 MOST_BARS = 10  # of an image, beside the bar of its true class
 
@@ -29,7 +28,7 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
     """
     probabilities, (images, labels) = results.probabilities[0], results.test
     height, width = images.shape[1:]
-    counts = confusion.counts(probabilities.argmax(axis=1), labels, len(results.classes))
+    counts = results.metrics["confusion"][0]
     listed = of_cells(probabilities, labels)
     kept = np.sort(listed[: max(1, min(MOST_IMAGES, MOST_PIXELS // (height * width)))])
     kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]

@@ -139,7 +139,7 @@ def test_sums_of_blocks_of_any_size_are_those_of_all_images():
 
         assert tally.images == 1001
         for replicate, each in enumerate(probabilities):
-            bins = calibration.reliability(each, labels)
+            bins = calibration.means(calibration.sums(each, labels))
             for name, score in scores.OF_AN_IMAGE.items():
                 assert means[name][replicate] == pytest.approx(score(each, labels).mean(), abs=1e-12)
             assert means["expected_calibration_error"][replicate] == pytest.approx(bins.expected_error, abs=1e-12)

@@ -67,7 +67,7 @@ def cores() -> int:
 
 
 def share_operations(threads: int) -> None:
-    """Let so many threads share each operation; call this before the first operation runs.
+    """Let this many threads share each operation. Call this before the first operation runs.
 
     The number of threads changes the last digits of sums, so it never depends on the machine. With one thread, an
     operation runs on the thread that calls it, and as many replicates run at once as there are cores.

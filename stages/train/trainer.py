@@ -165,7 +165,7 @@ def _train_all(replicates: Sequence[_Replicate], loops: SimpleQueue[Loop]) -> No
 
 
 def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event) -> None:
-    """Train a replicate to its end. It borrows a loop for each epoch, so that all replicates end at about one time."""
+    """Train a replicate to its end. It borrows a loop for each epoch, so all replicates end at about the same time."""
     stopping = _early_stopping(replicate)
     for epoch in range(replicate.settings.epochs + 1):
         compiled = loops.get()

@@ -10,7 +10,7 @@ from core.config.datasets import Entry
 from core.files import arrays, records
 from core.files.arrays import Split
 from core.files.training import Training
-from core.scores import calibration, intervals, scores
+from core.scores import intervals, scores
 from core.scores.metrics import Scores
 from stages.render.document import Table, decimal
 
@@ -87,5 +87,5 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[st
         "gap": {"accuracy": train.accuracy - test["accuracy"], "loss": test["loss"] - train.loss},
         "classes": scores.of_classes(tally, classes),
         "confusion": tally.confusion,
-        "reliability": [calibration.means(bins) for bins in tally.bins],
+        "reliability": tally.reliability(),
     }

@@ -115,12 +115,7 @@ def _key(location: Location, value: Any) -> str:
     return ".".join([*parts, *([str(last)] if last != "[key]" else [])])
 
 
-def redacted(text: str) -> str:
-    """Return a text without the user name and the password of an address."""
-    return re.sub("//[^/ ]*@", "//***@", text)
-
-
 def _shown(value: object) -> str:
-    """Return a value as JSON, cut to 80 characters, without passwords."""
-    text = redacted(json.dumps(value, ensure_ascii=False, skipkeys=True, default=str))
+    """Return a value as JSON, cut to 80 characters, without the user names and passwords of addresses."""
+    text = re.sub("//[^/ ]*@", "//***@", json.dumps(value, ensure_ascii=False, skipkeys=True, default=str))
     return text if len(text) <= 80 else f"{text[:77]}..."

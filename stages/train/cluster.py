@@ -28,7 +28,7 @@ from stages.train import loop, memory, trainer
 from stages.train.progress import Row, line
 
 # The packages that a task imports. The first three may change the networks; without the others a task cannot start.
-PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "pyyaml")
+PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "ruamel.yaml")
 RETRIES = 5  # of a replicate whose machine was lost; a replicate that crashes its machines has to end at some time
 TIMEOUT_S = 5  # Ray itself gives up only after two minutes
 CODE = Path(__file__).parents[2]

@@ -177,7 +177,7 @@ def test_right_archive_of_the_next_mirror_is_taken(server, download, fault):
 def test_at_most_one_byte_too_many_is_written(tmp_path):
     archive = datasets.Archive(file=FILE, size=1000, sha256=sha256(BODY[:1000]))
 
-    with pytest.raises(fetch.OtherFile):
+    with pytest.raises(fetch.Failed):
         fetch._receive(archive, [BODY[:600]] * 3, tmp_path / "written", float("inf"))
 
     assert (tmp_path / "written").stat().st_size == 1001

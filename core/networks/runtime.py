@@ -25,7 +25,7 @@ def _silence() -> Iterator[None]:
         os.dup2(notices.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             notices.seek(0)
             os.write(stderr, notices.read())
             raise

@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 from tqdm import tqdm
@@ -146,9 +147,15 @@ def _blocks(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
         raise _failure(error) from error
 
 
-def _answer(url: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
+def _answer(url: str, policy: RetryPolicy, redirects: int = 5) -> Generator[bytes, None, None]:
     headers, timeout = {"Accept-Encoding": "identity"}, (policy.connect_s, policy.read_s)
-    with requests.get(url, headers=headers, timeout=timeout, stream=True) as response:
+    # Redirects are followed here, because requests reads the body of a redirect, however large it is.
+    with requests.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
+        if response.is_redirect:
+            if not redirects:
+                raise Failed("too many redirects")
+            yield from _answer(urljoin(url, response.headers["Location"]), policy, redirects - 1)
+            return
         if response.status_code != 200:
             may_recover = response.status_code == 429 or response.status_code >= 500
             asked = response.headers.get("Retry-After", "")

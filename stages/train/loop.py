@@ -80,7 +80,7 @@ def with_fast_dropout(model: keras.Model) -> keras.Model:
     """Return an unfitted network of the same layers, with the dropout of this module."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = Dropout if isinstance(layer, keras.layers.Dropout) else type(layer)
+        kind = Dropout if type(layer) is keras.layers.Dropout else type(layer)
         return kind.from_config(layer.get_config())
 
     return keras.models.clone_model(model, clone_function=clone)

@@ -147,10 +147,16 @@ def _blocks(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
         raise _failure(error) from error
 
 
+class _Session(requests.Session):
+    """A session that follows no redirect: requests reads the body of a redirect, however large it is."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def _answer(url: str, policy: RetryPolicy, redirects: int = 5) -> Generator[bytes, None, None]:
     headers, timeout = {"Accept-Encoding": "identity"}, (policy.connect_s, policy.read_s)
-    # Redirects are followed here, because requests reads the body of a redirect, however large it is.
-    with requests.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
+    with _Session() as session, session.get(url, headers=headers, timeout=timeout, stream=True) as response:
         if response.is_redirect:
             if not redirects:
                 raise Failed("too many redirects")

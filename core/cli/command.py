@@ -38,8 +38,8 @@ if not all(map(find_spec, ("numpy", "pydantic", "tensorflow"))):
 
 
 class _Interrupt(KeyboardInterrupt):
-    """An interrupt. If KeyboardInterrupt itself passes through `exec`, which namedtuple calls, CPython ends by SIGINT
-    even if the exception is caught.
+    """An interrupt. CPython ends by SIGINT if KeyboardInterrupt itself leaves `exec`, which namedtuple calls, even if a
+    caller catches it.
     """
 
 

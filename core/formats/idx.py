@@ -34,7 +34,7 @@ BEGINNING = 512  # bytes that tell the kind of a file
 class Unfit(DataError):
     """A file does not hold the wanted array.
 
-    The problem says that a file made here is damaged. `fix` tells the owner of any other file what to do. `convert` is
+    The problem assumes that `download` wrote the file. `fix` tells the owner of any other file what to do. `convert` is
     a Python expression for the wanted array, from `path`, `idx` and `numpy`; it is empty if there is none.
     """
 

@@ -20,7 +20,7 @@ DECIMALS = 6  # of each score in a file
 
 
 def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return whether the largest entry of each row is at the label, bool (n,); the first of equal entries counts."""
+    """Return whether the largest entry of each row is at the label, bool (n,); ties go to the lower index."""
     return probabilities.argmax(axis=1) == labels
 
 

@@ -58,7 +58,7 @@ class Dropout(keras.layers.Dropout):
     """Keras' dropout, with random numbers from a faster generator."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return the inputs. In training, a share of `rate` of them is 0, and the others are scaled by 1 / (1 - rate)."""
+        """Return the inputs. In training, a share of `rate` is 0, and the others are scaled by 1 / (1 - rate)."""
         if not training:
             return inputs
         seed = tf.cast(self.seed_generator.next(), tf.int32)

@@ -25,18 +25,10 @@ def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | No
     repository.require_trust()
     of_base, of_new = Side(base), Side(new)
     sides.require_same_test_set(of_base, of_new)
-    edited = [
-        f"the predictions of the {side.name} are older than {', '.join(names)}"
-        for side in (of_base, of_new)
-        if (names := status.changed(side))
-    ]
+    edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
-    if metrics_only:
-        reported = (Reported(side.metrics().test, side.recalls(), side.replicates) for side in (of_base, of_new))
-        compared = comparison.of_reports(*reported)
-    else:
-        compared = comparison.of_predictions(*sides.read(of_base, of_new))
+    compared = _of_reports(of_base, of_new) if metrics_only else comparison.of_predictions(*sides.read(of_base, of_new))
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
     print(blocks.FORMATS[format](formats.report(compared, differing)), end="")
@@ -59,6 +51,16 @@ def declare(parser: Parser) -> None:
         help="with --fail-on: fail only if the whole 95 %% interval of the change is below -POINTS, in percent of the "
         "images",
     )
+
+
+def _of_reports(base: Side, new: Side) -> Comparison:
+    return comparison.of_reports(
+        *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
+    )
+
+
+def _older(name: str, changed: list[str]) -> str:
+    return f"the predictions of the {name} are older than {', '.join(changed)}"
 
 
 def _worse(compared: Comparison, names: differences.Pair, tolerance: float) -> Problem:

@@ -40,13 +40,10 @@ def run(images: list[str], format: str, invert: Invert | None, show_input: Path 
         raise InputError(Problem("--figure", "too many pictures", expected=expected, got=str(len(names)), fix=fix))
     batch_size = params.section(params.Evaluate).batch_size
     ensemble = classify.load()
-    preparation, tests = _preparation(ensemble, invert), _test_images(names)
+    read = _reader(names, ensemble, invert)
     known = _training_digests() if format == "text" and len(names) > 1 else set()
     unread: list[Problem] = []
     drawn: list[Result] = []
-
-    def read(name: str) -> Prepared:
-        return tests[name] if name in tests else preparation(sources.read(name))
 
     def results() -> Batches:
         numbers = count(1)
@@ -84,6 +81,13 @@ def _ending(figure: Path | None, asked: int, unread: int) -> Iterator[str]:
         yield "to draw them beside their probabilities, add --figure out.png"
     else:
         yield "for a table of all results, add --format csv"
+
+
+def _reader(names: Sequence[str], ensemble: classify.Ensemble, invert: Invert | None) -> Read:
+    """Return the function that reads a picture by its name and makes the networks' input of it."""
+    preparation = _preparation(ensemble, invert)
+    tests = _test_images(names)
+    return lambda name: tests[name] if name in tests else preparation(sources.read(name))
 
 
 def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable[[image_file.Picture], Prepared]:

@@ -3,12 +3,6 @@ import numpy as np
 from core.scores import confusion
 
 
-def test_confusion_has_labels_in_rows_and_predictions_in_columns():
-    counts = confusion.counts(np.array([0, 1, 0, 2]), np.array([0, 1, 2, 2], np.uint8), 3)
-
-    assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
-
-
 def test_labels_of_256_classes_do_not_overflow():
     """Labels are uint8: 255 * 256 must not be counted modulo 256."""
     counts = confusion.counts(np.array([3]), np.array([255], np.uint8), 256)

@@ -73,13 +73,6 @@ def test_the_metrics_are_a_few_scores_of_each_split(tmp_path):
     }
 
 
-def test_the_standard_deviation_of_one_replicate_is_0():
-    split = tally(PROBABILITIES)
-
-    assert scores.summary(split, "test")["accuracy_std"] == 0
-    assert scores.of_classes(split, ["a", "b", "c"])["a"]["recall_std"] == 0
-
-
 def test_sums_of_blocks_of_any_size_are_those_of_all_images():
     """Each score, bin and count of two networks, held against what the functions of all images at once say."""
     random = np.random.default_rng(1)

@@ -116,18 +116,6 @@ def test_one_test_image_is_predicted_alone(prepared, monkeypatch):
     assert min(given, key=len).tolist() == [[[0.5, 0, 0]]]
 
 
-@pytest.mark.slow
-@pytest.mark.fault("a locale that has no letters beyond ASCII")
-def test_the_locale_changes_nothing(prepared, run_stage):
-    write_classes(["Coat", "Trägerkleid", "Bag"])
-    first = run_stage(*COMMAND_LINE)
-    second = run_stage(*COMMAND_LINE, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
-
-    assert (second.code, second.stderr) == (0, "")
-    assert second.after == first.after
-    assert "Trägerkleid" in second.after["reports/predictions.csv"].decode("utf-8")
-
-
 @pytest.fixture
 def refused(prepared):
     """A function that runs the stage and returns the error; the stage must leave all files as they were."""

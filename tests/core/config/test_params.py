@@ -127,19 +127,6 @@ def test_a_misspelt_key_gives_both_names(edit, old, new, said):
     assert lines() == said
 
 
-def test_all_problems_are_reported_together_or_those_of_a_section(assign):
-    assign("params.yaml", "render.dpi", "true")
-    assign("params.yaml", "train.epochs", "0")
-    assign("params.yaml", "train.learning_rate", "2")
-    of_train = [
-        "train.learning_rate: wrong value (expected less than or equal to 1, got 2)",
-        "train.epochs: wrong value (expected greater than or equal to 1, got 0)",
-    ]
-
-    assert lines() == [*of_train, "render.dpi: wrong value (expected a valid integer, got true)"]
-    assert lines(params.section, params.Train) == of_train
-
-
 @pytest.mark.parametrize("text", ["other: 1\n", "train:\n"])
 def test_a_missing_section_is_named(project, text):
     (project / "params.yaml").write_text(text, encoding="utf-8")

@@ -80,11 +80,3 @@ def test_a_bad_text_gives_one_line(text, line):
     assert said.startswith(f"params.yaml: {line}") and said.endswith("; fix: edit params.yaml, then dvc repro")
     assert "\n" not in said
     assert not Path("canary").exists()
-
-
-def test_a_missing_file_says_where_to_look():
-    with pytest.raises(InputError) as caught:
-        yaml.load(PATH)
-
-    fix = "git checkout -- params.yaml, or run from the folder that holds it"
-    assert str(caught.value) == f"params.yaml: no such file; fix: {fix}"

@@ -11,12 +11,6 @@ class Model(BaseModel):
     scores: dict[str, float]
 
 
-def test_a_record_is_what_its_parser_makes_of_the_bytes(tmp_path):
-    (tmp_path / "record").write_bytes(b"12")
-
-    assert records.read(tmp_path / "record", int) == 12
-
-
 @pytest.mark.parametrize(
     ("parse", "data", "reason"),
     [
@@ -36,10 +30,3 @@ def test_a_damaged_record_is_one_line(tmp_path, parse, data, reason):
     [line] = str(caught.value).splitlines()
     assert line.startswith(f"{path}: damaged: {reason}")
     assert "; fix: python -m tools.verify" in line
-
-
-def test_a_missing_record_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
-        records.read(tmp_path / "record", int)
-
-    assert caught.value.filename == str(tmp_path / "record")

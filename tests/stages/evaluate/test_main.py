@@ -43,10 +43,7 @@ def prepared(project, assign):
         arrays.write_split(Path(name), arrays.Split(images.astype(np.float32), np.uint8(LABELS[name])))
     assign("params.yaml", "evaluate.single_image", "3")
     assign("params.yaml", "train.hidden_units", "3")
-    write_classes(["Coat", "Dress", "Bag"])
-
-
-def write_classes(classes: list[str]) -> None:
+    classes = ["Coat", "Dress", "Bag"]
     atomic.write_json(Path("classes.json"), classes)
     settings = params.section(params.Train)
     digests = models.write(Path("model"), [brightest(settings, [0, 1, 2]), brightest(settings, [2, 1, 0])])

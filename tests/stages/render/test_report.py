@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import struct
 import warnings
 
 import numpy as np
@@ -149,14 +148,3 @@ def test_names_that_the_font_lacks_are_numbers_in_figures_and_names_in_the_text(
     for page in seen(report):
         assert [row[0] for row in page.tables["Training data"][0][1:]] == names
         assert page.texts["Training data"][0].endswith("class 0 is 衬衫, class 1 is 👟 shoe, class 2 is ไทย.")
-
-
-def test_figures_have_no_text_but_their_pixels(some, built):
-    """A chunk of a PNG is length, type, data and checksum; none of these types has words, a time or a profile."""
-    for figure in built(some()).illustrations[:2]:
-        data, place, kinds = style.png(figure.draw, 50), 8, set()
-        while place < len(data):
-            length, kind = struct.unpack(">I4s", data[place : place + 8])
-            kinds.add(kind)
-            place += length + 12
-        assert kinds == {b"IHDR", b"pHYs", b"IDAT", b"IEND"}

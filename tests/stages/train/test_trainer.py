@@ -80,13 +80,10 @@ def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, mo
     assert at_once == [expected]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("dense", marks=pytest.mark.slow), "cnn_small", pytest.param("cnn", marks=pytest.mark.slow)]
-)
-def test_every_network_learns_with_augmentation_and_a_schedule(split, name):
+def test_a_network_learns_with_augmentation_and_the_one_cycle_schedule(split):
     images = np.pad(split.images, ((0, 0), (4, 4), (4, 4)))
     changes = {"learning_rate_schedule": "one_cycle", "augmentation_shift": 1, "augmentation_flip": True}
-    changes |= {"network": name, "optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "weight_decay": 0.001}
+    changes |= {"network": "cnn_small", "optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "weight_decay": 0.001}
 
     (run,) = trainer.fit(Split(images, split.labels), CLASSES, settings(batch_size=8, **changes))
 
@@ -98,7 +95,6 @@ def test_every_network_learns_with_augmentation_and_a_schedule(split, name):
     "changes",
     [
         {"epochs": 1},
-        pytest.param({"optimizer": "rmsprop", "dropout": 0.5, "batch_size": 17}, marks=pytest.mark.slow),
         pytest.param({"network": "cnn", "dropout": 0.5, "augmentation_flip": True}, marks=pytest.mark.slow),
     ],
     ids=lambda changes: changes.get("network", "dense"),

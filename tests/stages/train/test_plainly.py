@@ -99,7 +99,7 @@ def distance(run: plain.Run, other: plain.Run) -> float:
 
 
 @pytest.mark.parametrize(
-    "case", ["sgd", "adam", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "rmsprop"))]
+    "case", ["sgd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "rmsprop", "adam"))]
 )
 @pytest.mark.fault(
     "each epoch starts with new moments of the optimizer, a new schedule, or the random numbers of the epoch before"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.cli import command
-from core.cli.errors import DataError, InputError, NetworkError, Problem, StageError
+from core.cli.errors import DataError, InputError, NetworkError, Problem
 from tests.project import ALL
 
 ROOT = Path(__file__).parents[3]
@@ -53,11 +53,9 @@ def named(error, filename):
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (StageError(PROBLEM), 1, LINE),
         (InputError(PROBLEM), 2, LINE),
         (NetworkError(PROBLEM), 3, LINE),
         (DataError(PROBLEM), 4, LINE),
-        (DataError(Problem("data/x", "gone", fix="bring it")), 4, "data/x: gone; fix: bring it"),
         (KeyboardInterrupt(), 130, "stages.example: interrupted; fix: dvc repro starts this stage again"),
         (MemoryError(), 1, f"stages.example: {MEMORY} dvc repro"),
         (type("ResourceExhaustedError", (Exception,), {})("OOM"), 1, f"stages.example: {MEMORY} dvc repro"),
@@ -67,7 +65,6 @@ def named(error, filename):
             "data/x: No such file; fix: mend that, then dvc repro",
         ),
         (OSError(errno.ENOSPC, "No space left"), 1, "stages.example: No space left; fix: mend that, then dvc repro"),
-        # numpy reports a full disk without an error number; the writer of the file adds its name
         (named(OSError("7 requested"), "x.npy"), 1, "x.npy: 7 requested; fix: mend that, then dvc repro"),
         (
             ZeroDivisionError("division by zero"),
@@ -91,18 +88,10 @@ def test_each_failure_has_its_exit_code_and_one_line(run, error, code, line):
             OSError(errno.EIO, "Input/output error", "x"),
             "x: Input/output error; fix: mend that, then python -m tools.example",
         ),
-        (MemoryError(), f"tools.example: {MEMORY} python -m tools.example"),
     ],
 )
 def test_the_fix_of_a_tool_names_the_tool(run, error, line):
     assert run(raising(error), module="tools.example")[2] == f"error: {line}\n"
-
-
-@pytest.mark.fault("several faults in one file")
-def test_each_problem_has_a_line(run):
-    code, _, stderr = run(raising(DataError(PROBLEM, Problem("data/y", "gone", fix="bring it"))))
-
-    assert (code, stderr) == (4, f"error: {LINE}\nerror: data/y: gone; fix: bring it\n")
 
 
 @pytest.mark.fault("control characters, line breaks or text that turns direction in a message")
@@ -142,18 +131,6 @@ def test_arguments_have_the_names_the_types_and_the_defaults_of_the_parameters(r
         (["a", "many"], "argument runs: invalid int value: 'many'"),
     ]:
         assert run(main, *argv) == (2, "", f"error: python -m stages.example: {what}; fix: {usage}\n")
-
-
-def test_declared_arguments_are_given_by_name(run):
-    def main(images: list[str], format: str):
-        print(images, format)
-
-    def declare(parser):
-        parser.add_argument("images", nargs="+")
-        parser.add_argument("--format", choices=["text", "json"], default="text")
-
-    assert run(main, "a", "b", "--format", "json", declare=declare) == (0, "['a', 'b'] json\n", "")
-    assert run(main, "a", "--format", "xml", declare=declare)[0] == 2
 
 
 @pytest.mark.parametrize("stage", ALL)
@@ -293,11 +270,6 @@ def test_the_lock_of_a_killed_stage_is_free(checkout, run_main):
         holder.wait()
         assert run_main("print('ran')").stdout == "ran\n"
         holder.stdin.close()  # which ends the child
-
-
-def test_without_a_checkout_there_is_no_lock(tmp_path, run_main):
-    assert run_main("print('ran')").stdout == "ran\n"
-    assert not (tmp_path / ".dvc").exists()
 
 
 @pytest.mark.fault("temporary files that a killed run has left")

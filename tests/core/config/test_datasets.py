@@ -1,7 +1,6 @@
 """What datasets.yaml may say: the committed file, and the lines for an edit of it."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -24,46 +23,6 @@ def lines(read=datasets.load, *arguments):
     return [text.removeprefix(start).removesuffix(end) for text in texts]
 
 
-@pytest.mark.parametrize(
-    ("name", "role", "file", "size", "sha256"),
-    [
-        (
-            "fashion_mnist",
-            "train_images",
-            "train-images-idx3-ubyte.gz",
-            26421880,
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        ),
-        (
-            "fashion_mnist",
-            "test_labels",
-            "t10k-labels-idx1-ubyte.gz",
-            5148,
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        ),
-        (
-            "mnist",
-            "train_labels",
-            "train-labels-idx1-ubyte.gz",
-            28881,
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        ),
-        (
-            "mnist",
-            "test_images",
-            "t10k-images-idx3-ubyte.gz",
-            1648877,
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        ),
-    ],
-)
-def test_archives_are_those_that_the_authors_publish(project, name, role, file, size, sha256):
-    """The values come from the files themselves."""
-    archive = getattr(datasets.entry(name).archives, role)
-
-    assert (archive.file, archive.size, archive.sha256) == (file, size, sha256)
-
-
 def test_classes_are_in_the_order_of_the_labels(project):
     """The order of Fashion-MNIST is from the table of its README."""
     clothes = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -72,27 +31,13 @@ def test_classes_are_in_the_order_of_the_labels(project):
     assert datasets.entry("mnist").classes == list("0123456789")
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist", "mnist", "garments"])
-def test_each_committed_data_set_has_the_four_files_of_mnist(project, name):
-    entry = datasets.entry(name)
-
-    assert datasets.load()[name] == entry
-    assert entry.image_shape == [28, 28]
-    assert entry.files() == datasets.FILES
-
-
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
-        ("sha256", "12345678", f"wrong value (expected {QUOTES}, got 12345678)"),
         ("sha256", "12e34", f"wrong value (expected {QUOTES}, got 1.2e+35)"),
         ("sha256", f'"{"A" * 64}"', HASH),
-        ("sha256", f'"{"a" * 63}"', HASH),
-        ("sha256", '""', HASH),
-        ("size", "0", "wrong value (expected greater than or equal to 1, got 0)"),
         ("size", "true", "wrong value (expected a valid integer, got true)"),
         ("size", "4294967297", "wrong value (expected less than or equal to 4294967296, got 4294967297)"),
-        ("file", "a/b.gz", FILE),
         ("file", "..", FILE),
     ],
 )
@@ -129,13 +74,9 @@ def test_each_role_is_needed(edit):
     ("mirrors", "line"),
     [
         ("[a.org]", ".0: wrong value (expected a valid URL, relative URL without a base, got "),
-        ("[~/mnist]", ".0: wrong value (expected a valid URL, relative URL without a base, got "),
         ("[https://a.org/, ftp://b.org/]", ".1: URL scheme should be 'http' or 'https'"),
         ("['https://']", ".0: wrong value (expected a valid URL, empty host, got "),
-        ("['https://a.org:65536/']", ".0: wrong value (expected a valid URL, invalid port number, got "),
-        ("['https://a b.org/']", ".0: wrong value (expected a valid URL, invalid international domain name, got "),
         ("['https://me:secret@a b.org/']", ".0: wrong value (expected a valid URL, invalid international domain name"),
-        ("[]", ": List should have at least 1 item after validation, not 0"),
         ("https://a.org/", ': wrong value (expected a list, got "https://a.org/")'),
     ],
 )
@@ -150,14 +91,10 @@ def test_a_bad_mirror_gives_one_line_without_its_password(assign, mirrors, line)
 @pytest.mark.parametrize(
     ("mirror", "read"),
     [
-        ("https://a.org", "https://a.org/"),
         ("http://files.company:8080/data", "http://files.company:8080/data"),
-        ("HTTPS://A.org/b/%20~c/", "https://a.org/b/%20~c/"),
         ("https://bücher.org/a b/", "https://xn--bcher-kva.org/a%20b/"),
-        ("https://[::1]/", "https://[::1]/"),
         ("/data/mnist", "/data/mnist"),
         ("./my images/mnist/", "./my images/mnist/"),
-        ("../mnist", "../mnist"),
     ],
 )
 def test_a_mirror_is_an_address_or_a_folder(assign, mirror, read):
@@ -166,13 +103,12 @@ def test_a_mirror_is_an_address_or_a_folder(assign, mirror, read):
     assert datasets.entry("mnist").mirrors == [read]
 
 
-@pytest.mark.parametrize("keys", [["size"], ["sha256"], ["size", "sha256"]])
+@pytest.mark.parametrize("key", ["size", "sha256"])
 @pytest.mark.fault("data that are not pinned and not on this machine")
-def test_only_archives_in_local_folders_may_lack_pins(project, assign, keys):
+def test_only_archives_in_local_folders_may_lack_pins(project, assign, key):
     path = project / "datasets.yaml"
     before, mnist = path.read_text(encoding="utf-8").split("\nmnist:")
-    for key in keys:
-        mnist = re.sub(rf"      {key}: .*\n", "", mnist, count=1)
+    mnist = re.sub(rf"      {key}: .*\n", "", mnist, count=1)
     path.write_text(f"{before}\nmnist:{mnist}", encoding="utf-8")
     needs = "mnist.archives: train_images: size and sha256 are needed unless every mirror is a local folder"
 
@@ -187,19 +123,11 @@ def test_only_archives_in_local_folders_may_lack_pins(project, assign, keys):
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
-        ("title", '""', ": String should have at least 1 character"),
         ("description", '"a\\nb"', ": has blanks around it, or characters that cannot be shown: 'a\\nb'"),
-        ("licence", "a" * 2001, ": String should have at most 2000 characters"),
         ("image_shape", "[28]", ": List should have at least 2 items after validation, not 1"),
-        ("image_shape", "[28, 28, 1]", ": List should have at most 2 items after validation, not 3"),
         ("image_shape", "[28, 32]", ".1: wrong value (expected less than or equal to 28, got 32)"),
-        ("classes", "[a, b, c]", ": Value should have at least 10 items after validation, not 3"),
-        ("classes", str(list("abcdefghijk")), ": Value should have at most 10 items after validation, not 11"),
         ("classes", "[a, A]", ": two classes have the same name: A"),
-        ("classes", "[a, 1]", f".1: wrong value (expected {QUOTES}, got 1)"),
-        ("source", "draw", f': unknown choice (expected {SOURCES}, got "draw")'),
         ("source", "generated", f': unknown choice: did you mean generate? (expected {SOURCES}, got "generated")'),
-        ("seed", "-1", ": wrong value (expected greater than or equal to 0, got -1)"),
         ("images", "{train: 10}", ".test: missing"),
         ("images", "{train: 9, test: 10}", ".train: wrong value (expected greater than or equal to 10, got 9)"),
     ],
@@ -266,12 +194,8 @@ def test_an_image_folder_needs_only_its_place_and_a_shape(own):
     ("key", "value", "line"),
     [
         ("test_fraction", "0", "wrong value (expected greater than 0, got 0)"),
-        ("test_fraction", "1", "wrong value (expected less than 1, got 1)"),
-        ("test_fraction", ".nan", "wrong value (expected a finite number, got NaN)"),
         ("invert", "yse", 'unknown choice: did you mean yes? (expected auto, yes or no, got "yse")'),
-        ("background", "256", "wrong value (expected less than or equal to 255, got 256)"),
         ("classes", "[]", "List should have at least 1 item after validation, not 0"),
-        ("sha256", "12345678", f"wrong value (expected {QUOTES}, got 12345678)"),
     ],
 )
 @pytest.mark.fault("a key of the entry that can't be meant: a fraction of 0, another choice, a hash that is none")
@@ -279,48 +203,3 @@ def test_a_bad_image_folder_gives_one_line(own, key, value, line):
     own(f"  {key}: {value}\n")
 
     assert lines() == [f"own.{key}: {line}"]
-
-
-@pytest.mark.parametrize("value", ["yes", "no", "auto"])
-def test_invert_needs_no_quotes(own, value):
-    """In YAML 1.1, yes and no would be true and false."""
-    own(f"  invert: {value}\n")
-
-    assert datasets.entry("own").invert == value
-
-
-def test_all_problems_are_reported_together(assign):
-    assign("datasets.yaml", "garments.seed", "true")
-    assign("datasets.yaml", "mnist", "3")
-
-    of_mnist = "mnist: wrong value (expected a mapping, got 3)"
-    assert lines() == [of_mnist, "garments.seed: wrong value (expected a valid integer, got true)"]
-    assert lines(datasets.entry, "mnist") == [of_mnist]
-
-
-def test_an_entry_depends_on_no_other(assign):
-    assign("datasets.yaml", "mnist", "half written")
-
-    assert datasets.entry("garments").title == "Garments"
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [("mnst", ": did you mean mnist?"), ("fashion-mnist", ": did you mean fashion_mnist?"), ("cifar10", "")],
-)
-@pytest.mark.fault("params.yaml names a data set that is not there")
-def test_an_unknown_data_set_has_the_choices_listed(project, name, hint):
-    with pytest.raises(InputError) as caught:
-        datasets.entry(name)
-
-    assert str(caught.value) == (
-        f"params.yaml: dataset.name: no such data set{hint} (expected fashion_mnist, mnist or garments, got {name}); "
-        "fix: choose one of datasets.yaml in params.yaml, then dvc repro"
-    )
-
-
-def test_a_file_without_data_sets_has_no_choices(project):
-    Path("datasets.yaml").write_text("{}\n", encoding="utf-8")
-
-    with pytest.raises(InputError, match=r"^params.yaml: dataset.name: no such data set; fix: "):
-        datasets.entry("mnist")

@@ -42,48 +42,31 @@ def test_a_section_depends_on_no_other(project, model):
 
 
 INTEGER, NUMBER = "a valid integer", "a valid number"
-NETWORKS, FORM = "dense, cnn_small or cnn", "String should match pattern '^[a-z][a-z0-9_]{0,63}$'"
+FORM = "String should match pattern '^[a-z][a-z0-9_]{0,63}$'"
 
 
 @pytest.mark.parametrize(
     ("key", "value", "expected", "got"),
     [
         ("dataset", "mnist", "a mapping", '"mnist"'),
-        ("train.hidden_units", "128.0", "a list", "128.0"),
         ("train.hidden_units", "true", "a list", "true"),
         ("train.augmentation_shift", "9", "less than or equal to 8", "9"),
         ("train.augmentation_flip", "1", "true or false", "1"),
-        ("train.augmentation_flip", "yes", "true or false", '"yes"'),
         ("train.dropout", "1", "less than 1", "1"),
-        ("train.dropout", "-0.1", "greater than or equal to 0", "-0.1"),
-        ("train.dropout", "false", NUMBER, "false"),
         ("train.learning_rate", "0", "greater than 0", "0"),
-        ("train.learning_rate", "1.0001", "less than or equal to 1", "1.0001"),
         ("train.learning_rate", ".nan", "a finite number", "NaN"),
-        ("train.learning_rate", "-.inf", "a finite number", "-Infinity"),
         ("train.learning_rate", "1e400", "a finite number", "Infinity"),
         ("train.learning_rate", '"1"', NUMBER, '"1"'),
-        ("train.learning_rate", "abc", NUMBER, '"abc"'),
         ("train.learning_rate", "", NUMBER, "null"),
-        ("train.batch_size", "0", "greater than or equal to 1", "0"),
-        ("train.batch_size", "65537", "less than or equal to 65536", "65537"),
-        ("train.weight_decay", "1", "less than 1", "1"),
         ("train.epochs", "true", INTEGER, "true"),
         ("train.epochs", "10.0", INTEGER, "10.0"),
-        ("train.epochs", '"1"', INTEGER, '"1"'),
         ("train.epochs", "0", "greater than or equal to 1", "0"),
-        ("train.epochs", "10001", "less than or equal to 10000", "10001"),
-        ("train.validation_fraction", "1", "less than 1", "1"),
         ("train.seed", "4294967296", "less than or equal to 4294967295", "4294967296"),
         ("train.replicates", "1001", "less than or equal to 1000", "1001"),
         ("train.threads", "65", "less than or equal to 64", "65"),
-        ("evaluate", "", "a mapping", "null"),
         ("evaluate.batch_size", "1000001", "less than or equal to 1000000", "1000001"),
         ("render.training_image", "-1", "greater than or equal to 0", "-1"),
-        ("render.examples", "12", "a list", "12"),
-        ("render.mistakes", "101", "less than or equal to 100", "101"),
         ("render.dpi", "49", "greater than or equal to 50", "49"),
-        ("render.dpi", "151", "less than or equal to 150", "151"),
     ],
 )
 @pytest.mark.fault('true, 1.0 or "1" where an integer is due')
@@ -100,25 +83,19 @@ def test_a_wrong_value_gives_one_line(assign, key, value, expected, got):
     ("key", "value", "line"),
     [
         ("dataset.name", "7", ": wrong value (expected a text, in quotes if it looks like a number, got 7)"),
-        ("dataset.name", "Mnist", f": {FORM}"),
         ("dataset.name", "../x", f": {FORM}"),
-        ("train.optimizer", "lion", ': unknown choice (expected adam, rmsprop or sgd, got "lion")'),
         (
             "train.optimizer",
             "{class_name: SGD}",
             ': unknown choice (expected adam, rmsprop or sgd, got {"class_name": "SGD"})',
         ),
         ("train.hidden_units", "0", ".0: wrong value (expected greater than or equal to 1, got 0)"),
-        ("train.hidden_units", "[128, 8193]", ".1: wrong value (expected less than or equal to 8192, got 8193)"),
-        ("train.hidden_units", "[128, a]", f'.1: wrong value (expected {INTEGER}, got "a")'),
-        ("train.hidden_units", "[]", ": List should have at least 1 item after validation, not 0"),
         (
             "train.hidden_units",
             "[1, 2, 3, 4, 5, 6, 7, 8, 9]",
             ": List should have at most 8 items after validation, not 9",
         ),
         ("render.examples", "[0, true]", f".1: wrong value (expected {INTEGER}, got true)"),
-        ("render.examples", "[0, 1.0]", f".1: wrong value (expected {INTEGER}, got 1.0)"),
         (
             "train.early_stopping_patience",
             "3",
@@ -150,19 +127,6 @@ def test_a_misspelt_key_gives_both_names(edit, old, new, said):
     assert lines() == said
 
 
-def test_all_problems_are_reported_together_or_those_of_a_section(assign):
-    assign("params.yaml", "render.dpi", "true")
-    assign("params.yaml", "train.epochs", "0")
-    assign("params.yaml", "train.learning_rate", "2")
-    of_train = [
-        "train.learning_rate: wrong value (expected less than or equal to 1, got 2)",
-        "train.epochs: wrong value (expected greater than or equal to 1, got 0)",
-    ]
-
-    assert lines() == [*of_train, "render.dpi: wrong value (expected a valid integer, got true)"]
-    assert lines(params.section, params.Train) == of_train
-
-
 @pytest.mark.parametrize("text", ["other: 1\n", "train:\n"])
 def test_a_missing_section_is_named(project, text):
     (project / "params.yaml").write_text(text, encoding="utf-8")
@@ -174,9 +138,7 @@ def test_a_missing_section_is_named(project, text):
     ("name", "text", "value"),
     [
         ("learning_rate", "1", 1.0),
-        ("learning_rate", "1e-300", 1e-300),
         ("hidden_units", "1", [1]),
-        ("hidden_units", "[8192, 7]", [8192, 7]),
         ("dropout", "0.999", 0.999),
         ("seed", "4294967295", 4294967295),
     ],

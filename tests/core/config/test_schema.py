@@ -11,7 +11,6 @@ from pydantic import Field, ValidationError
 from core.cli.errors import InputError
 from core.config import schema
 from core.config.schema import ClassNames, Name, Strict
-from tests.anything import ANYTHING
 
 PATH = Path("menu.yaml")
 
@@ -58,58 +57,6 @@ def test_a_valid_value_becomes_a_model_that_cannot_change():
 FORM = "String should match pattern '^[a-z][a-z0-9_]{0,63}$'"
 
 
-@pytest.mark.parametrize(
-    ("change", "lines"),
-    [
-        ({"warm": 1}, ["warm: wrong value (expected true or false, got 1)"]),
-        ({"warm": "yes"}, ['warm: wrong value (expected true or false, got "yes")']),
-        ({"warm": None}, ["warm: wrong value (expected true or false, got null)"]),
-        ({"warm": {(1,): 2}}, ["warm: wrong value (expected true or false, got {})"]),
-        ({"name": 7}, ["name: wrong value (expected a text, in quotes if it looks like a number, got 7)"]),
-        ({"name": "lunch\n"}, [f"name: {FORM}"]),
-        ({"xyz": "a"}, ["xyz: unknown key"]),
-        ({1: 1}, ["1: Keys should be strings"]),
-        ({"dish": 3}, ["dish: wrong value (expected a mapping, got 3)"]),
-        ({"dish": {}}, ["dish.kind: missing"]),
-        (
-            {"dish": {"kind": "bred"}},
-            ['dish.kind: unknown choice: did you mean bread? (expected soup or bread, got "bred")'],
-        ),
-        ({"dish": {"kind": "soup"}}, ["dish.litres: missing"]),
-        ({"dish": {"kind": "soup"}, "litre": 1}, ["dish.litres: missing", "litre: unknown key"]),
-        (
-            {"dish": {"kind": "soup", "litre": 1}},
-            ["dish.litres: missing", "dish.litre: unknown key: did you mean litres?"],
-        ),
-        ({"dish": {"kind": "bread", "slices": [1, 9]}}, ["dish.slices.1: wrong value (expected less than 9, got 9)"]),
-        (
-            {"dish": {"kind": "bread", "slices": []}},
-            ["dish.slices: List should have at least 1 item after validation, not 0"],
-        ),
-        ({"name": "Lunch", "warm": 1}, [f"name: {FORM}", "warm: wrong value (expected true or false, got 1)"]),
-    ],
-)
-@pytest.mark.fault("a misspelt key")
-def test_each_problem_names_the_key_and_what_is_expected(change, lines):
-    assert problems(SOUP | change) == lines
-
-
-@pytest.mark.parametrize(
-    ("litres", "line"),
-    [
-        (0.0, "wrong value (expected greater than 0, got 0.0)"),
-        (5.1, "wrong value (expected less than or equal to 5, got 5.1)"),
-        (True, "wrong value (expected a valid number, got true)"),
-        ("1", 'wrong value (expected a valid number, got "1")'),
-        (float("nan"), "wrong value (expected a finite number, got NaN)"),
-        (float("inf"), "wrong value (expected a finite number, got Infinity)"),
-        (10**100, f"wrong value (expected less than or equal to 5, got 1{'0' * 76}...)"),
-    ],
-)
-def test_a_number_is_finite_within_bounds_and_not_a_text(litres, line):
-    assert problems({"kind": "soup", "litres": litres}, Soup) == [f"litres: {line}"]
-
-
 def test_the_key_starts_where_the_value_stands_in_its_file():
     assert problems({"kind": "soup"}, Soup, under="dish") == ["dish.litres: missing"]
     assert problems(None, Soup, under="dish") == ["dish: wrong value (expected a mapping, got null)"]
@@ -130,11 +77,8 @@ def test_a_password_in_an_address_is_not_shown():
 @pytest.mark.parametrize(
     ("names", "line"),
     [
-        ([], "List should have at least 1 item after validation, not 0"),
         (["a"] * 257, "List should have at most 256 items after validation, not 257"),
         (["a", ""], "1: String should have at least 1 character"),
-        (["a", "b" * 65], "1: String should have at most 64 characters"),
-        (["a", "b\nc"], "1: has blanks around it, or characters that cannot be shown: 'b\\nc'"),
         ([" a"], "0: has blanks around it, or characters that cannot be shown: ' a'"),
         (["a\u202eb"], "0: has blanks around it, or characters that cannot be shown: 'a\\u202eb'"),
         (["coat", "bag", "Coat"], "two classes have the same name: Coat"),
@@ -152,6 +96,16 @@ def test_one_class_to_256_are_possible():
         assert schema.check(names, ClassNames, PATH) == names
 
 
+# Values that YAML or JSON can hold; some are nearly right, or right for another key.
+LIKELY = st.sampled_from(
+    [0, 1, -1, 1.0, True, False, None, "", "true", "1", "dense", [], [1], {}, 10**100, 1e308, "a@b"]
+)
+SCALARS = LIKELY | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=6,
+)
 SLIPS = st.dictionaries(st.sampled_from(["name", "warm", "dish", "kind", "litres", "slices", "x"]), ANYTHING)
 
 
@@ -165,13 +119,6 @@ def test_any_value_gives_the_model_or_one_line_for_each_problem(value):
             assert line.startswith("menu.yaml: ") and "\n" not in line and len(line) < 500
         return
     assert menu.model_dump() == value
-
-
-@pytest.mark.parametrize(
-    ("names", "prose"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
-)
-def test_choices_read_as_prose(names, prose):
-    assert schema.one_of(iter(names)) == prose
 
 
 @pytest.mark.parametrize(

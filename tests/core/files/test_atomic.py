@@ -2,7 +2,6 @@
 
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,7 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("old", [None, b"old"])
 @pytest.mark.fault("an output that is half written")
 def test_an_interrupted_write_leaves_all_files_as_before(tmp_path, error, old):
@@ -110,13 +109,6 @@ def test_what_is_no_file_keeps_its_place_and_is_named(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["folder", "old", "pipe"]
 
 
-def test_an_error_about_another_file_keeps_its_name(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught, atomic.replacing(tmp_path / "file") as temporary:
-        temporary.write_bytes(Path(tmp_path / "source").read_bytes())
-
-    assert caught.value.filename == str(tmp_path / "source")
-
-
 def test_json_has_one_form(tmp_path):
     atomic.write_json(tmp_path / "file", {"b": [1, 0.5, True, None], "a": "Ärmel"})
 
@@ -125,19 +117,12 @@ def test_json_has_one_form(tmp_path):
     )
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.fault("a score that is no number")
-def test_json_has_no_numbers_that_json_does_not_know(tmp_path, value):
+def test_json_has_no_numbers_that_json_does_not_know(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        atomic.write_json(tmp_path / "file", {"accuracy": value})
+        atomic.write_json(tmp_path / "file", {"accuracy": float("nan")})
 
     assert os.listdir(tmp_path) == []
-
-
-def test_a_table_is_a_header_and_its_rows(tmp_path):
-    atomic.write_csv(tmp_path / "file", ["name", "images"], ((name, 1) for name in ("a,b", 'c"d', "Ärmel")))
-
-    assert (tmp_path / "file").read_bytes() == 'name,images\n"a,b",1\n"c""d",1\nÄrmel,1\n'.encode()
 
 
 @pytest.mark.fault("a locale that has no letters beyond ASCII")

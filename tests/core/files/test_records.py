@@ -11,19 +11,12 @@ class Model(BaseModel):
     scores: dict[str, float]
 
 
-def test_a_record_is_what_its_parser_makes_of_the_bytes(tmp_path):
-    (tmp_path / "record").write_bytes(b"12")
-
-    assert records.read(tmp_path / "record", int) == 12
-
-
 @pytest.mark.parametrize(
     ("parse", "data", "reason"),
     [
         (int, b"1\n2", r"invalid literal for int() with base 10: b'1\n2'"),
         (lambda data: data.decode("utf-8"), b"\xe4", "'utf-8' codec can't decode byte 0xe4 in position 0: "),
         (Model.model_validate_json, b'{"scores": {"loss": "x"}}', "scores.loss: Input should be a valid number"),
-        (Model.model_validate_json, b"{}", "scores: Field required"),
         (Model.model_validate_json, b'{"scores"', "Invalid JSON: EOF while parsing"),
     ],
 )
@@ -37,10 +30,3 @@ def test_a_damaged_record_is_one_line(tmp_path, parse, data, reason):
     [line] = str(caught.value).splitlines()
     assert line.startswith(f"{path}: damaged: {reason}")
     assert "; fix: python -m tools.verify" in line
-
-
-def test_a_missing_record_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
-        records.read(tmp_path / "record", int)
-
-    assert caught.value.filename == str(tmp_path / "record")

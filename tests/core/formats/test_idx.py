@@ -8,7 +8,6 @@ import zlib
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from core.cli.errors import DataError
@@ -65,10 +64,8 @@ def test_images_and_labels_are_read_packed_or_plain(path, pack):
     ("data", "what", "got"),
     [
         (header(8, 12), "labels instead of images", "uint8 of 1 dimension (12,)"),
-        (header(8, 4, 3), "other values than images", "uint8 of 2 dimensions (4, 3)"),
         (header(8, 2, 2, 1, 3), "other values than images", "uint8 of 4 dimensions (2, 2, 1, 3)"),
         (header(13, 2, 2, 3), "other values than images", "float32 of 3 dimensions (2, 2, 3)"),
-        (header(8, *[65536] * 255), "other values than images", f"uint8 of 255 dimensions {(65536,) * 255}"[:104]),
     ],
 )
 @pytest.mark.fault("an IDX file of another type, number of dimensions or purpose")
@@ -85,14 +82,9 @@ def test_another_array_is_told_by_its_header(refusal, data, what, got):
         (bytes(257).replace(b"\0", b"a", 1) + b"ustar\0", "a tar archive"),
         (gzip.compress(WHOLE, mtime=0), "a gzip file in a gzip file"),
         (b"<!DOCTYPE html><html></html>", "a web page"),
-        (b"\x93NUMPY\1\0v\0{'descr': '|u1'", "a NumPy array"),
         (b"\x89PNG\r\n\x1a\n", "another kind of file"),
         (b"label,pixel1,pixel2\r\n7,0,255\r\n", "a CSV table"),
-        (b"7;0;255\n" * 1000, "a CSV table"),
-        (b"a text without any comma", "another kind of file"),
-        (b"1,2,\0,3", "another kind of file"),
         (bytes([0, 0, 8, 0]) + PIXELS, "another kind of file"),
-        (bytes([0, 1, 8, 3]) + PIXELS, "another kind of file"),
         (HEADER[:3], "cut short"),
         (b"", "an empty file"),
     ],
@@ -112,12 +104,14 @@ def test_another_kind_of_file_is_told_by_its_beginning(refusal, pack, data, what
 @pytest.mark.fault("an empty file, half a header")
 @pytest.mark.fault("a byte too few or too many")
 def test_header_and_values_must_have_their_length_exactly(refusal, pack):
-    for length in range(4, 16):
-        problem = refusal(pack(HEADER[:length]))
-        assert (problem.what, problem.expected, problem.got) == ("cut short", "a header of 16 bytes", f"{length}")
-    for length in range(len(PIXELS)):
-        problem = refusal(pack(HEADER + PIXELS[:length]))
-        assert (problem.what, problem.expected, problem.got) == ("cut short", "12 bytes of values", f"{length}")
+    for part, expected, got in (
+        (HEADER[:4], "a header of 16 bytes", "4"),
+        (HEADER[:15], "a header of 16 bytes", "15"),
+        (HEADER, "12 bytes of values", "0"),
+        (HEADER + PIXELS[:11], "12 bytes of values", "11"),
+    ):
+        problem = refusal(pack(part))
+        assert (problem.what, problem.expected, problem.got) == ("cut short", expected, got)
     assert refusal(pack(HEADER + PIXELS + b"\0")).what == "longer than an array of the shape (2, 2, 3)"
 
 
@@ -217,29 +211,6 @@ def test_blocks_are_whole_images_in_their_order(path, monkeypatch):
             list(blocks)
 
 
-SOME_BYTES = st.binary(max_size=200)
-
-
-@given(
-    st.one_of(
-        SOME_BYTES,
-        SOME_BYTES.map(gzip.compress),
-        SOME_BYTES.map(lambda tail: gzip.compress(HEADER + tail)),
-        st.tuples(st.lists(st.integers(0, 4), min_size=3, max_size=3), SOME_BYTES).map(
-            lambda parts: gzip.compress(header(8, *parts[0]) + parts[1])
-        ),
-    )
-)
-@pytest.mark.fault("any bytes")
-def test_any_bytes_give_an_array_or_a_data_error(path, data):
-    path.write_bytes(data)
-    try:
-        array = idx.read(path, 3)
-    except DataError:
-        return
-    assert gzip.decompress(data) == header(8, *array.shape) + array.tobytes()
-
-
 @given(arrays_of.arrays(np.uint8, arrays_of.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=6)))
 def test_a_written_array_is_read_back(path, array):
     """However it lies in memory."""
@@ -258,10 +229,3 @@ def test_equal_arrays_give_equal_bytes(tmp_path):
     first, second = (path.read_bytes() for path in paths)
     assert first == second
     assert first[3:8] == bytes(5)
-
-
-def test_only_uint8_is_written(path):
-    with pytest.raises(TypeError, match="holds uint8, not float32"):
-        idx.write(path, np.zeros((1, 2, 2), np.float32))
-
-    assert not path.exists()

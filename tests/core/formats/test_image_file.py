@@ -51,10 +51,6 @@ def test_grey_pictures_come_through_byte_for_byte(kind, options):
     assert grey(encoded(SMALL, kind, **options)).tolist() == SMALL.tolist()
 
 
-def test_a_jpeg_is_read():
-    assert abs(grey(encoded(np.full((9, 7), 77, np.uint8), "JPEG")).astype(int) - 77).max() <= 1
-
-
 def test_colours_become_luminance():
     """0.299, 0.587 and 0.114 of the three (ITU-R 601)."""
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]], np.uint8)
@@ -74,62 +70,39 @@ def test_16_bits_are_divided_by_257_and_of_colours_the_upper_8_count():
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (png(2, 1, 8, GREY_ALPHA, b"\0\x05\x00\x05\xff"), [100, 5]),
-        (png(2, 1, 8, GREY_ALPHA, b"\0\x00\x33\xff\x33"), [80, 131]),  # a fifth of the pixel
+        (png(2, 1, 8, GREY_ALPHA, b"\0\x00\x33\xff\x33"), [80, 131]),
         (png(2, 1, 8, GREY, b"\0\x05\x06", (b"tRNS", struct.pack(">H", 5))), [100, 6]),
-        (png(4, 1, 2, GREY, b"\0\x1b", (b"tRNS", struct.pack(">H", 3))), [0, 85, 170, 100]),
         (png(4, 1, 2, GREY, b"\0\x1b", (b"tRNS", struct.pack(">H", 1))), [0, 100, 170, 255]),
-        (png(4, 1, 4, GREY, b"\0\x0f\x71", (b"tRNS", struct.pack(">H", 15))), [0, 100, 119, 17]),
         (png(4, 1, 4, GREY, b"\0\x0f\x71", (b"tRNS", struct.pack(">H", 7))), [0, 255, 100, 17]),
-        (png(2, 1, 1, GREY, b"\0\x40", (b"tRNS", struct.pack(">H", 1))), [0, 100]),
         (png(2, 1, 16, GREY, b"\0\x01\x01\xff\xff", (b"tRNS", struct.pack(">H", 257))), [100, 255]),
         (png(2, 1, 8, RGB, b"\0\5\5\5\6\6\6", (b"tRNS", struct.pack(">3H", 5, 5, 5))), [100, 6]),
-        (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14"), (b"tRNS", b"\x00")), [100, 20]),
         (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14"), (b"tRNS", b"\xff\x00")), [10, 100]),
         (png(2, 1, 8, PALETTE, b"\0\0\1", (b"PLTE", b"\x0a\x0a\x0a\x14\x14\x14")), [10, 20]),
     ],
-)  # fmt: skip
+)
 @pytest.mark.fault("alpha, transparent colours and palettes")
 def test_transparent_pixels_show_the_background(data, expected):
     assert grey(data, background=100).tolist() == [expected]
 
 
-@pytest.mark.parametrize(
-    ("orientation", "upright"),
-    [
-        (1, [[1, 2, 3], [4, 5, 6]]),
-        (2, [[3, 2, 1], [6, 5, 4]]),
-        (3, [[6, 5, 4], [3, 2, 1]]),
-        (4, [[4, 5, 6], [1, 2, 3]]),
-        (5, [[1, 4], [2, 5], [3, 6]]),
-        (6, [[4, 1], [5, 2], [6, 3]]),
-        (7, [[6, 3], [5, 2], [4, 1]]),
-        (8, [[3, 6], [2, 5], [1, 4]]),
-        (9, [[1, 2, 3], [4, 5, 6]]),
-    ],
-)
 @pytest.mark.fault("turned by its tag, a tag that can't be read")
-def test_a_picture_is_turned_by_its_orientation_tag(orientation, upright):
+def test_a_picture_is_turned_by_its_orientation_tag():
     """The tag says where row 0 and column 0 are shown (Exif 2.32): 6 is the right side and the top."""
-    tags = Image.Exif()
-    tags[274] = orientation
-
-    picture = image_file.decode(encoded(SMALL, exif=tags), "a.png")
-
-    assert image_file.grey(picture.image, 0).tolist() == upright
-    assert picture.notes == (("turned by its orientation tag",) if orientation in range(2, 9) else ())
-
-
-@pytest.mark.fault("turned by its tag, a tag that can't be read")
-def test_an_unreadable_tag_turns_nothing():
+    for orientation, upright, notes in (
+        (1, SMALL.tolist(), ()),
+        (6, [[4, 1], [5, 2], [6, 3]], ("turned by its orientation tag",)),
+        (9, SMALL.tolist(), ()),
+    ):
+        tags = Image.Exif()
+        tags[274] = orientation
+        picture = image_file.decode(encoded(SMALL, exif=tags), "a.png")
+        assert (image_file.grey(picture.image, 0).tolist(), picture.notes) == (upright, notes)
     assert grey(png(1, 1, 8, GREY, b"\0\x07", (b"eXIf", b"II*\0\xff\xff\xff\xff"))).tolist() == [[7]]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 @pytest.mark.fault("several frames")
-def test_the_first_of_several_frames_is_read(kind):
-    options = {"lossless": True} if kind == "WEBP" else {}
-    data = encoded(SMALL, kind, save_all=True, append_images=[Image.fromarray(SMALL[::-1])], **options)
+def test_the_first_of_several_frames_is_read():
+    data = encoded(SMALL, "PNG", save_all=True, append_images=[Image.fromarray(SMALL[::-1])])
 
     picture = image_file.decode(data, "a.png")
 
@@ -139,8 +112,8 @@ def test_the_first_of_several_frames_is_read(kind):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n", encoded(SMALL, "TIFF"), b"\x89PNG\r\n"],
-    ids=["empty", "svg", "eps", "tiff", "start of a png"],
+    [b"", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n", encoded(SMALL, "TIFF")],
+    ids=["empty", "svg", "eps", "tiff"],
 )
 @pytest.mark.fault("no picture, empty, SVG or EPS by another name")
 def test_other_files_are_refused_whatever_their_name(data):
@@ -150,11 +123,10 @@ def test_other_files_are_refused_whatever_their_name(data):
     assert problem.expected == "a PNG, JPEG, WebP or BMP file"
 
 
-@pytest.mark.parametrize("side", [60_000, 10_000, 7_072])
 @pytest.mark.fault("a claim of more pixels than memory should hold, of PNG or WebP")
-def test_a_claim_of_too_many_pixels_is_refused_before_decoding(side):
+def test_a_claim_of_too_many_pixels_is_refused_before_decoding():
     """7072 x 7072 is 50,013,184. There are pixels for one row only, so decoding would raise another error."""
-    problem = refusal(png(side, side, 8, GREY, b"\0" * (side + 1)))
+    problem = refusal(png(7_072, 7_072, 8, GREY, b"\0" * 7_073))
 
     assert (problem.what, problem.expected) == ("too large a picture", "at most 50000000 pixels")
 
@@ -167,29 +139,17 @@ def test_a_text_that_unpacks_to_ten_megabytes_is_refused():
 
 
 @pytest.mark.fault("16 bits, colours for print")
-def test_colours_for_print_and_transparent_colours_of_16_bits_are_refused():
+def test_colours_for_print_transparent_colours_of_16_bits_and_a_missing_palette_are_refused():
     stream = io.BytesIO()
     Image.new("CMYK", (2, 2)).save(stream, "JPEG")
     colour = (b"tRNS", struct.pack(">3H", 1, 2, 3))
 
+    assert refusal(png(1, 1, 8, PALETTE, b"\0\0")).got == "none"
     assert refusal(stream.getvalue()).what == "colours for print"
     assert refusal(png(1, 1, 16, RGB, b"\0" + bytes(6), colour)).what == "a transparent colour of 16 bits"
 
 
-@pytest.mark.fault("a file that was cut, or of which a byte is another, a palette that is missing")
-def test_a_missing_palette_is_a_damage():
-    assert refusal(png(1, 1, 8, PALETTE, b"\0\0")).got == "none"
-
-
 PICTURE = np.random.RandomState(0).randint(0, 256, (28, 28), np.uint8)
-
-
-def test_a_png_with_a_changed_byte_is_refused():
-    """The last chunk is empty: its length and its checksum do not depend on the pixels."""
-    data = encoded(PICTURE)
-    for place in range(len(data) - 12):
-        with pytest.raises(DataError):
-            image_file.decode(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :], "a.png")
 
 
 @pytest.mark.parametrize("kind", image_file.FORMATS)
@@ -220,10 +180,6 @@ def test_only_small_regular_files_are_opened(tmp_path, monkeypatch):
     assert refusal(b"12").what == "too large a file"
 
 
-def test_a_picture_of_the_wanted_size_keeps_its_bytes():
-    assert image_file.fitted(PICTURE, (28, 28)).tobytes() == PICTURE.tobytes()
-
-
 @pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")
 def test_a_picture_is_padded_by_its_border_and_never_stretched():
     wide = np.array([[9, 9, 9, 9], [9, 200, 200, 9]], np.uint8)
@@ -251,10 +207,6 @@ def test_a_picture_of_one_value_keeps_it_in_any_shape(size, shape, value):
 
     assert (result.dtype, result.shape) == (np.uint8, shape)
     assert (result == value).all()
-
-
-def test_a_long_thin_picture_is_not_padded_to_a_huge_square():
-    assert image_file.fitted(np.full((1, 1_000_000), 200, np.uint8), (3, 5)).tolist() == [[200] * 5] * 3
 
 
 @pytest.mark.fault("dark on light, where the training images are light on dark, or the other way round")

@@ -85,6 +85,7 @@ def test_files_left_out_are_named_by_their_suffixes_the_most_frequent_first():
 
     assert line.startswith("own: left out 1,200 .gif, 2 without a suffix, 1 .txt, 1 .xmp: only .png, .jpg, ")
     assert command.startswith('to make PNG files of them, run: python -c "') and command.endswith(" own .gif")
+    assert image_folder.converter("own", [".heic"]).startswith("python -m pip install pillow-heif && python -c ")
     assert image_folder.left_out("own", {}) == []
     assert len(image_folder.left_out("own", {".txt": 1})) == 1
     assert image_folder.counted({f".{letter}": 2 for letter in "abcdefghij"}).endswith("2 .h, 4 others")
@@ -120,11 +121,6 @@ def test_the_printed_command_makes_png_files(tmp_path, monkeypatch):
         assert image_file.grey(image, 255).tolist() == expected.tolist(), name
 
 
-def test_heic_is_made_into_png_by_a_package_that_has_to_be_installed():
-    assert image_folder.converter("own", [".heic"]).startswith("python -m pip install pillow-heif && python -c ")
-    assert "pillow_heif" not in image_folder.converter("own", [".gif"])
-
-
 @pytest.mark.fault("a system that takes letters with accents apart")
 def test_accents_may_be_stored_apart_from_their_letters(make, tmp_path):
     entry = make("A\u0308rmel/1.png", test_fraction=0.5, classes=["\u00c4rmel"])
@@ -141,15 +137,8 @@ NO_CLASSES = "no class folders here (expected a folder for each class, got"
     [
         ([], {}, [f".: {NO_CLASSES} an empty folder)"]),
         (["1.png", "2.jpg"], {}, [f".: {NO_CLASSES} 2 pictures directly in it)"]),
-        (["1.png"], FRACTION, [f".: {NO_CLASSES} 1 pictures directly in it)"]),
-        (
-            ["train/1.png", "test/2.gif"],
-            {},
-            [f"train: {NO_CLASSES} 1 pictures directly in it)", f"test: {NO_CLASSES} 1 .gif)"],
-        ),
         (["train/a/1.png"], {}, [".: not the folders of a data set (expected train and test alone, got train)"]),
         (["train/a/1.png", "test/a/1.png"], FRACTION, [".: already split into train and test"]),
-        (["train/a/1.png", "train/b/1.png", "test/a/1.png"], {}, [f"test/b: {EMPTY}"]),
         (["a/1.png", "b/1.gif", "b/2.HEIC"], FRACTION, [f"b: {EMPTY} (expected {SUFFIXES}, got 1 .gif, 1 .heic)"]),
         (
             ["a/1.png", "2.png", "b/c/1.png"],
@@ -221,14 +210,7 @@ def test_a_pipe_among_the_pictures_does_not_block(make, tmp_path):
 
 @pytest.mark.parametrize(
     ("of_folder", "sha256", "fraction", "split"),
-    [
-        ("", "0" * 64, 1e-300, "test"),
-        ("", "f" * 64, 0.999999, "train"),
-        ("", "3" + "f" * 63, 0.25, "test"),
-        ("", "4" + "0" * 63, 0.25, "train"),
-        ("train", "0" * 64, 0, "train"),
-        ("test", "f" * 64, 0, "test"),
-    ],
+    [("", "3" + "f" * 63, 0.25, "test"), ("", "4" + "0" * 63, 0.25, "train"), ("train", "0" * 64, 0, "train")],
 )
 @pytest.mark.fault("a picture that is added and moves others into the other split")
 def test_the_split_is_of_the_folder_or_test_if_the_hash_is_below_the_fraction(of_folder, sha256, fraction, split):

@@ -98,10 +98,9 @@ def test_another_process_loads_a_network_without_our_code():
     np.testing.assert_allclose(np.load("predicted.npy"), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.25])
 @pytest.mark.parametrize("network", architectures.NETWORKS)
-def test_a_network_that_is_read_predicts_the_same_bytes_as_the_network_that_was_written(network, dropout):
-    chosen = settings(network=network, hidden_units=[5, 4], dropout=dropout)
+def test_a_network_that_is_read_predicts_the_same_bytes_as_the_network_that_was_written(network):
+    chosen = settings(network=network, hidden_units=[5, 4], dropout=0.25)
     written = build(chosen)
     record(models.write(Path("model"), [written]), chosen)
 

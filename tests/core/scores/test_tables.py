@@ -5,30 +5,10 @@ import numpy as np
 import pytest
 
 from core.files import atomic
-from core.scores import calibration, tables
+from core.scores import tables
 
 PROBABILITIES = np.float32([[[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]], [[0.6, 0.4], [0.3, 0.7], [1, 0]]])
 LABELS = np.uint8([0, 1, 1])
-
-
-def test_the_pairs_are_actual_and_predicted_names():
-    pairs = list(tables.confusion(PROBABILITIES[0], LABELS, ["Coat", "Bag"]))
-
-    assert pairs == [["Coat", "Coat"], ["Bag", "Bag"], ["Bag", "Coat"]]
-
-
-def test_a_row_is_a_bin_with_images():
-    """Replicate 0: 0.8 alone and right, 0.9 twice and once right. Replicate 1: 0.6 and 0.7 right, 1 wrong."""
-    rows = list(tables.reliability([calibration.means(calibration.sums(each, LABELS)) for each in PROBABILITIES]))
-
-    assert [(replicate, accuracy, images) for replicate, _, accuracy, images in rows] == [
-        (0, 1, 1),
-        (0, 0.5, 2),
-        (1, 1, 1),
-        (1, 1, 1),
-        (1, 0, 1),
-    ]
-    assert [row[1] for row in rows] == pytest.approx([0.8, 0.9, 0.6, 0.7, 1], abs=1e-6)
 
 
 @pytest.mark.fault("class names that are formulas, of a spreadsheet")
@@ -53,12 +33,3 @@ def test_names_that_differ_stay_different_and_can_be_had_back():
 
     assert len(set(cells)) == len(names)
     assert [tables.original(cell) for cell in cells] == names
-
-
-def test_a_class_has_a_row_of_its_scores_under_an_inert_name():
-    scores = {"recall": 0.5, "recall_std": 0.1, "precision": 0.25, "precision_std": 0.2, "f1": 0.333333, "f1_std": 0.3}
-
-    rows = list(tables.classes({"=1": scores, "Bag": scores | {"recall": 1}}, [7, 0]))
-
-    assert tables.CLASSES == ["class", "images", "recall", "recall_std", "precision", "f1"]
-    assert rows == [["'=1", 7, 0.5, 0.1, 0.25, 0.333333], ["Bag", 0, 1, 0.1, 0.25, 0.333333]]

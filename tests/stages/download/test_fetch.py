@@ -80,11 +80,8 @@ def wrong(body):
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("https://host/a.gz", "https://host/a.gz"),
         ("/srv/me@home/a set?/a.gz", "/srv/me@home/a set?/a.gz"),
         ("https://user:secret@host:8443/a.gz", "https://***@host:8443/a.gz"),
-        ("HTTP://secret@host/a.gz", "HTTP://***@host/a.gz"),
-        ("https://user:se/cr@et\n@host/a.gz", "https://***@host/a.gz"),
         ("user:secret@host/a.gz", "***@host/a.gz"),
         ("https://host/a?token=secret/mnist/a.gz", "https://host/a?***"),
         ("/srv/two\nlines/a.gz", "/srv/two\\nlines/a.gz"),
@@ -115,22 +112,16 @@ DROPS = [b"x"] * 500
 # The action of the server, the reason in the error, and the number of requests.
 FAULTS = {
     "404": (reply(404), "HTTP 404", 1),
-    "204, no content": (reply(204), "HTTP 204", 1),
     "206, a part, though with the right bytes": (reply(206, BODY), "HTTP 206", 1),
     "500 every time": (reply(500), "HTTP 500", 4),
-    "no answer, and the connection closed": (close, DROPPED, 4),
     "hangs before the headers": (hang(), "timed out", 1),
     "hangs in the body": (hang(SIZED + BODY[:1000]), "timed out", 1),
     "drips the body": (drip(SIZED, DROPS, 0.01), "too slow", 1),
     "cut, right length": (say(SIZED + BODY[:1000]), DROPPED, 4),
     "cut in a chunk": (say(CHUNKED + b"3e8\r\n" + BODY[:500]), DROPPED, 4),
     "cut, no length": (say(OK + b"\r\n" + BODY[:1000]), wrong(BODY[:1000]), 1),
-    "cut, wrong length": (reply(200, BODY[:1000], Content_Length=1000), wrong(BODY[:1000]), 1),
-    "empty body": (reply(200), wrong(b""), 1),
     "one byte too many": (reply(200, BODY + b"x"), TOO_LONG, 1),
     "endless body": (pour(OK + b"\r\n"), TOO_LONG, 1),
-    "endless body, said to be gzip-encoded": (pour(OK + b"Content-Encoding: gzip\r\n\r\n"), TOO_LONG, 1),
-    "another protocol": (say(b"SSH-2.0-OpenSSH_9.6\r\n"), "BadStatusLine", 1),
     "wrong bytes": (reply(200, OTHER), wrong(OTHER), 1),
     "HTML with 200": (reply(200, HTML), "looks like an HTML page (proxy or captive portal?)", 1),
     "MNIST for Fashion-MNIST": (reply(200, DIGITS), "serves the test labels of MNIST instead", 1),
@@ -165,22 +156,12 @@ def test_each_fault_has_its_reason_and_leads_to_the_next_mirror(server, closed, 
     assert server.sent < 32 << 20, "what is read, and what the sockets hold"
 
 
-@pytest.mark.parametrize("fault", ["404", "cut in a chunk", "HTML with 200", "wrong bytes", "endless body"])
+@pytest.mark.parametrize("fault", ["404", "cut in a chunk", "wrong bytes"])
 @pytest.mark.fault("wrong bytes, a page to sign in")
 def test_right_archive_of_the_next_mirror_is_taken(server, download, fault):
     good = server.route("/b", reply(200, BODY))
 
     assert download.succeeds(server.route("/a", FAULTS[fault][0]), good) == good
-
-
-@pytest.mark.fault("more than registered, without end")
-def test_at_most_one_byte_too_many_is_written(tmp_path):
-    archive = datasets.Archive(file=FILE, size=1000, sha256=sha256(BODY[:1000]))
-
-    with pytest.raises(fetch.Failed):
-        fetch._receive(archive, [BODY[:600]] * 3, tmp_path / "written", float("inf"))
-
-    assert (tmp_path / "written").stat().st_size == 1001
 
 
 @pytest.mark.fault("an archive so large that a sound line takes long for it")
@@ -194,7 +175,7 @@ def test_large_archive_gets_more_time(server, download, monkeypatch):
     download.succeeds(address, total_s=250, slowest=len(BODY) / 100_000)
 
 
-@pytest.mark.parametrize("cut", [close, say(SIZED + BODY[:1000]), reply(500), reply(503)])
+@pytest.mark.parametrize("cut", [close, say(SIZED + BODY[:1000]), reply(503)])
 @pytest.mark.fault("a body cut short of its length, or between chunks")
 @pytest.mark.fault("a server that is broken or busy for a while")
 def test_temporary_failures_are_retried(server, download, cut):
@@ -212,12 +193,6 @@ def test_busy_server_may_ask_for_a_longer_pause(server, download, asked, pauses)
     assert download.pauses == pauses
 
 
-def test_no_pause_exceeds_the_total_time(server, download):
-    download.fails(server.route("/a", reply(429, Retry_After="30")), total_s=20)
-
-    assert download.pauses == []
-
-
 @pytest.mark.fault("an archive said to be gzip-encoded; a bomb in transit")
 def test_content_encoding_is_not_undone(server, download):
     """The hash of a .gz file is that of its compressed bytes, whatever the server says about them."""
@@ -227,13 +202,6 @@ def test_content_encoding_is_not_undone(server, download):
 
     assert download.target.read_bytes() == BOMB
     assert server.headers[0]["Accept-Encoding"] == "identity"
-
-
-def test_chunked_body_is_joined(server, download):
-    parts = (BODY[:1], BODY[1:70000], BODY[70000:], b"")
-    chunked = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
-
-    download.succeeds(server.route("/a", reply(200, chunked, Transfer_Encoding="chunked")).replace("http", "HTTP"))
 
 
 @pytest.mark.fault("refused connections, unknown hosts")
@@ -257,14 +225,6 @@ def test_the_same_other_file_everywhere_puts_the_pins_in_doubt(server, download)
         what="every address serves the same other file: datasets.yaml may be wrong or upstream changed",
         fix="if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro",
     )
-
-
-@pytest.mark.fault("every mirror has the same other file")
-def test_different_other_files_put_the_mirrors_in_doubt(server, download, closed):
-    first, second = server.route("/a", reply(200, OTHER)), server.route("/b", reply(200, BODY[:-1] + b"x"))
-
-    assert download.fails(first, second, error=DataError).startswith(f"{FILE}: no address serves it (")
-    download.fails(first, closed, error=NetworkError)
 
 
 def test_redirect_to_another_host_is_followed_without_the_credentials(server, download):

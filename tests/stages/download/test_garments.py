@@ -1,6 +1,5 @@
 """The embedded data set: the same bytes everywhere, and a task that is neither trivial nor hopeless."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from core.formats import idx
 from stages.download import garments
 
 ROOT = Path(__file__).parents[3]
-SHIRT = 6
 # Of 200 training images; equal with Python 3.10 to 3.13, numpy 2.1 to 2.5 and Pillow 11.3 to 13.0, on x86-64.
 # Another value means another data set: every number that was measured on it must be measured again.
 RECORDED = "b050f94362744b845524654c004837d60ef8219db47b7185990217ee185ed77b"
@@ -30,24 +28,7 @@ def drawn_test():
     return garments.draw(1000, seed=0, split="test")
 
 
-def test_images_and_labels_have_the_promised_types_and_shapes(drawn_train):
-    images, labels = drawn_train
-
-    assert (images.dtype, images.shape) == (np.uint8, (2000, 28, 28))
-    assert (labels.dtype, labels.shape) == (np.uint8, (2000,))
-
-
-def test_every_image_shows_something_bright_on_a_black_ground(drawn_train):
-    images, _ = drawn_train
-    border = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
-
-    assert (images.max((1, 2)) > 40).all()
-    assert ((images == 0).mean((1, 2)) > 0.15).all()
-    assert (border == 0).mean() > 0.7
-    assert images.max() == 255
-
-
-@pytest.mark.parametrize("count", [10, 11, 29, 137])
+@pytest.mark.parametrize("count", [10, 137])
 def test_classes_are_balanced_to_within_one_image_and_shuffled(count):
     _, labels = garments.draw(count, seed=3, split="test")
 
@@ -56,13 +37,6 @@ def test_classes_are_balanced_to_within_one_image_and_shuffled(count):
     assert (len(counts), counts.sum()) == (10, count)
     assert counts.max() - counts.min() <= 1
     assert labels[:10].tolist() != sorted(labels[:10])
-
-
-def test_a_smaller_count_gives_the_first_images_of_a_larger_one(drawn_train):
-    images, labels = garments.draw(37, seed=0, split="train")
-
-    assert np.array_equal(images, drawn_train[0][:37])
-    assert np.array_equal(labels, drawn_train[1][:37])
 
 
 def test_another_process_draws_the_recorded_bytes():
@@ -82,34 +56,11 @@ def test_another_process_draws_the_recorded_bytes():
     assert result.stdout.strip() == RECORDED
 
 
-def test_the_bytes_are_the_recorded_ones(drawn_train):
-    images, labels = drawn_train
-
-    assert hashlib.sha256(images[:200].tobytes() + labels[:200].tobytes()).hexdigest() == RECORDED
-
-
 def test_no_image_comes_twice_within_a_split_in_both_or_with_another_seed(drawn_train, drawn_test):
     other, _ = garments.draw(100, seed=1, split="train")
     images = np.concatenate([drawn_train[0], drawn_test[0], other])
 
     assert len({image.tobytes() for image in images}) == 3100
-
-
-def test_classes_can_be_told_apart_but_overlap(drawn_train, drawn_test):
-    """By the nearest class mean, where chance is 0.1.
-
-    On the first 2000 and 1000 images of Fashion-MNIST its accuracy is 0.67, and shirts have the lowest recall.
-    """
-    train_pixels, pixels = (images.reshape(len(images), -1).astype(float) for images, _ in (drawn_train, drawn_test))
-    means = np.stack([train_pixels[drawn_train[1] == label].mean(0) for label in range(10)])
-
-    distances = (means**2).sum(1) - 2 * pixels @ means.T
-    right = distances.argmin(1) == drawn_test[1]
-    recall = np.array([right[drawn_test[1] == label].mean() for label in range(10)])
-
-    assert 0.55 < right.mean() < 0.75
-    assert recall.min() > 0.2
-    assert recall.argmin() == SHIRT
 
 
 def test_written_files_read_back_as_drawn(tmp_path, capsys):

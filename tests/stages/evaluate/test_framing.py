@@ -40,14 +40,6 @@ def test_images_are_centred_by_the_place_that_varies_least():
     assert by_box.centring == "box" and by_box.centre == [0.5, 0.5]
 
 
-def test_a_centre_of_mass_is_worked_by_hand():
-    """Weights 1 and 3 in the first and last of four rows: row (0.5 + 3 * 3.5) / 4 of 4; column 1.5 of 2."""
-    weights = np.zeros((2, 4, 2))
-    weights[0, 0, 1], weights[0, 3, 1] = 1, 3
-
-    assert framing.centre_of_mass(weights).tolist() == [[11 / 16, 0.75], [0.5, 0.5]]
-
-
 def test_dark_subjects_and_backgrounds_that_are_not_plain_are_noticed():
     dark = framing.measure([drawn((2, 2, 6, 8), ground=1, subject=0.4)])
     photographs = framing.measure([np.random.default_rng(0).random((9, 28, 28), np.float32)])

@@ -67,9 +67,7 @@ def test_a_distance_is_to_the_nearest_reference(monkeypatch, at_once):
 
 
 def test_batches_change_no_byte(images):
-    first, *others = (
-        out_of_distribution.measure([network(4)], images, batch_size=size) for size in (64, 7, 499, 500, 1000)
-    )
+    first, *others = (out_of_distribution.measure([network(4)], images, batch_size=size) for size in (64, 7, 499, 1000))
 
     for other in others:
         assert [each.tobytes() for each in first[:2]] == [each.tobytes() for each in other[:2]]

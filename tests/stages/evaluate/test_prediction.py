@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from core.cli.errors import DataError, InputError
+from core.cli.errors import DataError
 from core.networks.runtime import keras
 from stages.evaluate import prediction
 
@@ -34,26 +34,3 @@ def test_a_network_that_gives_no_numbers_is_refused():
     """Its weights are finite, but so large that the logits are not."""
     with pytest.raises(DataError, match=r"network of replicate 1: gives no probabilities .* lower train.learning_rate"):
         list(prediction.predict([network(KERNEL), network(KERNEL * np.float32(1e38))], IMAGES * 100, batch_size=4))
-
-
-def test_an_image_alone_is_a_batch_of_one():
-    np.testing.assert_array_equal(prediction.batch_of_one(IMAGES, 10), IMAGES[10].reshape(1, 2, 3))
-    with pytest.raises(InputError) as caught:
-        prediction.batch_of_one(IMAGES, 11)
-    assert str(caught.value) == (
-        "params.yaml: evaluate.single_image: no such test image (expected 0 to 10, got 11); "
-        "fix: edit params.yaml, then dvc repro"
-    )
-
-
-@pytest.mark.fault("a fault that shows in a late block, when the others are written")
-def test_the_file_of_probabilities_appears_when_all_blocks_have_come(tmp_path):
-    whole = np.random.RandomState(1).uniform(size=(2, 11, 3)).astype(np.float32)
-    path, blocks = tmp_path / "stored.npy", [whole[:, :4], whole[:, 4:8], whole[:, 8:]]
-
-    with prediction.storing(path, whole.shape) as stored:
-        assert all(passed is block for passed, block in zip(stored(iter(blocks)), blocks, strict=True))
-        assert not path.exists()
-
-    np.save(tmp_path / "expected.npy", whole)
-    assert path.read_bytes() == (tmp_path / "expected.npy").read_bytes()

@@ -5,7 +5,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from core.files.arrays import Split
 from stages.normalize import scaling
 
 
@@ -22,9 +21,3 @@ def test_every_value_is_the_float32_nearest_to_its_255th():
         neighbours = [np.nextafter(result, np.float32(bound), dtype=np.float32) for bound in (-1, 2)]
         distances = [abs(Fraction(float(candidate)) - exact) for candidate in (result, *neighbours)]
         assert distances[0] == min(distances)
-
-
-def test_a_summary_has_shape_dtype_range_and_images_per_class():
-    split = Split(np.array([[[0.25, 0.5]], [[0, 0.75]], [[0, 0]]], np.float32), np.array([1, 1, 0], np.uint8))
-
-    assert scaling.summary("test", split, ["hat", "shoe"]) == "test: (3, 1, 2) float32 in [0, 0.75]\n  1 hat, 2 shoe"

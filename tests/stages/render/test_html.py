@@ -65,34 +65,6 @@ def test_the_page_loads_nothing_and_its_policy_allows_its_script_its_style_and_i
     )
 
 
-def test_figures_are_the_drawn_bytes_with_their_size(report, parse, as_html):
-    png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x03\x20\x00\x00\x01\x5e"
-    page = parse(as_html(report("Coat", "Bag"), {f"{index}.png": png + b"%d" % index for index in range(2)}))
-    figures = [attributes for tag, attributes, _ in page.elements if tag == "img"][:2]
-
-    assert [base64.b64decode(each["src"].partition(",")[2]) for each in figures] == [png + b"0", png + b"1"]
-    assert {(each["width"], each["height"]) for each in figures} == {("800", "350")}
-
-
-def test_the_contents_lead_to_every_section(report, parse, as_html):
-    page = parse(as_html(report("Coat", "Bag")))
-
-    assert page.attributes("href")[:3] == ["#report", "#all-names", "#matrix"]
-    ids = page.attributes("id")
-    assert len(ids) == len(set(ids)) and {"report", "all-names", "matrix"} <= set(ids)
-
-
-def test_columns_of_numbers_are_aligned(parse, as_html):
-    rows = [["Coat", "1,000", "0.8 (0.7 to 0.9)", "1"], ["Bag", "", "-0.1", "x"]]
-    table = Table(["class", "images", "recall", "note"], rows)
-    page = parse(as_html(Report("t", "v", "", [Section("s", [table, Table(["empty"], [])])])))
-
-    cells = [(tag, attributes.get("class")) for tag, attributes, _ in page.elements if tag in ("td", "th")]
-    assert cells[:4] == [("th", None), ("th", "number"), ("th", "number"), ("th", None)]
-    assert cells[4:8] == [("th", None), ("td", "number"), ("td", "number"), ("td", None)]
-    assert len(page.texts("table")) == 1
-
-
 @pytest.mark.parametrize(("classes", "drawn"), [(3, False), (41, True)])
 def test_the_figure_of_the_matrix_is_shown_if_the_matrix_of_the_page_lacks_classes(
     classes, drawn, some, parse, as_html

@@ -16,7 +16,7 @@ from core.cli.errors import DataError, InputError
 from core.files.arrays import Split
 from stages.render import style
 from stages.render.__main__ import main
-from tests.stages.render.conftest import ROOT
+from tests.stages.render.conftest import BLANK, ROOT
 
 INPUTS = [
     "data/normalized/train",
@@ -77,7 +77,8 @@ def test_each_figure_is_drawn_once_and_both_reports_show_it(work, capsys, monkey
 
 
 def test_a_large_page_has_a_warning_and_links_lead_to_the_figures_in_any_folder(work, capsys, monkeypatch):
-    monkeypatch.setattr("stages.render.__main__.MOST_BYTES", 100_000)
+    monkeypatch.setattr("stages.render.__main__.MOST_BYTES", 10_000)
+    monkeypatch.setattr("stages.render.__main__.png", lambda draw, dpi: BLANK)
 
     main(*map(Path, INPUTS), Path("told/there/report.md"), Path("told/report.html"), Path("drawn/here"))
 
@@ -143,9 +144,7 @@ def test_a_run_with_other_settings_locale_and_no_home_has_equal_bytes_and_loads_
     ("name", "data"),
     [
         ("reports/metrics.json", b'{"test": {"accuracy": NaN}}'),
-        ("data/training.json", b"<html></html>"),
         ("reports/history.csv", b"replicate,epoch\n0,0\n"),
-        ("data/normalized/classes.json", b"[]"),
         ("data/predictions/probabilities.npy", b"\x93NUMPY"),
     ],
 )
@@ -157,16 +156,3 @@ def test_a_damaged_or_missing_input_is_named_before_anything_is_written(work, na
         with pytest.raises((DataError, FileNotFoundError), match=re.escape(name)):
             main(*map(Path, INPUTS + OUTPUTS))
         assert files() == before
-
-
-@pytest.mark.slow
-@pytest.mark.fault("records of the run that are damaged or gone")
-def test_a_damaged_record_ends_the_stage_with_4_and_one_line(work, run_stage, assert_clean_failure):
-    Path("reports/metrics.json").write_bytes(b"{}")
-
-    assert_clean_failure(
-        run_stage("stages.render", *INPUTS, *OUTPUTS),
-        4,
-        "error: reports/metrics.json: damaged: train: Field required; "
-        "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro",
-    )

@@ -1,12 +1,9 @@
 """Any text is shown literally, wherever it is, according to an independent parser of Markdown."""
 
-import unicodedata
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from stages.render import document
 from stages.render.document import Code, Illustration, Report, Section, Table
@@ -82,18 +79,7 @@ def test_any_text_is_read_back_from_headings_paragraphs_tables_and_figures(texts
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "learning_rate",
-        "-0.5",
-        "0.8795 (0.8729 to 0.8857)",
-        "T-shirt/top",
-        "+1.08",
-        "2 < 3 > 1 & more",
-        "C#",
-        "10.5 %",
-        "a: b, c! (d)",
-        "{x} ^ y",
-    ],
+    ["-0.5", "2 < 3 > 1 & more", "a: b, c! (d)", "{x} ^ y"],
 )
 def test_text_without_markup_stays_as_it_is(text):
     assert escape(text) == text
@@ -106,23 +92,11 @@ def test_a_value_is_a_code_span(value, written):
     assert escape(Code(value)) == written
 
 
-def test_markup_is_not_escaped_again():
-    assert escape(Markup("**bold**")) == "**bold**"
-
-
 def test_right_to_left_words_leave_the_order_of_other_words():
     """Numbers after a name, and the next of several names, keep their places."""
     assert document.line("\u05d0\u05d1 \u05d2: 12") == "\u2068\u05d0\u05d1 \u05d2\u2069: 12"
     assert document.line("\u062e, \u0642") == "\u2068\u062e\u2069, \u2068\u0642\u2069"
     assert document.line("Coat 外套") == "Coat 外套"
-
-
-def test_each_right_to_left_letter_is_isolated():
-    """According to Python's table of the Unicode standard."""
-    letters = [c for c in map(chr, range(0x20000)) if unicodedata.bidirectional(c) in ("R", "AL") and c.isprintable()]
-
-    assert len(letters) > 2000
-    assert [letter for letter in letters if document.line(letter) == letter] == []
 
 
 def test_links_lead_to_the_figures_in_any_folder():

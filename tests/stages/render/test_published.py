@@ -15,12 +15,6 @@ def test_the_committed_params_are_recipe_r1_with_any_seeds():
     assert published.run_of(COMMITTED | {"train.seed": 7, "train.replicates": 1}).accuracy == 0.8848
 
 
-def test_five_epochs_with_softmax_are_recipe_r4():
-    run = published.run_of(COMMITTED | {"train.output": "softmax", "train.epochs": 5})
-
-    assert (run.recipe, run.accuracy) == ("R4", 0.8741)
-
-
 @pytest.mark.parametrize(("name", "value"), [("dataset.name", "mnist"), ("train.dropout", 0.2)])
 def test_one_other_setting_is_another_recipe(name, value):
     assert published.run_of(COMMITTED | {name: value}) is None

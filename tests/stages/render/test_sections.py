@@ -9,17 +9,11 @@ from statsmodels.stats.proportion import proportion_confint
 from core.files import arrays
 from core.files.arrays import Split
 from stages.render import published
-from stages.render.document import Illustration, Table
-from stages.render.sections import class_errors, examples, training_data, training_run, verdict
+from stages.render.document import Table
+from stages.render.sections import training_run, verdict
 
 R1 = {**published.CLOTHING, "train.seed": 0, "train.replicates": 2}
 NAMES = ("replicate", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-
-# Two networks, six images of three classes, all of label 0 but the last.
-LABELS = np.uint8([0, 0, 0, 0, 0, 1])
-FIRST = np.float32([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0], [0.2, 0.8, 0], [0.5, 0.3, 0.2], [0.4, 0.35, 0.25]])
-SECOND = np.float32([[0.8, 0.2, 0], [0.7, 0.3, 0], [0.3, 0.7, 0], [0.0, 1.0, 0], [0.1, 0.2, 0.7], [0.3, 0.4, 0.3]])
-BOTH = np.stack([FIRST, SECOND])
 
 
 def history(*losses: list[float]) -> np.ndarray:
@@ -108,13 +102,6 @@ def test_settings_packages_and_digests_are_those_of_the_run(some, section, tmp_p
         assert digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
 
 
-def test_the_most_confused_pairs_have_no_diagonal_and_no_empty_cells():
-    counts = np.array([[9, 2.5, 0], [3, 9, 2.5], [0, 0, 9]])
-
-    assert class_errors.most_confused(counts, 9) == [(1, 0), (0, 1), (1, 2)]
-    assert class_errors.most_confused(counts, 1) == [(1, 0)]
-
-
 def test_one_network_has_whole_images_in_its_pairs_and_no_spread(results, section):
     blocks = section(results(np.eye(2)[[[1, 1, 1, 0, 1]]], [0, 0, 0, 0, 1]), "Errors by class")
 
@@ -162,14 +149,6 @@ def test_confidence_above_the_accuracy_is_overconfidence(results, section, label
     assert words in section(results([[[0.7, 0.3], [0.7, 0.3]]], labels), "Calibration")[0]
 
 
-def test_the_mean_image_of_a_class_is_the_mean_of_its_images_only():
-    images = np.float32([[[0, 1]], [[1, 1]], [[0.5, 0.25]]])
-
-    means = training_data.class_means(images, np.uint8([0, 0, 2]), 3)
-
-    assert means.tolist() == [[[0.5, 1]], [[0, 0]], [[0.5, 0.25]]]
-
-
 @pytest.mark.fault("images that are there twice, or in both splits")
 def test_duplicates_are_counted_by_their_labels(some, section):
     made = some(classes=2, images=6)
@@ -197,52 +176,3 @@ def test_tables_of_a_hundred_classes_have_the_rows_that_matter_most(some, seen, 
         assert recalls[0] == round(min(scores["recall"] for scores in made.metrics["classes"].values()), 4)
         trained = [int(row[1]) for row in page.tables["Training data"][0][1:]]
         assert trained == list(range(1, 26))
-
-
-def test_mistakes_and_uncertain_predictions_are_in_order_of_confidence():
-    confidence, right = FIRST.max(axis=1), FIRST.argmax(axis=1) == LABELS
-    assert examples.first(~right, -confidence, 9).tolist() == [2, 1, 3, 5]
-    assert examples.first(~right, -confidence, 2).tolist() == [2, 1]
-    assert examples.first(right, confidence, 9).tolist() == [4, 0]
-    assert examples.first(right, confidence, 1).tolist() == [4]
-
-
-def test_disputed_images_have_the_fewest_votes_for_one_class_first():
-    """Image 4: class 0 with a mean of 0.3; image 5: 0.35; image 1: 0.45."""
-    assert examples.votes(BOTH).tolist() == [[2, 0, 0], [1, 1, 0], [0, 2, 0], [0, 2, 0], [1, 0, 1], [1, 1, 0]]
-    assert examples.disputed(BOTH).tolist() == [4, 5, 1]
-    sure = np.eye(3, dtype=np.float32)
-    three = np.stack([sure[[0, 0]], sure[[1, 0]] * 0.9, sure[[2, 1]] * 0.1])
-    assert examples.disputed(three).tolist() == [0, 1]
-
-
-def test_agreed_mistakes_are_those_of_all_networks():
-    """Image 2 is predicted as class 1 with a mean of 0.8, image 3 with 0.9; the networks disagree on image 5."""
-    assert examples.agreed_mistakes(BOTH, LABELS).tolist() == [3, 2]
-
-
-def test_each_example_is_drawn_once_in_the_given_order(some, built):
-    files = [figure.file for figure in built(some(), examples=[3, 0, 3]).illustrations]
-
-    assert files[8:12] == ["example_3.png", "example_0.png", "examples_grid.png", "single_image.png"]
-
-
-def test_several_networks_say_which_of_them_a_figure_shows(some, built):
-    captions = {figure.file: figure.caption for figure in built(some(replicates=5)).illustrations}
-
-    assert {file for file, caption in captions.items() if caption.endswith("Replicate 0 of 5.")} == {
-        "confusion_counts.png",
-        "example_0.png",
-        "examples_grid.png",
-        "single_image.png",
-        "mistakes.png",
-        "uncertain.png",
-    }
-    assert "Replicate 0" not in str(built(some(replicates=1)))
-
-
-def test_every_figure_has_a_description_and_a_caption_of_its_own(some, built):
-    figures = [block for block in built(some()).illustrations if isinstance(block, Illustration)]
-
-    assert all(len(figure.alternative) > 20 and len(figure.caption) > 10 for figure in figures)
-    assert len({figure.alternative for figure in figures}) == len({figure.file for figure in figures}) == len(figures)

@@ -2,9 +2,7 @@
 
 import hashlib
 import re
-import resource
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from core.cli.errors import InputError
 from core.files import arrays
 from stages.train import division
+from tests.core.files.test_arrays import resident
 
 RANDOM = np.random.RandomState(0)
 # 10, 4 and 5 images of three classes, mixed, no two of them equal.
@@ -72,11 +71,6 @@ def test_the_order_of_the_images_does_not_matter():
         assert held_out(copies[order], labels, 0.3) == [(0, smaller)] * 3
 
 
-def resident() -> int:
-    """Return how many bytes of this process are in memory, mapped files included."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is in memory")
 @pytest.mark.fault("more training images than memory has room for")
 def test_images_are_hashed_from_their_file_a_few_at_a_time(tmp_path, monkeypatch):
@@ -119,7 +113,7 @@ def test_a_class_without_images_to_train_on_or_to_validate_is_refused(counts, fr
     division.require_each_class(np.zeros(1, np.uint8), ["bag"], 0.0)
 
 
-@pytest.mark.parametrize("fewest", [2, 3, 4, 5, 7, 10, 11, 33, 999, 5000, 60000])
+@pytest.mark.parametrize("fewest", [2, 3, 4, 999, 60000])
 def test_the_fractions_that_the_refusal_names_give_each_class_both_kinds(fewest):
     """At both ends of the range, with larger classes beside the smallest."""
     counts = np.array([fewest, fewest + 1, 3 * fewest])

@@ -20,7 +20,7 @@ SETTINGS = plain.settings(
     batch_size=6,
     epochs=25,
     validation_fraction=0.25,
-    replicates=3,
+    replicates=2,
 )
 
 

@@ -98,7 +98,9 @@ def distance(run: plain.Run, other: plain.Run) -> float:
     return max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", ["sgd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "rmsprop", "adam"))]
+)
 @pytest.mark.fault(
     "each epoch starts with new moments of the optimizer, a new schedule, or the random numbers of the epoch before"
 )
@@ -117,6 +119,7 @@ def test_networks_and_history_are_those_of_plain_keras(case, monkeypatch):
         assert [row["epoch"] for row in run.history] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "case", "value"), [(name, *each) for name, cases in IF_IGNORED.items() for each in cases]
 )

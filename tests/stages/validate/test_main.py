@@ -86,20 +86,3 @@ def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failu
 
     fix = f"git checkout -- {name}, or run from the folder that holds it"
     assert_clean_failure(validate(), 2, f"error: {name}: no such file; fix: {fix}")
-
-
-@pytest.mark.fault("not plain YAML")
-def test_a_file_that_is_not_yaml_gives_one_line(project, validate, assert_clean_failure):
-    (project / "params.yaml").write_bytes(b"dataset:\n\tname: mnist\n")
-
-    line = "line 2: found character '\\t' that cannot start any token"
-    assert_clean_failure(validate(), 2, f"error: params.yaml: {line}; {FIX}")
-
-
-def test_a_file_in_place_of_the_folder_is_named(project, run_stage, assert_clean_failure):
-    """As any place that cannot be written to; a super-user may write to read-only folders."""
-    (project / "data").write_bytes(b"")
-
-    ended = run_stage("stages.validate", "data/validated")
-
-    assert_clean_failure(ended, 1, "error: data: File exists; fix: mend that, then dvc repro")

@@ -148,11 +148,3 @@ def test_a_data_set_that_is_not_chosen_needs_no_data(add, assign, validate):
     assign("params.yaml", "dataset.name", "mnist")
 
     assert validate().code == 0
-
-
-def test_a_missing_folder_is_refused(add, validate, assert_clean_failure):
-    add(PICTURED)
-
-    assert_clean_failure(
-        validate(), 4, "error: pictures: no such folder; fix: correct folder in datasets.yaml, then dvc repro"
-    )

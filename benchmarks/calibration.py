@@ -8,22 +8,19 @@ networks, so they are not independent, and the rates are less certain than the n
 """
 
 import shutil
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import measure
 from core.cli import command
-from core.files import arrays, atomic
+from core.files import arrays
 from core.scores import scores
 from tools import scratch
 from tools.compare import comparison
 from tools.compare.comparison import NO_EVIDENCE
 
 FOLDER = scratch.CHECKOUT / "build" / "calibration"
-RESULTS = Path(__file__).parent
 REPLICATES, SPLITS, SEED = 20, 2000, 0
 SIDES = (3, 5, 10)
 COLUMNS = ["replicates a side", "accuracy", "loss", "any class"]
@@ -33,11 +30,10 @@ def main() -> None:
     """Train the networks, split them, and write the rates of false alarms."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     scratch.copy(FOLDER, {"train.replicates": REPLICATES})
-    measure.run([sys.executable, "-m", "dvc", "repro", "evaluate"], FOLDER)
+    measure.run([*measure.DVC, "repro", "evaluate"], FOLDER)
     probabilities = arrays.read(FOLDER / "data/predictions/probabilities.npy", np.float32, 3)
     results = measured(probabilities, arrays.read_split(FOLDER / "data/normalized/test").labels)
-    atomic.write_json(RESULTS / "calibration.json", results)
-    atomic.write_text(RESULTS / "calibration.md", page(results))
+    measure.write("calibration", results, page(results))
 
 
 def measured(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

@@ -3,7 +3,7 @@
     python -m benchmarks.growth [MOST]        or: as a part of make bench
 
 Draws data sets of up to MOST images (two million by default) in build/growth, half of them for training and half for
-testing, and deletes them. They take up to 8 GB of disk. Writes growth.md, growth.json and growth.png. Memory is shown
+testing, and deletes them. They take up to 8 GB of disk. Writes growth.md and growth.json. Memory is shown
 twice: the process's own, which other processes can't have, and in total with libraries and mapped files, which the
 system can drop and read again.
 """
@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from benchmarks import measure
 from core.cli import command
 from core.config import datasets
 from core.files import atomic
-from stages.render import style
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "growth"
@@ -40,7 +38,6 @@ def main(most: int = MOST) -> None:
     scratch.copy(FOLDER, {"dataset.name": DATASET, "train.epochs": 1})
     results = {"machine": measure.machine(), "rows": [row(most // part) for part in PARTS]}
     shutil.rmtree(FOLDER)
-    atomic.write_bytes(measure.RESULTS / "growth.png", style.png(lambda: draw(results["rows"]), dpi=100))
     measure.write("growth", results, page(results))
 
 
@@ -89,22 +86,8 @@ def page(results: dict[str, Any]) -> str:
         "memory, and in brackets the peak with libraries and mapped files. Half of the images are training images, "
         "half test images. Evaluate has five networks. Train fits one network for one epoch, with its images in "
         "memory or streamed from their file.\n\n"
-        f"{results['machine']}.\n\n{measure.table(['images', *STAGES], cells)}\n![Seconds and memory](growth.png)\n"
+        f"{results['machine']}.\n\n{measure.table(['images', *STAGES], cells)}"
     )
-
-
-def draw(rows: list[Row]) -> Figure:
-    """Draw seconds and memory against images, a line for each stage."""
-    figure = style.empty(4)
-    seconds, memory = figure.subplots(1, 2)
-    for axes, key, title in ((seconds, "seconds", "seconds"), (memory, "own_mb", "peak of own memory, MB")):
-        for name in STAGES:
-            points = [(row["images"] / 1e6, row[name][key]) for row in rows if name in row]
-            axes.plot(*zip(*points, strict=True), marker="o", label=name)
-        axes.set(xlabel="million images", ylabel=title, ylim=(0, None))
-        axes.grid(alpha=0.3)
-    memory.legend(loc="center right")  # no line goes there
-    return figure
 
 
 def _measured(command: list[str], **environment: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from core.cli.errors import Problem, StageError
 from core.config import yaml
 from core.files import atomic
-from tools import scratch
+from tools import blocks, scratch
 
 RESULTS = Path(__file__).parent
 PYTHON = sys.executable
@@ -106,5 +106,4 @@ def summary(values: Sequence[float], digits: int = 2) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a Markdown table."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+    return blocks.table(columns, rows) + "\n"

@@ -84,8 +84,8 @@ def oddities(train: Part, test: Part, classes: list[str]) -> Iterator[str]:
         ("test images equal an earlier one", duplicates.within(of_test, test.labels)),
         ("test images are among the training images", duplicates.shared(of_test, test.labels, of_train, train.labels)),
     ):
-        if number := len(copies.indices):
-            yield f"{number:,} {where}, {number - int(copies.same_label.sum()):,} of them with another label"
+        if number := len(copies):
+            yield f"{number:,} {where}, {number - sum(copies.values()):,} of them with another label"
     for split, part in (("training", train), ("test", test)):
         flat = part.images.reshape(len(part.images), -1)
         if blank := int((flat.min(axis=1) == flat.max(axis=1)).sum()):

@@ -60,15 +60,10 @@ class Lock(BaseModel):
         return params
 
 
-def parse(data: bytes) -> Lock:
-    """Return the record that the bytes of a dvc.lock hold. Raises ValueError if they are damaged."""
-    return Lock.model_validate(pipeline.parse_yaml(data))
-
-
 def read(data: bytes, subject: str = PATH, fix: str = f"git checkout HEAD -- {PATH}, then dvc repro") -> Lock:
     """Return the record. Raises DataError, with its name and the way to repair it, if it is damaged."""
     try:
-        return parse(data)
+        return Lock.model_validate(pipeline.parse_yaml(data))
     except ValueError as error:
         raise DataError(Problem(subject, f"damaged: {records.reason(error)}", fix=fix)) from error
 

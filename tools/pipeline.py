@@ -38,9 +38,7 @@ def parse(data: bytes) -> Pipeline:
 
 
 def parse_yaml(data: bytes) -> Any:
-    """Return what YAML says, as DVC reads it. Raises ValueError, also if a merge has left its markers."""
-    if any(line.startswith(b"<<<<<<< ") for line in data.splitlines()):
-        raise ValueError("contains the markers of a merge conflict, <<<<<<<")
+    """Return what YAML says, as DVC reads it. Raises ValueError if it is damaged."""
     return yaml.parse(data.decode("utf-8"))
 
 
@@ -62,8 +60,12 @@ def here() -> Pipeline:
 
 
 def path(name: str) -> Path:
-    """Return the path of an output by its file name, such as "metrics.json". Raises as `here` does."""
-    return Path(here().path(name))
+    """Return the path of an output by its file name, such as "metrics.json". Raises InputError if there is none."""
+    try:
+        return Path(here().path(name))
+    except KeyError as error:
+        what, fix = f"no stage has an output named {name}", f"git checkout HEAD -- {PATH}"
+        raise InputError(Problem(str(PATH), what, fix=fix)) from error
 
 
 def _outputs(name: str, stage: dict[str, Any]) -> list[Output]:

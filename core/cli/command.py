@@ -24,6 +24,7 @@ from core.cli.errors import InputError, Problem, StageError
 from core.files import atomic
 
 INTERRUPTED = 130
+EXIT_CODES = "Exit codes: 2 bad input, 3 network, 4 damaged data, 130 interrupted, 1 any other failure."
 # Ctrl-C, a request to end, a closed terminal; Windows has no SIGHUP.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -37,8 +38,8 @@ if not all(map(find_spec, ("numpy", "pydantic", "tensorflow"))):
 
 
 class _Interrupt(KeyboardInterrupt):
-    """An interrupt. If KeyboardInterrupt itself passes through `exec`, which namedtuple calls, CPython ends by SIGINT
-    even if the exception is caught.
+    """An interrupt. CPython ends by SIGINT if KeyboardInterrupt itself leaves `exec`, which namedtuple calls, even if a
+    caller catches it.
     """
 
 
@@ -83,7 +84,8 @@ def is_stage(module: str) -> bool:
 
 def _run(main: Callable[..., None], declare: Callable[[Parser], None], argv: Sequence[str], module: str) -> int:
     """Return the exit code. Raises BrokenPipeError if the reader of the output has closed the pipe."""
-    parser = Parser(prog=f"python -m {module}", description=inspect.getdoc(main), allow_abbrev=False)
+    about = (inspect.getdoc(main) or "").partition("\n\n")[0]
+    parser = Parser(prog=f"python -m {module}", description=about, epilog=EXIT_CODES, allow_abbrev=False)
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     try:
         declare(parser)

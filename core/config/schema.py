@@ -62,13 +62,13 @@ def check(value: object, model: type[Model], path: Path, *, under: str = "") -> 
 
 def one_of(names: Iterable[str]) -> str:
     """Join names as prose: `a`, `a or b`, `a, b or c`; no names give an empty text."""
-    names = list(names)
+    names = list(map(str, names))
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
     """Return `: did you mean x?` for the name most like `name`, or an empty text."""
-    close = get_close_matches(str(name), list(names), n=1)
+    close = get_close_matches(str(name), list(map(str, names)), n=1)
     return f": did you mean {close[0]}?" if close else ""
 
 
@@ -109,18 +109,15 @@ def _key(location: Location, value: Any) -> str:
     *path, last = location
     parts: list[str] = []
     for part in path:
+        if isinstance(value, dict) and value.get("source") == part:
+            continue  # the branch of the union of data sets
         if isinstance(value, list) or (isinstance(value, dict) and part in value):
             parts.append(str(part))
             value = value[part]  # type: ignore[index] # the part of a list is its index
     return ".".join([*parts, *([str(last)] if last != "[key]" else [])])
 
 
-def redacted(text: str) -> str:
-    """Return a text without the user name and the password of an address."""
-    return re.sub("//[^/ ]*@", "//***@", text)
-
-
 def _shown(value: object) -> str:
-    """Return a value as JSON, cut to 80 characters, without passwords."""
-    text = redacted(json.dumps(value, ensure_ascii=False, skipkeys=True, default=str))
+    """Return a value as JSON, cut to 80 characters, without the user names and passwords of addresses."""
+    text = re.sub("//[^/ ]*@", "//***@", json.dumps(value, ensure_ascii=False, skipkeys=True, default=str))
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -4,6 +4,7 @@ DVC decides from its reading of params.yaml what runs again. With another reader
 value in training and another in dvc.lock.
 """
 
+import re
 from pathlib import Path
 
 from ruamel.yaml import YAML, YAMLError
@@ -14,6 +15,8 @@ from core.cli.errors import InputError, Problem
 
 def parse(text: str) -> object:
     """Return the value of a YAML text. Raises ValueError, with the line if known, if it is not YAML."""
+    if re.search("^<{7} ", text, re.MULTILINE):
+        raise ValueError("contains the markers of a merge conflict, <<<<<<<")
     try:
         return YAML(typ="safe").load(text)
     except MarkedYAMLError as error:

@@ -17,7 +17,7 @@ from core.config.schema import MOST_CLASSES
 from core.files import atomic, records
 
 BLOCK = 1 << 22  # bytes of an array to work on at once; larger blocks are no faster
-PICKED = 50  # rows to pick before memory is released: each may bring up to 2 MiB of its neighbours along
+PICKED = 50  # rows to pick before memory is released: reading a row may load up to 2 MiB of its neighbours
 
 Put = Callable[[Sequence[int], np.ndarray], None]
 

@@ -20,6 +20,11 @@ def write(path: Path, replicates: Sequence[Sequence[Mapping[str, float]]]) -> No
     atomic.write_csv(path, columns, rows)
 
 
+def by_replicate(history: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of each replicate; with early stopping, their numbers differ."""
+    return [history[history["replicate"] == each] for each in np.unique(history["replicate"])]
+
+
 def parse(data: bytes) -> np.ndarray:
     """Return the table as a structured array, with a float64 field for each column.
 

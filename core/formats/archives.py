@@ -1,7 +1,7 @@
 """Check the four archives of a data set against its entry in datasets.yaml: two IDX files per split.
 
-A wrong file of the user is named as the entry names it, with a fix that the user can apply. A wrong file that
-`download` made can only be damaged.
+If a file of the user is wrong, the message names the key of its entry and a fix that the user can apply. A wrong file
+that `download` wrote is damaged.
 """
 
 import shlex

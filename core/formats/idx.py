@@ -34,7 +34,7 @@ BEGINNING = 512  # bytes that tell the kind of a file
 class Unfit(DataError):
     """A file does not hold the wanted array.
 
-    The problem tells that a file made here is damaged. `fix` tells the owner of any other file what to do. `convert` is
+    The problem assumes that `download` wrote the file. `fix` tells the owner of any other file what to do. `convert` is
     a Python expression for the wanted array, from `path`, `idx` and `numpy`; it is empty if there is none.
     """
 
@@ -143,11 +143,6 @@ def _other_array(path: Path, dimensions: int, dtype: str, shape: tuple[int, ...]
     if kind == "uint8" and len(shape) in NAMES and len(shape) != dimensions:
         what = f"{NAMES[len(shape)]} instead of {wanted}"
         fix = f"name the file of the {wanted} here, or exchange the two file names"
-    elif dimensions == IMAGES and kind == "uint8" and len(shape) == 4:
-        what = "colour images of 4 dimensions"
-        if shape[3] == 3:
-            fix = "convert them to grey values"  # luminance by ITU-R 601, as for pictures
-            convert = "numpy.uint8((idx.read(path, 4) @ [0.299, 0.587, 0.114]).round())"
     elif dimensions == LABELS and kind == "int32" and len(shape) == 2:
         what = "int32 labels of 2 dimensions, as in QMNIST"
         fix, convert = "take the first column", 'numpy.uint8(idx.read(path, 2, ">i4")[:, 0])'
@@ -156,7 +151,6 @@ def _other_array(path: Path, dimensions: int, dtype: str, shape: tuple[int, ...]
 
 
 _UNPACK = "unpack it, and name an IDX file from it"
-_PICTURES = "use source: images, which reads a folder of pictures"
 # Offset and bytes that tell the kind of a file, its name, and the fix.
 _KINDS = [
     (0, b"PK", "a ZIP archive", _UNPACK),
@@ -164,8 +158,6 @@ _KINDS = [
     (0, GZIP, "a gzip file in a gzip file", _UNPACK),
     (0, b"<", "a web page", "download the file itself"),
     (0, b"\x93NUMPY", "a NumPy array", "convert it to an IDX file"),
-    (0, b"\x89PNG", "a PNG picture", _PICTURES),
-    (0, b"\xff\xd8\xff", "a JPEG picture", _PICTURES),
 ]
 _TABLE = re.compile(rb"[\t\r\n -~]*?([,;\t])[\t\r\n -~]*")
 

@@ -1,4 +1,4 @@
-"""Decode image files of anybody safely, and convert them to grey values of one size.
+"""Decode untrusted image files safely, and convert them to grey values of one size.
 
 PNG, JPEG, WebP and BMP files are read, by Pillow's decoders of these four formats alone, whatever a file's name is.
 File size and pixel count are checked before anything is decoded. A PNG whose pixels end too early but whose checksums

@@ -10,7 +10,7 @@ import os
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -67,7 +67,18 @@ def listing(entry: datasets.ImageFolder) -> Listing:
         raise DataError(*(_no_classes(top, "a folder named as its class") for top in tops.values()))
     classes = _classes(entry, {name for _, name in files})
     stray = [path for top in sorted({root, *tops.values()}) for path in _files(top)]
-    refuse([*_misplaced(stray, nested), *_empty_classes(tops, classes, files)])
+    problems = [
+        _problem(path, "a picture in no class", "move it into a class folder") for path in stray if _is_picture(path)
+    ]
+    problems += [
+        _problem(path, "a folder in a class folder", "move its pictures into the class folder") for path in nested
+    ]
+    for split, top in tops.items():
+        for name in classes:
+            own = files.get((split, name), [])
+            if not any(map(_is_picture, own)):
+                problems.append(_no_pictures(top / name, own))
+    refuse(problems)
     places = [
         Place(path, _nfc(path.relative_to(root).as_posix()), classes.index(name), split)
         for (split, name), paths in files.items()
@@ -182,23 +193,6 @@ def _no_classes(top: Path, place: str) -> Problem:
     got = f"{count:,} pictures directly in it" if count else counted(Counter(suffix(path.name) for path in files))
     what, fix = "no class folders here", f"put each picture into {place}; then dvc repro"
     return Problem(str(top), what, expected="a folder for each class", got=got or "an empty folder", fix=fix)
-
-
-def _misplaced(stray: list[Path], nested: list[Path]) -> Iterator[Problem]:
-    for path in filter(_is_picture, stray):
-        yield _problem(path, "a picture in no class", "move it into a class folder")
-    for path in nested:
-        yield _problem(path, "a folder in a class folder", "move its pictures into the class folder")
-
-
-def _empty_classes(
-    tops: dict[str, Path], classes: list[str], files: dict[tuple[str, str], list[Path]]
-) -> Iterator[Problem]:
-    for split, top in tops.items():
-        for name in classes:
-            own = files.get((split, name), [])
-            if not any(map(_is_picture, own)):
-                yield _no_pictures(top / name, own)
 
 
 def _no_pictures(folder: Path, files: list[Path]) -> Problem:

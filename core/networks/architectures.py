@@ -3,7 +3,8 @@
 To add a network, write its function here, below the line `@network(...)`. Its name is the value of `train.network`. The
 function takes the height and width of the images, the number of classes, and the section `train` of params.yaml. It
 returns an unfitted Keras model from images, float32 (n, height, width) in [0, 1], to logits, float32 (n, classes). Any
-layers of Keras are allowed. Each layer needs a name of its own, and the last layer has the name `logits`.
+layers of Keras are allowed but Lambda, which Keras does not copy. Each layer needs a name of its own, and the last
+layer has the name `logits`.
 
 Functions import Keras themselves: `validate` checks names and sizes here, and TensorFlow takes seconds to start.
 """

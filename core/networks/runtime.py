@@ -25,40 +25,13 @@ def _silence() -> Iterator[None]:
         os.dup2(notices.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             notices.seek(0)
             os.write(stderr, notices.read())
             raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-@contextmanager
-def _without(*names: str) -> Iterator[None]:
-    """Hide modules that are not imported yet, as if they were not installed."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type] # None: no such module (Python reference, 5.3.1)
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Switch garbage collection off in the block, and exclude all present objects from it afterwards.
-
-    An import makes a million objects and hardly any garbage. Looking through them, here and when the process ends, is a
-    third of the time of an import of TensorFlow.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 _PREFIXES = ("TF_", "KERAS_", "XLA_", "DNNL_", "ONEDNN_", "OMP_", "MKL_")
@@ -70,12 +43,22 @@ os.environ |= {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only
 }
 
-# Keras imports these packages if they are installed. That takes a second, and nothing here needs it.
-with _silence(), _without("matplotlib", "pandas", "scipy", "sklearn"), _no_garbage():
+# Keras imports these packages if they are installed. That takes a second, and nothing here needs it. A module that is
+# None counts as not installed (Python reference, 5.3.1).
+_UNUSED = [name for name in ("matplotlib", "pandas", "scipy", "sklearn") if name not in sys.modules]
+sys.modules |= dict.fromkeys(_UNUSED)  # type: ignore[arg-type]
+# An import makes a million objects and hardly any garbage. Looking through them, here and when the process ends, is a
+# third of the time of an import of TensorFlow.
+gc.disable()
+with _silence():
     import keras
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")
+gc.freeze()
+gc.enable()
+for _name in _UNUSED:
+    del sys.modules[_name]
 
 
 def cores() -> int:
@@ -84,7 +67,7 @@ def cores() -> int:
 
 
 def share_operations(threads: int) -> None:
-    """Let so many threads share each operation; call this before the first operation runs.
+    """Let this many threads share each operation. Call this before the first operation runs.
 
     The number of threads changes the last digits of sums, so it never depends on the machine. With one thread, an
     operation runs on the thread that calls it, and as many replicates run at once as there are cores.

@@ -29,18 +29,11 @@ class Reliability(NamedTuple):
         return float((distance * self.images[filled]).sum() / self.images.sum())
 
 
-def reliability(probabilities: np.ndarray, labels: np.ndarray) -> Reliability:
-    """Return the bins of the predictions of one network: probabilities float (n, classes), labels integer (n,).
-
-    A confidence on the edge of two bins is in the lower one.
-    """
-    return means(sums(probabilities, labels))
-
-
 def sums(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the number of images of each bin, the sum of their confidences, and how many are right: float64 (3, BINS).
 
-    The sums of two blocks of images can be added.
+    probabilities: float (n, classes), of one network; labels: integer (n,). A confidence on the edge of two bins is in
+    the lower one. The sums of two blocks of images can be added.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import MEND, DataError, Problem
-from core.scores import calibration, confusion
+from core.scores import calibration
 
 # Before logarithms, Keras clips probabilities to this value (keras.backend.epsilon), which keeps a loss finite.
 _SMALLEST_PROBABILITY = 1e-7
@@ -20,7 +20,7 @@ DECIMALS = 6  # of each score in a file
 
 
 def right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return whether the largest entry of each row is at the label, bool (n,); the first of equal entries counts."""
+    """Return whether the largest entry of each row is at the label, bool (n,); ties go to the lower index."""
     return probabilities.argmax(axis=1) == labels
 
 
@@ -46,6 +46,15 @@ def brier(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     distance = probabilities.astype(np.float64)
     distance[np.arange(len(labels)), labels] -= 1
     return (distance**2).sum(axis=1)
+
+
+def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return how many images of each class were predicted as each class, int64 (classes, classes), a row a label.
+
+    predicted: integer (n,), indices into the classes.
+    """
+    cells = labels.astype(np.int64) * classes + predicted
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
 def by_class(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -85,10 +94,12 @@ class Tally(NamedTuple):
 
     def means(self) -> dict[str, np.ndarray]:
         """Return each score of each replicate, float64 (replicates,)."""
-        errors = [calibration.means(bins).expected_error for bins in self.bins]
-        return {name: of_all / self.images for name, of_all in self.sums.items()} | {
-            "expected_calibration_error": np.array(errors)
-        }
+        errors = np.array([bins.expected_error for bins in self.reliability()])
+        return {name: sums / self.images for name, sums in self.sums.items()} | {"expected_calibration_error": errors}
+
+    def reliability(self) -> list[calibration.Reliability]:
+        """Return the bins of confidence of each replicate."""
+        return list(map(calibration.means, self.bins))
 
 
 def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tally:
@@ -105,7 +116,7 @@ def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tal
         for name, score in OF_AN_IMAGE.items():
             sums[name] = sums[name] + [score(each, of_block).sum(dtype=np.float64) for each in block]
         bins = bins + [calibration.sums(each, of_block) for each in block]
-        counts = counts + [confusion.counts(each.argmax(axis=1), of_block, classes) for each in block]
+        counts = counts + [confusion(each.argmax(axis=1), of_block, classes) for each in block]
     if start != len(labels) or not start:
         expected, got = f"{len(labels)}, one for each label", str(start)
         raise DataError(Problem("predictions", "not one for each label", expected=expected, got=got, fix=MEND))

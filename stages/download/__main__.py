@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.cli import command
 from core.config import datasets, params
-from core.files import atomic
+from core.files import class_names
 from stages.download import conversion, fetch, garments, pillow
 
 
@@ -37,7 +37,7 @@ def write(name: str, entry: datasets.Entry, raw: Path) -> None:
         for _, archive in entry.archives:
             address = fetch.fetch(archive, _addresses(name, entry, archive.file), raw / archive.file)
             print(f"{archive.file}: {archive.size} bytes from {address}")
-    atomic.write_json(raw / datasets.CLASSES, classes)
+    class_names.write(raw / datasets.CLASSES, classes)
 
 
 def _addresses(name: str, entry: datasets.Downloaded, file: str) -> list[str]:

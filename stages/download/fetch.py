@@ -13,7 +13,9 @@ import time
 from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 from tqdm import tqdm
@@ -50,23 +52,15 @@ POLICY = RetryPolicy()
 
 
 class Failed(Exception):
-    """An address does not serve the archive; the text says why."""
+    """An address does not serve the archive; the text says why.
 
+    sha256: of the other file that it serves instead, or empty. wait_s: how long the server asks to wait before a retry;
+    0 if it does not say, None if a retry will not help.
+    """
 
-class Temporary(Failed):
-    """An address may serve the archive later. wait_s: how long the server asks to wait; 0 if it does not say."""
-
-    def __init__(self, reason: str, wait_s: float = 0):
+    def __init__(self, reason: str, *, sha256: str = "", wait_s: float | None = None):
         super().__init__(reason)
-        self.wait_s = wait_s
-
-
-class OtherFile(Failed):
-    """An address serves another file, with this SHA-256."""
-
-    def __init__(self, reason: str, sha256: str):
-        super().__init__(reason)
-        self.sha256 = sha256
+        self.sha256, self.wait_s = sha256, wait_s
 
 
 def fetch(archive: Archive, addresses: Iterable[str], target: Path, policy: RetryPolicy = POLICY) -> str:
@@ -101,8 +95,8 @@ def _try(archive: Archive, address: str, path: Path, policy: RetryPolicy) -> Non
         try:
             with closing(_blocks(address, policy)) as blocks:
                 return _receive(archive, blocks, path, deadline)
-        except Temporary as failure:
-            if wait_s is None:
+        except Failed as failure:
+            if failure.wait_s is None or wait_s is None:
                 raise
             wait_s = min(failure.wait_s or wait_s, policy.longest_wait_s)
             if time.monotonic() + wait_s > deadline:
@@ -134,10 +128,9 @@ def _mismatch(archive: Archive, size: int, sha256: str, beginning: bytes) -> Fai
     if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return Failed("looks like an HTML page (proxy or captive portal?)")
     if sha256 in LOOK_ALIKES:
-        return OtherFile(f"serves {LOOK_ALIKES[sha256]} instead", sha256)
-    if size > archive.size:
-        return OtherFile(f"more than {archive.size} bytes", sha256)
-    return OtherFile(f"{size} bytes with SHA-256 {sha256}", sha256)
+        return Failed(f"serves {LOOK_ALIKES[sha256]} instead", sha256=sha256)
+    found = f"more than {archive.size} bytes" if size > archive.size else f"{size} bytes with SHA-256 {sha256}"
+    return Failed(found, sha256=sha256)
 
 
 def _blocks(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
@@ -147,32 +140,37 @@ def _blocks(address: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
             yield from _answer(address, policy)
         else:
             with open(address, "rb") as file:
-                while block := file.read(BLOCK):
-                    yield block
+                yield from iter(partial(file.read, BLOCK), b"")
     except Failed:
         raise
     except Exception as error:  # requests lets exceptions of urllib3, ssl and http.client pass, and even a TypeError
         raise _failure(error) from error
 
 
-def _answer(url: str, policy: RetryPolicy) -> Generator[bytes, None, None]:
+class _Session(requests.Session):
+    """A session that follows no redirect: requests reads the body of a redirect, however large it is."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
+def _answer(url: str, policy: RetryPolicy, redirects: int = 5) -> Generator[bytes, None, None]:
     headers, timeout = {"Accept-Encoding": "identity"}, (policy.connect_s, policy.read_s)
-    with requests.get(url, headers=headers, timeout=timeout, stream=True) as response:
+    with _Session() as session, session.get(url, headers=headers, timeout=timeout, stream=True) as response:
+        if response.is_redirect:
+            if not redirects:
+                raise Failed("too many redirects")
+            yield from _answer(urljoin(url, response.headers["Location"]), policy, redirects - 1)
+            return
         if response.status_code != 200:
-            raise _refusal(response)
+            may_recover = response.status_code == 429 or response.status_code >= 500
+            asked = response.headers.get("Retry-After", "")
+            wait_s = float(asked) if re.fullmatch("[0-9]{1,9}", asked) else 0
+            raise Failed(f"HTTP {response.status_code}", wait_s=wait_s if may_recover else None)
         # Some servers call a .gz file gzip-encoded; the SHA-256 is of the bytes as served. read1 returns the bytes that
         # are there, so the total time is checked even if a server is slow.
         while block := response.raw.read1(BLOCK, decode_content=False):
             yield block
-
-
-def _refusal(response: requests.Response) -> Failed:
-    """Return the failure of an answer other than 200. A busy or broken server may recover, and say when."""
-    reason = f"HTTP {response.status_code}"
-    if response.status_code != 429 and response.status_code < 500:
-        return Failed(reason)
-    wait_s = response.headers.get("Retry-After", "")
-    return Temporary(reason, float(wait_s) if re.fullmatch("[0-9]{1,9}", wait_s) else 0)
 
 
 def _failure(error: BaseException) -> Failed:
@@ -182,7 +180,7 @@ def _failure(error: BaseException) -> Failed:
         causes.append(cause)
     dropped = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError)
     if any(isinstance(cause, (*dropped, http.client.IncompleteRead)) for cause in causes):
-        return Temporary("the connection was dropped")
+        return Failed("the connection was dropped", wait_s=0)
     reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
     if any(isinstance(cause, TimeoutError) for cause in causes):
         reason = "timed out"
@@ -192,8 +190,8 @@ def _failure(error: BaseException) -> Failed:
 
 def _not_served(archive: Archive, failures: dict[str, Failed]) -> NetworkError | DataError:
     """Return the error that gives the reason for each address, and the next step."""
-    hashes = {failure.sha256 for failure in failures.values() if isinstance(failure, OtherFile)}
-    only_other_files = all(isinstance(failure, OtherFile) for failure in failures.values())
+    hashes = {failure.sha256 for failure in failures.values()}
+    only_other_files = all(hashes)
     what = "no address serves it"
     fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{archive.file}"
     if only_other_files and len(hashes) == 1 and not hashes & LOOK_ALIKES.keys():

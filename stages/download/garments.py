@@ -43,20 +43,14 @@ def draw(count: int, *, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
     """
     images, labels = np.empty((count, SIDE, SIDE), np.uint8), np.empty(count, np.uint8)
     for start in range(0, count, len(WARDROBE)):
-        random = _stream(seed, SPLITS.index(split), start // len(WARDROBE))
+        # RandomState, not default_rng: numpy never changes the streams of RandomState (NEP 19). SeedSequence makes the
+        # streams of close keys independent.
+        key = (seed, SPLITS.index(split), start // len(WARDROBE))
+        random = Random(np.random.MT19937(np.random.SeedSequence(key)))
         order = random.permutation(len(WARDROBE))[: count - start]
         for index, label in enumerate(order, start):
             images[index], labels[index] = _picture(WARDROBE[label], random), label
     return images, labels
-
-
-def _stream(*key: int) -> Random:
-    """Return the stream of random numbers of a key.
-
-    RandomState, not default_rng: numpy never changes the streams of RandomState (NEP 19). SeedSequence makes the
-    streams of close keys independent.
-    """
-    return Random(np.random.MT19937(np.random.SeedSequence(key)))
 
 
 class Pen:

@@ -15,8 +15,8 @@ import numpy as np
 
 from core.config import params
 from core.files import arrays, atomic, class_names
-from core.scores import calibration, scores, tables
 from core.scores import metrics as reported
+from core.scores import scores, tables
 
 
 def main(
@@ -54,8 +54,7 @@ def main(
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
     first = arrays.read(path, np.float32, 3)[0]
     atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))
-    bins = [calibration.means(each) for each in tallies["test"].bins]
-    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(bins))
+    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(tallies["test"].reliability()))
     images = np.bincount(labels, minlength=len(names)).tolist()
     atomic.write_csv(by_class, tables.CLASSES, tables.classes(of_classes, images))
     reported.write(metrics, summary)

@@ -1,4 +1,4 @@
-"""How the subjects of the training images are framed and lit: `tools.predict` brings other pictures to the same."""
+"""How the subjects of the training images are framed and lit. `tools.predict` prepares other pictures accordingly."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal

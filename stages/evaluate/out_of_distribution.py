@@ -69,8 +69,11 @@ def evenly_spaced(images: int, most: int) -> np.ndarray:
 
 
 def with_features(network: keras.Model) -> keras.Model:
-    """Return the network with two outputs: the input of its last layer, and the probabilities."""
-    return keras.Model(network.inputs[0], [network.get_layer("logits").input, network.output])
+    """Return the network with two outputs: the input of its last layer, (n, features), and the probabilities."""
+    features = network.get_layer("logits").input
+    if len(features.shape) > 2:
+        features = keras.layers.Flatten(name="features")(features)
+    return keras.Model(network.inputs[0], [features, network.output])
 
 
 def predict(network: keras.Model, images: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,40 +3,34 @@
 import hashlib
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 
 
-class Copies(NamedTuple):
-    """Indices of images that equal another image bit for bit, int64 (k,), and whether their labels are equal.
+def within(digests: Sequence[bytes], labels: np.ndarray) -> dict[int, bool]:
+    """Return the index of each image that equals an earlier image, and whether all labels of these images are equal.
 
-    same_label: bool (k,); False if any of the equal images has another label.
+    digests, labels: of all images.
     """
-
-    indices: np.ndarray
-    same_label: np.ndarray
-
-
-def within(digests: Sequence[bytes], labels: np.ndarray) -> Copies:
-    """Return the images that equal an earlier image, given the digests and labels of all images."""
     seen: dict[bytes, set[int]] = {}
-    found = []
+    found = {}
     for index, (digest, label) in enumerate(zip(digests, labels.tolist(), strict=True)):
         earlier = seen.setdefault(digest, set())
         if earlier:
-            found.append((index, earlier == {label}))
+            found[index] = earlier == {label}
         earlier.add(label)
-    return _copies(found)
+    return found
 
 
-def shared(digests: Sequence[bytes], labels: np.ndarray, others: Sequence[bytes], their_labels: np.ndarray) -> Copies:
-    """Return the images that are also among other images, given the digests and labels of both."""
+def shared(
+    digests: Sequence[bytes], labels: np.ndarray, others: Sequence[bytes], their_labels: np.ndarray
+) -> dict[int, bool]:
+    """Return the index of each image that is also among other images, and whether all labels are equal."""
     seen: dict[bytes, set[int]] = {}
     for digest, label in zip(others, their_labels.tolist(), strict=True):
         seen.setdefault(digest, set()).add(label)
     pairs = enumerate(zip(digests, labels.tolist(), strict=True))
-    return _copies([(index, seen[digest] == {label}) for index, (digest, label) in pairs if digest in seen])
+    return {index: seen[digest] == {label} for index, (digest, label) in pairs if digest in seen}
 
 
 def digests(images: np.ndarray) -> list[bytes]:
@@ -50,7 +44,3 @@ def sha256(array: np.ndarray) -> str:
     digest = hashlib.sha256()
     np.save(SimpleNamespace(write=digest.update), array, allow_pickle=False)
     return digest.hexdigest()
-
-
-def _copies(found: list[tuple[int, bool]]) -> Copies:
-    return Copies(np.array([index for index, _ in found], np.int64), np.array([same for _, same in found], bool))

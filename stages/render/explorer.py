@@ -5,20 +5,18 @@ and cells keep the page small enough to open at once; the text says if a limit a
 """
 
 import io
-import json
 from math import ceil, isqrt
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from core.scores import confusion
 from stages.render.document import Explorer, Illustration, line
 from stages.render.results import Results
 
 MOST_CORRECT = 20  # correct images of each class
-MOST_PIXELS = 1_500_000  # of all images together: 1,900 images of 28x28
-MOST_BYTES = 1_500_000  # of their PNG and data in the page: half the limit of the whole page
+MOST_IMAGES = 1_500
+MOST_PIXELS = 1_200_000  # of all images together: 1,500 images of 28x28
 MOST_CLASSES = 40  # along a side of the matrix
 MOST_BARS = 10  # of an image, beside the bar of its true class
 
@@ -28,31 +26,17 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
 
     `figure` is this matrix without its images.
     """
-    asked = of_cells(results.probabilities[0], results.test.labels)
-    height, width = results.test.images.shape[1:]
-    made = _explorer(results, figure, asked, MOST_PIXELS // (height * width))
-    while (excess := size(made) / MOST_BYTES) > 1 and (kept := len(made.data["images"])) > 1:
-        made = _explorer(results, figure, asked, int(0.98 * kept / excess))
-    return made
-
-
-def size(made: Explorer) -> int:
-    """Return the approximate number of bytes in the page: the images in Base64, and the data."""
-    return len(made.sprite) * 4 // 3 + len(json.dumps(made.data))
-
-
-def _explorer(results: Results, figure: Illustration, asked: np.ndarray, most: int) -> Explorer:
-    """Return the matrix with the first `most` of the images `asked` for, and with at least one image."""
     probabilities, (images, labels) = results.probabilities[0], results.test
-    counts = confusion.counts(probabilities.argmax(axis=1), labels, len(results.classes))
-    kept = np.sort(asked[: max(1, most)])
-    kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
     height, width = images.shape[1:]
+    counts = results.metrics["confusion"][0]
+    listed = of_cells(probabilities, labels)
+    kept = np.sort(listed[: max(1, min(MOST_IMAGES, MOST_PIXELS // (height * width)))])
+    kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
     columns = isqrt(len(kept) - 1) + 1
     shown = most_mistaken(counts, MOST_CLASSES)
     return Explorer(
         figure=figure,
-        text=_text(results, len(shown), len(asked), len(kept)),
+        text=_text(results, len(shown), len(listed), len(kept)),
         classes=results.classes,
         shown=shown,
         counts=counts.tolist(),
@@ -133,7 +117,7 @@ def _entry(results: Results, index: int) -> dict[str, Any]:
     }
 
 
-def _text(results: Results, shown: int, asked: int, kept: int) -> str:
+def _text(results: Results, shown: int, listed: int, kept: int) -> str:
     classes, replicates = len(results.classes), len(results.probabilities)
     network = f", predicted by replicate 0 of {replicates}" if replicates > 1 else ""
     text = (
@@ -144,7 +128,7 @@ def _text(results: Results, shown: int, asked: int, kept: int) -> str:
     )
     if shown < classes:
         text += f" The matrix has the {shown} of {classes} classes with the most mistakes; the filters have all."
-    if kept < asked:
-        left_out = f"{asked - kept:,} of these {asked:,} images are left out"
+    if kept < listed:
+        left_out = f"{listed - kept:,} of these {listed:,} images are left out"
         text += f" To keep the page small, {left_out}, the last of each cell."
     return text

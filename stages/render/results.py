@@ -12,6 +12,7 @@ from core.files.arrays import Split
 from core.files.training import Training
 from core.scores import intervals, scores
 from core.scores.metrics import Scores
+from stages.render.document import Table, decimal
 
 
 class Results(NamedTuple):
@@ -39,6 +40,17 @@ class Results(NamedTuple):
         replicates = len(self.probabilities)
         return f" Replicate 0 of {replicates}." if replicates > 1 else ""
 
+    def table(self, head: str, names: Mapping[str, str]) -> Table:
+        """Return a table of scores of the test images, with their standard deviations if there are several networks.
+
+        head: of the first column. names: of each score.
+        """
+        test, replicates = self.metrics["test"], len(self.probabilities)
+        if replicates == 1:
+            return Table([head, "value"], [[name, decimal(test[score])] for score, name in names.items()])
+        rows = [[name, decimal(test[score]), decimal(test[f"{score}_std"])] for score, name in names.items()]
+        return Table([head, f"mean of {replicates} networks", "standard deviation"], rows)
+
 
 def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities of all test images, float32 (replicates, images, classes), and of the single image,
@@ -58,11 +70,13 @@ def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarra
 
 
 def measured(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], train: Scores) -> dict[str, Any]:
-    """Return all scores of the report: `train`, `test`, `gap` (how much better `train` is) and `classes`.
+    """Return all scores of the report: `train`, `test`, `gap` (how much better `train` is), `classes`, `confusion` and
+    `reliability`.
 
     probabilities: float (replicates, n, classes); labels: integer (n,). `test` is `scores.summary` with `accuracy_low`
     and `accuracy_high`, the 95 % interval of the test accuracy for the choice of test images. `classes` is
-    `scores.of_classes`.
+    `scores.of_classes`. `confusion` is the confusion matrix of each replicate, int64 (replicates, classes, classes);
+    `reliability` has the bins of each replicate.
     """
     tally = scores.tally([probabilities], labels, len(classes))
     test = scores.summary(tally, "test")
@@ -72,4 +86,6 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[st
         "test": test | {"accuracy_low": float(low), "accuracy_high": float(high)},
         "gap": {"accuracy": train.accuracy - test["accuracy"], "loss": test["loss"] - train.loss},
         "classes": scores.of_classes(tally, classes),
+        "confusion": tally.confusion,
+        "reliability": tally.reliability(),
     }

@@ -14,27 +14,11 @@ from functools import cache
 from math import ceil
 from typing import Any, Literal
 
-
-@contextmanager
-def _unconfigured() -> Iterator[None]:
-    """Import matplotlib as on a new machine without other fonts, and leave nothing behind.
-
-    Otherwise it reads settings and a list of fonts from the user's home, writes this list there, and fails if
-    MPLBACKEND is unknown. A new list of fonts takes 0.1 s.
-    """
-    with tempfile.TemporaryDirectory(prefix="matplotlib-") as folder:
-        clean = {"MPLCONFIGDIR": folder, "MATPLOTLIBRC": folder, "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1"}
-        saved = {name: os.environ[name] for name in clean if name in os.environ}
-        os.environ |= clean
-        try:
-            yield
-        finally:
-            for name in clean:
-                del os.environ[name]
-            os.environ |= saved
-
-
-with _unconfigured():
+# Import matplotlib as on a new machine without other fonts. Otherwise it reads settings and a list of fonts from the
+# user's home, writes this list there, and fails if MPLBACKEND is unknown. A new list of fonts takes 0.1 s.
+with tempfile.TemporaryDirectory(prefix="matplotlib-") as _folder:
+    _CLEAN = {"MPLCONFIGDIR": _folder, "MATPLOTLIBRC": _folder, "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1"}
+    os.environ |= _CLEAN
     import matplotlib
     from matplotlib import font_manager
     from matplotlib.axes import Axes
@@ -47,6 +31,8 @@ with _unconfigured():
     from matplotlib.ticker import MaxNLocator as MaxNLocator
 
     matplotlib.get_configdir()  # cached by matplotlib, which would otherwise look for the home later
+    for _name in _CLEAN:
+        del os.environ[_name]
 
 # All common kinds of colour vision tell blue from red and blue from orange, but not red from green.
 RIGHT, WRONG, OTHER = "tab:blue", "tab:red", "lightgrey"

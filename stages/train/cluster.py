@@ -28,7 +28,7 @@ from stages.train import loop, memory, trainer
 from stages.train.progress import Row, line
 
 # The packages that a task imports. The first three may change the networks; without the others a task cannot start.
-PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "pyyaml")
+PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "ruamel.yaml")
 RETRIES = 5  # of a replicate whose machine was lost; a replicate that crashes its machines has to end at some time
 TIMEOUT_S = 5  # Ray itself gives up only after two minutes
 CODE = Path(__file__).parents[2]
@@ -52,13 +52,15 @@ def fit(split: Split, classes: int, settings: Train, address: str) -> list[train
         replicates = {task.remote(*given, replicate): replicate for replicate in range(settings.replicates)}
         if settings.threads > max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]):
             print(f"waiting for a machine of {settings.threads} cores: so far the cluster has none")
-        runs = {}
+        trained: dict[int, Trained] = {}
         for finished, (values, history) in _finished(ray, list(replicates), versions):
             replicate = replicates[finished]
             for row in history[1:]:
                 print(line(replicate, settings.epochs, row))
-            runs[replicate] = trainer.restore(split.images.shape[1:], classes, settings, replicate, values, history)
-    return [runs[replicate] for replicate in range(settings.replicates)]
+            trained[replicate] = values, history
+    # In their order, as `trainer.fit` builds them: Keras numbers layers that have no name of their own.
+    shape = split.images.shape[1:]
+    return [trainer.restore(shape, classes, settings, number, *trained[number]) for number in sorted(trained)]
 
 
 def fit_replicate(images: np.ndarray, labels: np.ndarray, classes: int, settings: Train, replicate: int) -> Trained:

@@ -58,7 +58,7 @@ class Dropout(keras.layers.Dropout):
     """Keras' dropout, with random numbers from a faster generator."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return the inputs. In training, a share of `rate` of them is 0, and the others are raised accordingly."""
+        """Return the inputs. In training, a share of `rate` is 0, and the others are scaled by 1 / (1 - rate)."""
         if not training:
             return inputs
         seed = tf.cast(self.seed_generator.next(), tf.int32)
@@ -80,7 +80,7 @@ def with_fast_dropout(model: keras.Model) -> keras.Model:
     """Return an unfitted network of the same layers, with the dropout of this module."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = Dropout if isinstance(layer, keras.layers.Dropout) else type(layer)
+        kind = Dropout if type(layer) is keras.layers.Dropout else type(layer)
         return kind.from_config(layer.get_config())
 
     return keras.models.clone_model(model, clone_function=clone)

@@ -6,11 +6,10 @@ processor has cores for. The result of a replicate does not depend on which othe
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,6 @@ from stages.train.division import divide
 from stages.train.loop import Loop, State
 from stages.train.progress import Row
 from stages.train.schedules import learning_rates
-
-Loops: TypeAlias = SimpleQueue[Loop]
 
 
 class Run(NamedTuple):
@@ -63,8 +60,10 @@ def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] |
         _Replicate(number, _build(split.images.shape[1:], classes, settings, number), kept, held_out, settings)
         for number in numbers
     ]
-    loops: Loops = SimpleQueue()
-    images, labels = _tensors(split)
+    loops: SimpleQueue[Loop] = SimpleQueue()
+    images = tf.constant(split.images) if memory.fits(split.images) else split.images
+    labels = tf.constant(split.labels.astype(np.int32))
+    arrays.release(split.images)
     for _ in range(min(max(1, cores() // settings.threads), len(chosen))):
         loops.put(_compiled(chosen[0].model, images, labels, settings))
     _train_all(chosen, loops)
@@ -119,15 +118,15 @@ class _Replicate:
         self.optimizer: list[np.ndarray] = []
         self.history: list[Row] = []
 
-    def score_untrained(self, compiled: Loop) -> None:
-        """Add row 0 to the history."""
+    def score_untrained(self, compiled: Loop) -> dict[str, float]:
+        """Return the scores before training, by the names that Keras has for them."""
         self.optimizer = compiled.new_optimizer
         compiled.load(State(loop.values(self.model.variables), self.optimizer))
         some = self.kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing
-        self.history.append(progress.row(0, self._scores(compiled, compiled.score(some))))
+        return self._scores(compiled, compiled.score(some))
 
     def train_epoch(self, compiled: Loop, stop: Event) -> dict[str, float]:
-        """Train for an epoch, and return its scores by the names that Keras has for them.
+        """Train for an epoch, and return its scores as `score_untrained` does.
 
         Raises _Stopped soon after `stop` is set.
         """
@@ -151,7 +150,7 @@ class _Replicate:
         return scores
 
 
-def _train_all(replicates: Sequence[_Replicate], loops: Loops) -> None:
+def _train_all(replicates: Sequence[_Replicate], loops: SimpleQueue[Loop]) -> None:
     """Train replicates to their end, a thread each. The first error, or Ctrl-C, stops them all and is raised."""
     stop = Event()
     with ThreadPoolExecutor(len(replicates)) as pool:
@@ -165,30 +164,22 @@ def _train_all(replicates: Sequence[_Replicate], loops: Loops) -> None:
             raise
 
 
-def _train(replicate: _Replicate, loops: Loops, stop: Event) -> None:
-    """Train a replicate to its end. It borrows a loop for each epoch, so that all replicates end at about one time."""
-    with _borrowed(loops) as compiled:
-        replicate.score_untrained(compiled)
+def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event) -> None:
+    """Train a replicate to its end. It borrows a loop for each epoch, so all replicates end at about the same time."""
     stopping = _early_stopping(replicate)
-    for epoch in range(replicate.settings.epochs):
-        with _borrowed(loops) as compiled:
-            scores = replicate.train_epoch(compiled, stop)
-        replicate.history.append(progress.row(epoch + 1, scores))
-        print(progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1]))
-        stopping.on_epoch_end(epoch, scores)
+    for epoch in range(replicate.settings.epochs + 1):
+        compiled = loops.get()
+        try:
+            scores = replicate.train_epoch(compiled, stop) if epoch else replicate.score_untrained(compiled)
+        finally:
+            loops.put(compiled)
+        replicate.history.append(progress.row(epoch, scores))
+        if epoch:
+            print(progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1]))
+            stopping.on_epoch_end(epoch, scores)
         if replicate.model.stop_training:
             break
     stopping.on_train_end()
-
-
-@contextmanager
-def _borrowed(loops: Loops) -> Iterator[Loop]:
-    """Wait for a free loop, and put it back for the next replicate afterwards."""
-    compiled = loops.get()
-    try:
-        yield compiled
-    finally:
-        loops.put(compiled)
 
 
 def _early_stopping(replicate: _Replicate) -> keras.callbacks.Callback:
@@ -234,10 +225,3 @@ def _compiled(model: keras.Model, images: tf.Tensor | np.ndarray, labels: tf.Ten
         augment=partial(augment, shift=shift, flip=flip) if shift or flip else None,
         xla=architectures.NETWORKS[settings.network].xla,
     )
-
-
-def _tensors(split: Split) -> tuple[tf.Tensor | np.ndarray, tf.Tensor]:
-    """Return the images as a tensor, or as they are if memory has no room for a tensor; and int32 labels."""
-    images = tf.constant(split.images) if memory.fits(split.images) else split.images
-    arrays.release(split.images)
-    return images, tf.constant(split.labels.astype(np.int32))

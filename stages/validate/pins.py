@@ -43,7 +43,9 @@ def _pinned_archives(name: str, entry: datasets.Downloaded) -> datasets.Archives
         if path := entry.on_this_machine(archive.file):
             paths[role] = path
         else:
-            problems.append(_no_such_file(f"{name}.archives.{role}.file", archive.file, entry.mirrors))
+            where = schema.one_of(str(Path(mirror) / archive.file) for mirror in entry.mirrors)
+            key, fix = f"{name}.archives.{role}.file", "correct file or mirrors in datasets.yaml, then dvc repro"
+            problems.append(Problem(f"{datasets.PATH}: {key}", f"no such file: {where}", fix=fix))
     if problems:
         raise InputError(*problems)
     archives.Archives(name, entry, paths, entry.classes).check()  # nobody should pin archives that cannot be used
@@ -52,11 +54,6 @@ def _pinned_archives(name: str, entry: datasets.Downloaded) -> datasets.Archives
             size, sha256 = hashes.of_file(paths[role])
             known[role] = archive.model_copy(update={"size": size, "sha256": sha256})
     return entry.archives.model_copy(update=known)
-
-
-def _no_such_file(key: str, file: str, mirrors: list[str]) -> Problem:
-    what = f"no such file: {schema.one_of(str(Path(mirror) / file) for mirror in mirrors)}"
-    return Problem(f"{datasets.PATH}: {key}", what, fix="correct file or mirrors in datasets.yaml, then dvc repro")
 
 
 def _not_pinned(key: str, pins: str) -> Problem:

@@ -212,7 +212,7 @@ def exchange(line: str) -> None:
     name(role, "train_labels" if role == "train_images" else "train_images")
 
 
-COLOURS, QMNIST = np.repeat(IMAGES[..., None], 3, axis=3), np.repeat(LABELS[:, None], 8, 1).astype(np.int32)
+QMNIST = np.repeat(LABELS[:, None], 8, 1).astype(np.int32)
 ROWS = [",".join(map(str, row)) for row in np.hstack([LABELS[:, None], IMAGES.reshape(10, 6)])]
 TABLE = "\n".join(["label,a,b,c,d,e,f", *ROWS]).encode()
 THREE = np.arange(10, dtype=np.uint8) % 3
@@ -312,7 +312,6 @@ CASES = {
     "exchanged": Case(
         archives(train_images=idx(LABELS), train_labels=idx(IMAGES)), VALIDATE, "exchange the two", exchange
     ),
-    "colour": Case(archives(train_images=idx(COLOURS)), VALIDATE, "convert them to grey", convert),
     "int32 labels": Case(archives(train_labels=idx(QMNIST, 12)), VALIDATE, "take the first column", convert),
     "labels from 1": Case(archives(train_labels=idx(LABELS + 1)), VALIDATE, "subtract 1", convert),
     "labels from 1, described": Case(archives(train_labels=idx(LABELS + 1)), DESCRIBE, "subtract 1", convert),

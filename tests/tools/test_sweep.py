@@ -17,6 +17,7 @@ from statsmodels.stats.multitest import multipletests
 from core.cli.errors import InputError, StageError
 from core.config import params
 from tests.project import Project
+from tools import blocks
 from tools.sweep import __main__ as report
 from tools.sweep import formats, ranking
 from tools.sweep.experiments import Found, kept
@@ -111,7 +112,7 @@ def test_experiments_scored_on_other_images_have_their_own_tables():
 
     assert [[place.experiment.name for place in table.places] for table in ranked.tables] == [["d", "a"], ["c"], ["b"]]
     assert ranked.unscored == ["HEAD"]
-    printed = " ".join(formats.text(ranked, []).split())
+    printed = " ".join(blocks.text(formats.report(ranked, [])).split())
     assert "Not ranked, as they have no validation images: HEAD." in printed
     assert "can't be compared" in printed and "dvc exp apply" not in printed
 
@@ -124,7 +125,7 @@ def test_an_experiment_run_twice_has_one_place():
     ranked = ranking.rank([*twice, experiment("other", [0.7, 0.71])])
 
     assert [place.experiment.name for place in ranked.tables[0].places] == ["first", "other"]
-    assert "again has the same networks as first, to the byte." in formats.text(ranked, [])
+    assert "again has the same networks as first, to the byte." in blocks.text(formats.report(ranked, []))
 
 
 def test_the_same_networks_scored_on_other_images_have_a_place_there():
@@ -146,7 +147,7 @@ def test_without_a_spread_there_is_no_verdict(scores):
     (table,) = ranking.rank([experiment(f"e{i}", each) for i, each in enumerate(scores)]).tables
 
     assert [place.verdict for place in table.places] == ["best", "unknown"]
-    assert "unknown  unknown" in formats.text(ranking.Ranking([table], [], {}), [])
+    assert "unknown  unknown" in blocks.text(formats.report(ranking.Ranking([table], [], {}), []))
 
 
 def test_the_params_shown_are_those_that_differ():
@@ -166,7 +167,7 @@ SWEEP = [
 
 
 def test_the_table_as_text():
-    assert formats.text(ranking.rank(SWEEP), ["later"]).split("\n\n")[:2] == [
+    assert blocks.text(formats.report(ranking.rank(SWEEP), ["later"])).split("\n\n")[:2] == [
         "Validation accuracy on 10 % of the training images of each class (aaaaaaaa)",
         "experiment   batch_size  learning_rate  accuracy      change, 95 %  verdict\n"
         "hammy-whit          128          0.003     89.50                    best\n"
@@ -181,7 +182,7 @@ def test_text_keeps_to_80_columns_whatever_differs():
         for place, each in enumerate(SWEEP)
     ]
 
-    printed = formats.text(ranking.rank(wide), ["later"])
+    printed = blocks.text(formats.report(ranking.rank(wide), ["later"]))
 
     assert max(map(len, printed.splitlines())) <= 80
     assert "hammy-whit: train.batch_size=128 train.learning_rate=0.003 train.param_0=1" in printed
@@ -202,7 +203,7 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
     """All three, unless HEAD is the best, or the best needs its validation images for early stopping."""
     ranked = ranking.rank([experiment(name, [0.9], early_stopping_patience=patience), experiment("other", [0.8])])
 
-    text, markdown = formats.text(ranked, []), formats.markdown(ranked, [])
+    text, markdown = blocks.text(formats.report(ranked, [])), blocks.markdown(formats.report(ranked, []))
 
     assert re.findall("^  (.*)$", text, re.M) == commands
     assert "".join(f"{command}\n" for command in commands) in markdown
@@ -212,7 +213,7 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
 
 @pytest.mark.fault("names of experiments that are markup")
 def test_markdown_has_the_same_table_and_a_name_adds_no_markup():
-    html = MarkdownIt("commonmark").enable("table").render(formats.markdown(ranking.rank(SWEEP), []))
+    html = MarkdownIt("commonmark").enable("table").render(blocks.markdown(formats.report(ranking.rank(SWEEP), [])))
 
     cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<td>(.*?)</td>", html)]
     assert cells[:6] == ["hammy-whit", "128", "0.003", "89.50", "", "best"]
@@ -220,7 +221,7 @@ def test_markdown_has_the_same_table_and_a_name_adds_no_markup():
 
 
 def test_json_has_every_network_and_no_interval_for_the_best():
-    (table,) = json.loads(formats.as_json(ranking.rank(SWEEP), ["later"]))["tables"]
+    (table,) = json.loads(blocks.as_json(formats.report(ranking.rank(SWEEP), ["later"])))["tables"]
 
     best, second, third = table["experiments"]
     assert best["accuracies"] == [0.89, 0.895, 0.9] and best["low"] is best["p_value"] is None

@@ -5,7 +5,7 @@ import argparse
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
-from tools import repository
+from tools import blocks, repository
 from tools.compare import comparison, differences, formats, sides, status
 from tools.compare.comparison import Comparison, Reported
 from tools.compare.revisions import WORKSPACE
@@ -31,7 +31,7 @@ def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | No
     compared = _of_reports(of_base, of_new) if metrics_only else comparison.of_predictions(*sides.read(of_base, of_new))
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
-    print(formats.FORMATS[format](compared, differing), end="")
+    print(blocks.FORMATS[format](formats.report(compared, differing)), end="")
     if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
         raise StageError(_worse(compared, differing.sides, tolerance or 0.0))
 
@@ -41,7 +41,7 @@ def declare(parser: Parser) -> None:
     side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
-    parser.add_argument("--format", choices=list(formats.FORMATS), default="text", help="default: %(default)s")
+    parser.add_argument("--format", choices=list(blocks.FORMATS), default="text", help="default: %(default)s")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")
     parser.add_argument(

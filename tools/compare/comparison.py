@@ -65,7 +65,7 @@ def of_predictions(base: np.ndarray, new: np.ndarray, labels: np.ndarray, classe
     notes = [SAME] * np.array_equal(base, new) + [FEW] * (min(replicates) == 2)
     covers, change = "recipes", statistics.of_recipes
     if min(replicates) == 1:
-        covers, change = "networks", _change_of_network_0
+        covers, change = "networks", lambda base, new: statistics.of_networks(base[0], new[0])
         base, new = base[:1], new[:1]
     right, losses = (
         [np.stack([score(network, labels) for network in side]) for side in (base, new)]
@@ -116,10 +116,6 @@ def shown_worse(comparison: Comparison, tolerance: float) -> bool:
         fix = "run both sides with train.replicates of 2 or more, better 5; or leave out --fail-on"
         raise InputError(Problem("--fail-on", what, fix=fix))
     return comparison.accuracy.change.interval[1] < -tolerance
-
-
-def _change_of_network_0(base: np.ndarray, new: np.ndarray) -> Change:
-    return statistics.of_networks(base[0], new[0])
 
 
 def _recalls(

@@ -1,20 +1,16 @@
-"""A comparison as text for a terminal of 80 columns, as Markdown for a pull request, as JSON for programs."""
+"""The report of a comparison."""
 
-import json
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
 
-from core.cli.errors import printable
 from core.scores.scores import DECIMALS
-from stages.render import markdown as md
+from tools.blocks import Block, Changes, Lines, Report, Table, literal
 from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
 from tools.compare.differences import Differences, Pair
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
 SHOWN = 10  # images of a kind; JSON has them all
-WIDTH, NAME_WIDTH = 80, 22
 UNITS = "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images). The loss is in nats."
 MEANING = {
     "recipes": (
@@ -37,38 +33,20 @@ IMAGES = {
     "networks": "Test images that one of the two networks alone gets right:",
 }
 
-Rows = Iterable[Sequence[str]]
 
+def report(comparison: Comparison, differences: Differences) -> Report:
+    """Return the report of a comparison.
 
-def text(comparison: Comparison, differences: Differences) -> str:
-    """Return lines of at most 80 columns, except for long names of params and files."""
+    For programs: shares in [0, 1], all images that changed, MD5s in full; None for an unknown number.
+    """
     blocks = [
-        wrapped(_headlines(comparison)),
-        wrapped(_sides(comparison, differences.sides)),
-        *(aligned([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
-        wrapped([f"{UNITS} {MEANING[comparison.covers]}"]),
-        wrapped([*_images(comparison), *comparison.notes]),
+        Lines(_headlines(comparison), strong=True),
+        Lines(_sides(comparison, differences.sides)),
+        *_tables(comparison),
+        Lines([f"{UNITS} {MEANING[comparison.covers]}"]),
+        Lines([*_images(comparison), *comparison.notes]),
+        *_differing(differences),
     ]
-    for title, rows in _differing(differences):
-        blocks.append("\n".join([title, *(printable(f"  {name}: {base} -> {new}") for name, base, new in rows)]))
-    return "\n\n".join(filter(None, blocks)) + "\n"
-
-
-def markdown(comparison: Comparison, differences: Differences) -> str:
-    """Return Markdown (CommonMark with GitHub's tables); no name in it can add markup."""
-    blocks = [
-        *(f"**{md.escape(line)}**" for line in _headlines(comparison)),
-        *map(md.escape, _sides(comparison, differences.sides)),
-        *(table([title, *COLUMNS], rows) for title, rows in _tables(comparison)),
-        md.escape(f"{UNITS} {MEANING[comparison.covers]}"),
-        *map(md.escape, [*_images(comparison), *comparison.notes]),
-        *(table([title, "base", "new"], rows) if rows else title for title, rows in _differing(differences)),
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def as_json(comparison: Comparison, differences: Differences) -> str:
-    """Return JSON: shares in [0, 1], all images that changed, MD5s in full; null for an unknown number."""
     value = comparison._asdict() | {
         "sides": differences.sides._asdict(),
         "replicates": Pair(*comparison.replicates)._asdict(),
@@ -79,10 +57,7 @@ def as_json(comparison: Comparison, differences: Differences) -> str:
         "files": _pairs(differences.files),
         "packages": None if differences.packages is None else _pairs(differences.packages),
     }
-    return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Comparison, Differences], str]] = {"text": text, "md": markdown, "json": as_json}
+    return Report(blocks, value)
 
 
 def _headlines(comparison: Comparison) -> list[str]:
@@ -117,11 +92,11 @@ def _sides(comparison: Comparison, names: Pair) -> list[str]:
     return lines + scored
 
 
-def _tables(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+def _tables(comparison: Comparison) -> list[Block]:
     scores = {"accuracy": comparison.accuracy, "loss": comparison.loss}
     return [
-        ("score", [[name, *_cells(name, score)] for name, score in scores.items()]),
-        ("recall", [[name, *_cells("recall", score)] for name, score in comparison.recalls.items()]),
+        Table(["score", *COLUMNS], [[name, *_cells(name, score)] for name, score in scores.items()]),
+        Table(["recall", *COLUMNS], [[name, *_cells("recall", score)] for name, score in comparison.recalls.items()]),
     ]
 
 
@@ -145,26 +120,22 @@ def _images(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _differing(differences: Differences) -> list[tuple[str, list[list[str]]]]:
-    """Return titles and rows: name, base, new."""
-    titled = {
-        "params that differ": [[name, *map(literal, pair)] for name, pair in differences.params.items()],
-        "code and data that differ, by MD5": [
-            [name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in differences.files.items()
-        ],
-        "packages that differ": [
-            [name, *(value or "none" for value in pair)] for name, pair in (differences.packages or {}).items()
-        ],
-    }
-    if not any(titled.values()):
+def _differing(differences: Differences) -> list[Block]:
+    changes = [
+        Changes("params that differ", [[name, *map(literal, pair)] for name, pair in differences.params.items()]),
+        Changes(
+            "code and data that differ, by MD5",
+            [[name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in differences.files.items()],
+        ),
+        Changes(
+            "packages that differ",
+            [[name, *(value or "none" for value in pair)] for name, pair in (differences.packages or {}).items()],
+        ),
+    ]
+    if not any(each.rows for each in changes):
         kinds = "params, code and data" if differences.packages is None else "params, code, data and packages"
-        return [(f"{kinds} that differ: none", [])]
-    return [(title, rows) for title, rows in titled.items() if rows]
-
-
-def literal(value: Any) -> str:
-    """Return the value of a param as JSON, None if there is no such param."""
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+        return [Lines([f"{kinds} that differ: none"])]
+    return [each for each in changes if each.rows]
 
 
 def _pairs(different: Mapping[str, Pair]) -> dict[str, dict[str, Any]]:
@@ -178,36 +149,3 @@ def _numbers(score: Score) -> dict[str, float | str | None]:
     values["p_value"] = inf if score.verdict == UNKNOWN else score.p_value
     known = {name: round(float(value), DECIMALS) if isfinite(value) else None for name, value in values.items()}
     return {"verdict": score.verdict, **known}
-
-
-def wrapped(lines: Iterable[str]) -> str:
-    """Return lines of at most WIDTH columns."""
-    return "\n".join(textwrap.fill(printable(line), WIDTH) for line in lines)
-
-
-def aligned(columns: Sequence[str], rows: Rows) -> str:
-    """Return a table; its first and its last column are aligned left.
-
-    A name that is too long for its column is not cut, as two names may begin alike. It has its own lines above the row.
-    """
-    lines = []
-    for first, *rest in [columns, *rows]:
-        name = printable(first)
-        if len(name) > NAME_WIDTH:
-            lines += [[part] for part in textwrap.wrap(name, WIDTH)]
-            name = ""
-        lines.append([name, *rest])
-    widths = [max(map(len, column)) for column in zip(*(line for line in lines if len(line) > 1), strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place in (0, len(widths) - 1) else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=False))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def table(columns: Sequence[str], rows: Rows) -> str:
-    """Return a table in Markdown; no cell can add markup."""
-    lines = [map(md.escape, columns), ["---"] * len(columns), *(map(md.escape, row) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

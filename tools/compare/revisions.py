@@ -28,7 +28,9 @@ def files(name: str, commit: str) -> DVCFileSystem:
     try:
         return DVCFileSystem(Repo() if name == WORKSPACE else _repo_at(commit))
     except ConfigError as error:
-        raise InputError(Problem(".dvc/config", said(error), fix="git checkout -- .dvc/config")) from error
+        raise InputError(
+            Problem(".dvc/config", said(error), fix="repair .dvc/config, or delete .dvc/config.local")
+        ) from error
     except (DvcException, OSError) as error:
         raise InputError(Problem(subject, said(error), fix=_another_name())) from error
     except (AttributeError, UnicodeError) as error:  # DVC takes any name that git knows, such as HEAD:file
@@ -55,6 +57,7 @@ def how_to_fetch(repo: Repo, name: str, commit: str, targets: Sequence[str]) -> 
 def said(error: BaseException) -> str:
     """Return the text of an error of DVC and of its cause, in one line without colours."""
     parts = [str(each) for each in (error, error.__cause__) if each]
+    parts = parts[:1] if parts[-1] in parts[0] else parts
     return " ".join(COLOUR.sub("", ": ".join(filter(None, parts))).split())
 
 

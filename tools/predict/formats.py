@@ -115,7 +115,7 @@ def as_json(batches: Batches, classes: Sequence[str], networks: int) -> Iterator
 def as_csv(batches: Batches, classes: Sequence[str], networks: int) -> Iterator[str]:
     """Yield a table with a header. No name in it is a formula for a spreadsheet, or steers a terminal."""
     names = [inert(printable(name)) for name in classes]
-    yield _csv([dict(zip(CSV_COLUMNS, CSV_COLUMNS, strict=True))])
+    yield ",".join(CSV_COLUMNS) + "\n"
     for batch in batches:
         yield _csv([_record(_object(result, names, networks)) for result in batch])
 

@@ -3,7 +3,7 @@
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
-from tools import repository
+from tools import blocks, repository
 from tools.compare.sides import Side
 from tools.sweep import experiments, formats, ranking
 
@@ -20,7 +20,7 @@ def main(format: str) -> None:
     found = experiments.of_head()
     ranked = ranking.rank(found.experiments)
     if ranked.tables:
-        print(formats.FORMATS[format](ranked, found.unfinished), end="")
+        print(blocks.FORMATS[format](formats.report(ranked, found.unfinished)), end="")
     elif not found.failed:
         raise InputError(_nothing([experiment.name for experiment in found.experiments], found.unfinished))
     if found.failed:
@@ -29,7 +29,7 @@ def main(format: str) -> None:
 
 def declare(parser: Parser) -> None:
     """Add format."""
-    parser.add_argument("--format", choices=list(formats.FORMATS), default="text", help="default: %(default)s")
+    parser.add_argument("--format", choices=list(blocks.FORMATS), default="text", help="default: %(default)s")
 
 
 def _failure(name: str) -> Problem:

@@ -1,16 +1,14 @@
-"""A ranking as text for a terminal of 80 columns, as Markdown, as JSON for programs."""
+"""The report of a ranking."""
 
-import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from core.cli.errors import printable
 from core.scores.scores import DECIMALS
-from stages.render import markdown as md
+from tools import blocks
+from tools.blocks import Block, Commands, Lines, Report, literal
 from tools.compare.comparison import NO_EVIDENCE, UNKNOWN
-from tools.compare.formats import WIDTH, aligned, literal, table, wrapped
 from tools.sweep.ranking import BEST, Place, Ranking, Table
 
 ON_ALL_IMAGES = "dvc exp run -S train.validation_fraction=0.0"
@@ -29,28 +27,17 @@ AS_IT_IS = (
 )
 
 
-def text(ranking: Ranking, unfinished: Sequence[str]) -> str:
-    """Return lines of at most 80 columns, except for long names of params."""
-    blocks = [block for each in ranking.tables for block in (wrapped([_title(each)]), _fitted(each))]
-    blocks += [wrapped([line]) for line in _notes(ranking, unfinished)]
-    if commands := next_commands(ranking):
-        blocks += [wrapped([_to_go_on(commands)]), "\n".join(f"  {command}" for command in commands)]
-    return "\n\n".join(blocks) + "\n"
+def report(ranking: Ranking, unfinished: Sequence[str]) -> Report:
+    """Return the report of a ranking.
 
-
-def markdown(ranking: Ranking, unfinished: Sequence[str]) -> str:
-    """Return Markdown (CommonMark with GitHub's tables); no name in it can add markup."""
-    blocks = []
+    For programs: shares in [0, 1], the accuracy of each network; None for an unknown number.
+    """
+    shown: list[Block] = []
     for each in ranking.tables:
-        blocks += [f"**{md.escape(_title(each))}**", table(_columns(each.params), _rows(each, each.params))]
-    blocks += map(md.escape, _notes(ranking, unfinished))
+        shown += [Lines([_title(each)], strong=True), _table(each)]
+    shown += [Lines([line]) for line in _notes(ranking, unfinished)]
     if commands := next_commands(ranking):
-        blocks += [md.escape(_to_go_on(commands)), "\n".join(["```bash", *commands, "```"])]
-    return "\n\n".join(blocks) + "\n"
-
-
-def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
-    """Return JSON: shares in [0, 1], the accuracy of each network; null for an unknown number."""
+        shown += [Lines([ON_ALL if ON_ALL_IMAGES in commands else AS_IT_IS]), Commands(commands)]
     tables = [
         {
             "validation_fraction": each.fraction,
@@ -65,10 +52,7 @@ def as_json(ranking: Ranking, unfinished: Sequence[str]) -> str:
         "same_networks": ranking.repeated,
         "unfinished": list(unfinished),
     }
-    return json.dumps(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Ranking, Sequence[str]], str]] = {"text": text, "md": markdown, "json": as_json}
+    return Report(shown, value)
 
 
 def next_commands(ranking: Ranking) -> list[str]:
@@ -84,41 +68,22 @@ def next_commands(ranking: Ranking) -> list[str]:
     return [*commands, "python -m tools.compare"] if commands else []
 
 
-def _to_go_on(commands: Sequence[str]) -> str:
-    return ON_ALL if ON_ALL_IMAGES in commands else AS_IT_IS
-
-
 def _title(each: Table) -> str:
     return f"Validation accuracy on {100 * each.fraction:g} % of the training images of each class ({each.images:.8})"
 
 
-def _fitted(each: Table) -> str:
-    """Return the table; its params are below it if they make it too wide."""
-    whole = aligned(_columns(each.params), _rows(each, each.params))
-    if max(map(len, whole.splitlines())) <= WIDTH:
-        return whole
-    lines = []
+def _table(each: Table) -> blocks.Table:
+    """Return the table. In text, the params are below it if they would make it too wide."""
+    rows, wide, params = [], [], []
     for place in each.places:
-        params = (f"{name}={literal(place.experiment.params.get(name))}" for name in each.params)
-        lines.append(f"{place.experiment.name}: {' '.join(params)}")
-    return f"{aligned(_columns([]), _rows(each, []))}\n\n{wrapped(lines)}"
-
-
-def _columns(params: Sequence[str]) -> list[str]:
-    return ["experiment", *(name.rpartition(".")[2] for name in params), *SCORES]
-
-
-def _rows(each: Table, params: Sequence[str]) -> list[list[str]]:
-    return [
-        [
-            place.experiment.name,
-            *(printable(literal(place.experiment.params.get(name))) for name in params),
-            f"{100 * place.change.new:.2f}",
-            _interval(place),
-            place.verdict,
-        ]
-        for place in each.places
-    ]
+        name = place.experiment.name
+        values = [literal(place.experiment.params.get(param)) for param in each.params]
+        scores = [f"{100 * place.change.new:.2f}", _interval(place), place.verdict]
+        rows.append([name, *scores])
+        wide.append([name, *values, *scores])
+        params.append(f"{name}: {' '.join(map('='.join, zip(each.params, values, strict=True)))}")
+    columns = ["experiment", *(param.rpartition(".")[2] for param in each.params), *SCORES]
+    return blocks.Table(columns, wide, [blocks.Table(["experiment", *SCORES], rows), Lines(params)])
 
 
 def _interval(place: Place) -> str:

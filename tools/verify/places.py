@@ -30,7 +30,8 @@ class Cache:
             fix = "dvc config --local core.no_scm true"
             raise InputError(Problem(".dvc", " ".join(str(error).split()), fix=fix)) from error
         except DvcException as error:
-            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix="git checkout -- .dvc")) from error
+            fix = "repair .dvc/config, or delete .dvc/config.local"
+            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix=fix)) from error
         self.held = cache(self._held)
 
     def path(self, md5: str) -> Path:

@@ -4,6 +4,7 @@ from math import log
 
 import numpy as np
 
+from core.files.history import by_replicate
 from core.scores import calibration
 from stages.render import style
 from stages.render.style import Axes, Figure, MaxNLocator
@@ -40,8 +41,7 @@ def draw_history(ax: Axes, history: np.ndarray, measure: str) -> None:
     for split, colour in COLOURS.items():
         if f"{split}_{measure}" not in (history.dtype.names or ()):
             continue
-        for number, replicate in enumerate(np.unique(history["replicate"])):
-            rows = history[history["replicate"] == replicate]
+        for number, rows in enumerate(by_replicate(history)):
             label = split if number == 0 else None
             ax.plot(rows["epoch"], rows[f"{split}_{measure}"], ".-", color=colour, linewidth=0.8, label=label)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

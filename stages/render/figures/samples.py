@@ -68,14 +68,18 @@ def voted(
     return _gallery(images, captions, headings=_headings(numbers))
 
 
-def example(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
+def example(
+    image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str], *, small: bool = False
+) -> Figure:
     """Draw one image with its prediction below, beside the probabilities of all classes."""
-    return _beside(image, probabilities, label, classes, ratios=[2, 3], rotation=90)
-
-
-def single_image(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
-    """Draw one small image beside the probabilities of all classes, their names at 45 degrees."""
-    return _beside(image, probabilities, label, classes, ratios=[1, 3], rotation=45)
+    ratios, rotation = ([1, 3], 45) if small else ([2, 3], 90)
+    figure = style.empty(height=4)
+    picture, bars = figure.subplots(1, 2, width_ratios=ratios)
+    draw_picture(picture, image)
+    draw_prediction(picture, probabilities, label, classes)
+    draw_probabilities(bars, probabilities, label)
+    style.name_ticks(bars.xaxis, classes, rotation)
+    return figure
 
 
 def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
@@ -121,24 +125,6 @@ def name_cell(bars: Axes, classes: Sequence[str], *, first: bool, last: bool) ->
         style.name_ticks(bars.xaxis, classes, rotation=90, size=7, most=CELL_NAMES)
     else:
         bars.set_xticks([])
-
-
-def _beside(
-    image: np.ndarray,
-    probabilities: np.ndarray,
-    label: int,
-    classes: Sequence[str],
-    *,
-    ratios: Sequence[float],
-    rotation: float,
-) -> Figure:
-    figure = style.empty(height=4)
-    picture, bars = figure.subplots(1, 2, width_ratios=ratios)
-    draw_picture(picture, image)
-    draw_prediction(picture, probabilities, label, classes)
-    draw_probabilities(bars, probabilities, label)
-    style.name_ticks(bars.xaxis, classes, rotation)
-    return figure
 
 
 def _prediction(probabilities: np.ndarray, label: int, classes: Sequence[str]) -> tuple[str, str]:

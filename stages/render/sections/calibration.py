@@ -6,26 +6,22 @@ from math import ceil
 import numpy as np
 
 from core.config.params import Render
-from core.scores.calibration import BINS, Reliability, accuracy_by_coverage, reliability
+from core.scores.calibration import BINS, accuracy_by_coverage
 from stages.render.document import Illustration, Section, Table, decimal
 from stages.render.figures import curves
 from stages.render.results import Results
 
+SCORES = {"expected_calibration_error": "expected calibration error", "brier": "Brier score"}
 COVERAGES = (1, 0.95, 0.9, 0.8, 0.5)
 
 
 def section(results: Results, render: Render) -> Section:
-    labels, each = results.test.labels, results.probabilities
-    bins = [reliability(probabilities, labels) for probabilities in each]
-    accuracies = [accuracy_by_coverage(probabilities, labels) for probabilities in each]
-    return Section("Calibration", [*_calibration(results, bins), *_coverage(accuracies)])
+    accuracies = [accuracy_by_coverage(each, results.test.labels) for each in results.probabilities]
+    return Section("Calibration", [*_calibration(results), *_coverage(accuracies)])
 
 
-def _calibration(results: Results, bins: list[Reliability]) -> list[str | Table | Illustration]:
-    test, several = results.metrics["test"], len(bins) > 1
-    scores = {"expected calibration error": "expected_calibration_error", "Brier score": "brier"}
-    rows = [[name, *(decimal(test[key + end]) for end in ("", "_std")[: 1 + several])] for name, key in scores.items()]
-    columns = ["score", f"mean of {len(bins)} networks", "standard deviation"] if several else ["score", "value"]
+def _calibration(results: Results) -> list[str | Table | Illustration]:
+    test, bins = results.metrics["test"], results.metrics["reliability"]
     confidence = float(results.probabilities.max(axis=2).mean(dtype=np.float64))
     excess = confidence - test["accuracy"]
     text = (
@@ -38,7 +34,7 @@ def _calibration(results: Results, bins: list[Reliability]) -> list[str | Table 
     )
     return [
         text,
-        Table(columns, rows),
+        results.table("score", SCORES),
         Illustration(
             "reliability.png",
             "Reliability diagram: accuracy by confidence beside the diagonal, and the share of images in each of "

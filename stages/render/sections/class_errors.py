@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from core.config.params import Render
-from core.scores import confusion, intervals
+from core.scores import intervals
 from stages.render import style
 from stages.render.document import MOST_ROWS, Block, Heading, Illustration, Section, Table, count, decimal, interval
 from stages.render.explorer import explorer
@@ -20,7 +20,7 @@ NOTHING = "none"
 
 
 def section(results: Results, render: Render) -> Section:
-    counts = confusions(results)
+    counts = results.metrics["confusion"]
     return Section(
         "Errors by class",
         [
@@ -31,12 +31,6 @@ def section(results: Results, render: Render) -> Section:
             *_classes(results, counts),
         ],
     )
-
-
-def confusions(results: Results) -> np.ndarray:
-    """Return the confusion matrix of each replicate, int64 (replicates, classes, classes)."""
-    labels, classes = results.test.labels, len(results.classes)
-    return np.stack([confusion.counts(each.argmax(axis=1), labels, classes) for each in results.probabilities])
 
 
 def most_confused(counts: np.ndarray, most: int) -> list[tuple[int, int]]:

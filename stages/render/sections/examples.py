@@ -1,19 +1,17 @@
 """Section 6: single test images: those of the tutorials, mistakes, uncertain predictions and disagreements."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from core.config.params import Render
+from core.scores import scores
 from stages.render import style
 from stages.render.document import Illustration, Section, count, decimal
 from stages.render.figures import samples
 from stages.render.results import Results
-from stages.render.style import Figure
 
 GRID_EXAMPLES = 15
-ALONE = ", predicted alone, as a batch of one"
 
 
 def section(results: Results, render: Render) -> Section:
@@ -30,16 +28,13 @@ def section(results: Results, render: Render) -> Section:
     )
 
 
-def most_confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
-    """Return the indices of at most `most` misclassified rows, most confident first, ties in their order."""
-    confidence, right = _confidence(probabilities, labels)
-    return _first(~right, -confidence, most)
+def first(chosen: np.ndarray, key: np.ndarray, most: int) -> np.ndarray:
+    """Return the indices of at most `most` chosen images, lowest key first, ties in their order.
 
-
-def least_confident_correct(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
-    """Return the indices of at most `most` correctly classified rows, least confident first, ties in their order."""
-    confidence, right = _confidence(probabilities, labels)
-    return _first(right, confidence, most)
+    chosen: bool (n,). key: float (n,).
+    """
+    indices = np.flatnonzero(chosen)
+    return indices[np.argsort(key[indices], kind="stable")][:most]
 
 
 def votes(probabilities: np.ndarray) -> np.ndarray:
@@ -64,64 +59,55 @@ def disputed(probabilities: np.ndarray) -> np.ndarray:
 def agreed_mistakes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the indices of the images that all replicates predict as the same wrong class, most confident first."""
     agreed = votes(probabilities).max(axis=1) == len(probabilities)
-    confidence, right = _confidence(probabilities.mean(axis=0, dtype=np.float64), labels)
-    return _first(agreed & ~right, -confidence, len(labels))
-
-
-def _confidence(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-
-
-def _first(chosen: np.ndarray, key: np.ndarray, most: int) -> np.ndarray:
-    """Return the indices of at most `most` chosen rows, lowest key first, ties in their order."""
-    indices = np.flatnonzero(chosen)
-    return indices[np.argsort(key[indices], kind="stable")][:most]
+    mean = probabilities.mean(axis=0, dtype=np.float64)
+    return first(agreed & ~scores.right(mean, labels), -mean.max(axis=1), len(labels))
 
 
 def _chosen(results: Results, render: Render) -> list[Illustration]:
     """The figures of the tutorials: chosen images, the first images, and an image predicted alone."""
     (images, labels), probabilities = results.test, results.probabilities[0]
-    first = min(GRID_EXAMPLES, len(labels))
-    right = (probabilities[:first].argmax(axis=1) == labels[:first]).sum()
+    shown = min(GRID_EXAMPLES, len(labels))
+    right = scores.right(probabilities[:shown], labels[:shown]).sum()
     examples = [
-        _example(results, index, probabilities[index], samples.example, f"example_{index}.png")
+        _example(results, index, probabilities[index], f"example_{index}.png")
         for index in dict.fromkeys(render.examples)
     ]
     grid = Illustration(
         "examples_grid.png",
-        f"The first {first} test images with their probabilities, {right} of them classified correctly",
-        f"The first {first} test images. The class names below a column of bars apply to the whole column."
+        f"The first {shown} test images with their probabilities, {right} of them classified correctly",
+        f"The first {shown} test images. The class names below a column of bars apply to the whole column."
         f"{results.shown}",
         partial(
             samples.examples_grid,
-            images[:first],
-            probabilities[:first],
-            labels[:first],
+            images[:shown],
+            probabilities[:shown],
+            labels[:shown],
             style.drawable(results.classes),
         ),
     )
     index, alone = results.single
-    single = _example(results, index, alone[0], samples.single_image, "single_image.png", ALONE)
+    single = _example(results, index, alone[0], "single_image.png", alone=True)
     return [*examples, grid, single]
 
 
 def _example(
-    results: Results, index: int, probabilities: np.ndarray, draw: Callable[..., Figure], file: str, how: str = ""
+    results: Results, index: int, probabilities: np.ndarray, file: str, *, alone: bool = False
 ) -> Illustration:
     image, label = results.test.images[index], results.test.labels[index]
+    how = ", predicted alone, as a batch of one" if alone else ""
     return Illustration(
         file,
         f"Probabilities of test image {_described(results, index, probabilities)}{how}",
         f"Test image {index}{how}.{results.shown}",
-        partial(draw, image, probabilities, label, style.drawable(results.classes)),
+        partial(samples.example, image, probabilities, label, style.drawable(results.classes), small=alone),
     )
 
 
 def _extremes(results: Results, most: int) -> list[str | Illustration]:
     """The most confident mistakes, and the least confident correct predictions."""
     labels, probabilities, end = results.test.labels, results.probabilities[0], f".{results.shown}"
-    mistakes = most_confident_mistakes(probabilities, labels, most)
-    uncertain = least_confident_correct(probabilities, labels, most)
+    confidence, correct = probabilities.max(axis=1), scores.right(probabilities, labels)
+    mistakes, uncertain = first(~correct, -confidence, most), first(correct, confidence, most)
     wrong, right = f"misclassified, most confident first{end}", f"correctly classified, least confident first{end}"
     return [
         _gallery(results, "mistakes.png", mistakes, probabilities, wrong)

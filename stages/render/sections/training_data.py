@@ -88,16 +88,16 @@ def _duplicates(train: Split, test: Split) -> list[str | Table]:
         "test images equal to an earlier test image": duplicates.within(of_test, test.labels),
         "test images equal to a training image": shared,
     }
-    if not any(len(copies.indices) for copies in found.values()):
+    if not any(found.values()):
         return ["No image occurs twice, neither within the training or the test images nor in both."]
-    share = len(shared.indices) / len(test.labels)
+    share = len(shared) / len(test.labels)
     text = (
-        f"Exact duplicates, found by hashing. Of {count(len(test.labels))} test images, {count(len(shared.indices))} "
+        f"Exact duplicates, found by hashing. Of {count(len(test.labels))} test images, {count(len(shared))} "
         f"({share:.2%}) are also training images: a network may have memorized their labels. If equal images have "
         "different labels, at least one label is wrong."
     )
     rows = [
-        [name, *(count(int(number)) for number in (len(same), same.sum(), len(same) - same.sum()))]
-        for name, (_, same) in found.items()
+        [name, *(count(number) for number in (len(copies), sum(copies.values()), len(copies) - sum(copies.values())))]
+        for name, copies in found.items()
     ]
     return [text, Table(["", "images", "same label", "different label"], rows)]

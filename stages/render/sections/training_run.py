@@ -6,6 +6,7 @@ from math import log
 import numpy as np
 
 from core.config.params import Render
+from core.files.history import by_replicate
 from stages.render import duplicates
 from stages.render.document import Code, Illustration, Section, Table, count, decimal, interval, listed
 from stages.render.figures import curves
@@ -61,7 +62,7 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
             "It is unknown whether the last epochs did harm, because there were no validation images. To hold out "
             "validation images, set train.validation_fraction."
         )
-    losses = [each["validation_loss"] for each in _by_replicate(history)]
+    losses = [each["validation_loss"] for each in by_replicate(history)]
     rise = float(np.mean([(loss[-1] - loss.min()) / max(loss.min(), LEAST_LOSS) for loss in losses]))
     lowest = listed([str(epoch) for epoch in sorted({int(loss.argmin()) for loss in losses})])
     text = f"The validation loss was lowest after epoch {lowest} and ended {rise:.1%} above its minimum. This is"
@@ -71,16 +72,11 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
     return f"{text} Early stopping kept the weights of the best epochs." if stopped_early else text
 
 
-def _by_replicate(history: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each replicate; with early stopping, their numbers differ."""
-    return [history[history["replicate"] == each] for each in np.unique(history["replicate"])]
-
-
 def _settings(results: Results) -> Table:
     classes = len(results.classes)
     rows: list[list[str]] = [[Code(name), Code(value)] for name, value in results.settings.items()]
     if results.settings["train.early_stopping_patience"]:
-        epochs = [str(len(each) - 1) for each in _by_replicate(results.history)]
+        epochs = [str(len(each) - 1) for each in by_replicate(results.history)]
         rows.append(["epochs of each replicate", ", ".join(epochs)])
     rows += [
         ["network parameters", count(results.training.parameters)],
@@ -101,7 +97,7 @@ def _digests(results: Results) -> Table:
 
 def _curves(results: Results) -> Illustration:
     history = results.history
-    first, last = (np.mean([each["train_loss"][place] for each in _by_replicate(history)]) for place in (0, -1))
+    first, last = (np.mean([each["train_loss"][place] for each in by_replicate(history)]) for place in (0, -1))
     return Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.config.params import Render
 from stages.render import published
-from stages.render.document import Section, Table, count, decimal, interval
+from stages.render.document import Section, count, decimal, interval
 from stages.render.results import Results
 
 SCORES = {"accuracy": "accuracy", "top2_accuracy": "top-2 accuracy", "loss": "loss"}
@@ -31,15 +31,10 @@ def warning(results: Results) -> str:
 
 
 def section(results: Results, render: Render) -> Section:
-    test, images = results.metrics["test"], len(results.test.labels)
-    replicates = len(results.probabilities)
-    columns, rows = ["score of the test images", "value"], [[name, decimal(test[key])] for key, name in SCORES.items()]
-    rows[0][1] += f" ({_interval(results)})"
-    variance = ""
-    if replicates > 1:
-        columns = [columns[0], f"mean of {replicates} networks", "standard deviation"]
-        rows = [[*row, decimal(test[f"{key}_std"])] for row, key in zip(rows, SCORES, strict=True)]
-        variance = f" The standard deviation does: the {replicates} networks differ only in their seed."
+    images, replicates = len(results.test.labels), len(results.probabilities)
+    table = results.table("score of the test images", SCORES)
+    table.rows[0][1] += f" ({_interval(results)})"
+    variance = f" The standard deviation does: the {replicates} networks differ only in their seed." * (replicates > 1)
     commonest = np.bincount(results.test.labels).max() / images
     definitions = (
         "Accuracy is the share of images that are classified correctly. Always predicting the most common class scores "
@@ -50,7 +45,7 @@ def section(results: Results, render: Render) -> Section:
         f"{count(images)} test images. It does not include training variance.{variance} To compare two runs image by "
         "image, run python -m tools.compare. This detects smaller differences than two intervals do."
     )
-    return Section("Verdict", [definitions, Table(columns, rows), meaning, _published(results)])
+    return Section("Verdict", [definitions, table, meaning, _published(results)])
 
 
 def _interval(results: Results) -> str:

@@ -58,7 +58,7 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted():
         ("a: b: c\n", "line 1: mapping values are not allowed here"),
         ("a: 1\nb: [1, 2\nc: 3\n", "line 3: expected ',' or ']', but got ':'"),
         ("a: 'open\n", "line 2: found unexpected end of stream"),
-        ("<<<<<<< HEAD\na: 1\n=======\na: 2\n", "line 2: mapping values are not allowed here"),
+        ("<<<<<<< HEAD\na: 1\n=======\na: 2\n", "contains the markers of a merge conflict, <<<<<<<"),
         ("a: 1\n---\nb: 2\n", "line 2: but found another document"),
         ("a: 1\nb: Bücher\n".encode("latin-1"), "line 2: not UTF-8"),
         ("a: 1\n".encode("utf-16"), "line 1: not UTF-8"),

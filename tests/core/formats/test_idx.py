@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
-from PIL import Image
 
 from core.cli.errors import DataError
 from core.formats import idx
@@ -67,7 +66,7 @@ def test_images_and_labels_are_read_packed_or_plain(path, pack):
     [
         (header(8, 12), "labels instead of images", "uint8 of 1 dimension (12,)"),
         (header(8, 4, 3), "other values than images", "uint8 of 2 dimensions (4, 3)"),
-        (header(8, 2, 2, 1, 3), "colour images of 4 dimensions", "uint8 of 4 dimensions (2, 2, 1, 3)"),
+        (header(8, 2, 2, 1, 3), "other values than images", "uint8 of 4 dimensions (2, 2, 1, 3)"),
         (header(13, 2, 2, 3), "other values than images", "float32 of 3 dimensions (2, 2, 3)"),
         (header(8, *[65536] * 255), "other values than images", f"uint8 of 255 dimensions {(65536,) * 255}"[:104]),
     ],
@@ -87,8 +86,7 @@ def test_another_array_is_told_by_its_header(refusal, data, what, got):
         (gzip.compress(WHOLE, mtime=0), "a gzip file in a gzip file"),
         (b"<!DOCTYPE html><html></html>", "a web page"),
         (b"\x93NUMPY\1\0v\0{'descr': '|u1'", "a NumPy array"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-        (b"\xff\xd8\xff\xe0", "a JPEG picture"),
+        (b"\x89PNG\r\n\x1a\n", "another kind of file"),
         (b"label,pixel1,pixel2\r\n7,0,255\r\n", "a CSV table"),
         (b"7;0;255\n" * 1000, "a CSV table"),
         (b"a text without any comma", "another kind of file"),
@@ -108,21 +106,6 @@ def test_another_kind_of_file_is_told_by_its_beginning(refusal, pack, data, what
     assert problem.what == f"{what} instead of images"
     assert problem.expected == "a beginning of 00 00 08 03"
     assert problem.got == (data[:4].hex(" ") or "nothing")
-
-
-@pytest.mark.fault("colour images, labels as QMNIST has them, labels from 1")
-def test_colours_become_the_grey_values_that_pillow_gives(path):
-    """Pillow's weights are multiples of 1/65536, so a value may differ by one."""
-    colours = np.random.RandomState(0).randint(0, 256, (2, 3, 4, 3)).astype(np.uint8)
-    path.write_bytes(header(8, *colours.shape) + colours.tobytes())
-
-    with pytest.raises(idx.Unfit) as caught:
-        idx.read(path, 3)
-    grey = eval(caught.value.convert, {"idx": idx, "numpy": np, "path": path})
-
-    assert (grey.shape, grey.dtype) == ((2, 3, 4), np.uint8)
-    pillow = np.stack([np.asarray(Image.fromarray(each).convert("L")) for each in colours])
-    assert np.abs(grey.astype(int) - pillow).max() <= 1
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

@@ -15,7 +15,7 @@ def test_the_bins_are_those_of_scikit_learn():
     confidence = PROBABILITIES.max(axis=1).astype(np.float64)
     shares, means = calibration_curve(right, confidence, n_bins=15)
 
-    bins = calibration.reliability(PROBABILITIES, LABELS)
+    bins = calibration.means(calibration.sums(PROBABILITIES, LABELS))
 
     filled = bins.images > 0
     np.testing.assert_allclose(bins.accuracy[filled], shares)
@@ -29,19 +29,20 @@ def test_the_expected_calibration_error_worked_by_hand():
     """Confidences 0.9, 0.9 (one right), 0.6 (right), 1: errors 0.4 for two images, 0.4 for one, 0 for one."""
     probabilities = np.array([[0.9, 0.1], [0.1, 0.9], [0.6, 0.4], [1, 0]])
 
-    bins = calibration.reliability(probabilities, np.array([0, 0, 0, 0]))
+    bins = calibration.means(calibration.sums(probabilities, np.array([0, 0, 0, 0])))
 
     assert bins.expected_error == pytest.approx((2 * 0.4 + 0.4 + 0) / 4)
 
 
 def test_a_confidence_on_an_edge_is_in_the_lower_bin():
-    bins = calibration.reliability(np.array([[0.6, 0.4], [1 / 3, 2 / 3]]), np.array([0, 1]))
+    bins = calibration.means(calibration.sums(np.array([[0.6, 0.4], [1 / 3, 2 / 3]]), np.array([0, 1])))
 
     assert np.flatnonzero(bins.images).tolist() == [8, 9]  # 9 / 15 ends bin 8, 10 / 15 ends bin 9
 
 
 def test_one_image_is_enough():
-    assert calibration.reliability(np.array([[0.25, 0.75]]), np.array([1])).expected_error == pytest.approx(0.25)
+    bins = calibration.means(calibration.sums(np.array([[0.25, 0.75]]), np.array([1])))
+    assert bins.expected_error == pytest.approx(0.25)
     assert calibration.accuracy_by_coverage(np.array([[0.25, 0.75]]), np.array([1])).tolist() == [1]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from core.scores import calibration, confusion, metrics, scores
+from core.scores import calibration, metrics, scores
 
 # Four images of three classes; the third is taken for class 0, the fourth is nearly a toss-up.
 LABELS = np.array([0, 1, 2, 2], np.uint8)
@@ -139,8 +139,21 @@ def test_sums_of_blocks_of_any_size_are_those_of_all_images():
 
         assert tally.images == 1001
         for replicate, each in enumerate(probabilities):
-            bins = calibration.reliability(each, labels)
+            bins = calibration.means(calibration.sums(each, labels))
             for name, score in scores.OF_AN_IMAGE.items():
                 assert means[name][replicate] == pytest.approx(score(each, labels).mean(), abs=1e-12)
             assert means["expected_calibration_error"][replicate] == pytest.approx(bins.expected_error, abs=1e-12)
-            assert tally.confusion[replicate].tolist() == confusion.counts(each.argmax(axis=1), labels, 4).tolist()
+            assert tally.confusion[replicate].tolist() == scores.confusion(each.argmax(axis=1), labels, 4).tolist()
+
+
+def test_confusion_has_labels_in_rows_and_predictions_in_columns():
+    counts = scores.confusion(np.array([0, 1, 0, 2]), np.array([0, 1, 2, 2], np.uint8), 3)
+
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
+
+
+def test_labels_of_256_classes_do_not_overflow():
+    """Labels are uint8: 255 * 256 must not be counted modulo 256."""
+    counts = scores.confusion(np.array([3]), np.array([255], np.uint8), 256)
+
+    assert counts[255, 3] == 1 and counts.sum() == 1

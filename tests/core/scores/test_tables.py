@@ -19,7 +19,7 @@ def test_the_pairs_are_actual_and_predicted_names():
 
 def test_a_row_is_a_bin_with_images():
     """Replicate 0: 0.8 alone and right, 0.9 twice and once right. Replicate 1: 0.6 and 0.7 right, 1 wrong."""
-    rows = list(tables.reliability([calibration.reliability(each, LABELS) for each in PROBABILITIES]))
+    rows = list(tables.reliability([calibration.means(calibration.sums(each, LABELS)) for each in PROBABILITIES]))
 
     assert [(replicate, accuracy, images) for replicate, _, accuracy, images in rows] == [
         (0, 1, 1),

@@ -128,7 +128,7 @@ def test_one_network_has_whole_images_in_its_pairs_and_no_spread(results, sectio
 def test_scores_of_a_class_have_the_wilson_intervals_of_one_network(some, section, replicates):
     """F1 by way of s, the share of the images of the class or predicted as it that are both: F1 = 2s / (1 + s)."""
     made = some(replicates=replicates, images=90)
-    counts = class_errors.confusions(made).mean(axis=0)
+    counts = made.metrics["confusion"].mean(axis=0)
 
     for index, row in enumerate(tables(section(made, "Errors by class"))[1].rows):
         scores = made.metrics["classes"][row[0]]
@@ -200,10 +200,11 @@ def test_tables_of_a_hundred_classes_have_the_rows_that_matter_most(some, seen, 
 
 
 def test_mistakes_and_uncertain_predictions_are_in_order_of_confidence():
-    assert examples.most_confident_mistakes(FIRST, LABELS, 9).tolist() == [2, 1, 3, 5]
-    assert examples.most_confident_mistakes(FIRST, LABELS, 2).tolist() == [2, 1]
-    assert examples.least_confident_correct(FIRST, LABELS, 9).tolist() == [4, 0]
-    assert examples.least_confident_correct(FIRST, LABELS, 1).tolist() == [4]
+    confidence, right = FIRST.max(axis=1), FIRST.argmax(axis=1) == LABELS
+    assert examples.first(~right, -confidence, 9).tolist() == [2, 1, 3, 5]
+    assert examples.first(~right, -confidence, 2).tolist() == [2, 1]
+    assert examples.first(right, confidence, 9).tolist() == [4, 0]
+    assert examples.first(right, confidence, 1).tolist() == [4]
 
 
 def test_disputed_images_have_the_fewest_votes_for_one_class_first():

@@ -536,7 +536,7 @@ def test_the_stages_and_the_names_of_the_outputs_are_those_of_the_pipeline():
     """From evaluate up along dependencies, without validate, which only stamps."""
     declared = pipeline.parse((ROOT / "dvc.yaml").read_bytes())
     made_by = {output.path: output.stage for output in declared.outputs}
-    record = lock.parse((ROOT / "dvc.lock").read_bytes())
+    record = lock.read((ROOT / "dvc.lock").read_bytes())
     found, pending = set(), ["evaluate"]
     while pending:
         found.add(name := pending.pop())

@@ -12,6 +12,7 @@ from scipy import stats
 from core.cli.errors import InputError
 from core.scores import scores
 from core.scores.metrics import HeldOutScores as Scores
+from tools import blocks
 from tools.compare import comparison, differences, formats
 from tools.compare.comparison import Comparison, Reported, Score
 from tools.compare.differences import Differences, Pair
@@ -98,7 +99,7 @@ def test_with_one_replicate_on_a_side_network_0_of_each_side_is_compared():
     assert (found.covers, found.replicates) == ("networks", (3, 1))
     assert (found.fixed, found.broken, found.accuracy.change.base) == ([0], [1], pytest.approx(2 / 3))
     assert "base: HEAD (1234567), network 0 of 3 replicates\nnew: workspace, network 0 of 1 replicate\n" in (
-        formats.text(found, DIFFERENCES)
+        blocks.text(formats.report(found, DIFFERENCES))
     )
     with pytest.raises(InputError, match="no verdict on the recipes"):
         comparison.shown_worse(found, 0)
@@ -127,15 +128,15 @@ def test_for_two_networks_the_exact_test_decides_also_if_the_interval_excludes_0
 
     assert found.recalls["Shirt"].verdict == "no evidence" and found.recalls["Shirt"].change.interval[0] > 0
     # Nothing differs in the other class, which does not make it certain.
-    assert json.loads(formats.as_json(found, DIFFERENCES))["recalls"]["Coat"]["low"] is None
-    assert "+0.00 to +0.00" not in formats.text(found, DIFFERENCES)
+    assert json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["recalls"]["Coat"]["low"] is None
+    assert "+0.00 to +0.00" not in blocks.text(formats.report(found, DIFFERENCES))
 
 
 def test_a_verdict_without_an_interval_keeps_its_p_value():
     """All of twenty images were fixed: no variance, but hardly chance."""
     found = compare(np.zeros((1, 20), bool), np.ones((1, 20), bool), LABELS[:20])
 
-    accuracy = json.loads(formats.as_json(found, DIFFERENCES))["accuracy"]
+    accuracy = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["accuracy"]
 
     assert (accuracy["verdict"], accuracy["low"], accuracy["high"]) == ("better", None, None)
     assert accuracy["p_value"] == pytest.approx(2 / 2**20, abs=1e-6)
@@ -175,9 +176,9 @@ def test_params_code_and_packages_that_differ_are_found():
 def test_if_nothing_differs_both_formats_say_so_and_markdown_has_no_table_of_it(packages, title):
     nothing = DIFFERENCES._replace(params={}, files={}, packages=packages)
 
-    markdown = formats.markdown(made(), nothing)
+    markdown = blocks.markdown(formats.report(made(), nothing))
 
-    assert formats.text(made(), nothing).endswith(f"\n\n{title}\n")
+    assert blocks.text(formats.report(made(), nothing)).endswith(f"\n\n{title}\n")
     assert markdown.endswith(f"\n\n{title}\n")
     tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
     assert sum(token.type == "table_open" for token in tokens) == 2
@@ -199,7 +200,7 @@ def test_each_reported_score_is_that_of_its_side_and_class():
     assert (found.accuracy.change[:2], found.loss.change[:2]) == ((0.81, 0.92), (0.5, 0.4))
     changes = {name: (score.change[:2], score.verdict) for name, score in found.recalls.items()}
     assert changes == {"Shirt": ((0.62, 0.65), "unknown"), "Coat": ((0.73, 0.95), "unknown")}
-    value = json.loads(formats.as_json(found, DIFFERENCES))["accuracy"]
+    value = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["accuracy"]
     assert value == {"base": 0.81, "new": 0.92, "difference": 0.11, "verdict": "unknown"} | dict.fromkeys(
         ("low", "high", "p_value")
     )
@@ -241,9 +242,9 @@ def spelt_out():
 
 @pytest.mark.fault("a number of a comparison that is that of the other side, score or class")
 def test_each_number_of_the_text_is_in_its_place():
-    blocks = re.sub(" +", " ", formats.text(spelt_out(), DIFFERENCES)).split("\n\n")
+    parts = re.sub(" +", " ", blocks.text(formats.report(spelt_out(), DIFFERENCES))).split("\n\n")
 
-    assert blocks[:4] == [
+    assert parts[:4] == [
         "Accuracy is better: +11.00 points (95 %: +5.45 to +16.55).\n"
         "Loss is worse: +0.2500 (95 %: +0.1347 to +0.3653).\n"
         "Recall is better for Coat; worse for Shirt.",
@@ -256,12 +257,12 @@ def test_each_number_of_the_text_is_in_its_place():
         "Shirt 62.00 52.00 -10.00 -14.30 to -5.70 worse\n"
         "Coat 71.00 95.00 +24.00 +12.86 to +35.14 better",
     ]
-    assert blocks[5].splitlines()[-3:] == [
+    assert parts[5].splitlines()[-3:] == [
         "fixed 12: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, ...",
         "broken 2: 7, 3",
         "Mind this.",
     ]
-    assert blocks[6:] == [
+    assert parts[6:] == [
         "params that differ\n train.epochs: 10 -> 5\n train.hidden_units: [128] -> none",
         "code and data that differ, by MD5\n stages/train: 01234567 -> fedcba98",
         "packages that differ\n keras: 3.15.1 -> 3.16.0\n",
@@ -271,7 +272,7 @@ def test_each_number_of_the_text_is_in_its_place():
 @pytest.mark.fault("a number of a comparison that is that of the other side, score or class")
 def test_each_number_of_the_json_has_its_name():
     found = spelt_out()
-    value = json.loads(formats.as_json(found, DIFFERENCES))
+    value = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))
 
     of_scores = {"accuracy": found.accuracy, "loss": found.loss, "Shirt": found.recalls["Shirt"]}
     for (name, (change, p_value, verdict)), part in zip(
@@ -293,7 +294,7 @@ def test_text_keeps_to_80_columns_and_shows_whole_names_and_no_control_character
     names = [f"A class with a name longer than the column, {end}" for end in ("red", "blue")]
     sides = DIFFERENCES._replace(sides=Pair("\x1b[31mred", "a\x07b"))
 
-    printed = formats.text(made(names), sides)
+    printed = blocks.text(formats.report(made(names), sides))
 
     lines = printed.splitlines()
     assert max(map(len, lines)) <= 80 and "\x1b" not in printed and "\x07" not in printed
@@ -308,10 +309,10 @@ def test_names_stay_text_in_markdown_beside_the_same_numbers():
     sides = Pair("<script>x</script>", "**bold** | [x](https://example.org)")
     differing = DIFFERENCES._replace(sides=sides, params={"x.<b>y</b>": Pair("<i>z</i>", "`w`")})
 
-    html = MarkdownIt("commonmark").enable("table").render(formats.markdown(made(HOSTILE), differing))
+    html = MarkdownIt("commonmark").enable("table").render(blocks.markdown(formats.report(made(HOSTILE), differing)))
 
     assert not re.search("<(?!/?(?:p|strong|table|thead|tbody|tr|th|td|code)[ >])", html)
     cells = [re.sub("<.*?>", "", cell) for cell in re.findall("<td>(.*?)</td>", html)]
     assert len(cells) == 4 * 6 + 3 * 3
-    assert " ".join(cells[:6]) in re.sub(" +", " ", formats.text(made(HOSTILE), differing))
+    assert " ".join(cells[:6]) in re.sub(" +", " ", blocks.text(formats.report(made(HOSTILE), differing)))
     assert cells[12] == "&lt;img src=x onerror=alert(1)&gt;"

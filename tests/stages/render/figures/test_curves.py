@@ -23,9 +23,9 @@ def test_train_and_validation_have_different_colours_and_validation_may_be_missi
 
 def test_a_bin_of_few_images_has_a_bar_but_no_point():
     """Network 1 has 0.9 for twenty images; network 2 has 0.7 for ten images, 1 for nine, and 0.8 for one."""
-    first = calibration.reliability(np.array([[0.9, 0.1]] * 20), np.arange(20) % 2)
+    first = calibration.means(calibration.sums(np.array([[0.9, 0.1]] * 20), np.arange(20) % 2))
     sure = np.array([0.7] * 10 + [1] * 9 + [0.8])
-    second = calibration.reliability(np.stack([sure, 1 - sure], axis=1), np.zeros(20, int))
+    second = calibration.means(calibration.sums(np.stack([sure, 1 - sure], axis=1), np.zeros(20, int)))
 
     ax, images = curves.reliability([first, second]).axes
 

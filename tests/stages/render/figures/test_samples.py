@@ -31,7 +31,7 @@ def everything(classes: list[str]) -> dict[str, partial]:
         "means": partial(samples.means, images(len(classes)), classes),
         "example": partial(samples.example, images(1)[0], probabilities[0], labels[0], classes),
         "examples_grid": partial(samples.examples_grid, images(count), probabilities, labels, classes),
-        "single_image": partial(samples.single_image, images(1)[0], probabilities[0], labels[0], classes),
+        "single_image": partial(samples.example, images(1)[0], probabilities[0], labels[0], classes, small=True),
         "predicted": partial(samples.predicted, images(count), probabilities, labels, classes, range(count)),
         "voted": partial(samples.voted, images(count), votes, labels, classes, range(count)),
     }

@@ -23,7 +23,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 	$(BIN)/python -m pip install --require-hashes --requirement $<
 	@touch $@
 
-# To run the pipeline: 2.5 GB. To develop it: 3 GB, and the first are among them.
+# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3 GB.
 .venv/runtime: requirements.lock .venv/uv tools/path.pth tools/dvc
 	$(INSTALL)
 
@@ -46,7 +46,7 @@ repro: .venv/runtime  ## run the stages whose inputs changed
 	$(BIN)/python -m dvc repro
 	@echo "Read the report: reports/report.md, or reports/report.html in a browser"
 
-verify: .venv/runtime  ## check every byte of the outputs: in the workspace, in DVC's cache and in git
+verify: .venv/runtime  ## check every byte of the outputs in the workspace, in DVC's cache and in git
 	$(BIN)/python -m tools.verify
 
 compare: .venv/runtime  ## compare two revisions, for example make compare BASE=main
@@ -59,7 +59,7 @@ sweep: .venv/runtime  ## try three learning rates and two batch sizes, two runs 
 	$(BIN)/python -m dvc exp run --run-all -j 2
 	$(BIN)/python -m tools.sweep
 
-experiments: .venv/runtime  ## list the experiments of HEAD with their test accuracy and changed params
+experiments: .venv/runtime  ## list the experiments that started at HEAD, with their test accuracy and changed params
 	$(BIN)/python -m dvc exp show --no-pager --hide-workspace --only-changed --keep 'test.accuracy$$' \
 		--drop '(?!Experiment|test.accuracy$$|(dataset|train|evaluate|render)[.])' --drop 'train.(accuracy|loss)$$'
 
@@ -77,20 +77,20 @@ check: .venv/installed  ## check style, format and types
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 
-bench: repro  ## time every step beside a plain Keras script
+bench: repro  ## compare the speed with a plain Keras script
 	$(BIN)/python -m benchmarks
 
-recipes: .venv/runtime  ## train every recipe five times and make the table of recipes
+recipes: .venv/runtime  ## train five networks of every recipe and write the table of recipes
 	$(BIN)/python -m benchmarks.recipes
 
-processors: .venv/runtime  ## compare the models of processors with fewer instructions
+processors: .venv/runtime  ## train with fewer processor instructions and compare the models
 	$(BIN)/python -m benchmarks.processors
 
-# uv keeps the versions of the lock it replaces, unless it is told to upgrade.
+# uv keeps the versions in the lock that it replaces, unless it is told to upgrade.
 LOCK = $(BIN)/python -m uv pip compile pyproject.toml --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.10 \
 	--generate-hashes --no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
-lock: .venv/installed  ## follow pyproject.toml and keep every other version; make lock UPGRADE=1 renews all versions
+lock: .venv/installed  ## update the locks after a change of pyproject.toml; with UPGRADE=1, take the newest versions
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	sed -n '/^pillow==/,/[^\\]$$/p' requirements.lock > requirements-pillow.lock  # download depends on it

@@ -475,15 +475,6 @@ def test_files_that_are_not_those_of_dvc_lock_are_refused(compare, project, path
     assert error == f"error: {path}: not the file that dvc.lock records; fix: {command} {path}, or dvc repro"
 
 
-def test_packages_are_left_out_if_a_run_did_not_record_them(compare, project):
-    project.write("data/training.json", b"{}")
-    project.dvc("commit", "--quiet", "--force", "train")
-
-    code, printed, _ = compare(project.folder)
-
-    assert code == 0 and "packages" not in printed
-
-
 def test_a_new_test_set_under_old_predictions_is_refused(compare, project):
     """As after a `dvc repro` that was interrupted between normalize and evaluate."""
     project.write_array("data/normalized/test/labels.npy", np.roll(LABELS, 1))

@@ -23,17 +23,6 @@ def printed(kind, *batches, classes=CLASSES, networks=3):
     return "".join(FORMATS[kind](iter(batches), classes, networks))
 
 
-def test_the_notes_of_a_single_picture_are_below_its_line():
-    one = result(notes=("the first of 2 frames", INVERTED), distance=2.345)
-
-    assert printed("text", [one]).splitlines() == [
-        "file                              class   probability  runner-up       agreement",
-        "a.png                             =Bag()       0.7000  Dress 0.2000    2 of 3",
-        "  the first of 2 frames; inverted, as its border is light (255 of 255)",
-        "  unlike the training images (out of distribution): do not rely on the class",
-    ]
-
-
 @pytest.mark.fault("what matters of one picture lost among what holds for all")
 def test_notes_that_most_pictures_share_are_printed_once_at_the_end():
     """Details in brackets do not make notes differ: two of the three pictures were inverted, two trimmed."""

@@ -184,20 +184,6 @@ def test_the_networks_input_is_written_and_gives_the_same_result(found, tmp_path
     assert [each["probabilities"] for each in found(tmp_path)] == [each["probabilities"] for each in first]
 
 
-@pytest.mark.fault("a picture that is not square, or has other margins")
-def test_a_picture_gets_the_height_and_width_of_the_networks_input(found, tmp_path):
-    """A bar of 40x10 pixels on 90x70; the subjects of the training images are 4 of 6 pixels wide."""
-    page = np.zeros((70, 90), np.uint8)
-    page[50:60, 20:60] = 255
-    Image.fromarray(page).save(tmp_path / "bar.png")
-
-    found(tmp_path / "bar.png", "--show-input", tmp_path / "inputs")
-
-    [image] = inputs(tmp_path / "inputs")
-    rows, columns = np.nonzero(np.array(image) > 127)
-    assert np.shape(image) == (4, 6) and (len(set(rows)), len(set(columns))) == (1, 4)
-
-
 @pytest.mark.fault("a picture of nothing that was trained")
 def test_a_picture_unlike_the_training_images_is_flagged(predict, found, tmp_path):
     """A black picture is farther from each bar than any bar from the nearest."""
@@ -395,18 +381,3 @@ def test_the_command_line_keeps_the_contract(workspace, small_png, tmp_path, run
         ["a\\n.png", "second"],
         ["test:0", "second"],
     ]
-
-
-@pytest.mark.slow
-def test_it_starts_without_packages_that_it_does_not_need(workspace, run_stage, tmp_path):
-    (tmp_path / "look.py").write_text(
-        "import sys, atexit, runpy\n"
-        "heavy = 'matplotlib', 'dvc', 'tensorflow', 'pandas', 'scipy'\n"
-        "atexit.register(lambda: print(*(name for name in heavy if name in sys.modules), file=sys.stderr))\n"
-        f"import os; os.chdir({str(workspace)!r})\n"
-        "runpy.run_module('tools.predict', run_name='__main__', alter_sys=True)\n",
-        encoding="utf-8",
-    )
-
-    assert run_stage("look", "test:0").stderr == "tensorflow\n"
-    assert run_stage("look", "--help").stderr == "\n"

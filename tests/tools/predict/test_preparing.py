@@ -213,11 +213,6 @@ def test_transparent_parts_are_laid_on_a_ground_that_shows_the_rest(colour, inve
         assert prepared(picture, invert=invert, like=LIGHT).notes[0] == f"transparent parts laid on {other}"
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3000, 1), (1, 3000), (28, 29)])
-def test_a_picture_of_any_size_gets_the_size_of_the_training_images(size):
-    assert prepared(Image.new("L", size, 255)).values.shape == SHAPE
-
-
 @pytest.mark.parametrize("size", [(28, 28), (50, 40)])
 @pytest.mark.parametrize(("least", "blank"), [(0, True), (2, True), (9, False)])
 def test_a_picture_in_which_nothing_stands_out_has_a_note(size, least, blank):

@@ -118,30 +118,3 @@ def test_a_picture_may_have_any_size(shape):
     found = subject.find(values)
 
     assert found is None or (found.strength.min() >= 0 and found.strength.max() <= 1)
-
-
-def test_the_background_is_the_level_up_to_which_a_hollow_fills():
-    """A hollow of 1 in a wall of 7 with a gap of 4."""
-    heights = np.full((5, 5), 9.0, np.float32)
-    heights[1:4, 1:4] = 7
-    heights[2, 2] = 1
-    heights[2, 3] = 4
-    heights[2, 4] = 3
-    heights[1, 4] = heights[3, 4] = 2
-
-    level = subject.background(heights)
-
-    # The hollow of 2, 3 and 2 in the right side is itself filled up to 9, so that no water runs off there.
-    assert level[2].tolist() == [9, 9, 9, 9, 9]
-
-    heights[:, 4] = [9, 5, 3, 2, 1]
-    level = subject.background(heights)
-    assert level[2].tolist() == [9, 7, 4, 4, 3]
-    assert level[1].tolist() == [9, 7, 7, 7, 5]
-    assert heights[2, 2] == 1
-
-
-def test_a_side_is_filled_up_to_the_lower_of_the_highest_values_on_its_left_and_right():
-    heights = np.tile(np.array([5, 1, 7, 2, 3, 4], np.float32), (6, 1))
-
-    assert subject.background(heights)[0].tolist() == [5, 5, 7, 4, 4, 4]

@@ -113,7 +113,7 @@ def test_shown_worse_means_that_even_the_upper_end_of_the_interval_is_below_the_
     assert not comparison.shown_worse(made(gain=0.0), 0)
 
 
-@pytest.mark.parametrize(("replicates", "few"), [((2, 5), True), ((5, 2), True), ((3, 5), False), ((1, 2), False)])
+@pytest.mark.parametrize(("replicates", "few"), [((2, 5), True), ((3, 5), False), ((1, 2), False)])
 def test_a_note_says_that_two_replicates_are_few(replicates, few):
     assert made(replicates=replicates).notes == [comparison.FEW] * few
 

@@ -346,7 +346,7 @@ def small_png() -> bytes:
     return stream.getvalue()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data())
 @pytest.mark.fault("any bytes")
 def test_any_bytes_are_refused_or_classified(predict, tmp_path, small_png, data):

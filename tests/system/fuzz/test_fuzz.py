@@ -13,7 +13,7 @@ from tests.system.fuzz.__main__ import CASES, run
 from tests.system.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[3]
-RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "10")
+RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "4")
 SOON_S = 2  # a second, and another one for a slow machine
 MIB = 1 << 20
 

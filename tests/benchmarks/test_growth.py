@@ -34,21 +34,6 @@ def test_two_million_images_took_at_most_400_mb_to_normalize_and_to_evaluate():
         assert np.ptp([row[stage]["peak_mb"] for row in rows]) < 30
 
 
-def test_the_figure_has_a_line_for_each_stage():
-    taken = {"seconds": 2.0, "own_mb": 100, "peak_mb": 300}
-    rows = [
-        {"images": 1_000_000, **dict.fromkeys(growth.STAGES, taken)},
-        {"images": 2_000_000, "normalize": taken | {"seconds": 4.5, "own_mb": 120}},
-    ]
-
-    seconds, memory = growth.draw(rows).axes
-
-    lines = {line.get_label(): line.get_xydata().tolist() for line in seconds.lines}
-    assert list(lines) == list(growth.STAGES)
-    assert (lines["normalize"], lines["train"]) == ([[1, 2], [2, 4.5]], [[1, 2]])
-    assert memory.lines[0].get_xydata().tolist() == [[1, 100], [2, 120]]
-
-
 @pytest.mark.slow
 @pytest.mark.fault("millions of images: memory that grows with them")
 def test_more_images_take_no_more_memory(tmp_path, monkeypatch):

@@ -289,32 +289,3 @@ def test_the_advice_mends_the_fault(project, monkeypatch, case):
     last = run(command_line)
     assert not said(first) & said(last), last
     assert all(later in line for line in last), last
-
-
-def test_the_advice_for_pinned_archives_works_too(project, monkeypatch):
-    """The labels start at 1, which normalize is the first to notice if the user pinned the files by hand."""
-    monkeypatch.setenv("DATASET_MIRROR", "")
-    archives(pins=True)()
-    for file in ("train_labels", "test_labels"):
-        labels = LABELS if file == "train_labels" else LABELS[1:]
-        Path("own", file).write_bytes(idx(labels + 1))
-    for line in run(DOWNLOAD):
-        assert "correct size and sha256 in datasets.yaml (wc -c and sha256sum)" in line
-    repin("train_labels"), repin("test_labels")
-    assert run(DOWNLOAD) == []
-
-    for line in run(NORMALIZE):
-        convert(line)
-    for line in run(VALIDATE):
-        assert "not pinned" in line
-        repin("converted-train_labels.gz"), repin("converted-test_labels.gz")
-
-    assert run(DOWNLOAD) == run(NORMALIZE) == []
-
-
-def repin(file: str) -> None:
-    """Give a file its size and SHA-256, as the tools in the advice print them."""
-    size = subprocess.run(["wc", "-c", f"own/{file}"], capture_output=True, text=True, check=True).stdout.split()[0]
-    digest = subprocess.run(["sha256sum", f"own/{file}"], capture_output=True, text=True, check=True).stdout.split()[0]
-    new = re.sub(rf"file: {file}\b[^}}]*", f'file: {file}, size: {size}, sha256: "{digest}"', read("datasets.yaml"))
-    Path("datasets.yaml").write_text(new, encoding="utf-8")

@@ -68,11 +68,6 @@ def closure(stage: str) -> set[str]:
     return {file.relative_to(ROOT).as_posix() for file in seen}
 
 
-def packages(stage: str) -> set[str]:
-    """Return the top-level names of all that a stage imports."""
-    return {name.partition(".")[0] for file in closure(stage) for name in names(ROOT / file)}
-
-
 def calls(stage: str, function: str) -> list[ast.Call]:
     """Return the calls of a function, such as `params.section`, in a stage's own files."""
     files = (ROOT / "stages" / stage).glob("**/*.py")
@@ -116,22 +111,6 @@ def test_params_are_the_sections_that_the_code_asks_for(stage):
     assert {name for name in declared if isinstance(name, str)} == (set() if "params.yaml" in whole else sections)
     assert [name for name in declared if not isinstance(name, str)] == entry
     assert whole == {path for path in paths(stage, "deps") if path in ("params.yaml", "datasets.yaml")}
-
-
-@pytest.mark.fault("another version of Pillow, locked or merely installed")
-def test_what_packages_calculate_or_draw_depends_on_their_versions():
-    """What `validate` writes is a constant."""
-    pinned = {stage: [path for path in paths(stage, "deps") if path.endswith(".lock")] for stage in ALL}
-
-    assert pinned == {
-        "validate": [],
-        "download": ["requirements-pillow.lock"],
-        "normalize": [],
-        "train": ["requirements.lock"],
-        "evaluate": ["requirements.lock"],
-        "render": ["requirements.lock"],
-    }
-    assert {stage for stage in ALL if "PIL" in packages(stage)} <= {"validate", "download", "evaluate", "render"}
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])

@@ -166,15 +166,6 @@ def outputs_of_dvc_are_changed_in_place():
     ]
 
 
-def two_files_of_a_folder_have_another_size():
-    """DVC would ask before it replaces the second one."""
-    write("data/d/a", b"other\n\n"), write("data/d/e/b", b"other\n\n")
-    return [
-        changed(f"data/d/{name}", right, md5(b"other\n\n"), f"rm -rf data/d/{name} && dvc checkout --force data/d")
-        for name, right in (("a", md5(HELLO)), ("e/b", md5(B)))
-    ]
-
-
 def reports_are_changed():
     g, metrics = damage("reports/figures/g"), damage("reports/m.json")
     return [
@@ -258,7 +249,6 @@ CASES = [
         outputs_of_dvc_are_changed_in_place,
         marks=pytest.mark.fault("an output is changed in place, its size and times kept"),
     ),
-    two_files_of_a_folder_have_another_size,
     reports_are_changed,
     files_are_missing_or_unrecorded,
     pytest.param(

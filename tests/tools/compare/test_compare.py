@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import warnings
 from pathlib import Path
 
@@ -198,17 +197,13 @@ def test_the_result_is_the_same_wherever_gits_top_folder_is(compare, made, tmp_p
 
 
 @pytest.mark.fault("a commit from before the project came into its subfolder")
-def test_a_commit_from_before_the_project_came_into_its_folder_has_no_run(compare, made, tmp_path):
-    outside = tmp_path / "outside"
-    folder = put(made.folder, outside, "subfolder", ["after"])
-    for given in (["checkout", "--quiet", "--orphan", "earlier"], ["rm", "-r", "--quiet", "--cached", "."]):
-        subprocess.run(["git", *given], cwd=outside, check=True)
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "empty"], cwd=outside, check=True)
+def test_a_commit_without_a_run_is_refused(compare, project):
+    project.git("rm", "--quiet", "dvc.lock")
+    project.commit("no-run")
 
-    code, _, error = compare(folder, "earlier", "after")
+    code, _, error = compare(project.folder, "no-run", "after")
 
-    assert code == 2 and error.startswith("error: earlier: dvc.lock: no such file there; fix: name a commit ")
+    assert code == 2 and error.startswith("error: no-run: dvc.lock: no such file there; fix: name a commit ")
 
 
 @pytest.mark.parametrize(

@@ -80,17 +80,6 @@ def test_the_common_folder_is_printed_once_if_names_are_too_long():
     assert printed("text", [result("b/1"), result("b/2")]).splitlines()[1].startswith("b/1 ")
 
 
-def test_a_summary_counts_the_most_frequent_classes():
-    names = [f"class {number}" for number in range(30)]
-    each = np.eye(30, dtype=np.float32)
-
-    summary = printed("text", [result(shares=row) for row in [*each, each[7]]], classes=names).split("\n\n")[1]
-
-    assert " ".join(summary.split()).startswith("31 pictures: 2 class 7, 1 class 0, ")
-    assert "1 class 19, 10 of other classes" in " ".join(summary.split())
-    assert max(map(len, summary.splitlines())) <= 80
-
-
 def test_json_and_csv_have_exact_numbers():
     batches = [result()], [], [result("b", distance=np.inf, notes=("x", "y"))]
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from core.cli.command import Parser
@@ -344,25 +342,6 @@ def small_png() -> bytes:
     stream = io.BytesIO()
     Image.fromarray(bar(1)).save(stream, "PNG")
     return stream.getvalue()
-
-
-@settings(max_examples=20)
-@given(data=st.data())
-@pytest.mark.fault("any bytes")
-def test_any_bytes_are_refused_or_classified(predict, tmp_path, small_png, data):
-    changed = bytearray(small_png)
-    changes = st.lists(st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255)), max_size=3)
-    for place, value in data.draw(changes):
-        changed[place] = value
-    content = st.sampled_from([bytes(changed), changed[:40]]) | st.binary(max_size=64)
-    (tmp_path / "a.png").write_bytes(data.draw(content))
-    (tmp_path / "b.png").write_bytes(small_png)
-
-    out, failure = predict(tmp_path, "--format", "json")
-
-    names = [Path(each["file"]).name for each in json.loads(out)]
-    assert names == (["b.png"] if failure else ["a.png", "b.png"])
-    assert failure is None or [Path(problem.subject).name for problem in failure.problems] == ["a.png"]
 
 
 @pytest.mark.slow

@@ -64,13 +64,6 @@ def prepared(image, kind="PNG", invert="auto", like=DARK, **options):
     return prepare(image_file.decode(stream.getvalue(), "a"), SHAPE, like, invert)
 
 
-def on_its_side(image):
-    """As a camera that was held sideways stores it: turned, with the tag by which programs turn it back."""
-    tags = Image.Exif()
-    tags[0x0112] = 6
-    return page(image).transpose(Image.Transpose.ROTATE_90), {"exif": tags}
-
-
 def cut_out(image):
     """The shape dark, and beneath the transparent parts the same grey as in the middle of the shape."""
     values = np.asarray(large(image))
@@ -80,14 +73,9 @@ def cut_out(image):
 
 PICTURES = {
     "large": lambda image: (large(image), {}),
-    "16 bits": lambda image: (Image.fromarray(np.asarray(large(image)).astype(np.uint16) * 257), {}),
     "page": lambda image: (page(image), {}),
-    "page in colour": lambda image: (page(image).convert("RGB"), {}),
-    "palette": lambda image: (page(image).convert("P"), {}),
-    "on its side": on_its_side,
     "cut out": lambda image: (cut_out(image), {}),
     "JPEG": lambda image: (page(image), {"kind": "JPEG", "quality": 95}),
-    "WebP": lambda image: (page(image), {"kind": "WEBP", "quality": 95}),
 }
 
 
@@ -180,11 +168,6 @@ def test_a_picture_is_only_fitted_if_the_training_images_have_no_plain_backgroun
 
     assert notes == () and fitted.tobytes() == image_file.fitted(values, SHAPE).tobytes()
     assert inverted.tobytes() == image_file.fitted(255 - values, SHAPE).tobytes()
-
-
-def test_invert_decides_whether_the_subject_is_dark_or_light(image):
-    assert prepared(page(image), invert="yes").notes[0] == "inverted, as invert is yes"
-    assert prepared(page(image), invert="no").notes[-1] == BLANK  # nothing on the page is lighter than the page
 
 
 @pytest.mark.parametrize(

@@ -490,13 +490,6 @@ def test_a_mistake_on_the_command_line_is_one_line_of_error(compare, made, argum
     assert last.startswith(f"error: {error}")
 
 
-def test_outside_a_git_repository_there_is_one_line_of_error(compare, made, tmp_path):
-    code, _, error = compare(tmp_path)
-
-    assert code == 2
-    assert error.startswith("error: revision HEAD: ") and "is not a git repository; fix: " in error
-
-
 def test_the_stages_and_the_names_of_the_outputs_are_those_of_the_pipeline():
     """From evaluate up along dependencies, without validate, which only stamps."""
     declared = pipeline.parse((ROOT / "dvc.yaml").read_bytes())

@@ -174,7 +174,6 @@ def test_a_picture_is_only_fitted_if_the_training_images_have_no_plain_backgroun
     ("colour", "invert", "ground", "shown"),
     [
         (0, "auto", "white", 255),
-        (200, "auto", "white", 255),
         (255, "auto", "black", 255),
         (200, "no", "black", 255),
         (0, "yes", "white", 255),

@@ -103,12 +103,3 @@ def test_the_caller_may_know_whether_the_subject_is_dark():
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_an_empty_page_has_no_subject(value):
     assert subject.find(np.full((300, 200), value, np.uint8)) is None
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 3), (28, 28)])
-def test_a_picture_may_have_any_size(shape):
-    values = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-
-    found = subject.find(values)
-
-    assert found is None or (found.strength.min() >= 0 and found.strength.max() <= 1)

@@ -100,7 +100,7 @@ def test_targets_install_what_they_need_and_work_in_a_renamed_folder(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["not set", "without a python", "with a foreign python"])
+@pytest.mark.parametrize("path", ["not set", "with a foreign python"])
 @pytest.mark.fault("DVC run by the path of Python, the environment not activated")
 def test_stages_run_by_the_python_of_dvc_although_it_is_not_activated(tmp_path, path):
     """By tools/path.pth, which `make setup` puts into .venv."""

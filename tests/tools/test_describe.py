@@ -138,12 +138,6 @@ def test_an_unknown_name_lists_the_choices(described):
     )
 
 
-def test_samples_are_the_first_of_each_class_then_the_second():
-    labels = np.array([2, 2, 0, 2, 1, 0, 2], np.uint8)
-
-    assert describe.samples(labels, 3).tolist() == [2, 4, 0, 5, 1, 3, 6]
-
-
 def test_samples_of_many_classes_are_evenly_spaced():
     labels = np.repeat(np.arange(256, dtype=np.uint8), 3)
 

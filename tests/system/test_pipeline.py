@@ -51,7 +51,12 @@ def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(pipeline):
 # The file, the text in it, the text put in its place, and words of the error. DVC itself reads params.yaml first, and
 # refuses what is no YAML.
 SLIPS = {
-    "a name": ("params.yaml", "epochs: 2", "epcohs: 2", "train.epcohs: no such key"),
+    "a name": (
+        "params.yaml",
+        "epochs: 2",
+        "epcohs: 2",
+        "error: params.yaml: train.epcohs: unknown key: did you mean epochs?",
+    ),
     "a value": ("params.yaml", "epochs: 2", "epochs: true", "error: params.yaml: train.epochs: wrong value"),
     "a data set": ("datasets.yaml", "  seed: 0", "  seed: -1", "error: datasets.yaml: garments.seed: wrong value"),
     "no YAML": ("params.yaml", "epochs: 2", "epochs: [2", "unable to read: 'params.yaml'"),

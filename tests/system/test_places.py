@@ -120,4 +120,4 @@ def test_stages_run_by_the_python_of_dvc_although_it_is_not_activated(tmp_path, 
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert (tmp_path / "made").read_text(encoding="utf-8") == sys.prefix
+    assert os.path.realpath((tmp_path / "made").read_text(encoding="utf-8")) == os.path.realpath(sys.prefix)

@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks import growth, measure
 from core.formats import idx
-from tools import scratch
 
 
 def test_an_archive_has_its_shape_and_all_classes(tmp_path, monkeypatch):
@@ -32,18 +31,3 @@ def test_two_million_images_took_at_most_400_mb_to_normalize_and_to_evaluate():
     assert rows[-1]["evaluate"]["own_mb"] <= 400
     for stage in ("normalize", "evaluate"):
         assert np.ptp([row[stage]["peak_mb"] for row in rows]) < 30
-
-
-@pytest.mark.slow
-@pytest.mark.fault("millions of images: memory that grows with them")
-def test_more_images_take_no_more_memory(tmp_path, monkeypatch):
-    """100,000 more images have 314 MB as float32; a stage that reads them in blocks may take less than a tenth more."""
-    monkeypatch.setattr(growth, "FOLDER", tmp_path / "growth")
-    scratch.copy(growth.FOLDER, {"dataset.name": growth.DATASET, "train.epochs": 1, "train.replicates": 2})
-
-    few, many = growth.row(10_000), growth.row(110_000)
-
-    for stage in ("normalize", "evaluate"):
-        assert many[stage]["peak_mb"] - few[stage]["peak_mb"] < 31
-        assert many[stage]["own_mb"] - few[stage]["own_mb"] < 31
-    assert many["train, streamed"]["own_mb"] < many["train"]["own_mb"]

@@ -20,14 +20,6 @@ def test_a_second_run_does_nothing(pipeline):
     assert pipeline.git("status", "--porcelain") == ""
 
 
-def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(pipeline):
-    """The networks have the same bytes, though another process wrote them at another time."""
-    with open(pipeline.folder / "stages/train/loop.py", "a", encoding="utf-8") as file:
-        file.write("# a comment\n")
-
-    assert pipeline.repro() == (["train"], [])
-
-
 @pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
 def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(pipeline):
     """Also if each number is as long as it can be."""

@@ -260,6 +260,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.fault("labels that no class has, found before the pipeline runs")
 def test_the_advice_mends_the_fault(project, monkeypatch, case):
     monkeypatch.setenv("DATASET_MIRROR", "")  # to be put back
     shell("git init --quiet && git add params.yaml datasets.yaml")

@@ -86,6 +86,7 @@ def fault(program, act, event="", having="", count=1):
     ],
 )
 @pytest.mark.fault("the run after a failed one")
+@pytest.mark.fault("a stage fails or is killed with half an output written")
 @pytest.mark.fault("a full disk while the network is saved")
 @pytest.mark.fault("a temporary file is whole and not renamed; renamed and no more; between two outputs; in download")
 @pytest.mark.fault("what they leave in DVC's cache")

@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import socket
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -23,23 +21,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def loopback():
-    """Start the loopback interface, on which the tests have their servers. In a network namespace, as `unshare -rn`
-    makes it, the interface is down at first.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    from fcntl import ioctl
-
-    get_flags, set_flags, up = 0x8913, 0x8914, 1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP of netdevice(7)
-    with socket.socket() as any_socket:
-        request = struct.pack("16sh14x", b"lo", 0)
-        flags = struct.unpack("16sh14x", ioctl(any_socket, get_flags, request))[1]
-        if not flags & up:
-            ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", flags | up))
 
 
 class Run(NamedTuple):

@@ -64,6 +64,7 @@ class Project:
         project.edit("params.yaml", "name: fashion_mnist", "name: garments")
         project.edit("params.yaml", "epochs: 10", "epochs: 2")
         project.edit("params.yaml", "replicates: 5", "replicates: 2")
+        project.edit("params.yaml", "dpi: 100", "dpi: 50")
         return project
 
     def environment(self) -> dict[str, str]:

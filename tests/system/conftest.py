@@ -1,4 +1,4 @@
-"""The pipeline run once by DVC on a few drawn pictures, and copies of it that a test may change."""
+"""The pipeline, run once by DVC on a few drawn pictures for all tests here, and copies that a test may change."""
 
 import shutil
 

@@ -1,6 +1,7 @@
 """The advice after `fix:` works: a case makes a fault, does as the printed line says, and does not meet the line again.
 
-test_advice_under_dvc.py has the cases that need a run of the pipeline.
+The cases are those in which the advice is a command, a text to paste, or a step that could lead back to the same line.
+To undo a slip, such as a mistyped param, is no case. test_advice_under_dvc.py has those that need the pipeline.
 """
 
 import gzip
@@ -26,7 +27,6 @@ from tests.conftest import ROOT
 
 VALIDATE, DESCRIBE = "stages.validate data/validated", "tools.describe own"
 DOWNLOAD = "stages.download requirements-pillow.lock data/raw"
-NORMALIZE = "stages.normalize data/raw data/train data/test data/classes.json"
 COMMON = """
 own:
   title: Own
@@ -41,14 +41,13 @@ IMAGES, LABELS = np.arange(60, dtype=np.uint8).reshape(10, 2, 3), np.array([0, 1
 class Case(NamedTuple):
     """A function that makes a fault, the command that meets it, words of its fix, and a function that does as it says.
 
-    `act` gets each line with these words. A second run of the command may fail later, with the words `later`.
+    `act` gets each line with these words.
     """
 
     fault: Callable[[], object]
     command: str
     words: str
     act: Callable[[str], object]
-    later: str = "not pinned, so a change of the data would go unnoticed"
 
 
 def run(line: str) -> list[str]:
@@ -105,7 +104,7 @@ def picture(name: str, value: int = 0, suffix: str = ".png") -> None:
     Image.fromarray(np.arange(value, value + 6, dtype=np.uint8).reshape(2, 3)).save(path)
 
 
-def pictures(*more: str, entry: str = PICTURED, spoil: Callable[[], object] = lambda: None) -> Callable[[], None]:
+def pictures(*more: str, spoil: Callable[[], object] = lambda: None) -> Callable[[], None]:
     """Return a function that makes a sound folder of two classes with further pictures, and spoils it."""
 
     def make() -> None:
@@ -114,7 +113,7 @@ def pictures(*more: str, entry: str = PICTURED, spoil: Callable[[], object] = la
                 picture(f"{split}/{name}/1", 10 * number)
         for name in more:
             picture(name)
-        choose(entry)
+        choose(PICTURED)
         spoil()
 
     return make
@@ -144,11 +143,6 @@ def gifs() -> None:
     picture("test/hat/1", suffix=".gif")
 
 
-def many_more(_: str) -> None:
-    for number in range(40):
-        picture(f"bag/{number}", number), picture(f"hat/{number}", number + 100)
-
-
 # Archives
 
 
@@ -157,13 +151,13 @@ def idx(array: np.ndarray, kind: int = 8) -> bytes:
     return gzip.compress(header + array.astype(array.dtype.newbyteorder(">")).tobytes(), mtime=0)
 
 
-def archives(pins: bool = False, mirror: str = "./own/", **given: bytes) -> Callable[[], None]:
+def archives(pins: bool = False, **given: bytes) -> Callable[[], None]:
     """Return a function that makes an entry of four sound archives in the folder `own`, except for the given ones."""
 
     def make() -> None:
         sound = {"train_images": idx(IMAGES), "train_labels": idx(LABELS)}
         sound |= {"test_images": idx(IMAGES[1:]), "test_labels": idx(LABELS[1:])}
-        entry = f"{COMMON}  source: download\n  classes: [bag, hat]\n  mirrors: [{mirror}]\n  archives:\n"
+        entry = f"{COMMON}  source: download\n  classes: [bag, hat]\n  mirrors: [./own/]\n  archives:\n"
         Path("own").mkdir()
         for role, data in (sound | given).items():
             Path("own", role).write_bytes(data)
@@ -218,56 +212,8 @@ TABLE = "\n".join(["label,a,b,c,d,e,f", *ROWS]).encode()
 THREE = np.arange(10, dtype=np.uint8) % 3
 
 CASES = {
-    "a bad param": Case(
-        edit("params.yaml", "epochs: 10", "epochs: -1"),
-        VALIDATE,
-        "edit params.yaml",
-        edit("params.yaml", "epochs: -1", "epochs: 2"),
-    ),
-    "a missing file": Case(
-        lambda: os.remove("params.yaml"),
-        VALIDATE,
-        "git checkout -- params.yaml",
-        lambda line: shell(line.partition("; fix: ")[2].partition(",")[0]),
-    ),
-    "an unknown data set": Case(
-        edit("params.yaml", "name: fashion_mnist", "name: fashion"),
-        VALIDATE,
-        "choose one of datasets.yaml in params.yaml",
-        edit("params.yaml", "name: fashion", "name: garments"),
-    ),
     "no pins of archives": Case(archives(), VALIDATE, "size: ", paste),
     "no pin of a folder": Case(pictures(), VALIDATE, "sha256: ", pin),
-    "no such archive": Case(
-        archives(mirror="./nowhere/"),
-        VALIDATE,
-        "correct file or mirrors",
-        edit("datasets.yaml", "./nowhere/", "./own/"),
-    ),
-    "no such folder": Case(
-        pictures(entry=PICTURED.replace("pictures", "picture")),
-        VALIDATE,
-        "correct folder in datasets.yaml",
-        edit("datasets.yaml", "folder: picture\n", "folder: pictures\n"),
-    ),
-    "no train and test": Case(
-        pictures(spoil=lambda: os.rename("pictures/test", "pictures/tests")),
-        VALIDATE,
-        "make these two folders",
-        lambda _: os.rename("pictures/tests", "pictures/test"),
-    ),
-    "train and test beside a test_fraction": Case(
-        pictures(entry=PICTURED + "  test_fraction: 0.5\n"),
-        VALIDATE,
-        "remove test_fraction",
-        edit("datasets.yaml", "  test_fraction: 0.5\n", ""),
-    ),
-    "a picture in no class": Case(
-        pictures("train/2"),
-        VALIDATE,
-        "move it into a class folder",
-        lambda _: shell("mv pictures/train/2.png pictures/train/bag"),
-    ),
     "a folder in a class": Case(
         pictures("train/bag/red/2"),
         VALIDATE,
@@ -280,34 +226,12 @@ CASES = {
         "make PNG files of them",
         lambda line: shell(line[line.index("python -c ") :]),
     ),
-    "other classes": Case(
-        pictures(entry=PICTURED + "  classes: [bag, shoe]\n"),
-        VALIDATE,
-        "correct classes in datasets.yaml",
-        edit("datasets.yaml", "classes: [bag, shoe]", "classes: [bag, hat]"),
-    ),
     "other pictures": Case(pinned(pictures(), lambda: picture("train/bag/2")), DOWNLOAD, "pin these by sha256", pin),
-    "a picture that can't be read": Case(
-        pinned(pictures(), lambda: Path("pictures/train/bag/2.png").write_bytes(b"no picture")),
-        DOWNLOAD,
-        "or remove it",
-        lambda _: os.remove("pictures/train/bag/2.png"),
-    ),
-    "a class without test pictures": Case(
-        pinned(lambda: (picture("bag/1"), picture("hat/1", 9), choose(PICTURED + "  test_fraction: 0.5\n"))),
-        DOWNLOAD,
-        "add pictures of it",
-        many_more,
-        later="not the pictures of datasets.yaml",
-    ),
     "no mirror that answers": Case(
         lambda: (archives(pins=True)(), shell("mkdir mirrors && mv own mirrors/own")),
         DOWNLOAD,
         "set DATASET_MIRROR to a folder that holds <data set>/",
         lambda _: os.environ.update(DATASET_MIRROR="mirrors"),
-    ),
-    "a file where a folder should be": Case(
-        lambda: Path("data").write_bytes(b""), VALIDATE, "mend that", lambda _: os.remove("data")
     ),
     "exchanged": Case(
         archives(train_images=idx(LABELS), train_labels=idx(IMAGES)), VALIDATE, "exchange the two", exchange
@@ -325,12 +249,6 @@ CASES = {
         "list 3 classes",
         edit("datasets.yaml", "[bag, hat]", "[bag, hat, shoe]"),
     ),
-    "fewer classes": Case(
-        archives(train_labels=idx(LABELS * 0), test_labels=idx(LABELS[1:] * 0)),
-        VALIDATE,
-        "remove it from classes and renumber the labels",
-        edit("datasets.yaml", "[bag, hat]", "[bag]"),
-    ),
     "another shape": Case(
         archives(train_images=idx(IMAGES.reshape(10, 3, 2)), test_images=idx(IMAGES[1:].reshape(9, 3, 2))),
         VALIDATE,
@@ -341,10 +259,11 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.fault("labels that no class has, found before the pipeline runs")
 def test_the_advice_mends_the_fault(project, monkeypatch, case):
     monkeypatch.setenv("DATASET_MIRROR", "")  # to be put back
     shell("git init --quiet && git add params.yaml datasets.yaml")
-    fault, command_line, words, act, later = CASES[case]
+    fault, command_line, words, act = CASES[case]
     fault()
 
     first = run(command_line)
@@ -355,33 +274,4 @@ def test_the_advice_mends_the_fault(project, monkeypatch, case):
         act(line)
     last = run(command_line)
     assert not said(first) & said(last), last
-    assert all(later in line for line in last), last
-
-
-def test_the_advice_for_pinned_archives_works_too(project, monkeypatch):
-    """The labels start at 1, which normalize is the first to notice if the user pinned the files by hand."""
-    monkeypatch.setenv("DATASET_MIRROR", "")
-    archives(pins=True)()
-    for file in ("train_labels", "test_labels"):
-        labels = LABELS if file == "train_labels" else LABELS[1:]
-        Path("own", file).write_bytes(idx(labels + 1))
-    for line in run(DOWNLOAD):
-        assert "correct size and sha256 in datasets.yaml (wc -c and sha256sum)" in line
-    repin("train_labels"), repin("test_labels")
-    assert run(DOWNLOAD) == []
-
-    for line in run(NORMALIZE):
-        convert(line)
-    for line in run(VALIDATE):
-        assert "not pinned" in line
-        repin("converted-train_labels.gz"), repin("converted-test_labels.gz")
-
-    assert run(DOWNLOAD) == run(NORMALIZE) == []
-
-
-def repin(file: str) -> None:
-    """Give a file its size and SHA-256, as the tools in the advice print them."""
-    size = subprocess.run(["wc", "-c", f"own/{file}"], capture_output=True, text=True, check=True).stdout.split()[0]
-    digest = subprocess.run(["sha256sum", f"own/{file}"], capture_output=True, text=True, check=True).stdout.split()[0]
-    new = re.sub(rf"file: {file}\b[^}}]*", f'file: {file}, size: {size}, sha256: "{digest}"', read("datasets.yaml"))
-    Path("datasets.yaml").write_text(new, encoding="utf-8")
+    assert all("not pinned, so a change of the data would go unnoticed" in line for line in last), last

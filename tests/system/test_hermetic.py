@@ -6,7 +6,6 @@ and `dvc status` finds nothing wrong. Two such lies are planted here, and found.
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -61,52 +60,25 @@ def network_cut() -> list[str]:
     return [str(unshare), "-rn", "--"] if allowed else []
 
 
-def lie(project: Project, line: str) -> None:
-    """Add a line to the end of what `normalize` does, and let DVC run and record it."""
-    path = project.folder / "stages/normalize/__main__.py"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("\n\n\nif __name__", f"\n    {line}\n\n\nif __name__"), encoding="utf-8")
-    project.dvc("repro", "--single-item", "normalize")
-
-
 @pytest.mark.parametrize("stage", ALL)
 @pytest.mark.fault("a stage reads, runs or writes what it does not declare")
 def test_a_stage_makes_the_same_of_what_it_declares_alone(baseline, tmp_path, stage):
     assert rerun(baseline, stage, tmp_path / "project") == []
 
 
-def test_an_undeclared_file_is_found(pipeline, tmp_path):
+def test_an_undeclared_input_and_an_undeclared_output_are_found(pipeline, tmp_path):
+    """Both are added to `normalize`, and DVC runs and records it."""
+    lies = """
+    import shutil, os
+    os.path.exists("names.json") and shutil.copy("names.json", classes)
+    Path("data/statistics.txt").write_text(str(names))
+"""
+    pipeline.edit("stages/normalize/__main__.py", "\n\n\nif __name__", f"\n{lies}\n\nif __name__")
     (pipeline.folder / "names.json").write_text('["a", "b"]', encoding="utf-8")
-    lie(pipeline, "import shutil, os; os.path.exists('names.json') and shutil.copy('names.json', classes)")
+    pipeline.dvc("repro", "--single-item", "normalize")
     (pipeline.folder / "names.json").write_text('["c", "d"]', encoding="utf-8")
     assert json.loads(pipeline.dvc("status", "--json", "normalize")) == {}, "DVC sees nothing"
 
-    assert rerun(pipeline, "normalize", tmp_path / "rerun") == ["data/normalized/classes.json: other bytes"]
+    found = rerun(pipeline, "normalize", tmp_path / "rerun")
 
-
-def test_an_undeclared_output_is_found(pipeline, tmp_path):
-    lie(pipeline, "Path('data/statistics.txt').write_text(str(names))")
-    assert json.loads(pipeline.dvc("status", "--json", "normalize")) == {}, "DVC sees nothing"
-
-    assert rerun(pipeline, "normalize", tmp_path / "rerun") == ["data/statistics.txt: not declared"]
-
-
-@pytest.mark.fault("no cache, no remote")
-def test_a_fresh_clone_with_an_empty_cache_makes_the_same_bytes(baseline, tmp_path):
-    baseline.git("clone", "--quiet", str(baseline.folder), str(tmp_path / "clone"))
-    clone = Project(tmp_path / "clone")
-    assert not (clone.folder / ".dvc/cache").exists()
-
-    clone.dvc("repro")
-
-    assert clone.git("status", "--porcelain") == ""  # dvc.lock and reports/ as committed
-    assert "HEAD has the same" in clone.run(sys.executable, "-m", "tools.verify")
-
-
-def test_the_network_is_cut(tmp_path):
-    if not network_cut():
-        pytest.skip("`unshare -rn` is not allowed here: stages are NOT cut off from the network")
-    code = "import socket; socket.create_connection(('127.0.0.1', 9))"
-    ended = subprocess.run([*network_cut(), sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
-
-    assert "Network is unreachable" in ended.stderr
+    assert found == ["data/statistics.txt: not declared", "data/normalized/classes.json: other bytes"]

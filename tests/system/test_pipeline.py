@@ -7,6 +7,8 @@ import pytest
 
 from tests.project import ALL
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_second_run_does_nothing(pipeline):
     before = pipeline.results()
@@ -18,60 +20,6 @@ def test_a_second_run_does_nothing(pipeline):
     assert pipeline.git("status", "--porcelain") == ""
 
 
-@pytest.mark.slow
-def test_a_change_in_render_reruns_render_alone(pipeline):
-    """And validate, which reads the whole file; its output is a constant, so nothing follows from it."""
-    before = pipeline.lock()
-    pipeline.edit("params.yaml", "mistakes: 15", "mistakes: 3")
-
-    assert pipeline.repro() == (["validate", "render"], [])
-
-    after = pipeline.lock()
-    assert {stage for stage in ALL if after[stage]["outs"] != before[stage]["outs"]} == {"render"}
-
-
-@pytest.mark.slow
-@pytest.mark.fault("an old value of a param trains again, though its networks are in the cache")
-@pytest.mark.fault("a param changed, and changed back")
-def test_a_change_of_epochs_retrains_and_changing_it_back_restores_without_training(pipeline):
-    before = pipeline.results()
-    pipeline.edit("params.yaml", "epochs: 2", "epochs: 3")
-
-    assert pipeline.repro() == (["validate", "train", "evaluate", "render"], [])
-    changed = pipeline.results()
-    pipeline.edit("params.yaml", "epochs: 3", "epochs: 2")
-    assert pipeline.repro() == (["render"], ["validate", "train", "evaluate"])  # dvc.yaml says why render
-
-    assert len(changed["reports/history.csv"].splitlines()) == 1 + 2 * 4
-    assert changed["dvc.lock"] != before["dvc.lock"]
-    assert pipeline.results() == before
-
-
-@pytest.mark.slow
-def test_a_comment_in_the_code_of_training_reruns_training_and_nothing_after_it(pipeline):
-    """The networks have the same bytes, though another process wrote them at another time."""
-    with open(pipeline.folder / "stages/train/loop.py", "a", encoding="utf-8") as file:
-        file.write("# a comment\n")
-
-    assert pipeline.repro() == (["train"], [])
-
-
-@pytest.mark.slow
-@pytest.mark.fault("a stage fails under DVC: results stay, and come back from the run-cache")
-def test_a_typo_costs_no_result(pipeline):
-    before = pipeline.results()
-    pipeline.edit("params.yaml", "epochs: 2", "epcohs: 2")
-
-    with pytest.raises(AssertionError, match=r"error: params\.yaml: train\.epcohs: .*did you mean epochs\?"):
-        pipeline.repro()
-    assert pipeline.results() == before
-
-    pipeline.edit("params.yaml", "epcohs: 2", "epochs: 2")
-    assert pipeline.repro() == ([], ["validate"])
-    assert pipeline.git("status", "--porcelain") == ""
-
-
-@pytest.mark.slow
 @pytest.mark.fault("a score too many, or a name too long: a table that no screen shows")
 def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(pipeline):
     """Also if each number is as long as it can be."""
@@ -92,23 +40,61 @@ def test_the_metrics_fit_a_screen_and_begin_with_the_test_accuracy(pipeline):
     assert columns[first : first + len(names) + 1] == [*names, "dataset.name"], "no other scores"
 
 
-@pytest.mark.slow
-def test_dvc_compares_two_commits_with_no_further_flags(pipeline):
-    """`dvc exp run` with another number, committed; then the diff of metrics, params and plots."""
-    old = json.loads((pipeline.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
-    pipeline.dvc("exp", "run", "-S", "train.epochs=4")
-    pipeline.commit("four epochs")
-    new = json.loads((pipeline.folder / "reports/metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
+# The file, the text in it, the text put in its place, and words of the error. DVC itself reads params.yaml first, and
+# refuses what is no YAML.
+SLIPS = {
+    "a name": (
+        "params.yaml",
+        "epochs: 2",
+        "epcohs: 2",
+        "error: params.yaml: train.epcohs: unknown key: did you mean epochs?",
+    ),
+    "a value": ("params.yaml", "epochs: 2", "epochs: true", "error: params.yaml: train.epochs: wrong value"),
+    "a data set": ("datasets.yaml", "  seed: 0", "  seed: -1", "error: datasets.yaml: garments.seed: wrong value"),
+    "no YAML": ("params.yaml", "epochs: 2", "epochs: [2", "unable to read: 'params.yaml'"),
+}
 
-    metrics = json.loads(pipeline.dvc("metrics", "diff", "HEAD~1", "--json"))["reports/metrics.json"]["test.accuracy"]
-    params = json.loads(pipeline.dvc("params", "diff", "HEAD~1", "--json"))
 
+@pytest.mark.parametrize("slip", SLIPS)
+@pytest.mark.fault("a stage fails under DVC: results stay, and come back from the run-cache")
+@pytest.mark.fault("any of these under `dvc repro`: every result stays")
+def test_a_slip_costs_no_result(pipeline, slip):
+    file, old, new, words = SLIPS[slip]
+    before = pipeline.results()
+    pipeline.edit(file, old, new)
+
+    with pytest.raises(AssertionError, match=re.escape(words)):
+        pipeline.repro()
+    assert pipeline.results() == before
+
+    pipeline.edit(file, new, old)
+    assert pipeline.repro()[0] == []
+    assert pipeline.git("status", "--porcelain") == ""
+
+
+@pytest.mark.fault("an old value of a param trains again, though its networks are in the cache")
+@pytest.mark.fault("a param changed, and changed back")
+def test_a_changed_param_retrains_is_shown_by_dvc_and_changed_back_without_training(pipeline):
+    """DVC's diffs of metrics, params and plots need no further flags."""
+    before = pipeline.results()
+    pipeline.edit("params.yaml", "epochs: 2", "epochs: 4")
+    assert pipeline.repro() == (["validate", "train", "evaluate", "render"], [])
+    changed = pipeline.results()
+    assert len(changed["reports/history.csv"].splitlines()) == 1 + 2 * 5
+
+    old, new = (json.loads(files["reports/metrics.json"])["test"]["accuracy"] for files in (before, changed))
+    metrics = json.loads(pipeline.dvc("metrics", "diff", "--json"))["reports/metrics.json"]["test.accuracy"]
+    params = json.loads(pipeline.dvc("params", "diff", "--json"))
     assert new != old
     assert metrics == {"old": old, "new": new, "diff": pytest.approx(new - old)}
     assert params == {"params.yaml": {"train.epochs": {"old": 2, "new": 4, "diff": 2}}}
-    for command in (["show"], ["diff", "HEAD~1"]):
+    for command in (["show"], ["diff", "HEAD"]):
         printed = pipeline.dvc("plots", *command)
         assert "index.html" in printed and not re.search("failed|WARNING", printed)
         page = (pipeline.folder / "dvc_plots/index.html").read_text(encoding="utf-8")
         for part in ("train_loss", "curves.png", "actual", "reliability.png", "standard deviation of recall"):
             assert part in page
+
+    pipeline.edit("params.yaml", "epochs: 4", "epochs: 2")
+    assert pipeline.repro() == (["render"], ["validate", "train", "evaluate"])  # dvc.yaml says why render
+    assert pipeline.results() == before

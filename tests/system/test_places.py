@@ -97,3 +97,27 @@ def test_targets_install_what_they_need_and_work_in_a_renamed_folder(tmp_path):
     run(*dvc, "exp", "run", "--queue", "--set-param", "seed=2")
     run(*dvc, "exp", "run", "--run-all")
     assert "Success" in run(*dvc, "queue", "status")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["not set", "with a foreign python"])
+@pytest.mark.fault("DVC run by the path of Python, the environment not activated")
+def test_stages_run_by_the_python_of_dvc_although_it_is_not_activated(tmp_path, path):
+    """By tools/path.pth, which `make setup` puts into .venv."""
+    environment = {"HOME": str(tmp_path), "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
+    for name in ("dvc.yaml", "params.yaml", "stub.py"):
+        (tmp_path / name).write_text(PROJECT[name], encoding="utf-8")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\nno_scm = true\n", encoding="utf-8")
+    if path != "not set":
+        (tmp_path / "bin").mkdir()
+        environment["PATH"] = str(tmp_path / "bin")
+    if path == "with a foreign python":
+        (tmp_path / "bin/python").write_text("#!/bin/sh\nexit 77\n", encoding="utf-8")
+        (tmp_path / "bin/python").chmod(0o755)
+
+    command = [Path(sys.prefix) / "bin/python", "-m", "dvc", "repro"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert os.path.realpath((tmp_path / "made").read_text(encoding="utf-8")) == os.path.realpath(sys.prefix)

@@ -103,20 +103,10 @@ def test_a_page_has_the_table_that_a_benchmark_wrote(page, source):
     assert table.count("\n") > 3 and table in text(f"docs/{page}.md")
 
 
-def test_the_tables_of_benchmarks_are_their_numbers():
-    """tests/benchmarks does the same for calibration."""
-    recipes, speed, bytes_ = (text(f"docs/{page}.md") for page in ("recipes", "speed", "reproducibility"))
-
-    for name, run in measured("recipes").items():
-        assert re.search(
-            rf"^\| {name} \|.*\| {run['accuracy']:.4f} ± {run['accuracy_std']:.4f} \|", recipes, re.MULTILINE
-        )
+def test_the_table_of_speed_has_the_measured_ratios():
+    """tests/benchmarks does the same for the other tables."""
     for name, ratios in measured("results")["ratios"].items():
-        assert f"| {name} | {np.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |" in speed
-    for network, runs in measured("processors")["networks"].items():
-        for held, run in runs.items():
-            same = "yes" if run["same"] else "no"
-            assert f"| {network} | {held} | {same} | {run['train_loss']:.6f} |" in bytes_
+        assert f"| {name} | {np.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |" in text("docs/speed.md")
 
 
 def test_numbers_in_sentences_are_those_that_were_measured():

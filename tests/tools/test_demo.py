@@ -1,8 +1,6 @@
 """The scratch copy of the pipeline. `.ci/run` runs the demo itself."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,14 +46,3 @@ def test_a_failure_of_dvc_is_an_error_of_the_demo(tmp_path, monkeypatch):
 
     with pytest.raises(StageError, match=r"^dvc repro: failed \(expected exit code 0, got 255\)"):
         demo.main()
-
-
-@pytest.mark.fault("DVC run by the path of Python, the environment not activated")
-def test_python_of_the_environment_is_first_on_the_path(tmp_path):
-    """Runs tools/path.pth as Python runs it at its start, from a site folder."""
-    (tmp_path / "path.pth").write_bytes((ROOT / "tools/path.pth").read_bytes())
-    code = f"import os, site; site.addsitedir({str(tmp_path)!r}); print(os.environ['PATH'])"
-
-    printed = subprocess.check_output([sys.executable, "-c", code], text=True)
-
-    assert printed.startswith(f"{sys.prefix}/bin{os.pathsep}")

@@ -127,19 +127,6 @@ def test_local_archives_are_described_before_they_are_pinned(described):
     assert ended.stdout.count("not pinned, so a change of the data would go unnoticed") == 4
 
 
-@pytest.mark.usefixtures("archives")
-@pytest.mark.fault("labels that no class has, found before the pipeline runs")
-def test_wrong_labels_are_an_error(project, described):
-    (project / "test.y").write_bytes(idx(20, values=[1, 2] * 10))
-
-    ended = described("own")
-
-    assert ended.code == 4
-    what = "labels start at 1 instead of 0: 1 to 2 (expected 0 to 1, got 1 to 2); fix: subtract 1: python -c "
-    assert ended.stderr.startswith(f"error: datasets.yaml: own.archives.test_labels: test.y: {what}")
-    assert ended.after == ended.before
-
-
 @pytest.mark.fault("a name given to tools.describe that is no data set")
 def test_an_unknown_name_lists_the_choices(described):
     ended = described("garment")
@@ -149,12 +136,6 @@ def test_an_unknown_name_lists_the_choices(described):
         "error: python -m tools.describe garment: no such data set: did you mean garments? (expected fashion_mnist, "
         "mnist or garments, got garment); fix: name one of datasets.yaml, or add an entry there\n"
     )
-
-
-def test_samples_are_the_first_of_each_class_then_the_second():
-    labels = np.array([2, 2, 0, 2, 1, 0, 2], np.uint8)
-
-    assert describe.samples(labels, 3).tolist() == [2, 4, 0, 5, 1, 3, 6]
 
 
 def test_samples_of_many_classes_are_evenly_spaced():

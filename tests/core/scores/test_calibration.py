@@ -24,21 +24,12 @@ def test_the_bins_are_those_of_scikit_learn():
     assert np.isnan(bins.accuracy[~filled]).all()
 
 
->>>>>>> refs-tests2
 def test_a_confidence_on_an_edge_is_in_the_lower_bin():
     bins = calibration.means(calibration.sums(np.array([[0.6, 0.4], [1 / 3, 2 / 3]]), np.array([0, 1])))
 
     assert np.flatnonzero(bins.images).tolist() == [8, 9]  # 9 / 15 ends bin 8, 10 / 15 ends bin 9
 
 
-<<<<<<< HEAD
-def test_one_image_is_enough():
-    bins = calibration.means(calibration.sums(np.array([[0.25, 0.75]]), np.array([1])))
-    assert bins.expected_error == pytest.approx(0.25)
-    assert calibration.accuracy_by_coverage(np.array([[0.25, 0.75]]), np.array([1])).tolist() == [1]
-
-
-=======
 def test_accuracy_by_coverage_starts_with_the_most_certain_images():
     """By falling confidence: right (0.9), wrong (0.8), right (0.7, the earlier of two), wrong (0.7)."""
     probabilities = np.array([[0.7, 0.3], [0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])

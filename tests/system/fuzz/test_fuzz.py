@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.fuzz.__main__ import CASES, run
+from tests.system.fuzz.__main__ import CASES
 from tests.system.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[3]
-RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "10")
+RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "4")
 SOON_S = 2  # a second, and another one for a slow machine
 MIB = 1 << 20
 
@@ -38,16 +38,6 @@ def test_a_kept_case_gives_a_value_or_one_line_soon_and_in_little_memory(path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * MIB + len(data) * (1200 if path.parent.name == "idx_images" else 200)
-
-
-def test_bytes_that_show_a_bug_are_kept(tmp_path):
-    def target(data):
-        assert b"\xff" not in data, "a bug"
-
-    with pytest.raises(AssertionError, match="a bug"):
-        run(target, "picture", 10_000, 60, tmp_path)
-
-    assert b"\xff" in (tmp_path / "bug-picture").read_bytes()
 
 
 @pytest.mark.slow

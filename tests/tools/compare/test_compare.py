@@ -5,9 +5,10 @@ import io
 import json
 import re
 import shutil
-import subprocess
+import warnings
 from pathlib import Path
 
+import dvc.cli
 import numpy as np
 import pytest
 import yaml
@@ -56,6 +57,14 @@ def predictions(accuracies, seed):
 
 class Run(Project):
     """A git repository with the stages and outputs that the tool reads; the test writes each output."""
+
+    def dvc(self, *arguments):
+        """Run DVC in this process, which takes a tenth of the time."""
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # those of DVC itself
+            patch.chdir(self.folder)
+            patch.setenv("DVC_SITE_CACHE_DIR", str(self.folder.parent / "site"))
+            assert dvc.cli.main(list(arguments)) == 0
 
     @classmethod
     def started(cls, folder):
@@ -188,27 +197,21 @@ def test_the_result_is_the_same_wherever_gits_top_folder_is(compare, made, tmp_p
 
 
 @pytest.mark.fault("a commit from before the project came into its subfolder")
-def test_a_commit_from_before_the_project_came_into_its_folder_has_no_run(compare, made, tmp_path):
-    outside = tmp_path / "outside"
-    folder = put(made.folder, outside, "subfolder", ["after"])
-    for given in (["checkout", "--quiet", "--orphan", "earlier"], ["rm", "-r", "--quiet", "--cached", "."]):
-        subprocess.run(["git", *given], cwd=outside, check=True)
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    subprocess.run(["git", *identity, "commit", "--quiet", "--allow-empty", "-m", "empty"], cwd=outside, check=True)
+def test_a_commit_without_a_run_is_refused(compare, project):
+    project.git("rm", "--quiet", "dvc.lock")
+    project.commit("no-run")
 
-    code, _, error = compare(folder, "earlier", "after")
+    code, _, error = compare(project.folder, "no-run", "after")
 
-    assert code == 2 and error.startswith("error: earlier: dvc.lock: no such file there; fix: name a commit ")
+    assert code == 2 and error.startswith("error: no-run: dvc.lock: no such file there; fix: name a commit ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["before", "--fail-on", "worse"], 0),
-        (["workspace", "before", "--fail-on", "worse"], 1),
         (["workspace", "before", "--fail-on", "worse", "--tolerance", "10"], 1),
         (["workspace", "before", "--fail-on", "worse", "--tolerance", "30"], 0),
-        (["workspace", "before"], 0),
     ],
 )
 def test_only_an_accuracy_worse_by_more_than_the_tolerance_fails(compare, made, arguments, code):
@@ -256,11 +259,7 @@ TARGETS = "data/predictions data/normalized/test data/normalized/classes.json"
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [
-        ("before", f"dvc fetch --all-commits {TARGETS}"),
-        pytest.param("workspace", f"dvc fetch {TARGETS}", marks=pytest.mark.slow),
-        pytest.param("poor", "dvc exp pull origin poor", marks=pytest.mark.slow),
-    ],
+    [("before", f"dvc fetch --all-commits {TARGETS}"), ("poor", "dvc exp pull origin poor")],
 )
 def test_predictions_that_are_nowhere_are_an_error_with_the_command_that_fetches_them(compare, project, name, command):
     """The command is run, too, once the remote is there."""
@@ -297,7 +296,7 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
     shutil.rmtree(project.folder / "data")
     commit = project.git("rev-parse", "before")[:7]
 
-    code, _, error = compare(project.folder, "before")
+    code, _, error = compare(project.folder, "before", "before")
     of_workspace, _, last = compare(project.folder, "workspace", "workspace")
     of_metrics, printed, _ = compare(project.folder, "before", "workspace", "--metrics-only")
 
@@ -307,6 +306,7 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
     assert of_metrics == 0 and "Accuracy +2" in printed and "packages" not in printed
 
 
+@pytest.mark.slow
 @pytest.mark.fault("advice that holds in git's top folder alone")
 def test_in_a_subfolder_the_advice_leads_to_the_project_in_a_worktree_beside_gits_top_folder(compare, made, tmp_path):
     folder = put(made.folder, tmp_path / "mono", "subfolder", ["before", "after"])
@@ -344,7 +344,6 @@ def test_metrics_alone_give_no_verdict_but_the_recall_of_each_class_by_its_name(
 
 @pytest.mark.fault("a commit older than the table of classes is compared by the reports alone")
 def test_a_commit_older_than_the_table_of_classes_is_one_line_of_error(compare, project):
-    """The fix is followed; and without predictions no advice leads back to the metrics."""
     evaluate = {key: value for key, value in STAGES["evaluate"].items() if key != "plots"}
     project.write("dvc.yaml", yaml.safe_dump({"stages": STAGES | {"evaluate": evaluate}}).encode())
     project.dvc("commit", "--quiet", "--force", "evaluate")
@@ -355,11 +354,6 @@ def test_a_commit_older_than_the_table_of_classes_is_one_line_of_error(compare, 
     assert (code, printed) == (2, "")
     assert error == "error: older: classes.csv: the commit is older than this table; fix: leave out --metrics-only"
     assert compare(project.folder, "older", "before")[0] == 0
-    project.dvc("remote", "remove", "storage")
-    shutil.rmtree(project.folder / ".dvc/cache")
-    shutil.rmtree(project.folder / "data/predictions")
-    code, _, error = compare(project.folder, "older", "before")
-    assert code == 3 and "git worktree add" in error and "--metrics-only" not in error
 
 
 # A workspace that was edited, or is damaged
@@ -409,7 +403,7 @@ def test_a_file_with_an_unfinished_merge_is_named(compare, project, path, code, 
 
 
 def test_a_damaged_cache_decides_nothing(compare, project):
-    """The damaged file is still an array of the same shape. The fix is followed, too."""
+    """The damaged file is still an array of the same shape."""
     digest = hashlib.md5((project.folder / "data/predictions/probabilities.npy").read_bytes()).hexdigest()
     cached = project.folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
     content = bytearray(cached.read_bytes())
@@ -423,48 +417,33 @@ def test_a_damaged_cache_decides_nothing(compare, project):
     assert (code, printed) == (4, "")
     assert error.startswith(f"error: after: data/predictions/probabilities.npy: damaged (expected MD5 {digest}, got ")
     assert f"; fix: delete files/md5/{digest[:2]}/{digest[2:]} in DVC's cache, then dvc fetch --all-commits " in error
-    cached.unlink()
-    project.dvc("fetch", "--quiet", "--all-commits", "data/predictions")
-    assert compare(project.folder, "before", "after")[0] == 0
 
 
 ANOTHER = "name another revision: git log --oneline -- dvc.lock lists them"
 
 
-def test_metrics_that_were_edited_and_committed_are_damaged(compare, project):
-    project.write("reports/metrics.json", b"{}")
-    project.commit("edited")
-
-    code, printed, error = compare(project.folder, "before", "edited", "--metrics-only")
-
-    assert (code, printed) == (4, "")
-    assert error.startswith("error: edited: reports/metrics.json: damaged (expected MD5 ")
-    assert error.endswith(f"; fix: {ANOTHER}")
-
-
-def test_a_run_of_another_version_of_the_code_is_one_line_of_error(compare, project):
-    """Its bytes are those that it recorded, in another form."""
+@pytest.mark.parametrize(
+    ("recorded", "what"),
+    [(False, "damaged (expected MD5 "), (True, "this version of the tool can't read it: train: Field required; ")],
+)
+def test_metrics_that_were_edited_or_written_by_another_version_of_the_code_are_refused(
+    compare, project, recorded, what
+):
     project.write("reports/metrics.json", b'{"test": {"accuracy": 1}}')
-    project.dvc("commit", "--quiet", "--force", "evaluate")
+    if recorded:
+        project.dvc("commit", "--quiet", "--force", "evaluate")
     project.commit("other")
 
-    code, _, error = compare(project.folder, "before", "other", "--metrics-only")
+    code, printed, error = compare(project.folder, "before", "other", "--metrics-only")
 
-    assert code == 4
-    assert error == (
-        "error: other: reports/metrics.json: this version of the tool can't read it: train: Field required; "
-        f"fix: {ANOTHER}"
-    )
+    assert (code, printed) == (4, "")
+    assert error.startswith(f"error: other: reports/metrics.json: {what}")
+    assert error.endswith(f"; fix: {ANOTHER}")
 
 
 @pytest.mark.parametrize(
     ("path", "command"),
-    [
-        ("data/predictions", "dvc checkout --force"),
-        ("reports/metrics.json", "git checkout --"),
-        ("reports/classes.csv", "git checkout --"),
-        ("data/training.json", "dvc checkout --force"),
-    ],
+    [("data/predictions", "dvc checkout --force"), ("reports/metrics.json", "git checkout --")],
 )
 def test_files_that_are_not_those_of_dvc_lock_are_refused(compare, project, path, command):
     project.write("data/predictions/probabilities.npy" if path == "data/predictions" else path, b"{}")
@@ -475,33 +454,20 @@ def test_files_that_are_not_those_of_dvc_lock_are_refused(compare, project, path
     assert error == f"error: {path}: not the file that dvc.lock records; fix: {command} {path}, or dvc repro"
 
 
-def test_packages_are_left_out_if_a_run_did_not_record_them(compare, project):
-    project.write("data/training.json", b"{}")
-    project.dvc("commit", "--quiet", "--force", "train")
-
-    code, printed, _ = compare(project.folder)
-
-    assert code == 0 and "packages" not in printed
-
-
-def test_a_new_test_set_under_old_predictions_is_refused(compare, project):
-    """As after a `dvc repro` that was interrupted between normalize and evaluate."""
-    project.write_array("data/normalized/test/labels.npy", np.roll(LABELS, 1))
-    project.dvc("commit", "--quiet", "--force", "normalize")
+def test_the_record_of_an_interrupted_run_is_refused(compare, project):
+    """The run ended between normalize and evaluate: a new test set under old predictions, or no predictions at all."""
+    record = yaml.safe_load((project.folder / "dvc.lock").read_text(encoding="utf-8"))
+    record["stages"]["normalize"]["outs"][1]["md5"] = "f" * 32 + ".dir"
+    project.write("dvc.lock", yaml.safe_dump(record).encode())
 
     code, _, error = compare(project.folder)
 
     what = "the predictions were made for another version of data/normalized/test"
     assert (code, error) == (4, f"error: workspace: dvc.lock: {what}; fix: dvc repro")
 
-
-def test_the_record_of_an_interrupted_first_run_is_refused(compare, project):
-    record = yaml.safe_load((project.folder / "dvc.lock").read_text(encoding="utf-8"))
     del record["stages"]["evaluate"]
     project.write("dvc.lock", yaml.safe_dump(record).encode())
-
     code, _, error = compare(project.folder)
-
     assert (code, error) == (4, "error: workspace: dvc.lock: records no run of evaluate; fix: dvc repro")
 
 
@@ -509,7 +475,6 @@ def test_the_record_of_an_interrupted_first_run_is_refused(compare, project):
     ("arguments", "error"),
     [
         (["nowhere"], "revision nowhere: unknown Git revision 'nowhere'; fix: name a branch"),
-        (["HEAD:dvc.lock"], "revision HEAD:dvc.lock: not a commit; fix: name a branch"),
         (["HEAD^{tree}"], "revision HEAD^{tree}: not a commit; fix: name a branch"),
         (["\udcff"], "revision \\udcff: not a commit; fix: name a branch"),
         (["main", ""], "python -m tools.compare: argument new: expected the name of a revision, got an empty text"),
@@ -523,13 +488,6 @@ def test_a_mistake_on_the_command_line_is_one_line_of_error(compare, made, argum
 
     assert (ended, printed) == (2, "")
     assert last.startswith(f"error: {error}")
-
-
-def test_outside_a_git_repository_there_is_one_line_of_error(compare, made, tmp_path):
-    code, _, error = compare(tmp_path)
-
-    assert code == 2
-    assert error.startswith("error: revision HEAD: ") and "is not a git repository; fix: " in error
 
 
 def test_the_stages_and_the_names_of_the_outputs_are_those_of_the_pipeline():

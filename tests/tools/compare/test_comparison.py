@@ -114,7 +114,7 @@ def test_shown_worse_means_that_even_the_upper_end_of_the_interval_is_below_the_
     assert not comparison.shown_worse(made(gain=0.0), 0)
 
 
-@pytest.mark.parametrize(("replicates", "few"), [((2, 5), True), ((5, 2), True), ((3, 5), False), ((1, 2), False)])
+@pytest.mark.parametrize(("replicates", "few"), [((2, 5), True), ((3, 5), False), ((1, 2), False)])
 def test_a_note_says_that_two_replicates_are_few(replicates, few):
     assert made(replicates=replicates).notes == [comparison.FEW] * few
 
@@ -130,16 +130,6 @@ def test_for_two_networks_the_exact_test_decides_also_if_the_interval_excludes_0
     # Nothing differs in the other class, which does not make it certain.
     assert json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["recalls"]["Coat"]["low"] is None
     assert "+0.00 to +0.00" not in blocks.text(formats.report(found, DIFFERENCES))
-
-
-def test_a_verdict_without_an_interval_keeps_its_p_value():
-    """All of twenty images were fixed: no variance, but hardly chance."""
-    found = compare(np.zeros((1, 20), bool), np.ones((1, 20), bool), LABELS[:20])
-
-    accuracy = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["accuracy"]
-
-    assert (accuracy["verdict"], accuracy["low"], accuracy["high"]) == ("better", None, None)
-    assert accuracy["p_value"] == pytest.approx(2 / 2**20, abs=1e-6)
 
 
 # What else differs

@@ -23,17 +23,6 @@ def printed(kind, *batches, classes=CLASSES, networks=3):
     return "".join(FORMATS[kind](iter(batches), classes, networks))
 
 
-def test_the_notes_of_a_single_picture_are_below_its_line():
-    one = result(notes=("the first of 2 frames", INVERTED), distance=2.345)
-
-    assert printed("text", [one]).splitlines() == [
-        "file                              class   probability  runner-up       agreement",
-        "a.png                             =Bag()       0.7000  Dress 0.2000    2 of 3",
-        "  the first of 2 frames; inverted, as its border is light (255 of 255)",
-        "  unlike the training images (out of distribution): do not rely on the class",
-    ]
-
-
 @pytest.mark.fault("what matters of one picture lost among what holds for all")
 def test_notes_that_most_pictures_share_are_printed_once_at_the_end():
     """Details in brackets do not make notes differ: two of the three pictures were inverted, two trimmed."""
@@ -89,17 +78,6 @@ def test_the_common_folder_is_printed_once_if_names_are_too_long():
     assert lines[0] == f"in {folder}/:"
     assert [line.split()[0] for line in lines[2:5]] == ["coat/1.png", "coats/2.png", "coat/3.png"]
     assert printed("text", [result("b/1"), result("b/2")]).splitlines()[1].startswith("b/1 ")
-
-
-def test_a_summary_counts_the_most_frequent_classes():
-    names = [f"class {number}" for number in range(30)]
-    each = np.eye(30, dtype=np.float32)
-
-    summary = printed("text", [result(shares=row) for row in [*each, each[7]]], classes=names).split("\n\n")[1]
-
-    assert " ".join(summary.split()).startswith("31 pictures: 2 class 7, 1 class 0, ")
-    assert "1 class 19, 10 of other classes" in " ".join(summary.split())
-    assert max(map(len, summary.splitlines())) <= 80
 
 
 def test_json_and_csv_have_exact_numbers():

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from core.cli.command import Parser
@@ -184,20 +182,6 @@ def test_the_networks_input_is_written_and_gives_the_same_result(found, tmp_path
     assert [each["probabilities"] for each in found(tmp_path)] == [each["probabilities"] for each in first]
 
 
-@pytest.mark.fault("a picture that is not square, or has other margins")
-def test_a_picture_gets_the_height_and_width_of_the_networks_input(found, tmp_path):
-    """A bar of 40x10 pixels on 90x70; the subjects of the training images are 4 of 6 pixels wide."""
-    page = np.zeros((70, 90), np.uint8)
-    page[50:60, 20:60] = 255
-    Image.fromarray(page).save(tmp_path / "bar.png")
-
-    found(tmp_path / "bar.png", "--show-input", tmp_path / "inputs")
-
-    [image] = inputs(tmp_path / "inputs")
-    rows, columns = np.nonzero(np.array(image) > 127)
-    assert np.shape(image) == (4, 6) and (len(set(rows)), len(set(columns))) == (1, 4)
-
-
 @pytest.mark.fault("a picture of nothing that was trained")
 def test_a_picture_unlike_the_training_images_is_flagged(predict, found, tmp_path):
     """A black picture is farther from each bar than any bar from the nearest."""
@@ -360,25 +344,6 @@ def small_png() -> bytes:
     return stream.getvalue()
 
 
-@settings(max_examples=40)
-@given(data=st.data())
-@pytest.mark.fault("any bytes")
-def test_any_bytes_are_refused_or_classified(predict, tmp_path, small_png, data):
-    changed = bytearray(small_png)
-    changes = st.lists(st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255)), max_size=3)
-    for place, value in data.draw(changes):
-        changed[place] = value
-    content = st.sampled_from([bytes(changed), changed[:40]]) | st.binary(max_size=64)
-    (tmp_path / "a.png").write_bytes(data.draw(content))
-    (tmp_path / "b.png").write_bytes(small_png)
-
-    out, failure = predict(tmp_path, "--format", "json")
-
-    names = [Path(each["file"]).name for each in json.loads(out)]
-    assert names == (["b.png"] if failure else ["a.png", "b.png"])
-    assert failure is None or [Path(problem.subject).name for problem in failure.problems] == ["a.png"]
-
-
 @pytest.mark.slow
 def test_the_command_line_keeps_the_contract(workspace, small_png, tmp_path, run_stage, assert_clean_failure):
     for path in workspace.rglob("*"):
@@ -395,18 +360,3 @@ def test_the_command_line_keeps_the_contract(workspace, small_png, tmp_path, run
         ["a\\n.png", "second"],
         ["test:0", "second"],
     ]
-
-
-@pytest.mark.slow
-def test_it_starts_without_packages_that_it_does_not_need(workspace, run_stage, tmp_path):
-    (tmp_path / "look.py").write_text(
-        "import sys, atexit, runpy\n"
-        "heavy = 'matplotlib', 'dvc', 'tensorflow', 'pandas', 'scipy'\n"
-        "atexit.register(lambda: print(*(name for name in heavy if name in sys.modules), file=sys.stderr))\n"
-        f"import os; os.chdir({str(workspace)!r})\n"
-        "runpy.run_module('tools.predict', run_name='__main__', alter_sys=True)\n",
-        encoding="utf-8",
-    )
-
-    assert run_stage("look", "test:0").stderr == "tensorflow\n"
-    assert run_stage("look", "--help").stderr == "\n"

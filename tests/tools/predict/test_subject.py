@@ -24,27 +24,21 @@ def page(ink, paper=235.0, pen=40.0, light=1.0, noise=0):
     return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
 
 
-def ruled(step=40, both=False):
+def squared(step=40):
     paper = np.full((SIDE, SIDE), 235.0)
     for start in (10, 11):
-        paper[start::step] = 175
-        if both:
-            paper[:, start::step] = 175
+        paper[start::step] = paper[:, start::step] = 175
     return paper
 
 
 ROWS, COLUMNS = np.indices((SIDE, SIDE)) / SIDE
 PAGES = {
-    "white paper": lambda: page(ring(), 255, 0),
     "grey paper, grey ink": lambda: page(ring(), 210, 100),
     "light falling to a third": lambda: page(ring(), light=1 - 0.67 * COLUMNS),
     "corners darker by half": lambda: page(ring(), light=1 - (ROWS - 0.5) ** 2 - (COLUMNS - 0.5) ** 2),
-    "dim light": lambda: page(ring(), light=0.4),
-    "noise": lambda: page(ring(), noise=8),
-    "ruled paper": lambda: page(ring(), ruled()),
-    "squared paper": lambda: page(ring(), ruled(both=True)),
+    "dim light, noise": lambda: page(ring(), light=0.4, noise=3),
+    "squared paper": lambda: page(ring(), squared()),
     "chalk on a blackboard": lambda: page(ring(), 50, 230, light=1 - 0.4 * ROWS),
-    "white on black": lambda: page(ring(), 0, 255),
     "grey on black, noise": lambda: page(ring(), 15, 110, noise=6),
     "hard shadow": lambda: page(ring(), light=np.where(COLUMNS + ROWS > 0.9, 1, 0.6)),
 }
@@ -65,7 +59,7 @@ def test_a_drawing_is_found_on_every_paper_and_in_every_light(kind):
     off, size = difference(found)
     assert off < 0.08 and size <= 8
     assert found.strength.min() == 0 and found.strength.max() == 1
-    assert found.dark == (kind not in ("chalk on a blackboard", "white on black", "grey on black, noise"))
+    assert found.dark == (kind not in ("chalk on a blackboard", "grey on black, noise"))
     assert found.shadowed == (kind == "hard shadow")
 
 
@@ -109,39 +103,3 @@ def test_the_caller_may_know_whether_the_subject_is_dark():
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_an_empty_page_has_no_subject(value):
     assert subject.find(np.full((300, 200), value, np.uint8)) is None
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 3), (28, 28)])
-def test_a_picture_may_have_any_size(shape):
-    values = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
-
-    found = subject.find(values)
-
-    assert found is None or (found.strength.min() >= 0 and found.strength.max() <= 1)
-
-
-def test_the_background_is_the_level_up_to_which_a_hollow_fills():
-    """A hollow of 1 in a wall of 7 with a gap of 4."""
-    heights = np.full((5, 5), 9.0, np.float32)
-    heights[1:4, 1:4] = 7
-    heights[2, 2] = 1
-    heights[2, 3] = 4
-    heights[2, 4] = 3
-    heights[1, 4] = heights[3, 4] = 2
-
-    level = subject.background(heights)
-
-    # The hollow of 2, 3 and 2 in the right side is itself filled up to 9, so that no water runs off there.
-    assert level[2].tolist() == [9, 9, 9, 9, 9]
-
-    heights[:, 4] = [9, 5, 3, 2, 1]
-    level = subject.background(heights)
-    assert level[2].tolist() == [9, 7, 4, 4, 3]
-    assert level[1].tolist() == [9, 7, 7, 7, 5]
-    assert heights[2, 2] == 1
-
-
-def test_a_side_is_filled_up_to_the_lower_of_the_highest_values_on_its_left_and_right():
-    heights = np.tile(np.array([5, 1, 7, 2, 3, 4], np.float32), (6, 1))
-
-    assert subject.background(heights)[0].tolist() == [5, 5, 7, 4, 4, 4]

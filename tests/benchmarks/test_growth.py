@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import growth, measure
 from core.formats import idx
+from tools import scratch
 
 
 def test_an_archive_has_its_shape_and_all_classes(tmp_path, monkeypatch):

@@ -2,14 +2,115 @@
 
 import json
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 import scipy.stats
 from markdown_it import MarkdownIt
+from statsmodels.stats.multitest import multipletests
 
 from core.cli.errors import InputError, StageError
 from core.config import params
 from tools import blocks
+from tools.sweep import __main__ as report
+from tools.sweep import formats, ranking
+from tools.sweep.experiments import Found, kept
+from tools.sweep.ranking import Experiment
+
+ROOT = Path(__file__).parents[2]
+
+
+def experiment(name, accuracies, *, images="a" * 32, fraction=0.1, networks=None, **settings):
+    settings = {f"train.{key}": value for key, value in settings.items()}
+    return Experiment(name, settings, images, fraction, networks or name, np.array(accuracies))
+
+
+def history(*blocks):
+    """Return the history of replicates, each a list of (validation loss, validation accuracy) by epoch."""
+    rows = [(number, epoch, *scores) for number, block in enumerate(blocks) for epoch, scores in enumerate(block)]
+    names = ("replicate", "epoch", "validation_loss", "validation_accuracy")
+    return np.array(rows, [(name, float) for name in names])
+
+
+ROWS = history(
+    [(0.1, 0.11), (0.5, 0.80), (0.3, 0.82), (0.4, 0.90)],
+    [(9.0, 0.10), (0.2, 0.70), (0.2, 0.75), (0.3, 0.60)],
+)
+
+
+def test_the_last_network_counts_or_with_early_stopping_that_of_the_first_lowest_loss():
+    """The untrained network never counts, though its loss may be the lowest."""
+    assert kept(ROWS, patience=0).tolist() == [0.90, 0.60]
+    assert kept(ROWS, patience=1).tolist() == [0.82, 0.70]
+    assert kept(ROWS[["replicate", "epoch"]], patience=0).tolist() == []
+
+
+@pytest.mark.fault("luck taken for a difference, among many experiments or where no spread is known")
+def test_verdicts_use_welchs_test_and_holms_correction_over_all_pairs():
+    random = np.random.default_rng(1)
+    scores = [random.normal(mean, 0.004, 5) for mean in (0.89, 0.888, 0.885, 0.881, 0.87)]
+    means = [score.mean() for score in scores]
+
+    (table,) = ranking.rank([experiment(str(i), each) for i, each in enumerate(scores)]).tables
+
+    order = sorted(range(5), key=means.__getitem__, reverse=True)
+    pairs = [(a, b) for i, a in enumerate(order) for b in order[i + 1 :]]
+    tests = {pair: scipy.stats.ttest_ind(scores[pair[1]], scores[pair[0]], equal_var=False) for pair in pairs}
+    adjusted = dict(zip(pairs, multipletests([t.pvalue for t in tests.values()], method="holm")[1], strict=True))
+    assert [int(place.experiment.name) for place in table.places] == order
+    assert table.places[0].verdict == "best"
+    for place in table.places[1:]:
+        pair = order[0], int(place.experiment.name)
+        assert place.p_value == pytest.approx(adjusted[pair])
+        assert place.verdict == ("worse" if adjusted[pair] < 0.05 else "no evidence")
+        assert place.change.interval == pytest.approx(tests[pair].confidence_interval(0.95))
+    assert {place.verdict for place in table.places} == {"best", "worse", "no evidence"}
+
+
+def test_experiments_are_sorted_by_their_mean_over_replicates_and_then_by_name():
+    """The best replicate, the first or the median would give another order."""
+    scores = {"p": [0.9, 0.5, 0.7], "q": [0.8, 0.8, 0.65], "r": [0.65, 0.95], "s": [0.74, 0.99, 0.7]}
+    equal = {"b": [0.875, 0.875], "a": [0.75, 1.0]}
+
+    for each, expected in (scores, "srqp"), (equal, "ab"):
+        (table,) = ranking.rank([experiment(name, accuracies) for name, accuracies in each.items()]).tables
+
+        assert [place.experiment.name for place in table.places] == list(expected)
+        assert [place.change.new for place in table.places] == [pytest.approx(np.mean(each[name])) for name in expected]
+        assert {place.change.base for place in table.places} == {np.mean(each[expected[0]])}
+
+
+@pytest.mark.fault("experiments scored on other images, or without validation images")
+def test_experiments_scored_on_other_images_have_their_own_tables():
+    ranked = ranking.rank(
+        [
+            experiment("a", [0.8, 0.81]),
+            experiment("b", [0.9, 0.91], fraction=0.2),
+            experiment("c", [0.7, 0.71], images="b" * 32),
+            experiment("d", [0.85, 0.86]),
+            experiment("HEAD", []),
+        ]
+    )
+
+    assert [[place.experiment.name for place in table.places] for table in ranked.tables] == [["d", "a"], ["c"], ["b"]]
+    assert ranked.unscored == ["HEAD"]
+    printed = " ".join(blocks.text(formats.report(ranked, [])).split())
+    assert "Not ranked, as they have no validation images: HEAD." in printed
+    assert "can't be compared" in printed and "dvc exp apply" not in printed
+
+
+@pytest.mark.fault("an experiment run twice")
+def test_an_experiment_run_twice_has_one_place():
+    """Otherwise each of its runs would count in Holm's correction."""
+    twice = [experiment(name, [0.8, 0.82], networks="same") for name in ("first", "again")]
+    elsewhere = experiment("elsewhere", [0.8, 0.82], networks="same", fraction=0.2)
+
+    ranked = ranking.rank([*twice, experiment("other", [0.7, 0.71]), elsewhere])
+
+    names = [[place.experiment.name for place in table.places] for table in ranked.tables]
+    assert names == [["first", "other"], ["elsewhere"]]
+    assert "again has the same networks as first, to the byte." in blocks.text(formats.report(ranked, []))
 
 
 @pytest.mark.parametrize("scores", [([0.8], [0.9]), ([0.8, 0.8], [0.9, 0.9])])

@@ -82,3 +82,15 @@ def test_an_undeclared_input_and_an_undeclared_output_are_found(pipeline, tmp_pa
     found = rerun(pipeline, "normalize", tmp_path / "rerun")
 
     assert found == ["data/statistics.txt: not declared", "data/normalized/classes.json: other bytes"]
+
+
+@pytest.mark.fault("no cache, no remote")
+@pytest.mark.fault("all stages forced to run again")
+def test_a_fresh_clone_with_an_empty_cache_makes_the_same_bytes(baseline, tmp_path):
+    baseline.git("clone", "--quiet", str(baseline.folder), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert not (clone.folder / ".dvc/cache").exists()
+
+    clone.dvc("repro")
+
+    assert clone.git("status", "--porcelain") == ""  # dvc.lock and reports/ as committed

@@ -4,6 +4,7 @@ Replicates differ in seed only. A replicate runs on `train.threads` threads, and
 processor has cores for. The result of a replicate does not depend on which other replicates run, or how many at once.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -175,7 +176,8 @@ def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event) -> None
             loops.put(compiled)
         replicate.history.append(progress.row(epoch, scores))
         if epoch:
-            print(progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1]))
+            line = progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1])
+            sys.stdout.write(f"{line}\n")  # in one write, since threads mix the two writes of print
             stopping.on_epoch_end(epoch, scores)
         if replicate.model.stop_training:
             break

@@ -429,4 +429,8 @@ def test_a_bad_config_gives_one_line(project, verify):
 
     code, (line,) = verify()
 
-    assert code == 2 and line.startswith("error: .dvc: ") and line.endswith("; fix: git checkout -- .dvc")
+    assert (
+        code == 2
+        and line.startswith("error: .dvc: ")
+        and line.endswith("; fix: repair .dvc/config, or delete .dvc/config.local")
+    )

@@ -4,7 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 
 # The fix for damaged data or models. Deleting them or rerunning their stage does not help if the object in DVC's cache
 # is damaged: DVC does not hash the object, and restores the same bytes.
-MEND = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+MEND = "python -m tools.verify, then the command that it prints; if it prints none, dvc repro"
 
 
 def printable(text: str) -> str:

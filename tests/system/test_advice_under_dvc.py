@@ -85,7 +85,7 @@ def test_damaged_data_lead_to_commands_that_repair_them(project, name, reader):
 
     (line,) = project.lines(STAGE[reader])
 
-    words = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+    words = "python -m tools.verify, then the command that it prints; if it prints none, dvc repro"
     assert line.endswith(f"; fix: {words}")
     findings = project.lines("tools.verify")
     assert findings
@@ -106,7 +106,7 @@ def test_if_the_data_are_whole_and_the_code_is_newer_the_pipeline_runs(project):
 
     (line,) = project.lines(STAGE["evaluate"])
 
-    assert line.endswith("; if it names none, dvc repro")
+    assert line.endswith("; if it prints none, dvc repro")
     assert not [finding for finding in project.lines("tools.verify") if "HEAD" not in finding]
     project.run("sh", "-c", "dvc repro")
     assert project.lines(STAGE["evaluate"]) == []

@@ -53,7 +53,7 @@ def _confusion(results: Results, counts: np.ndarray) -> list[Block]:
     if several:
         mean = counts.sum(axis=(1, 2)).mean() - counts.trace(axis1=1, axis2=2).mean()
         text = (
-            f"Of {count(images)} test images, {mean:,.1f} are misclassified on average over {len(counts)} replicates. "
+            f"{mean:,.1f} of {count(images)} test images are misclassified on average over {len(counts)} replicates. "
             f"This section shows the images of replicate 0, which misclassifies {count(wrong)}."
         )
     shares = counts.mean(axis=0) / np.maximum(counts[0].sum(axis=1, keepdims=True), 1)

@@ -92,8 +92,8 @@ def _duplicates(train: Split, test: Split) -> list[str | Table]:
         return ["No image occurs twice, neither within the training or the test images nor in both."]
     share = len(shared) / len(test.labels)
     text = (
-        f"Exact duplicates, found by hashing. Of {count(len(test.labels))} test images, {count(len(shared))} "
-        f"({share:.2%}) are also training images: a network may have memorized their labels. If equal images have "
+        f"Exact duplicates, found by hashing: {count(len(shared))} of {count(len(test.labels))} test images "
+        f"({share:.2%}) are also training images. A network may have memorized their labels. If equal images have "
         "different labels, at least one label is wrong."
     )
     rows = [

@@ -72,9 +72,13 @@ def _harm(history: np.ndarray, stopped_early: bool) -> str:
     return f"{text} Early stopping kept the weights of the best epochs." if stopped_early else text
 
 
+def _as_yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _settings(results: Results) -> Table:
     classes = len(results.classes)
-    rows: list[list[str]] = [[Code(name), Code(value)] for name, value in results.settings.items()]
+    rows: list[list[str]] = [[Code(name), Code(_as_yaml(value))] for name, value in results.settings.items()]
     if results.settings["train.early_stopping_patience"]:
         epochs = [str(len(each) - 1) for each in by_replicate(results.history)]
         rows.append(["epochs of each replicate", ", ".join(epochs)])

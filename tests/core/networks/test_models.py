@@ -136,7 +136,7 @@ def test_a_file_that_training_did_not_write_is_not_opened(trained, monkeypatch):
     second.unlink()
     assert refusal() == (
         f"model/1.keras: not the file that training wrote (expected SHA-256 {trained[1]}, got no file); "
-        "fix: python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+        "fix: python -m tools.verify, then the command that it prints; if it prints none, dvc repro"
     )
 
 

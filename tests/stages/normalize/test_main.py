@@ -154,7 +154,7 @@ def test_pinned_archives_are_hashed_before_they_are_parsed(project, normalize, p
     def shown(body):
         return f"{len(body)} bytes with SHA-256 {hashlib.sha256(body).hexdigest()}"
 
-    fix = "python -m tools.verify, which names the command that mends it; if it names none, dvc repro"
+    fix = "python -m tools.verify, then the command that it prints; if it prints none, dvc repro"
     lines = [
         f"error: {name}: not the archive of datasets.yaml (expected {shown(old[name])}, got {shown(new[name])}); "
         f"fix: {fix}"

@@ -189,7 +189,7 @@ def test_errors_by_class(said):
     wrong = (~RIGHT).sum(axis=1)
     averaged, spread, actual = MATRICES.mean(axis=0), MATRICES.std(axis=0, ddof=1), np.bincount(LABELS)
 
-    assert text == f"67 {wrong.mean():.1f} 3 0 {wrong[0]}"
+    assert text == f"{wrong.mean():.1f} 67 3 0 {wrong[0]}"
     assert matrix == ("0 3 20", f"4 4 {RIGHT[0].sum()} 67", "0 3")
     assert shares == ("4 4 1", "3")
     assert text_of_pairs == "10 3"

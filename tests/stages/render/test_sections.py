@@ -159,7 +159,7 @@ def test_duplicates_are_counted_by_their_labels(some, section):
     *_, text, table = section(made, "Training data")
 
     assert [row[1:] for row in table.rows] == [["2", "1", "1"], ["1", "1", "0"], ["1", "0", "1"]]
-    assert "Of 6 test images, 1 (16.67%) are also training images" in text
+    assert "1 of 6 test images (16.67%) are also training images" in text
     assert section(some(), "Training data")[-1].startswith("No image occurs twice")
 
 

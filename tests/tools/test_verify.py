@@ -237,7 +237,7 @@ def a_changed_report_was_committed():
     commit()
     git("checkout", "HEAD~1", "--", "reports/figures/g")
     what = f"not what HEAD's dvc.lock records (expected MD5 {FIGURES}, got MD5 {folder('f', 'g', md5(SEVEN))})"
-    fix = "dvc repro && git add dvc.lock reports/figures && git commit -m 'Record the run'"
+    fix = "dvc repro && git add dvc.lock reports/figures && git commit -m 'Record the run' -- dvc.lock reports/figures"
     return [f"error: HEAD: reports/figures: {what}; fix: {fix}"]
 
 

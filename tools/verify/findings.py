@@ -40,7 +40,9 @@ def of_head(committed: Sequence[Committed]) -> Iterator[Problem]:
     """Yield a problem for each output in a commit that differs from the commit's own dvc.lock."""
     for out, got in committed:
         if got != out.md5:
-            fix = f"dvc repro && git add {lock.PATH} {quote(out.path)} && git commit -m 'Record the run'"
+            # The paths again in `git commit`: it would commit whatever is staged, and the next output's command fail.
+            paths = f"{lock.PATH} {quote(out.path)}"
+            fix = f"dvc repro && git add {paths} && git commit -m 'Record the run' -- {paths}"
             yield _problem(f"HEAD: {out.path}", f"not what HEAD's {lock.PATH} records", out.md5, got, fix)
 
 

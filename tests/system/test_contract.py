@@ -93,6 +93,10 @@ def test_no_floor_imports_one_above(floor):
     assert [f"{path}: {name}" for path in files for name in names(path) if name.partition(".")[0] in above] == []
 
 
+def test_every_init_is_empty():
+    assert [path for floor in FLOORS for path in (ROOT / floor).glob("**/__init__.py") if path.read_bytes()] == []
+
+
 def test_tensorflow_is_imported_in_train_and_evaluate_alone():
     others = [f"stages.{stage}.__main__" for stage in ALL if stage not in ("train", "evaluate")]
     code = f"import sys; sys.modules['core.networks.runtime'] = None; import {', '.join(others)}"

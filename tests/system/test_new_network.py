@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-# With a skip connection, a stride, batch normalization, an activation that no other network has, and dropout.
+# With a skip connection, a stride, batch normalization, an activation that no other network has, and both dropouts.
 NETWORK = '''
 
 @network(xla=False, least_side=4)
@@ -21,6 +21,7 @@ def residual(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     x = kinds.Conv2D(4, 3, padding="same", use_bias=False, name="convolution_1")(x)
     x = kinds.BatchNormalization(name="normalization")(x)
     x = kinds.Add(name="sum")([x, skipped])
+    x = kinds.SpatialDropout2D(0.1, name="channels")(x)
     x = kinds.Flatten(name="flatten")(x)
     for layer in dropout(settings, "dropout"):
         x = layer(x)

@@ -42,6 +42,17 @@ def test_thresholds_are_percentiles_of_distances_to_the_nearest_other_image(imag
     np.testing.assert_allclose(found.thresholds, [np.percentile(away[:, 1], 99)] * 2, rtol=1e-3)
 
 
+def test_the_features_of_a_network_that_ends_in_pooling_are_its_flattened_channels(images):
+    twice = keras.layers.Conv2D(2, 1, use_bias=False, kernel_initializer="ones", name="twice")
+    pooling = keras.layers.GlobalAveragePooling2D(name="logits")
+    layers = [keras.Input((2, 2), name="images"), keras.layers.Reshape((2, 2, 1), name="channel"), twice, pooling]
+    pooled = models.with_probabilities(keras.Sequential(layers, name="pooled"))
+
+    found = out_of_distribution.measure([pooled], images, batch_size=64)
+
+    np.testing.assert_allclose(found.features, [features_of(np.repeat(images, 2, axis=2))], rtol=1e-5)
+
+
 def test_few_images_with_many_features_flag_about_one_percent_of_new_images():
     """20 images of 144 pixels, and 2,000 more of the same kind; compared with themselves, all would have distance 0."""
     drawn = np.random.default_rng(1).normal(0.5, 0.1, (2020, 12, 12)).astype(np.float32)

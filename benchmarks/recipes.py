@@ -63,11 +63,12 @@ def main(names: list[str]) -> None:
 def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown, a row for each recipe."""
     columns = ["recipe", "what", "parameters", "seconds", "test accuracy", "published"]
-    rows = [_row(name, *RECIPES[name], results[name]) for name in RECIPES if name in results]
+    rows = [_row(name, results[name]) for name in RECIPES if name in results]
     return measure.table(columns, rows)
 
 
-def _row(name: str, what: str, changes: dict[str, Any], published: str, result: dict[str, Any]) -> list[str]:
+def _row(name: str, result: dict[str, Any]) -> list[str]:
+    what, _, published = RECIPES[name]
     accuracy = f"{result['accuracy']:.4f} ± {result['accuracy_std']:.4f}"
     return [name, what, f"{result['parameters']:,}", f"{result['seconds']:.0f}", accuracy, published]
 

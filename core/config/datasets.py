@@ -1,167 +1,236 @@
-"""Define what datasets.yaml may say: an entry for each data set, which is downloaded, drawn, or an image folder.
+"""Define what a card may say: datasets/<name>.yaml describes the data set <name>.
 
-In each case the stage `download` writes four IDX files, one for each role, and the class names beside them as CLASSES.
+The files of a data set lie in sources/<name>, or the card has mirrors from which `download` fetches them. A path in a
+card is relative to that folder. It may lead into zip and tar files, as in `archive.zip/folder/file`, and may have the
+wildcards * and ?.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from core.cli.errors import InputError, Problem
 from core.config import schema, yaml
-from core.config.schema import ClassNames, Name, Strict, Text
+from core.config.schema import ClassNames, Strict, Text
 
-PATH = Path("datasets.yaml")
+FOLDER = Path("datasets")
+SOURCES = Path("sources")
 PARAM = "params.yaml: dataset.name"  # where the name of the data set stands, unless a user types it
-
-CLASSES = "classes.json"
+SPLITS = ("train", "validation", "test")
 
 # The stage `download` draws this number of kinds of clothing, on squares of this number of pixels a side.
 DRAWN_CLASSES = 10
 DRAWN_SIDE = 28
 
-# The names of the files that `download` makes; an archive keeps the name that its publisher gave it.
-FILES = {
-    "train_images": "train-images-idx3-ubyte.gz",
-    "train_labels": "train-labels-idx1-ubyte.gz",
-    "test_images": "t10k-images-idx3-ubyte.gz",
-    "test_labels": "t10k-labels-idx1-ubyte.gz",
-}
+Invert = Literal["auto", "yes", "no"]
+Fit = Literal["pad", "crop"]
 
 Side = Annotated[int, Field(ge=1, le=4096)]
-DrawnSide = Annotated[int, Field(ge=DRAWN_SIDE, le=DRAWN_SIDE)]
 Count = Annotated[int, Field(ge=10, le=10_000_000)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Archive(Strict):
-    """One file, as every mirror must serve it. Without size and sha256 it can only be pinned, not used."""
-
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
-    size: Annotated[int, Field(ge=1, le=4 << 30)] = 0
-    sha256: Sha256 = ""
-
-    def is_pinned(self) -> bool:
-        """Return whether size and sha256 are known."""
-        return bool(self.size and self.sha256)
+def _shape(shape: list[int]) -> list[int]:
+    if shape[2:] not in ([], [3]):
+        raise ValueError("is neither [height, width] nor [height, width, 3]")
+    return shape
 
 
-class Archives(Strict):
-    train_images: Archive
-    train_labels: Archive
-    test_images: Archive
-    test_labels: Archive
+ImageShape = Annotated[list[Side], Field(min_length=2, max_length=3), AfterValidator(_shape)]
+
+
+def _inside(path: str) -> str:
+    """Refuse a path that leads out of the folder of the data set."""
+    if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        raise ValueError("leads out of the folder of the data set; write it relative to that folder, with /")
+    return path
+
+
+FilePath = Annotated[Text, AfterValidator(_inside)]
+# One path, or several whose images come one after the other.
+FilePaths = Annotated[list[FilePath], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+class Pin(Strict):
+    """What every mirror must serve."""
+
+    size: Annotated[int, Field(ge=1, le=64 << 30)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+ArchiveName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+
+
+def _address(mirror: str) -> str:
+    """Return an address in its normal form. Raises ValueError if it is none."""
+    try:
+        return str(TypeAdapter(HttpUrl).validate_python(mirror))
+    except ValidationError as error:
+        raise ValueError(f"{error.errors()[0]['msg']}; files on this machine belong into sources/<name>") from error
 
 
 class Described(Strict):
-    """What every data set has."""
+    """What every card says. Without `image_shape`, all images have the shape of the first one."""
 
     title: Text
     description: Text
     licence: Text
-    image_shape: Annotated[list[Side], Field(min_length=2, max_length=2)]
-    classes: ClassNames
-
-    def files(self) -> dict[str, str]:
-        """Return the file name of each role."""
-        return FILES
-
-
-def is_folder(mirror: str) -> bool:
-    """Return whether a mirror is a folder on this machine, and not an address."""
-    return mirror.startswith(("/", "./", "../"))
+    image_shape: ImageShape | None = None
+    classes: ClassNames | None = None  # in the order of the labels; if not given, those that the files name
+    fit: Fit = "pad"  # what is done to pictures of other proportions
+    invert: Invert = "no"  # whether light and dark are exchanged in grey pictures
+    background: Annotated[int, Field(ge=0, le=255)] = 255  # the grey value behind transparent pixels
 
 
-def _mirror(mirror: str) -> str:
-    """Return a folder as it is, and an address in its normal form. Raises ValueError if it is neither."""
-    try:
-        return mirror if is_folder(mirror) else str(TypeAdapter(HttpUrl).validate_python(mirror))
-    except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"]) from error
+class FromFiles(Described):
+    """A data set of files: in sources/<name>, or fetched from mirrors, tried in turn."""
 
-
-class Downloaded(Described):
-    """A data set whose archives are fetched from mirrors, tried in turn."""
-
-    source: Literal["download"]
-    mirrors: Annotated[list[Annotated[str, AfterValidator(_mirror)]], Field(min_length=1, max_length=20)]
-    archives: Archives
+    mirrors: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(max_length=20)] = []
+    archives: dict[ArchiveName, Pin] = {}  # that every mirror serves
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None  # if not given, the files have test images
+    first_label: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 0  # of the first class, in the files
 
     @field_validator("archives")
     @classmethod
-    def _usable(cls, archives: Archives, others: ValidationInfo) -> Archives:
-        """Refuse two files that would overwrite each other, and archives on the network that are not pinned."""
-        if len({archive.file.casefold() for _, archive in archives}) < len(FILES):
-            raise ValueError("two archives have the same file name")
-        bare = [role for role, archive in archives if not archive.is_pinned()]
-        if bare and not all(map(is_folder, others.data.get("mirrors", []))):
-            raise ValueError(f"{', '.join(bare)}: size and sha256 are needed unless every mirror is a local folder")
+    def _fetched(cls, archives: dict[str, Pin], others: ValidationInfo) -> dict[str, Pin]:
+        if bool(archives) != bool(others.data.get("mirrors")):
+            raise ValueError("needs mirrors that serve them, and mirrors need archives")
         return archives
 
-    def files(self) -> dict[str, str]:
-        """Return the file name of each role."""
-        return {role: archive.file for role, archive in self.archives}
 
-    def on_this_machine(self, file: str) -> Path | None:
-        """Return the path of a file in the first local mirror that has it, or None."""
-        paths = (Path(mirror) / file for mirror in self.mirrors if is_folder(mirror))
-        return next(filter(Path.is_file, paths), None)
+class Roles(Strict):
+    """The file of each array. Images and labels of a split belong together."""
+
+    train_images: FilePath
+    train_labels: FilePath
+    validation_images: FilePath | None = None
+    validation_labels: FilePath | None = None
+    test_images: FilePath | None = None
+    test_labels: FilePath | None = None
 
 
-class Images(Strict):
+class Splits(Strict):
+    """The files of each split."""
+
+    train: FilePaths
+    validation: FilePaths = []
+    test: FilePaths = []
+
+
+class Idx(FromFiles):
+    """IDX files, as of the MNIST family."""
+
+    format: Literal["idx"]
+    files: Roles | None = None
+    transpose: bool = False  # exchanges rows and columns, as EMNIST needs
+
+
+class Npz(FromFiles):
+    """NumPy arrays: a path is that of a .npy file, or of an array in an .npz file, as in mnist.npz/x_train."""
+
+    format: Literal["npz"]
+    files: Roles | None = None
+
+
+class Csv(FromFiles):
+    """Tables with a row for each image: its label and its pixels."""
+
+    format: Literal["csv"]
+    files: Splits | None = None
+    label: Text | None = None  # the column of the labels
+
+
+class Parquet(FromFiles):
+    """Parquet tables with a row for each image: its label, and the bytes of a PNG or JPEG file."""
+
+    format: Literal["parquet"]
+    files: Splits | None = None
+    image: Text | None = None  # the columns
+    label: Text | None = None
+
+
+class Cifar(FromFiles):
+    """The binary version of CIFAR-10 and CIFAR-100."""
+
+    format: Literal["cifar"]
+    files: Splits | None = None
+    label: Literal["fine", "coarse"] = "fine"  # of CIFAR-100
+
+
+class Pictures(FromFiles):
+    """Pictures in folders named as their classes, or with a table of their labels."""
+
+    format: Literal["pictures"]
+    folder: FilePath | None = None  # or a zip or tar file; if not given, the only one
+    table: FilePath | None = None  # a CSV file with the columns file and label
+
+
+class Drawn(Strict):
     """How many images to draw."""
 
     train: Count
     test: Count
 
 
-class Generated(Described):
-    """A data set that is drawn from a seed."""
+class Garments(Described):
+    """Clothing that this project draws from a seed, in grey or in colour."""
 
-    source: Literal["generate"]
-    image_shape: Annotated[list[DrawnSide], Field(min_length=2, max_length=2)]
+    format: Literal["garments"]
+    image_shape: ImageShape
     classes: Annotated[ClassNames, Field(min_length=DRAWN_CLASSES, max_length=DRAWN_CLASSES)]
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
-    images: Images
+    images: Drawn
+
+    @field_validator("image_shape")
+    @classmethod
+    def _square(cls, shape: list[int]) -> list[int]:
+        if shape[:2] != [DRAWN_SIDE, DRAWN_SIDE]:
+            raise ValueError(f"is drawn as [{DRAWN_SIDE}, {DRAWN_SIDE}] or [{DRAWN_SIDE}, {DRAWN_SIDE}, 3] only")
+        return shape
 
 
-class ImageFolder(Described):
-    """An image folder, with a folder in it for each class. All images are brought to one shape."""
-
-    source: Literal["images"]
-    folder: Text
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0  # if not given, the folder has a train and a test folder
-    classes: ClassNames = Field(default_factory=list)  # if not given, the names of the folders
-    invert: Literal["auto", "yes", "no"] = "no"
-    background: Annotated[int, Field(ge=0, le=255)] = 255  # the grey value behind transparent pixels
-    sha256: Sha256 = ""  # of the list of all files and their hashes; without it, the entry can only be pinned
+Files: TypeAlias = Idx | Npz | Csv | Parquet | Cifar | Pictures
+Card: TypeAlias = Annotated[Files | Garments, Field(discriminator="format")]
 
 
-Entry: TypeAlias = Annotated[Downloaded | Generated | ImageFolder, Field(discriminator="source")]
+def path_of(name: str) -> Path:
+    """Return the path of the card of a data set."""
+    return FOLDER / f"{name}.yaml"
 
 
-def load(path: Path = PATH) -> dict[str, Entry]:
-    """Return all of datasets.yaml. Raises InputError with every problem in it."""
-    return schema.check(yaml.load(path), dict[Name, Entry], path)
+def names() -> list[str]:
+    """Return the names of the data sets that have a card."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def entry(name: str, path: Path = PATH, *, given_as: str = PARAM) -> Entry:
-    """Return one entry of datasets.yaml, and ignore the others. Raises InputError with every problem in the entry.
+def read(path: Path) -> Card:
+    """Return a card. Raises InputError with every problem in it."""
+    return schema.check(yaml.load(path), Card, path)
 
-    `given_as` says where a wrong name stands.
+
+def load(name: str, *, given_as: str = PARAM) -> Card:
+    """Return the card of a data set. Raises InputError with every problem in it, or if there is none.
+
+    `given_as` says where the name stands.
     """
-    entries = yaml.load(path)
-    require(name, entries, path, given_as=given_as)
-    return schema.check({name: entries[name]}, dict[Name, Entry], path)[name]
+    require(name, given_as=given_as)
+    return read(path_of(name))
 
 
-def require(name: str, entries: Mapping[str, object], path: Path = PATH, *, given_as: str = PARAM) -> None:
-    """Raise InputError unless there is an entry of that name."""
-    if name not in entries:
-        what, known = f"no such data set{schema.nearest(name, entries)}", schema.one_of(entries)
-        fix = f"choose one of {path} in params.yaml, then dvc repro"
+def require(name: str, *, given_as: str = PARAM) -> None:
+    """Raise InputError unless a data set of that name has a card."""
+    if name not in (known := names()):
+        what, expected = f"no such data set{schema.nearest(name, known)}", schema.one_of(known)
+        fix = f"choose a file of {FOLDER}/ in params.yaml, then dvc repro"
         if given_as != PARAM:
-            fix = f"name one of {path}, or add an entry there"
-        raise InputError(Problem(given_as, what, expected=known, got=name, fix=fix))
+            fix = f"name a file of {FOLDER}/, or the path of your own file or folder"
+        raise InputError(Problem(given_as, what, expected=expected, got=name, fix=fix))

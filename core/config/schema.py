@@ -109,8 +109,8 @@ def _key(location: Location, value: Any) -> str:
     *path, last = location
     parts: list[str] = []
     for part in path:
-        if isinstance(value, dict) and value.get("source") == part:
-            continue  # the branch of the union of data sets
+        if isinstance(value, dict) and value.get("format") == part:
+            continue  # the branch of the union of cards
         if isinstance(value, list) or (isinstance(value, dict) and part in value):
             parts.append(str(part))
             value = value[part]  # type: ignore[index] # the part of a list is its index

@@ -19,20 +19,25 @@ from core.files import atomic, records
 BLOCK = 1 << 22  # bytes of an array to work on at once; larger blocks are no faster
 PICKED = 50  # rows to pick before memory is released: reading a row may load up to 2 MiB of its neighbours
 
+VALIDATION = "validation"  # the folder of an official validation split, beside the training images
+
 Put = Callable[[Sequence[int], np.ndarray], None]
 
 
 class Split(NamedTuple):
-    """images: float32 (n, height, width) in [0, 1]; labels: uint8 (n,), indices into the class names."""
+    """images: float32 (n, height, width) or (n, height, width, 3) in [0, 1]; labels: uint8 (n,), indices into the class
+    names.
+    """
 
     images: np.ndarray
     labels: np.ndarray
 
 
-def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
+def read(path: Path, dtype: type[np.generic], *dimensions: int) -> np.ndarray:
     """Map the array of a .npy file into memory, read-only: only the values that are used are read.
 
-    Raises DataError unless the file holds a whole array of this type and number of dimensions, with values.
+    Raises DataError unless the file holds a whole array of this type and one of these numbers of dimensions, with
+    values.
     """
     try:
         array = np.lib.format.open_memmap(path, mode="r")
@@ -40,8 +45,9 @@ def read(path: Path, dtype: type[np.generic], dimensions: int) -> np.ndarray:
         raise
     except Exception as error:  # numpy raises many kinds for a damaged header, SyntaxError among them
         raise records.damaged(path, "not a whole .npy file", "an array", f"{error!s:.200}") from error
-    if array.dtype != dtype or array.ndim != dimensions or not array.size:
-        expected, got = f"{np.dtype(dtype)} of {dimensions} dimensions, not empty", f"{array.dtype} {array.shape}"
+    if array.dtype != dtype or array.ndim not in dimensions or not array.size:
+        expected = f"{np.dtype(dtype)} of {' or '.join(map(str, dimensions))} dimensions, not empty"
+        got = f"{array.dtype} {array.shape}"
         raise records.damaged(path, "not the expected array", expected, got)
     return array
 
@@ -121,7 +127,7 @@ def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
     Raises DataError if images and labels differ in number, a pixel is not in [0, 1], or a label is not below `classes`.
     """
     images_path, labels_path = folder / "images.npy", folder / "labels.npy"
-    split = Split(read(images_path, np.float32, 3), read(labels_path, np.uint8, 1))
+    split = Split(read_images(images_path), read(labels_path, np.uint8, 1))
     if len(split.images) != len(split.labels):
         expected, got = f"{len(split.images)} labels, one for each image", str(len(split.labels))
         raise records.damaged(folder, "images and labels differ in number", expected, got)
@@ -131,6 +137,23 @@ def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
     if (highest := int(split.labels.max())) >= classes:
         raise records.damaged(labels_path, "a label without a class", f"0 to {classes - 1}", str(highest))
     return split
+
+
+def read_images(path: Path, dtype: type[np.generic] = np.float32) -> np.ndarray:
+    """Map images into memory, (n, height, width) or (n, height, width, 3). Raises DataError for another array."""
+    images = read(path, dtype, 3, 4)
+    if images.ndim == 4 and images.shape[3] != 3:
+        raise records.damaged(path, "not grey values or colours", "(n, height, width, 3)", f"{images.shape}")
+    return images
+
+
+def read_validation(train: Path, classes: int = MOST_CLASSES) -> Split | None:
+    """Map the validation split that a publisher provides; it lies in the folder of the training images.
+
+    Returns None if there is none. Raises DataError as `read_split`.
+    """
+    folder = train / VALIDATION
+    return read_split(folder, classes) if folder.exists() else None
 
 
 @contextmanager

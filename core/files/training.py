@@ -13,15 +13,16 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class Training(BaseModel):
     """networks: the SHA-256 of each file, replicate 0 first. classes: their names, in the order of the outputs.
-    image_shape: height and width of the images, in pixels. settings: the params of training. versions: of the packages
-    that calculated. parameters: of one network. untrained_loss: mean over the replicates, in nats.
+    image_shape: height and width of the images, in pixels, and 3 if they are in colour. settings: the params of
+    training. versions: of the packages that calculated. parameters: of one network. untrained_loss: mean over the
+    replicates, in nats.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
 
     networks: Annotated[list[Digest], Field(min_length=1)]
     classes: list[str]
-    image_shape: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+    image_shape: Annotated[list[PositiveInt], Field(min_length=2, max_length=3)]
     settings: Train
     versions: dict[str, str]
     parameters: PositiveInt

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from core.config.schema import Strict
-from core.formats import image_file
+from core.images import pixels
 
 PLAIN = 0.75  # share of the border that has the value of the background, in at least half of the images
 
@@ -92,12 +92,12 @@ def _measured(values: np.ndarray) -> dict[str, np.ndarray]:
     in total.
     """
     _, height, width = values.shape
-    border = image_file.borders(values)
-    top, left, bottom, right = image_file.boxes(values).T
+    border = pixels.borders(values)
+    top, left, bottom, right = pixels.boxes(values).T
     differences = values.astype(np.int16) - border[:, None, None]
     return {
         "border": border,
-        "even": (np.abs(image_file.edges(differences)) <= image_file.STANDS_OUT).mean(axis=1),
+        "even": (np.abs(pixels.edges(differences)) <= pixels.STANDS_OUT).mean(axis=1),
         "lighter": differences.sum(axis=(1, 2), dtype=np.int64),
         "darkest": values.min(axis=(1, 2)),
         "lightest": values.max(axis=(1, 2)),

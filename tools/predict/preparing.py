@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.config import datasets
-from core.formats import image_file
+from core.images import pixels
 from stages.download import conversion
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing
@@ -52,9 +52,9 @@ def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, 
 
 def as_pictured(picture: image_file.Picture, entry: datasets.ImageFolder) -> Prepared:
     """Return a picture as `download` prepares the pictures of a folder."""
-    grey = image_file.grey(picture.image, entry.background)
+    grey = pixels.grey(picture.image, entry.background)
     values, done = conversion.adapted(grey, entry)
-    has_transparency = (grey != image_file.grey(picture.image, 255 - entry.background)).any()
+    has_transparency = (grey != pixels.grey(picture.image, 255 - entry.background)).any()
     ground = [f"transparent parts laid on {entry.background} of 255"] if has_transparency else []
     return Prepared(values, (*picture.notes, *ground, done, *_blank(values)))
 
@@ -85,7 +85,7 @@ def _opaque(
     Most transparent pictures are made for white pages. A subject that is nearly white itself would not be visible
     there. If `invert` is not auto, the ground is the one that becomes the background of the training images.
     """
-    on_black, on_white = image_file.grey(picture.image, 0), image_file.grey(picture.image, 255)
+    on_black, on_white = pixels.grey(picture.image, 0), pixels.grey(picture.image, 255)
     if (on_white == on_black).all():
         return on_black, picture.notes
     shown = on_white[on_white - on_black < 128]  # where the alpha is above a half; white is never darker than black
@@ -104,8 +104,8 @@ def _inverted(done: bool, invert: image_file.Invert, like: Framing) -> list[str]
 
 def _blank(values: np.ndarray) -> list[str]:
     """Return a note if a picture shows nothing: some networks find it similar to their training images."""
-    ground = image_file.border(values)
-    stands_out = max(int(values.max()) - ground, ground - int(values.min())) > image_file.STANDS_OUT
+    ground = pixels.border(values)
+    stands_out = max(int(values.max()) - ground, ground - int(values.min())) > pixels.STANDS_OUT
     return [] if stands_out else [BLANK]
 
 

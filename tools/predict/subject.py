@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.formats import image_file
+from core.images import pixels
 
 LONGEST = 192  # pixels a side; a subject smaller than the page is enlarged to this and looked at once more
 LEAST = 8  # grey values; a smaller difference from the background is not visible
 MARGIN = 0.15  # around the subject in the second look, as a share of its size
 STRONG = 0.4  # of the largest contrast; the stronger pixels set the full strength
 FULL = 99  # percentile of their contrast that becomes full strength; the largest contrast may be noise
-FAINT = image_file.STANDS_OUT / 255  # of full strength; weaker pixels do not belong to the subject
+FAINT = pixels.STANDS_OUT / 255  # of full strength; weaker pixels do not belong to the subject
 REST = 98  # percentile of the contrast along the border: noise, lines and shadows that remain there
 ABOVE_REST = 2.2  # times REST: five standard deviations of noise, which noise does not reach
 LARGEST_REST = 0.35  # of full strength; stronger pixels along the border belong to the subject, which may reach it
@@ -65,7 +65,7 @@ def find(values: np.ndarray, dark: bool | None = None) -> Subject | None:
     part = _with_margin(picture, whole.box, whole.flat.shape)
     if (close := _look(part, dark)) is None:
         return None
-    upper, lower = np.percentile(image_file.edges(whole.flat), [75, 25])
+    upper, lower = np.percentile(pixels.edges(whole.flat), [75, 25])
     strength = np.clip((close.contrast - close.rest) / (close.full - close.rest), 0, 1)[close.box]
     height, width = (
         round(side * of_part / seen)
@@ -146,7 +146,7 @@ def _light(heights: np.ndarray) -> np.ndarray:
     height, width = heights.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y])
-    border, known = image_file.edges(heights), image_file.edges(terms).T
+    border, known = pixels.edges(heights), pixels.edges(terms).T
     middle = np.median(border)
     off = deviations = np.abs(border - middle)
     for _ in range(FITS):

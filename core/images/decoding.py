@@ -1,20 +1,16 @@
-"""Decode untrusted image files safely, and convert them to grey values of one size.
+"""Decode untrusted image files safely.
 
 PNG, JPEG, WebP and BMP files are read, by Pillow's decoders of these four formats alone, whatever a file's name is.
 File size and pixel count are checked before anything is decoded. A PNG whose pixels end too early but whose checksums
 are right looks like one whose last rows are black; JPEG decoders guess damaged pixels.
-
-A grey value is the luminance of ITU-R 601. Grey values of 16 bits are divided by 257, which maps the whole range to the
-whole range; of 16-bit colours the upper 8 bits count.
 """
 
 import io
 import stat
 import warnings
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from core.cli.errors import DataError, Problem
@@ -23,7 +19,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # of the files that are looked for in a folder
 MOST_FILE_BYTES = 20 << 20
 MOST_PIXELS = 50_000_000  # as many as a phone's camera takes
-STANDS_OUT = 32  # grey values; a smaller difference from the background is noise of a camera or of JPEG
 
 CHECK = "check the name and the permissions"
 _REPLACE = "replace it with a PNG, JPEG, WebP or BMP file that other programs show, or remove it"
@@ -33,8 +28,6 @@ _SAVE = "save it with 8-bit RGB or grey values, or remove it"
 _MODES = {"1", "L", "LA", "I;16", "P", "PA", "RGB", "RGBA"}
 _BIT_DEPTH = 24  # offset of the bit depth in a PNG
 _SCALES = {2: 85, 4: 17}  # Pillow scales 2-bit and 4-bit grey values to 0 to 255, but not the transparent one
-
-Invert = Literal["auto", "yes", "no"]
 
 
 class Picture(NamedTuple):
@@ -75,86 +68,6 @@ def decode(data: bytes, name: str) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged tags, which do not count, and of sizes, which are checked here
         return _decoded(data, name)
-
-
-def grey(image: Image.Image, background: int) -> np.ndarray:
-    """Return a decoded image as uint8 (height, width), on a background in [0, 255] where it is transparent."""
-    transparency = image.info.get("transparency")
-    if image.mode == "I;16":
-        values = np.asarray(image).astype(np.uint32)
-        scaled = ((values + 128) // 257).astype(np.uint8)
-        return scaled if transparency is None else np.where(values == transparency, np.uint8(background), scaled)
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("L"))
-    image = image.convert("RGBA")
-    under = Image.new("L", image.size, background)
-    return np.asarray(Image.composite(image.convert("L"), under, image.getchannel("A")))
-
-
-def border(values: np.ndarray) -> int:
-    """Return the median of the outermost pixels of uint8 (height, width): the value of the background."""
-    return int(borders(values[None])[0])
-
-
-def borders(images: np.ndarray) -> np.ndarray:
-    """Return the border of each image, uint8 (n,), of uint8 (n, height, width)."""
-    outermost = edges(images)
-    return np.sort(outermost, axis=1)[:, outermost.shape[1] // 2]
-
-
-def edges(images: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels of (..., height, width), one side after the other, as (..., n)."""
-    return np.concatenate([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], axis=-1)
-
-
-def boxes(images: np.ndarray) -> np.ndarray:
-    """Return the bounding box of the subject in each of uint8 (n, height, width), as integers (n, 4).
-
-    A box is the first row and column, and the row and column after the last. The subject is what differs from the
-    background by more than STANDS_OUT; if nothing does, it is the whole image.
-    """
-    ground = borders(images)[:, None, None]
-    differs = np.where(images > ground, images - ground, ground - images) > STANDS_OUT
-    rows, columns = differs.any(axis=2), differs.any(axis=1)
-    first = [side.argmax(axis=1) for side in (rows, columns)]
-    after = [side.shape[1] - side[:, ::-1].argmax(axis=1) for side in (rows, columns)]
-    return np.stack([*first, *after], axis=1)
-
-
-def inverted(values: np.ndarray, choice: Invert, background: int = 0) -> tuple[np.ndarray, str]:
-    """Return uint8 (height, width), with light and dark exchanged if chosen, and a phrase that says so and why.
-
-    "auto" exchanges them if the border is light and `background` is dark, or the reverse.
-    """
-    value = border(values)
-    done = (value > 127) != (background > 127) if choice == "auto" else choice == "yes"
-    side = "light" if value > 127 else "dark"
-    why = f"as its border is {side} ({value} of 255)" if choice == "auto" else f"as invert is {choice}"
-    return 255 - values if done else values, f"{'inverted' if done else 'not inverted'}, {why}"
-
-
-def fitted(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return uint8 (height, width) fitted into `shape`: never stretched, centred, padded with the value of its border.
-
-    An image that has this shape keeps its bytes.
-    """
-    return placed(values, shape, shape, border(values))
-
-
-def placed(values: np.ndarray, shape: tuple[int, int], room: tuple[int, int], background: int) -> np.ndarray:
-    """Return uint8 (height, width) as large as it fits into `room`, unstretched, centred on a background of `shape`."""
-    height, width = shape
-    scale = min(room[0] / values.shape[0], room[1] / values.shape[1])
-    inner_height, inner_width = (max(1, round(side * scale)) for side in values.shape)
-    inner = values
-    if values.shape != (inner_height, inner_width):  # before padding: a thin picture would become a huge square
-        # When it shrinks an image, this filter averages over all pixels, and it never overshoots.
-        resized = Image.fromarray(values).resize((inner_width, inner_height), Image.Resampling.BILINEAR)
-        inner = np.asarray(resized)
-    canvas = np.full(shape, background, np.uint8)
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    canvas[top : top + inner_height, left : left + inner_width] = inner
-    return canvas
 
 
 def _decoded(data: bytes, name: str) -> Picture:

@@ -5,6 +5,7 @@ card is relative to that folder. It may lead into zip and tar files, as in `arch
 wildcards * and ?.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -35,7 +36,8 @@ DRAWN_SIDE = 28
 Invert = Literal["auto", "yes", "no"]
 Fit = Literal["pad", "crop"]
 
-Side = Annotated[int, Field(ge=1, le=4096)]
+LONGEST = 4096  # side of an image, in pixels
+Side = Annotated[int, Field(ge=1, le=LONGEST)]
 Count = Annotated[int, Field(ge=10, le=10_000_000)]
 
 
@@ -94,8 +96,10 @@ class Described(Strict):
 class FromFiles(Described):
     """A data set of files: in sources/<name>, or fetched from mirrors, tried in turn."""
 
-    mirrors: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(max_length=20)] = []
-    archives: dict[ArchiveName, Pin] = {}  # that every mirror serves
+    mirrors: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(max_length=20)] = Field(
+        default_factory=list
+    )
+    archives: dict[ArchiveName, Pin] = Field(default_factory=dict)  # that every mirror serves
     test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None  # if not given, the files have test images
     first_label: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 0  # of the first class, in the files
 
@@ -122,8 +126,8 @@ class Splits(Strict):
     """The files of each split."""
 
     train: FilePaths
-    validation: FilePaths = []
-    test: FilePaths = []
+    validation: FilePaths = Field(default_factory=list)
+    test: FilePaths = Field(default_factory=list)
 
 
 class Idx(FromFiles):
@@ -234,3 +238,13 @@ def require(name: str, *, given_as: str = PARAM) -> None:
         if given_as != PARAM:
             fix = f"name a file of {FOLDER}/, or the path of your own file or folder"
         raise InputError(Problem(given_as, what, expected=expected, got=name, fix=fix))
+
+
+def missing(name: str, card: Card) -> list[Problem]:
+    """Return the problem of a data set whose files are not there, or an empty list. README.md is no file of a set."""
+    folder = SOURCES / name
+    if folder.is_dir() and (isinstance(card, Garments) or card.mirrors or set(os.listdir(folder)) - {"README.md"}):
+        return []
+    what = "no files of this data set" if folder.is_dir() else "no such folder"
+    fix = f"put the files of {name} there, or dvc pull, then dvc repro"
+    return [Problem(str(folder), what, fix=fix)]

@@ -115,6 +115,28 @@ def replacing(path: Path, shape: Sequence[int], dtype: type[np.generic]) -> Iter
         file.truncate(start + math.prod(shape) * kind.itemsize)
 
 
+@contextmanager
+def growing(path: Path, row: Sequence[int], dtype: type[np.generic]) -> Iterator[Callable[[np.ndarray], None]]:
+    """Yield `append(rows)`, which adds rows, (n, *row), to a new array.
+
+    The .npy file appears at `path` when the `with` block ends without an error.
+    """
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False}
+    count = 0
+    with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
+        # numpy pads a header so that the first number of a shape may grow.
+        np.lib.format.write_array_header_1_0(file, header | {"shape": (0, *row)})
+
+        def append(rows: np.ndarray) -> None:
+            nonlocal count
+            file.write(np.ascontiguousarray(rows, dtype).data)
+            count += len(rows)
+
+        yield append
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, header | {"shape": (count, *row)})
+
+
 def write(path: Path, array: np.ndarray) -> None:
     """Write an array as .npy. Raises OSError with the path if the file can't be written."""
     with replacing(path, array.shape, array.dtype.type) as put:

@@ -1,49 +1,56 @@
-"""Put the archives of the chosen data set into a folder: downloaded, drawn, or made from an image folder.
+"""Read the images of the chosen data set, from any format, as uint8 arrays of one shape.
 
-Reads dataset in params.yaml, its entry in datasets.yaml, the locked version of Pillow and, for an image folder, the
-pictures. Writes four IDX archives and the class names. The environment variable DATASET_MIRROR may name a folder or a
-URL that holds <data set>/<archive>; it is tried before the mirrors and changes no bytes: SHA-256 pins them.
+Reads the card, the files in sources/<name>, and the locked version of Pillow, which decodes and draws pictures. Writes
+images.npy and labels.npy of each split, classes.json, and preparation.json. A card with mirrors has its archives
+fetched first. The environment variable DATASET_MIRROR may name a folder or a URL that holds <data set>/<archive>; it is
+tried before the mirrors and changes no bytes: SHA-256 pins them.
 """
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets, params
-from core.files import class_names
-from stages.download import conversion, fetch, garments, pillow
+from core.config import datasets
+from core.formats import formats
+from core.formats.blocks import Contents
+from core.formats.tree import Tree
+from stages.download import fetch, garments, pillow, storing
 
 
-def main(pillow_lock: Path, raw: Path) -> None:
-    """Write the archives of the chosen data set into a folder."""
-    name = params.section(params.Dataset).name
-    entry = datasets.entry(name)
-    if not isinstance(entry, datasets.Downloaded):
-        pillow.require_locked(pillow_lock)
-    write(name, entry, raw)
+def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
+    """Write the arrays of a data set into a folder."""
+    described = datasets.read(card)
+    pillow.require_locked(pillow_lock)
+    write(described, card, source, raw)
 
 
-def write(name: str, entry: datasets.Entry, raw: Path) -> None:
-    """Write the archives and the class names of a data set into a folder, and print a line for each archive.
+def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None:
+    """Write the arrays of a data set into a folder. Raises DataError, NetworkError or StageError."""
+    with _contents(described, source) as contents:
+        storing.store(contents, described, raw, storing.Problems(str(source), card))
 
-    Raises DataError or NetworkError.
-    """
-    classes = entry.classes
-    if isinstance(entry, datasets.ImageFolder):
-        classes = conversion.write(entry, raw)
-    elif isinstance(entry, datasets.Generated):
-        garments.write(entry, raw)
+
+@contextmanager
+def _contents(card: datasets.Card, source: Path) -> Iterator[Contents]:
+    if isinstance(card, datasets.Garments):
+        yield garments.read(card)
+    elif not card.mirrors:
+        yield formats.read(Tree(source), card)
     else:
-        for _, archive in entry.archives:
-            address = fetch.fetch(archive, _addresses(name, entry, archive.file), raw / archive.file)
-            print(f"{archive.file}: {archive.size} bytes from {address}")
-    class_names.write(raw / datasets.CLASSES, classes)
+        with tempfile.TemporaryDirectory() as temporary:
+            for file, pin in card.archives.items():
+                address = fetch.fetch(file, pin, _addresses(source.name, card, file), Path(temporary) / file)
+                print(f"{file}: {pin.size} bytes from {address}")
+            yield formats.read(Tree(Path(temporary), str(source)), card)
 
 
-def _addresses(name: str, entry: datasets.Downloaded, file: str) -> list[str]:
+def _addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:
     own_mirror = os.environ.get("DATASET_MIRROR")
     mirrors = [f"{own_mirror.rstrip('/')}/{name}"] if own_mirror else []
-    return [f"{mirror.rstrip('/')}/{file}" for mirror in [*mirrors, *entry.mirrors]]
+    return [f"{mirror.rstrip('/')}/{file}" for mirror in [*mirrors, *card.mirrors]]
 
 
 if __name__ == "__main__":

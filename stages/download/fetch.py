@@ -1,7 +1,7 @@
 """Fetch an archive from the first address that serves the right bytes.
 
 An address is an http or https URL, or the path of a file. A file gets the archive's name only after its size and its
-SHA-256 are those of datasets.yaml. At most one byte more than the expected size is read. Messages hide user names,
+SHA-256 are those of the card. At most one byte more than the expected size is read. Messages hide user names,
 passwords and tokens of addresses.
 """
 
@@ -21,8 +21,7 @@ import requests
 from tqdm import tqdm
 
 from core.cli.errors import DataError, NetworkError, Problem, printable
-from core.config import datasets
-from core.config.datasets import Archive
+from core.config.datasets import Pin
 from core.files import atomic
 
 BLOCK = 1 << 16
@@ -63,8 +62,8 @@ class Failed(Exception):
         self.sha256, self.wait_s = sha256, wait_s
 
 
-def fetch(archive: Archive, addresses: Iterable[str], target: Path, policy: RetryPolicy = POLICY) -> str:
-    """Write `archive` to `target` from the first address that serves it, and return that address, fit to print.
+def fetch(file: str, pin: Pin, addresses: Iterable[str], target: Path, policy: RetryPolicy = POLICY) -> str:
+    """Write an archive to `target` from the first address that serves it, and return that address, fit to print.
 
     A file that is already at `target` stays until the right one replaces it. Raises DataError if every address serves
     another file, else NetworkError, with the reason for each address.
@@ -73,28 +72,28 @@ def fetch(archive: Archive, addresses: Iterable[str], target: Path, policy: Retr
     for address in addresses:
         try:
             with atomic.replacing(target) as temporary:
-                _try(archive, address, temporary, policy)
+                _try(file, pin, address, temporary, policy)
             return shown(address)
         except Failed as failure:
             failures[shown(address)] = failure
-    raise _not_served(archive, failures)
+    raise _not_served(file, pin, failures)
 
 
 def shown(address: str) -> str:
     """Return an address fit to print: without user name, password, query and fragment."""
-    if not datasets.is_folder(address):
+    if not address.startswith(("/", "./", "../")):  # a folder, as DATASET_MIRROR may name
         address = re.sub(r"^(\w*:/+)?.*@", r"\1***@", address, flags=re.DOTALL)
         address = re.sub(r"[?#].*", "?***", address, flags=re.DOTALL)
     return printable(address)
 
 
-def _try(archive: Archive, address: str, path: Path, policy: RetryPolicy) -> None:
+def _try(file: str, pin: Pin, address: str, path: Path, policy: RetryPolicy) -> None:
     """Write the archive to `path`, and try again after temporary failures. Raises Failed."""
-    deadline = time.monotonic() + max(policy.total_s, archive.size / policy.slowest)
+    deadline = time.monotonic() + max(policy.total_s, pin.size / policy.slowest)
     for wait_s in (*policy.waits_s, None):
         try:
             with closing(_blocks(address, policy)) as blocks:
-                return _receive(archive, blocks, path, deadline)
+                return _receive(file, pin, blocks, path, deadline)
         except Failed as failure:
             if failure.wait_s is None or wait_s is None:
                 raise
@@ -104,32 +103,32 @@ def _try(archive: Archive, address: str, path: Path, policy: RetryPolicy) -> Non
             time.sleep(wait_s)
 
 
-def _receive(archive: Archive, blocks: Iterable[bytes], path: Path, deadline: float) -> None:
+def _receive(name: str, pin: Pin, blocks: Iterable[bytes], path: Path, deadline: float) -> None:
     """Write the archive to `path`, and stop after one byte too many. Raises Failed unless it is the right file."""
     digest, size, beginning = hashlib.sha256(), 0, b""
-    bar = tqdm(total=archive.size, desc=archive.file, unit="B", unit_scale=True, leave=False, disable=None)
+    bar = tqdm(total=pin.size, desc=name, unit="B", unit_scale=True, leave=False, disable=None)
     with bar, open(path, "wb") as file:
         for block in blocks:
             if time.monotonic() > deadline:
                 raise Failed("too slow")
-            block = block[: archive.size + 1 - size]
+            block = block[: pin.size + 1 - size]
             file.write(block)
             digest.update(block)
             size += len(block)
             beginning = beginning or block
             bar.update(len(block))
-            if size > archive.size:
+            if size > pin.size:
                 break
-    if (size, digest.hexdigest()) != (archive.size, archive.sha256):
-        raise _mismatch(archive, size, digest.hexdigest(), beginning)
+    if (size, digest.hexdigest()) != (pin.size, pin.sha256):
+        raise _mismatch(pin, size, digest.hexdigest(), beginning)
 
 
-def _mismatch(archive: Archive, size: int, sha256: str, beginning: bytes) -> Failed:
+def _mismatch(pin: Pin, size: int, sha256: str, beginning: bytes) -> Failed:
     if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return Failed("looks like an HTML page (proxy or captive portal?)")
     if sha256 in LOOK_ALIKES:
         return Failed(f"serves {LOOK_ALIKES[sha256]} instead", sha256=sha256)
-    found = f"more than {archive.size} bytes" if size > archive.size else f"{size} bytes with SHA-256 {sha256}"
+    found = f"more than {pin.size} bytes" if size > pin.size else f"{size} bytes with SHA-256 {sha256}"
     return Failed(found, sha256=sha256)
 
 
@@ -188,16 +187,16 @@ def _failure(error: BaseException) -> Failed:
     return Failed(f"{'the proxy: ' if by_proxy else ''}{reason or type(causes[-1]).__name__}")
 
 
-def _not_served(archive: Archive, failures: dict[str, Failed]) -> NetworkError | DataError:
+def _not_served(file: str, pin: Pin, failures: dict[str, Failed]) -> NetworkError | DataError:
     """Return the error that gives the reason for each address, and the next step."""
     hashes = {failure.sha256 for failure in failures.values()}
     only_other_files = all(hashes)
     what = "no address serves it"
-    fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{archive.file}"
+    fix = f"make demo needs no network; or set DATASET_MIRROR to a folder that holds <data set>/{file}"
     if only_other_files and len(hashes) == 1 and not hashes & LOOK_ALIKES.keys():
-        what = "every address serves the same other file: datasets.yaml may be wrong or upstream changed"
-        fix = "if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro"
-    expected = f"{archive.size} bytes with SHA-256 {archive.sha256}"
+        what = "every address serves the same other file: the card may be wrong or upstream changed"
+        fix = "if you want that file, correct size and sha256 in the card (wc -c and sha256sum), then dvc repro"
+    expected = f"{pin.size} bytes with SHA-256 {pin.sha256}"
     got = "; ".join(f"{address}: {failure}" for address, failure in failures.items())
     error = DataError if only_other_files else NetworkError
-    return error(Problem(archive.file, what, expected=expected, got=got, fix=fix))
+    return error(Problem(file, what, expected=expected, got=got, fix=fix))

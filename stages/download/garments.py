@@ -7,31 +7,31 @@ photographs of clothes.
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from core.config import datasets
-from core.formats import idx
-from core.formats.archives import SPLITS
+from core.formats.blocks import Block, Contents
 
 SIDE = datasets.DRAWN_SIDE
+SPLITS = ("train", "test")
 OVERSAMPLING = 4  # times larger, then averaged, which smooths the edges
 
 Random = np.random.RandomState
 Point = tuple[float, float]
 
 
-def write(entry: datasets.Generated, folder: Path) -> None:
-    """Draw both splits, write them to the four IDX files of the entry, and print a line for each."""
-    files = entry.files()
-    for split in SPLITS:
-        images, labels = draw(getattr(entry.images, split), seed=entry.seed, split=split)
-        for role, array in ((f"{split}_images", images), (f"{split}_labels", labels)):
-            idx.write(folder / files[role], array)
-            print(f"{files[role]}: drawn, {' x '.join(map(str, array.shape))}")
+def read(card: datasets.Garments) -> Contents:
+    """Return the images that a card describes."""
+
+    def drawn() -> Iterator[Block]:
+        for split in SPLITS:
+            images, labels = draw(getattr(card.images, split), seed=card.seed, split=split)
+            yield Block(split, images, labels, "")
+
+    return Contents(drawn(), images=card.images.train + card.images.test)
 
 
 def draw(count: int, *, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,34 +1,32 @@
-"""Parse the archives of the chosen data set and scale their pixels.
+"""Scale the pixels of a data set.
 
-Reads the four IDX archives and the class names in data/raw. Writes images.npy, float32 in [0, 1], and labels.npy for
-each split, and the class names.
+Reads the arrays in data/raw. Writes images.npy, float32 in [0, 1], and labels.npy for each split, and the class names.
+An official validation split lies in the folder of the training images.
 """
 
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+
 from core.cli import command
-from core.config import datasets, params
 from core.files import arrays, class_names
-from core.formats import archives
 from stages.normalize import scaling
 
 
 def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
-    """Check and parse the archives, and scale their pixels to float32 in [0, 1]."""
-    name = params.section(params.Dataset).name
-    entry = datasets.entry(name)
-    paths = {role: raw / file for role, file in entry.files().items()}
-    archives.require_pinned(entry, paths)
-    names = class_names.read(raw / datasets.CLASSES)
-    read = archives.Archives(name, entry, paths, names)
-    folders = {"train": train, "test": test}
-    with ExitStack() as outputs:  # outputs appear only after every archive is read without an error
-        for split, (shape, labels) in read.parts().items():
-            images = map(scaling.scale, read.images(split))
-            outputs.enter_context(arrays.replacing_split(folders[split], shape, images, labels))
+    """Scale the pixels to float32 in [0, 1]."""
+    folders = {"train": train, "validation": train / arrays.VALIDATION, "test": test}
+    names = class_names.read(raw / "classes.json")
+    with ExitStack() as outputs:  # outputs appear only after every split is read without an error
+        for split in [split for split in folders if (raw / split).exists()]:
+            images = arrays.read_images(raw / split / "images.npy", np.uint8)
+            labels = arrays.read(raw / split / "labels.npy", np.uint8, 1)
+            scaled = map(scaling.scale, arrays.blocks(images))
+            outputs.enter_context(arrays.replacing_split(folders[split], images.shape, scaled, labels))
     for split, folder in folders.items():
-        print(scaling.summary(split, arrays.read_split(folder), names))
+        if folder.exists():
+            print(scaling.summary(split, arrays.read_split(folder), names))
     class_names.write(classes, names)
 
 

@@ -1,7 +1,7 @@
-"""Refuse a bad params.yaml or datasets.yaml before any result is deleted.
+"""Refuse a bad params.yaml or a bad card before any result is deleted.
 
 DVC deletes the outputs of a stage before it runs the stage: an error found later would already have cost a result. This
-stage writes a constant, so an edit that leaves both files valid reruns nothing by itself.
+stage writes a constant, so an edit that leaves all files valid reruns nothing by itself.
 """
 
 from collections.abc import Iterator
@@ -13,28 +13,31 @@ from core.cli.errors import InputError, Problem
 from core.config import datasets, params
 from core.files import atomic
 from core.networks import architectures
-from stages.validate import pins
+
+EARLIER = Path("datasets.yaml")
 
 
 def main(validated: Path) -> None:
-    """Check params.yaml and datasets.yaml, and whether they fit each other and the local data."""
+    """Check params.yaml and all cards, and whether the chosen one fits the params and has its files."""
     problems: list[Problem] = []
-    settings = entries = None
+    settings, cards = None, {}
     with _collecting(problems):
         settings = params.load()
-    with _collecting(problems):
-        entries = datasets.load()
-    if settings is None or entries is None:
-        raise InputError(*problems)
-    name = settings.dataset.name
-    datasets.require(name, entries)
-    entry = entries[name]
-    problems += architectures.problems(settings.train.network, entry.image_shape)
-    problems += pins.missing(name, entry, pins.pinned(name, entry))
+    for name in datasets.names():
+        with _collecting(problems):
+            cards[name] = datasets.load(name)
+    if EARLIER.exists():
+        problems.append(_earlier())
+    if settings is not None:
+        with _collecting(problems):
+            datasets.require(settings.dataset.name)
+        if card := cards.get(settings.dataset.name):
+            problems += architectures.problems(settings.train.network, card.image_shape or [])
+            problems += datasets.missing(settings.dataset.name, card)
     if problems:
         raise InputError(*problems)
-    atomic.write_text(validated, "params.yaml and datasets.yaml are valid\n")
-    print(f"params.yaml and datasets.yaml are valid; data set: {name}")
+    atomic.write_text(validated, "params.yaml and the cards are valid\n")
+    print(f"params.yaml and the cards are valid; data set: {settings.dataset.name}")
 
 
 @contextmanager
@@ -44,6 +47,11 @@ def _collecting(problems: list[Problem]) -> Iterator[None]:
         yield
     except InputError as error:
         problems += error.problems
+
+
+def _earlier() -> Problem:
+    fix = "write each entry to datasets/<name>.yaml as docs/your-data.md shows, delete datasets.yaml, then dvc repro"
+    return Problem(str(EARLIER), "no longer read: each data set has a card of its own", fix=fix)
 
 
 if __name__ == "__main__":

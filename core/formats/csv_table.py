@@ -25,9 +25,9 @@ LEAST_PIXELS = 16  # of a table that `found` takes for images
 
 
 class _Columns(NamedTuple):
-    """count: of all columns. label, pixels: the indices of the label and of the pixels. shape: of an image."""
+    """total: of all columns. label, pixels: the indices of the label and of the pixels. shape: of an image."""
 
-    count: int
+    total: int
     label: int
     pixels: list[int]
     shape: tuple[int, ...]
@@ -108,11 +108,13 @@ def _values(rows: Sequence[str], columns: _Columns, card: datasets.Csv) -> np.nd
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of fractions, which old versions of numpy cut off
-            converters = {columns.label: lambda cell: roles.number(cell, card)}
-            values = np.loadtxt(rows, np.int64, None, ",", converters, ndmin=2, quotechar='"')
+            numbers = {columns.label: lambda cell: roles.number(cell, card)}
+            values = np.loadtxt(
+                rows, np.int64, delimiter=",", quotechar='"', comments=None, converters=numbers, ndmin=2
+            )
     except (ValueError, OverflowError, Warning):
         return None
-    if values.shape != (len(rows), columns.count):
+    if values.shape != (len(rows), columns.total):
         return None
     pixels = values[:, columns.pixels]
     return values if 0 <= pixels.min() <= pixels.max() <= 255 else None
@@ -121,7 +123,7 @@ def _values(rows: Sequence[str], columns: _Columns, card: datasets.Csv) -> np.nd
 def _shown(row: str, columns: _Columns) -> str:
     """Return the first thing that is wrong with a row."""
     cells = _cells(row)
-    if len(cells) != columns.count:
+    if len(cells) != columns.total:
         return f"{len(cells)} columns"
     wrong = (i for i in columns.pixels if not NUMBER.fullmatch(cells[i]) or not 0 <= int(cells[i]) <= 255)
     index = next(wrong, columns.label)

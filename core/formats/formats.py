@@ -5,12 +5,19 @@ from typing import Any
 
 from core.cli.errors import DataError
 from core.config import datasets
-from core.formats import cifar, csv_table, idx, npz
+from core.formats import cifar, csv_table, idx, npz, parquet, pictures
 from core.formats.blocks import Contents
 from core.formats.tree import Tree
 
 # In the order in which `guess` asks them.
-READERS: dict[str, Any] = {"npz": npz, "idx": idx, "cifar": cifar, "csv": csv_table}
+READERS: dict[str, Any] = {
+    "parquet": parquet,
+    "npz": npz,
+    "idx": idx,
+    "cifar": cifar,
+    "csv": csv_table,
+    "pictures": pictures,
+}
 
 NPZ = "write an .npz file, see docs/your-data.md#other-formats"
 OTHERS = {  # what a file is by its name, and what to do
@@ -28,7 +35,7 @@ OTHERS = {  # what a file is by its name, and what to do
 def read(tree: Tree, card: datasets.Files) -> Contents:
     """Return the images of a card in blocks. Raises DataError if the files are damaged or do not fit the card."""
     module = READERS[card.format]
-    if getattr(card, "files", None) is None:
+    if not isinstance(card, datasets.Pictures) and card.files is None:
         keys = module.found(tree)
         if keys is None and (refused := _refused(tree)):
             raise refused

@@ -44,7 +44,7 @@ def read(tree: Tree, files: Roles | None, opened: Opened, columns: Sequence[int]
             if None in paths:
                 fix = f"name {split}_images and {split}_labels"
                 raise tree.error("", f"{split} images or labels are missing in the card", fix)
-            pairs[split] = [tree.only(path) for path in paths]
+            pairs[split] = tree.only(paths[0]), tree.only(paths[1])
     total = 0
     for images, labels in pairs.values():
         with opened(tree, images) as pixels, opened(tree, labels) as classes:

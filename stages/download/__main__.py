@@ -38,13 +38,15 @@ def _contents(card: datasets.Card, source: Path) -> Iterator[Contents]:
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:
-        yield formats.read(Tree(source), card)
+        with Tree(source) as tree:
+            yield formats.read(tree, card)
     else:
         with tempfile.TemporaryDirectory() as temporary:
             for file, pin in card.archives.items():
                 address = fetch.fetch(file, pin, _addresses(source.name, card, file), Path(temporary) / file)
                 print(f"{file}: {pin.size} bytes from {address}")
-            yield formats.read(Tree(Path(temporary), str(source)), card)
+            with Tree(Path(temporary), str(source)) as tree:
+                yield formats.read(tree, card)
 
 
 def _addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:

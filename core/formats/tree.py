@@ -164,29 +164,21 @@ def is_archive(name: str) -> bool:
 
 
 def _open(path: Path, closing: ExitStack) -> _Archive:
+    file: BinaryIO = closing.enter_context(open(path, "rb"))  # noqa: SIM115
     if path.name.lower().endswith(ZIPS):
-        zipped = closing.enter_context(zipfile.ZipFile(path))
+        zipped = zipfile.ZipFile(file)
         return _Archive(zipped, {_clean(info.filename): info for info in zipped.infolist() if not info.is_dir()})
-    file = _decompressed(path, closing)
+    if decompress := DECOMPRESSORS.get(file.read(2)):  # once, as members are read in any order
+        whole = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        with decompress(path) as compressed:
+            shutil.copyfileobj(compressed, whole, 1 << 20)
+        file = whole
     file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
     if any(file.read()):  # tarfile takes a header that is cut for the end
         raise EOFError("the end is missing")
     file.seek(0)
-    tar = closing.enter_context(tarfile.TarFile(fileobj=file))
+    tar = tarfile.TarFile(fileobj=file)
     return _Archive(tar, {_clean(info.name): info for info in tar if info.isfile()})
-
-
-def _decompressed(path: Path, closing: ExitStack) -> BinaryIO:
-    """Open a tar file. A compressed one is decompressed, once, into a file without a name: members have any order."""
-    file = closing.enter_context(open(path, "rb"))  # noqa: SIM115
-    decompress = DECOMPRESSORS.get(file.read(2))
-    if not decompress:
-        return file
-    file.seek(0)
-    whole = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    with decompress(file) as compressed:
-        shutil.copyfileobj(compressed, whole, 1 << 20)
-    return whole
 
 
 def _fail(error: OSError) -> None:

@@ -207,14 +207,13 @@ def _draw_framed(ax: Axes, image: np.ndarray, left: float, top: float, wide: flo
 
 def _channels(image: np.ndarray, name: str) -> Figure:
     """Draw a colour image, and the values of its red, green and blue."""
-    figure = style.empty(height=6, layout="compressed")
+    figure = style.empty(height=6, width=7, layout="compressed")
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     titles = (style.cut(name, style.TICK_NAME), "red", "green", "blue")
     for ax, title, values in zip(axes.flat, titles, (image, *np.moveaxis(255 * image, 2, 0)), strict=True):
         mesh = ax.imshow(values, cmap="viridis", vmin=0, vmax=255)
-        ax.set_title(title)
-    figure.supxlabel("column, pixels", fontsize=10)
-    figure.supylabel("row, pixels", fontsize=10)
+        ax.set(title=title, xlabel="column, pixels", ylabel="row, pixels")
+        ax.label_outer()
     figure.colorbar(mesh, ax=axes, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
     return figure
 

@@ -9,17 +9,19 @@ from core.files import atomic
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-pillow.lock")
-PIPELINE = ("dvc.yaml", "datasets.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "core", "stages")
+PIPELINE = ("dvc.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "core", "stages", "datasets")
 
 
 def copy(folder: Path, changes: Mapping[str, object]) -> None:
     """Copy the pipeline into a folder, which is emptied first. `changes` are other values of params.
 
-    Raises InputError, and leaves the folder alone, if the params are bad. The copy is no git repository.
+    The copy is no git repository, and has no files of people's own data sets. Raises InputError, and leaves the folder
+    alone, if the params are bad.
     """
     settings = _settings(changes)
     shutil.rmtree(folder, ignore_errors=True)
-    for name in PIPELINE:
+    notes = [path.relative_to(CHECKOUT) for path in CHECKOUT.glob("sources/*/README.md")]
+    for name in (*PIPELINE, *notes):
         source, target = CHECKOUT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -25,6 +25,8 @@ def test_the_copy_has_the_whole_pipeline_and_the_other_params_and_replaces_an_ea
     copied = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")}
     listed = subprocess.check_output(["git", "ls-files", *scratch.PIPELINE], cwd=ROOT, text=True).splitlines()
     assert copied >= set(listed) and "earlier" not in copied
+    assert {"datasets/garments_colour.yaml", "sources/garments_colour/README.md"} <= copied
+    assert not any(name.startswith("sources/") and name.count("/") == 2 and "README.md" not in name for name in copied)
 
 
 def test_bad_params_are_refused_before_an_earlier_demo_is_removed(tmp_path, monkeypatch):
@@ -40,9 +42,19 @@ def test_bad_params_are_refused_before_an_earlier_demo_is_removed(tmp_path, monk
     assert (tmp_path / "build/demo").exists()
 
 
+def test_a_data_set_that_needs_files_is_refused_before_an_earlier_demo_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    (tmp_path / "earlier").touch()
+
+    with pytest.raises(InputError, match=r"not embedded \(expected garments_colour or garments, got mnist\)"):
+        demo.main("mnist")
+
+    assert (tmp_path / "earlier").exists()
+
+
 def test_a_failure_of_dvc_is_an_error_of_the_demo(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
-    monkeypatch.setattr(demo, "DATASET", "nothing")
+    monkeypatch.setattr(demo, "DATASETS", ("nothing",))
 
     with pytest.raises(StageError, match=r"^dvc repro: failed \(expected exit code 0, got 255\)"):
-        demo.main()
+        demo.main("nothing")

@@ -224,7 +224,8 @@ def read(path: Path) -> Card:
         what, expected = "cannot name a data set", "a to z, 0 to 9 and _, a letter first, at most 64"
         fix = f"rename this file, and {SOURCES / path.stem} with it, then dvc repro"
         raise InputError(Problem(str(path), what, expected=expected, got=path.stem, fix=fix))
-    return schema.check(yaml.load(path), Card, path)
+    card: Card = schema.check(yaml.load(path), Card, path)  # type: ignore[arg-type] # mypy takes a union for no type
+    return card
 
 
 def load(name: str, *, given_as: str = PARAM) -> Card:

@@ -7,44 +7,47 @@ tried before the mirrors and changes no bytes: SHA-256 pins them.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import command
 from core.config import datasets
+from core.files import atomic
 from core.formats import formats
 from core.formats.blocks import Contents
 from core.formats.tree import Tree
 from stages.download import fetch, garments, pillow, storing
 
+PICTURED = (datasets.Garments, datasets.Parquet, datasets.Pictures)  # what Pillow draws or decodes
+
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder."""
     described = datasets.read(card)
-    pillow.require_locked(pillow_lock)
+    if isinstance(described, PICTURED):
+        pillow.require_locked(pillow_lock)
     write(described, card, source, raw)
 
 
 def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder. Raises DataError, NetworkError or StageError."""
-    with _contents(described, source) as contents:
+    with _contents(described, source, raw) as contents:
         storing.store(contents, described, raw, storing.Problems(str(source), card))
 
 
 @contextmanager
-def _contents(card: datasets.Card, source: Path) -> Iterator[Contents]:
+def _contents(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:
         yield formats.read(Tree(source), card)
     else:
-        with tempfile.TemporaryDirectory() as temporary:
+        with atomic.beside(raw) as temporary:
             for file, pin in card.archives.items():
-                address = fetch.fetch(file, pin, _addresses(source.name, card, file), Path(temporary) / file)
+                address = fetch.fetch(file, pin, _addresses(source.name, card, file), temporary / file)
                 print(f"{file}: {pin.size} bytes from {address}")
-            yield formats.read(Tree(Path(temporary), str(source)), card)
+            yield formats.read(Tree(temporary, str(source)), card)
 
 
 def _addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:

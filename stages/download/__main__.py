@@ -45,12 +45,13 @@ def _contents(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents
     else:
         with atomic.beside(raw) as temporary:
             for file, pin in card.archives.items():
-                address = fetch.fetch(file, pin, _addresses(source.name, card, file), temporary / file)
+                address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)
                 print(f"{file}: {pin.size} bytes from {address}")
             yield formats.read(Tree(temporary, str(source)), card)
 
 
-def _addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:
+def addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:
+    """Return where an archive of a data set may be, the first choice first."""
     own_mirror = os.environ.get("DATASET_MIRROR")
     mirrors = [f"{own_mirror.rstrip('/')}/{name}"] if own_mirror else []
     return [f"{mirror.rstrip('/')}/{file}" for mirror in [*mirrors, *card.mirrors]]

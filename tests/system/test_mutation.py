@@ -63,7 +63,7 @@ class Tree:
         self.folder = folder
         for name in tracked():
             copy(ROOT / name, folder / name)
-        for name in OUTPUTS:
+        for name in [*OUTPUTS, "data/raw/preparation.json"]:
             file = folder / name if Path(name).suffix or name == "data/validated" else folder / name / "made.txt"
             if not (folder / name).exists():
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets
+from core.config import datasets, kept
 from core.formats import formats
 from core.formats.blocks import Contents
 from core.formats.tree import Tree
@@ -22,6 +22,7 @@ from stages.download import fetch, garments, pillow, storing
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder."""
+    kept.require(card.stem)
     described = datasets.read(card)
     pillow.require_locked(pillow_lock)
     write(described, card, source, raw)

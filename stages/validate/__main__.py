@@ -36,7 +36,8 @@ def main(validated: Path) -> None:
             kept.require(settings.dataset.name)
             datasets.require(settings.dataset.name)
             if card := cards.get(settings.dataset.name):
-                problems += architectures.problems(settings.train.network, card.image_shape or [])
+                shape = card.image_shape or [datasets.LONGEST] * 2  # `train` checks it again, once the images are read
+                problems += architectures.problems(settings.train.network, shape)
                 problems += datasets.missing(settings.dataset.name, card)
     if problems:
         raise InputError(*problems)
@@ -54,8 +55,8 @@ def _collecting(problems: list[Problem]) -> Iterator[None]:
 
 
 def _earlier() -> Problem:
-    fix = "write each entry to datasets/<name>.yaml as docs/your-data.md shows, delete datasets.yaml, then dvc repro"
-    return Problem(str(EARLIER), "no longer read: each data set has a card of its own", fix=fix)
+    fix = "see From datasets.yaml in docs/your-data.md, then delete this file, then dvc repro"
+    return Problem(str(EARLIER), "no longer read: each data set has a file of its own in datasets/", fix=fix)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def problem(name: str, line: str) -> Problem:
 
 
 def command(name: str, project: Path = Path()) -> str:
-    """Return the shell command after which git and DVC keep a data set, or nothing if they do, or if there is no git."""
+    """Return the shell command that lets git and DVC keep a data set, or nothing if they do so, or without git."""
     folder = datasets.SOURCES / name
     inside = {Path(path).relative_to(folder).parts[0] for path in _others(project, f"{folder}/")}
     things = [f"{folder}/{part}" for part in sorted(inside) if not _is_record(part)]

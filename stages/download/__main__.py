@@ -30,12 +30,13 @@ def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
 
 def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder. Raises DataError, NetworkError or StageError."""
-    with _contents(described, source) as contents:
+    with reading(described, source) as contents:
         storing.store(contents, described, raw, storing.Problems(str(source), card))
 
 
 @contextmanager
-def _contents(card: datasets.Card, source: Path) -> Iterator[Contents]:
+def reading(card: datasets.Card, source: Path) -> Iterator[Contents]:
+    """Yield the images of a data set in blocks, and fetch its archives first. Raises DataError or NetworkError."""
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:

@@ -35,7 +35,7 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
     above_all = f"{root}/" if root else ""
     depth = _depth(tree, root, [folder[len(above_all) :].split("/") for folder in folders - {root}])
     members: dict[tuple[str, str], list[str]] = {}  # the files of each split and class
-    errors = {}
+    errors: dict[str, DataError] = {}
     for file in (file for file in files if file.startswith(above_all)):
         *above, _ = file[len(above_all) :].split("/")
         if len(above) == depth and (depth == 1 or above[0].lower() in SPLITS):
@@ -51,7 +51,7 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
         for name in classes:
             own = members.get((split, name), [])
             if not any(map(suffixes.is_picture, own)) and (own or split != "validation"):
-                errors[split, name] = _no_pictures(tree, split, name, own)
+                errors[f"{split}: {name}"] = _no_pictures(tree, split, name, own)
     refuse(problem for error in errors.values() for problem in error.problems)
     labels = {name: label for label, name in enumerate(classes)}
     placed = {file: Place(split, labels[name]) for (split, name), own in members.items() for file in own}

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from core.cli.errors import DataError
+from core.cli.errors import DataError, Problem
 from core.config import datasets
 from core.formats.class_folders import Place, refuse
 from core.formats.tree import Tree
@@ -25,7 +25,7 @@ def places(tree: Tree, table: str, files: Sequence[str], card: datasets.Pictures
     ends = _ends(filter(suffixes.is_picture, files))
     labels: dict[str, str] = {}
     lines: dict[str, int] = {}  # the first line of each label
-    problems = []
+    problems: list[Problem] = []
     for line, end, label in _rows(tree, table):
         pictures = ends.get(end, [])
         if len(pictures) == 1 and pictures[0] not in labels:

@@ -24,8 +24,8 @@ TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in one fo
 
 def read(tree: Tree, card: datasets.Pictures) -> Contents:
     """Return the images of a card in blocks. Raises DataError with every problem of the layout."""
-    keys = {"folder": card.folder, "table": card.table} if card.folder or card.table else found(tree) or {}
-    folder, table = keys.get("folder") or "", keys.get("table")
+    keys = found(tree) or {} if card.folder is None else {"folder": card.folder}
+    folder, table = keys.get("folder", ""), tree.only(card.table) if card.table else keys.get("table", "")
     files = _files(tree, folder)
     if not any(map(suffixes.is_picture, files)):
         command = suffixes.converter(f"{tree.shown}/{folder}", others := suffixes.others(files))
@@ -33,10 +33,9 @@ def read(tree: Tree, card: datasets.Pictures) -> Contents:
         expected, got = ", ".join(decoding.SUFFIXES), suffixes.counted(others) or "no files"
         raise tree.error(folder, "no pictures", fix, expected=expected, got=got)
     if table:
-        classes, places = labels_table.places(tree, tree.only(table), files, card)
+        classes, places = labels_table.places(tree, table, files, card)
     else:
         classes, places = class_folders.places(tree, files, card)
-
     places = {file: places[file] for file in files if file in places}  # in the order in which they are read
     return Contents(_blocks(tree, folder, files, places, table, card), classes, len(places))
 
@@ -76,7 +75,7 @@ def _blocks(
     others = suffixes.others(file for file in files if file != table)
     for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others):
         print(line)
-    if without := len(files) - others.total() - len(places) - (table in files):
+    if table and (without := sum(map(suffixes.is_picture, files)) - len(places)):
         print(f"left out {without:,} pictures that have no row in {tree.shown}/{table}")
 
 

@@ -61,8 +61,8 @@ class Tree:
         found = []
         for path, inner, names in os.walk(self.folder, onerror=_fail):
             inner[:] = [name for name in inner if not name.startswith(".")]
-            below = Path(path).relative_to(self.folder)
-            found += [(below / name).as_posix() for name in names if _counts(name)]
+            below = Path(path).relative_to(self.folder).as_posix()
+            found += [name if below == "." else f"{below}/{name}" for name in names if _counts(name)]
         return sorted(found)
 
     @cached_property

@@ -27,12 +27,12 @@ def suffix(name: str) -> str:
 
 def is_picture(name: str) -> bool:
     """Return whether a file is a picture that can be read, by its suffix."""
-    return suffix(name) in decoding.SUFFIXES
+    return name.lower().endswith(decoding.SUFFIXES)
 
 
 def is_image(name: str) -> bool:
     """Return whether a file is a picture, by its suffix: one that can be read, or one to convert."""
-    return suffix(name) in (*decoding.SUFFIXES, *CONVERTIBLE, *HEIF)
+    return name.lower().endswith((*decoding.SUFFIXES, *CONVERTIBLE, *HEIF))
 
 
 def others(names: Iterable[str]) -> Counter[str]:

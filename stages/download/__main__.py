@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets
+from core.config import datasets, kept
 from core.files import atomic
 from core.formats import formats
 from core.formats.blocks import Contents
@@ -24,6 +24,7 @@ PICTURED = (datasets.Garments, datasets.Parquet, datasets.Pictures)  # what Pill
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder."""
+    kept.require(card.stem)
     described = datasets.read(card)
     if isinstance(described, PICTURED):
         pillow.require_locked(pillow_lock)
@@ -32,12 +33,16 @@ def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
 
 def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder. Raises DataError, NetworkError or StageError."""
-    with _contents(described, source, raw) as contents:
+    with reading(described, source, raw) as contents:
         storing.store(contents, described, raw, storing.Problems(str(source), card))
 
 
 @contextmanager
-def _contents(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
+def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
+    """Yield the images of a data set in blocks. Archives are fetched to the disk of `raw` first, and removed at the end.
+
+    Raises DataError or NetworkError.
+    """
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:

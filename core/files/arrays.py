@@ -19,6 +19,7 @@ from core.files import atomic, records
 BLOCK = 1 << 22  # bytes of an array to work on at once; larger blocks are no faster
 PICKED = 50  # rows to pick before memory is released: reading a row may load up to 2 MiB of its neighbours
 
+RAW = np.uint8  # the type of the images that `download` stores
 VALIDATION = "validation"  # the folder of an official validation split, beside the training images
 
 Put = Callable[[Sequence[int], np.ndarray], None]
@@ -146,8 +147,8 @@ def write(path: Path, array: np.ndarray) -> None:
 def read_split(folder: Path, classes: int = MOST_CLASSES, dtype: type[np.generic] = np.float32) -> Split:
     """Map the images and labels of a folder into memory, and check each value once.
 
-    Images are float32 in [0, 1], or uint8 as `download` stores them. Raises DataError if images and labels differ in
-    number, a pixel is not in [0, 1], or a label is not below `classes`.
+    dtype: float32, or RAW. Raises DataError if images and labels differ in number, a float pixel is not in [0, 1], or a
+    label is not below `classes`.
     """
     images_path, labels_path = folder / "images.npy", folder / "labels.npy"
     split = Split(read_images(images_path, dtype), read(labels_path, np.uint8, 1))

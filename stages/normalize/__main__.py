@@ -7,8 +7,6 @@ An official validation split lies in the folder of the training images.
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
 from core.cli import command
 from core.files import arrays, class_names
 from stages.normalize import scaling
@@ -20,7 +18,7 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     names = class_names.read(raw / "classes.json")
     if not (raw / arrays.VALIDATION).exists():
         del folders[arrays.VALIDATION]
-    splits = {name: arrays.read_split(raw / name, len(names), np.uint8) for name in folders}
+    splits = {name: arrays.read_split(raw / name, len(names), arrays.RAW) for name in folders}
     with ExitStack() as outputs:  # outputs appear only after every split is written without an error
         for name, (images, labels) in splits.items():
             scaled = map(scaling.scale, arrays.blocks(images))

@@ -199,11 +199,22 @@ def test_nothing_is_overwritten_and_one_line_says_what_to_do(arrays, described, 
     Path("sources/taken").mkdir()
 
     for arguments, line in {
-        ("mnist", "--write-card"): "mnist: has a card already; fix: edit datasets/mnist.yaml, or delete it to write a new one",
-        (str(path), "--write-card", "--name", "mnist"): "datasets/mnist.yaml: exists already; fix: add --name NAME, with "
-        "another name",
-        (str(path), "--write-card", "--name", "taken"): "sources/taken: exists already; fix: add --name NAME, with another "
-        "name",
+        (
+            "mnist",
+            "--write-card",
+        ): "mnist: has a card already; fix: edit datasets/mnist.yaml, or delete it to write a new one",
+        (
+            str(path),
+            "--write-card",
+            "--name",
+            "mnist",
+        ): "datasets/mnist.yaml: exists already; fix: add --name NAME, with another name",
+        (
+            str(path),
+            "--write-card",
+            "--name",
+            "taken",
+        ): "sources/taken: exists already; fix: add --name NAME, with another name",
         ("sources/taken", "--name", "other"): "--name: the files are in sources/taken; fix: --name taken",
     }.items():
         assert_clean_failure(described(*arguments), 2, f"error: {line}")
@@ -259,7 +270,12 @@ def test_a_copy_that_fails_leaves_nothing(arrays, described, monkeypatch):
 
 @pytest.mark.parametrize(
     "file, name",
-    [("cifar-10-binary.tar.gz", "cifar_10_binary"), ("MNIST.npz", "mnist"), ("2024 cats.v2", "cats_v2"), ("123", "mine")],
+    [
+        ("cifar-10-binary.tar.gz", "cifar_10_binary"),
+        ("MNIST.npz", "mnist"),
+        ("2024 cats.v2", "cats_v2"),
+        ("123", "mine"),
+    ],
 )
 def test_a_data_set_is_named_after_its_file(file, name):
     assert drafts._name(Path(file)) == name

@@ -1,30 +1,71 @@
-"""Images and labels in arrays of their own, a pair for each split: what IDX files and NumPy arrays have in common."""
+"""Which file is for what: by the card, or else by its name; and what a label is for."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterable
+from typing import Any
 
-import numpy as np
-
-from core.config.datasets import SPLITS, Roles
-from core.formats.blocks import Block
+from core.cli.errors import DataError
+from core.config.datasets import SPLITS, FromFiles, Splits
 from core.formats.tree import Tree
 
-Images = Callable[[Tree, str], Iterator[np.ndarray]]  # of a file, in blocks, uint8 (n, height, width[, 3])
-Labels = Callable[[Tree, str], np.ndarray]  # of a file, integer (n,)
+SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
+SPLIT_OF |= dict.fromkeys(("validation", "valid", "val"), "validation")
+KIND_OF = dict.fromkeys(("images", "image", "imgs", "img", "x"), "images")
+KIND_OF |= dict.fromkeys(("labels", "label", "y"), "labels")
 
 
-def read(tree: Tree, files: Roles, images: Images, labels: Labels) -> Iterator[Block]:
-    """Yield the blocks of all splits. Raises DataError if the images and labels of a split differ in number."""
-    for split in SPLITS:
-        paths = [getattr(files, f"{split}_{kind}") for kind in ("images", "labels")]
-        if not any(paths):
-            continue
-        if None in paths:
-            raise tree.error("", f"{split} images or labels are missing in the card", f"name {split}_images and labels")
-        name, its_labels = (tree.only(path) for path in paths)
-        values, start = labels(tree, its_labels), 0
-        for part in images(tree, name):
-            yield Block(split, part, values[start : start + len(part)], name, start)
-            start += len(part)
-        if start != len(values):
-            what, fix = "images and labels differ in number", "name the labels of these images in the card"
-            raise tree.error(its_labels, what, fix, expected=f"{start} labels", got=str(len(values)))
+def found(paths: Iterable[str]) -> dict[str, Any] | None:
+    """Return the keys of a card for files of arrays, as their names tell; None if they do not, or tell two things."""
+    files: dict[str, str] = {}
+    for path in paths:
+        kind = next((KIND_OF[word] for word in reversed(_words(path)) if word in KIND_OF), None)
+        if kind:
+            role = f"{split_of(path) or 'train'}_{kind}"
+            if role in files:
+                return None
+            files[role] = path
+    return {"files": files} if {"train_images", "train_labels"} <= files.keys() else None
+
+
+def found_splits(paths: Iterable[str]) -> dict[str, Any] | None:
+    """Return the keys of a card for files of whole splits. If no name tells a split, all are training files."""
+    files: dict[str, list[str]] = {}
+    for path in paths:
+        files.setdefault(split_of(path) or "", []).append(path)
+    files = {"train": files.pop("", []), **files} if files.keys() == {""} else files
+    named = {split: files[split] for split in SPLITS if split in files}
+    return {"files": named} if named.get("train") else None
+
+
+def matched(tree: Tree, files: Splits | None) -> dict[str, list[str]]:
+    """Return the names of the files of each split that has some. Raises DataError if a path matches none."""
+    if files is None:
+        raise unnamed(tree)
+    paths = {split: getattr(files, split) for split in SPLITS}
+    return {split: [name for path in paths[split] for name in tree.match(path)] for split in SPLITS if paths[split]}
+
+
+def unnamed(tree: Tree) -> DataError:
+    """Return the error for a card without files, if their names do not tell what they are for."""
+    got = ", ".join(tree.names[:5])[:300] + ", ..." * (len(tree.names) > 5) or "an empty folder"
+    what = "no files, or several, of this format with the usual names"
+    return tree.error("", what, "name the files in the card", expected="names with train and test", got=got)
+
+
+def split_of(path: str) -> str | None:
+    """Return the split that a path names, as in train/1.png, fashion-mnist_test.csv or t10k-images-idx3-ubyte.gz."""
+    return next((SPLIT_OF[word] for word in reversed(_words(path)) if word in SPLIT_OF), None)
+
+
+def _words(path: str) -> list[str]:
+    return re.split("[^a-z0-9]+", path.lower())
+
+
+def number(label: object, card: FromFiles) -> int:
+    """Return the label of a table as a number, as the files would have it. Raises ValueError if it names no class."""
+    text = str(label).strip()
+    if re.fullmatch("-?[0-9]{1,18}", text):
+        return int(text)
+    if text in (card.classes or ()):
+        return (card.classes or []).index(text) + card.first_label
+    raise ValueError(f"{text[:40]!r} is neither a number nor one of the classes")

@@ -1,28 +1,43 @@
 """The files of a data set: those in a folder, and those in the zip and tar files there.
 
 A name is the path below the folder, with /. A member of `data/images.zip` has the name `data/images.zip/<member>`.
-Nothing is unpacked to disk. Hidden files, README.md and the .dvc files of `dvc add` do not count.
+Hidden files, README.md and the .dvc files of `dvc add` do not count. No member gets a name on disk.
 """
 
+import bz2
+import errno
+import gzip
 import lzma
 import os
+import shutil
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from core.cli.errors import DataError, Problem
 
 ZIPS = (".zip", ".npz")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-# What Python's readers of archives raise for damaged bytes, and for a password.
-DAMAGED = (EOFError, ValueError, RuntimeError, NotImplementedError, KeyError, zlib.error, lzma.LZMAError)
-DAMAGED += (zipfile.BadZipFile, tarfile.TarError)
+DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+# What Python's readers of archives raise for damaged bytes, and for a password. OSError has no errno then.
+DAMAGED = (
+    *(EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError, MemoryError, OSError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+)
+
+
+class _Archive(NamedTuple):
+    """An open archive, and the entry of each file in it, in the order of the archive."""
+
+    file: zipfile.ZipFile | tarfile.TarFile
+    entries: dict[str, zipfile.ZipInfo | tarfile.TarInfo]
 
 
 class Tree:
@@ -32,9 +47,13 @@ class Tree:
     """
 
     def __init__(self, root: Path, shown: str = ""):
-        self.folder, self._only = (root, None) if root.is_dir() else (root.parent, root.name)
+        self.folder, self._only = (root, "") if root.is_dir() else (root.parent, root.name)
         self.shown = shown or str(self.folder)
-        self._open: dict[str, zipfile.ZipFile | tarfile.TarFile] = {}
+        self._archives: dict[str, _Archive] = {}
+        self._closing = ExitStack()
+
+    def __del__(self) -> None:
+        self._closing.close()
 
     @cached_property
     def files(self) -> list[str]:
@@ -42,35 +61,33 @@ class Tree:
         if self._only:
             return [self._only]
         found = []
-        for path, inner, names in os.walk(self.folder):
+        for path, inner, names in os.walk(self.folder, onerror=_fail):
             inner[:] = [name for name in inner if not name.startswith(".")]
             below = Path(path).relative_to(self.folder)
             found += [(below / name).as_posix() for name in names if _counts(name)]
         return sorted(found)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The files, each archive followed by its members."""
+        return [each for name in self.files for each in (name, *(self.members(name) if is_archive(name) else []))]
+
     def members(self, archive: str) -> list[str]:
         """Return the names of the files in an archive, in their order there. Raises DataError if it is damaged."""
-        with self._reading(archive):
-            opened = self._opened(archive)
-            if isinstance(opened, zipfile.ZipFile):
-                names = [info.filename for info in opened.infolist() if not info.is_dir()]
-            else:
-                names = [info.name for info in opened.getmembers() if info.isfile()]
-        return [f"{archive}/{name}" for name in names if all(map(_counts, name.split("/")))]
+        entries = self._opened(archive).entries
+        return [f"{archive}/{name}" for name in entries if all(map(_counts, name.split("/")))]
 
     def match(self, path: str) -> list[str]:
         """Return the sorted names that a path of a card matches. Raises DataError if there are none."""
-        found = []
-        for name in self.files:
-            if _matches(name, path):
-                found.append(name)
-            elif is_archive(name) and _matches(name, "/".join(path.split("/")[: name.count("/") + 1])):
-                found += [member for member in self.members(name) if _matches(member, path)]
+        inside = []
+        for archive in filter(is_archive, self.files):
+            if _matches(archive, "/".join(path.split("/")[: archive.count("/") + 1])):
+                inside += self.members(archive)
+        found = [name for name in (*self.files, *inside) if _matches(name, path)]
         if not found:
-            what, got = "no such file", ", ".join(self.files[:5]) + ", ..." * (len(self.files) > 5)
-            raise self.error(
-                path, what, "correct the path in the card", expected="a file", got=got or "an empty folder"
-            )
+            names = inside or self.files
+            got = ", ".join(names[:5])[:300] + ", ..." * (len(names) > 5) or "an empty folder"
+            raise self.error(path, "no such file", "correct the path in the card", expected="a file", got=got)
         return sorted(found)
 
     def only(self, path: str) -> str:
@@ -83,15 +100,15 @@ class Tree:
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open a file or a member of an archive. Raises DataError if it is damaged, also from within the block."""
+        archive, member = self._place(name)
         with self._reading(name):
-            archive, member = self._place(name)
             if not archive:
                 with open(self.folder / name, "rb") as file:
                     yield file
                 return
-            opened = self._opened(archive)
-            stream = opened.open(member) if isinstance(opened, zipfile.ZipFile) else opened.extractfile(member)
-            with cast(BinaryIO, stream) as file:
+            opened, entries = self._opened(archive)
+            open_member: Any = opened.open if isinstance(opened, zipfile.ZipFile) else opened.extractfile
+            with open_member(entries[member]) as file:
                 yield file
 
     def size(self, name: str) -> int:
@@ -99,10 +116,8 @@ class Tree:
         archive, member = self._place(name)
         if not archive:
             return (self.folder / name).stat().st_size
-        opened = self._opened(archive)
-        return (
-            opened.getinfo(member).file_size if isinstance(opened, zipfile.ZipFile) else opened.getmember(member).size
-        )
+        entry = self._opened(archive).entries[member]
+        return entry.file_size if isinstance(entry, zipfile.ZipInfo) else entry.size
 
     def error(self, name: str, what: str, fix: str, *, expected: str = "", got: str = "") -> DataError:
         """Return the error for a file, or for a place in it."""
@@ -114,8 +129,10 @@ class Tree:
         try:
             yield
         except DAMAGED as error:
-            reason = f"{error}"[:100] or type(error).__name__
-            raise self.error(name, f"damaged, or cut short: {reason}", "get the whole file again") from error
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise
+            what = f"damaged, cut short or locked: {f'{error}'[:100] or type(error).__name__}"
+            raise self.error(name, what, "get the whole file again, without a password") from error
 
     def _place(self, name: str) -> tuple[str, str]:
         """Return the archive that a name leads into, if any, and the name of the member in it."""
@@ -126,17 +143,51 @@ class Tree:
                 return archive, "/".join(parts[depth:])
         return "", name
 
-    def _opened(self, archive: str) -> zipfile.ZipFile | tarfile.TarFile:
-        if archive not in self._open:
-            path = self.folder / archive
-            is_zip = archive.lower().endswith(ZIPS)
-            self._open[archive] = zipfile.ZipFile(path) if is_zip else tarfile.open(path)  # noqa: SIM115
-        return self._open[archive]
+    def _opened(self, archive: str) -> _Archive:
+        if archive not in self._archives:
+            with self._reading(archive):
+                self._archives[archive] = _open(self.folder / archive, self._closing)
+        return self._archives[archive]
 
 
 def is_archive(name: str) -> bool:
     """Return whether a name is that of a zip or tar file."""
     return name.lower().endswith((*ZIPS, *TARS))
+
+
+def _open(path: Path, closing: ExitStack) -> _Archive:
+    if path.name.lower().endswith(ZIPS):
+        zipped = closing.enter_context(zipfile.ZipFile(path))
+        return _Archive(zipped, {_clean(info.filename): info for info in zipped.infolist() if not info.is_dir()})
+    file = closing.enter_context(_decompressed(path))
+    file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
+    if any(file.read()):  # tarfile takes a header that is cut for the end
+        raise EOFError("the end is missing")
+    file.seek(0)
+    tar = closing.enter_context(tarfile.TarFile(fileobj=file))
+    return _Archive(tar, {_clean(info.name): info for info in tar if info.isfile()})
+
+
+def _decompressed(path: Path) -> BinaryIO:
+    """Open a tar file. A compressed one is decompressed, once, into a file without a name: members have any order."""
+    file = open(path, "rb")  # noqa: SIM115
+    decompress = DECOMPRESSORS.get(file.read(2))
+    if not decompress:
+        return file
+    file.seek(0)
+    whole = tempfile.TemporaryFile()  # noqa: SIM115
+    with file, decompress(file) as compressed:
+        shutil.copyfileobj(compressed, whole, 1 << 20)
+    return cast(BinaryIO, whole)
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
+def _clean(name: str) -> str:
+    """Return the name of a member without the beginning ./ of some tar files, and the backslashes of some zip files."""
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def _counts(name: str) -> bool:
@@ -145,5 +196,5 @@ def _counts(name: str) -> bool:
 
 def _matches(name: str, path: str) -> bool:
     """Return whether a name fits a path, part by part; a wildcard does not reach across a /."""
-    names, parts = name.split("/"), path.split("/")
+    names, parts = name.split("/"), path.replace("[", "[[]").split("/")
     return len(names) == len(parts) and all(map(fnmatchcase, names, parts))

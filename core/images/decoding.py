@@ -6,6 +6,7 @@ are right looks like one whose last rows are black; JPEG decoders guess damaged 
 """
 
 import io
+import os
 import stat
 import warnings
 from pathlib import Path
@@ -27,6 +28,7 @@ _SAVE = "save it with 8-bit RGB or grey values, or remove it"
 
 _MODES = {"1", "L", "LA", "I;16", "P", "PA", "RGB", "RGBA"}
 _BIT_DEPTH = 24  # offset of the bit depth in a PNG
+_TAGGED = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # the keys under which Pillow has tags
 _SCALES = {2: 85, 4: 17}  # Pillow scales 2-bit and 4-bit grey values to 0 to 255, but not the transparent one
 
 
@@ -37,17 +39,17 @@ class Picture(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read(path: Path) -> bytes:
+def read(path: str | Path) -> bytes:
     """Return the bytes of a regular file; a pipe, which would block, is not opened.
 
     Raises DataError if there is no such file, or if it is too large or can't be read.
     """
     try:
-        status = path.stat()
+        status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise DataError(Problem(str(path), "not a regular file", fix=_REPLACE))
         _require_small(status.st_size, str(path))
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             return file.read(status.st_size)
     except OSError as error:
         raise DataError(unread(str(path), error)) from error
@@ -65,12 +67,8 @@ def decode(data: bytes, name: str) -> Picture:
     MOST_FILE_BYTES and MOST_PIXELS, with grey values, RGB colours or a palette.
     """
     _require_small(len(data), name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged tags, which do not count, and of sizes, which are checked here
-        return _decoded(data, name)
-
-
-def _decoded(data: bytes, name: str) -> Picture:
+    # Of damaged tags, which do not count, and of sizes, which are checked here. The same filter is added only once.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         image, frames = _loaded(data)
     except MemoryError:
@@ -95,11 +93,12 @@ def _decoded(data: bytes, name: str) -> Picture:
 
 def _loaded(data: bytes) -> tuple[Image.Image, int]:
     """Return the first frame, decoded, and the number of frames."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as unread:
-        if unread.width * unread.height > MOST_PIXELS:
-            raise Image.DecompressionBombError
-        unread.verify()  # the checksums of a PNG, which load() ignores
     image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.width * image.height > MOST_PIXELS:
+        raise Image.DecompressionBombError
+    if image.format == "PNG":
+        image.verify()  # the checksums, which load() ignores; it closes the file
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     frames = getattr(image, "n_frames", 1)
     image.load()
     return image, frames
@@ -107,6 +106,8 @@ def _loaded(data: bytes) -> tuple[Image.Image, int]:
 
 def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
     """Return the image turned by its orientation tag, and whether it was turned."""
+    if _TAGGED.isdisjoint(image.info):
+        return image, False
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
         return (ImageOps.exif_transpose(image) if turned else image), turned

@@ -19,7 +19,7 @@ def grey(image: Image.Image, background: int) -> np.ndarray:
         scaled = ((values + 128) // 257).astype(np.uint8)
         return scaled if transparency is None else np.where(values == transparency, np.uint8(background), scaled)
     if not image.has_transparency_data:
-        return np.asarray(image.convert("L"))
+        return np.asarray(image if image.mode == "L" else image.convert("L"))
     image = image.convert("RGBA")
     under = Image.new("L", image.size, background)
     return np.asarray(Image.composite(image.convert("L"), under, image.getchannel("A")))
@@ -30,7 +30,7 @@ def colour(image: Image.Image, background: int) -> np.ndarray:
     if image.mode in GREY_MODES:
         return with_channels(grey(image, background), 3)
     if not image.has_transparency_data:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     image = image.convert("RGBA")
     under = Image.new("RGB", image.size, (background,) * 3)
     return np.asarray(Image.composite(image.convert("RGB"), under, image.getchannel("A")))

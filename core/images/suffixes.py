@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from core.cli.errors import printable
@@ -22,6 +23,21 @@ _CONVERT = (
 def suffix(name: str) -> str:
     """Return the suffix of a file name, in lower case."""
     return os.path.splitext(name)[1].lower()
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a file is a picture that can be read, by its suffix."""
+    return name.lower().endswith(decoding.SUFFIXES)
+
+
+def is_image(name: str) -> bool:
+    """Return whether a file is a picture, by its suffix: one that can be read, or one to convert."""
+    return name.lower().endswith((*decoding.SUFFIXES, *CONVERTIBLE, *HEIF))
+
+
+def others(names: Iterable[str]) -> Counter[str]:
+    """Return the number of files that are no pictures that can be read, by suffix."""
+    return Counter(suffix(name) for name in names if not is_picture(name))
 
 
 def left_out(folder: str, others: Mapping[str, int]) -> list[str]:

@@ -4,18 +4,17 @@ Images whose order is free are sorted by the hash of their source picture, then 
 pictures and the card, not on file names, and the first images are a fair sample.
 """
 
-import hashlib
 import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.errors import DataError, Problem, StageError
+from core.cli.errors import DataError, InputError, Problem, StageError
 from core.config import datasets, schema
 from core.files import arrays, class_names, preparation
 from core.formats import blocks
@@ -24,28 +23,22 @@ from core.images import pixels
 
 IMAGES, LABELS, CLASSES, PREPARATION = "images.npy", "labels.npy", "classes.json", "preparation.json"
 NEEDED = ("train", "test")
+UNFINISHED = "unfinished"  # a folder in data/raw; a killed run leaves it behind
 # The bytes that each pixel value takes: in data/raw, and as float32 in data/normalized. DVC's cache has both again.
 RAW, NORMALIZED, COPIES = 1, 4, 2
 WORTH_SAYING = 10**9  # bytes
 
 
-class _Place(NamedTuple):
-    """Where some images of a split are in the files."""
-
-    file: str
-    first: int
-    count: int
-
-
 class _Split:
-    """A split as it grows."""
+    """A split as it grows: its images in a file, and in memory its labels as the files have them, the key of each
+    image, and where the images are: files, with the numbers of the images there.
+    """
 
     def __init__(self, append: Callable[[np.ndarray], None]):
         self.append = append
         self.labels: list[np.ndarray] = []
         self.keys: list[str] = []
-        self.digests: set[bytes] = set()
-        self.places: list[_Place] = []
+        self.places: list[tuple[str, np.ndarray]] = []
 
 
 class Problems:
@@ -67,36 +60,55 @@ def store(contents: Contents, card: datasets.Described, folder: Path, problem: P
     Raises DataError, before anything appears, if the images do not fit the card or each other; StageError if the disk
     has no room.
     """
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        _write(contents, card, unfinished, problem)
+        for name in datasets.SPLITS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for path in unfinished.iterdir():
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write(contents: Contents, card: datasets.Described, folder: Path, problem: Problems) -> None:
     splits: dict[str, _Split] = {}
     done: Counter[str] = Counter()
-    shape: list[int] = list(card.image_shape or ())
+    shape = list(card.image_shape or ())
     ends = [255, 0]
+    is_free = False  # whether the files leave the order of the images free
+    classes = _classes(contents, card, problem)
     with ExitStack() as files:
         for block in contents.blocks:
             if not splits:
                 shape = shape or list(block.images.shape[1:])
                 _require_room(folder, contents.images, shape)
             images, notes = _fitted(block, shape, problem)
+            is_free = bool(block.keys)
+            keys = block.keys or [blocks.key(image) for image in images]
             done.update(note.partition(" (")[0] for each in notes for note in each)
             ends = [min(ends[0], int(images.min())), max(ends[1], int(images.max()))]
-            for name, rows in _divided(block, images, card, problem):
+            for name, rows in _divided(block, keys, card, problem):
                 if name not in splits:
-                    path = folder / name / IMAGES
-                    splits[name] = _Split(files.enter_context(arrays.growing(path, shape, np.uint8)))
-                _add(splits[name], block, images, rows)
-        labels = {name: np.concatenate(split.labels) - _first_label(card) for name, split in splits.items()}
-        names = _classes(contents, card, labels, problem)
-        for name in labels:
-            _require_labels(name, labels[name], splits[name], names, problem)
-        _require_splits(labels, names, card, problem)
-        _require_contents(splits, ends, problem)
+                    splits[name] = _Split(files.enter_context(arrays.growing(folder / name / IMAGES, shape, np.uint8)))
+                splits[name].append(images[rows])
+                splits[name].labels.append(np.asarray(block.labels, np.int64)[rows])
+                splits[name].keys += [keys[row] for row in rows]
+                splits[name].places.append((block.file, block.first + rows))
+    labels = {name: np.concatenate(split.labels) - getattr(card, "first_label", 0) for name, split in splits.items()}
     for name, split in splits.items():
-        order = _order(split, labels[name])
-        arrays.write(folder / name / LABELS, labels[name][order].astype(np.uint8))
-        if split.keys:
+        _require_labels(labels[name], split, classes, is_free, problem)
+    _require_splits(labels, classes, problem)
+    _require_contents(splits, ends, problem)
+    for name, split in splits.items():
+        order = np.arange(len(split.keys))
+        if is_free:
+            order = np.lexsort((labels[name], np.array(split.keys, "S64")))
             _sort(folder / name / IMAGES, order)
+        arrays.write(folder / name / LABELS, labels[name][order].astype(np.uint8))
         print(f"{name}: {len(order)} images, {' x '.join(map(str, shape))}")
-    class_names.write(folder / CLASSES, names)
+    class_names.write(folder / CLASSES, classes)
     total = sum(map(len, labels.values()))
     preparation.write(folder / PREPARATION, preparation.Preparation(images=total, done=dict(sorted(done.items()))))
 
@@ -115,77 +127,62 @@ def _fitted(block: Block, shape: Sequence[int], problem: Problems) -> tuple[np.n
 
 
 def _divided(
-    block: Block, images: np.ndarray, card: datasets.Described, problem: Problems
+    block: Block, keys: Sequence[str], card: datasets.Described, problem: Problems
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the split of each image, as a name and the indices of the images.
+    """Yield the splits of the images of a block: a name, and the indices of its images.
 
-    With a test_fraction, the hash of a picture alone decides: a new picture moves no other one, and copies share a
+    With a test_fraction, the hash of a training image alone decides: a new one moves no other, and copies share a
     split.
     """
     fraction = getattr(card, "test_fraction", None)
-    if fraction is None:
-        yield block.split, np.arange(len(images))
-        return
-    if block.split == "test":
+    if fraction and block.split == "test":
         raise problem(block.file, "test images, though the card has a test_fraction", "remove test_fraction")
-    keys = block.keys or [blocks.key(image) for image in images]
+    if not fraction or block.split != "train":
+        yield block.split, np.arange(len(keys))
+        return
     is_test = np.array([int(key, 16) < fraction * 2**256 for key in keys])
-    for name, chosen in ((block.split, ~is_test), ("test", is_test)):
+    for name, chosen in (("train", ~is_test), ("test", is_test)):
         if chosen.any():
             yield name, np.flatnonzero(chosen)
 
 
-def _add(split: _Split, block: Block, images: np.ndarray, rows: np.ndarray) -> None:
-    chosen = images[rows]
-    split.append(chosen)
-    split.labels.append(np.asarray(block.labels, np.int64)[rows])
-    split.keys += [block.keys[row] for row in rows] if block.keys else []
-    split.digests |= {hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest() for image in chosen}
-    split.places.append(_Place(block.file, block.first, len(rows)))
-
-
-def _first_label(card: datasets.Described) -> int:
-    return getattr(card, "first_label", 0)
-
-
-def _classes(
-    contents: Contents, card: datasets.Described, labels: dict[str, np.ndarray], problem: Problems
-) -> list[str]:
+def _classes(contents: Contents, card: datasets.Described, problem: Problems) -> list[str]:
     """Return the class names of the card, or else those of the files."""
-    names = card.classes or contents.classes
-    if names is None:
-        highest = max((int(values.max()) for values in labels.values()), default=0)
-        what, fix = "no class names", f"list classes, one for each label from 0 to {highest},"
-        raise problem("", what, fix)
-    return schema.check(names, datasets.ClassNames, problem.card)
+    if card.classes or not contents.classes:
+        return card.classes or []
+    try:
+        return schema.check(contents.classes, datasets.ClassNames, Path(problem.shown))
+    except InputError as error:
+        fix = f"rename classes in the files, or list them as classes in {problem.card}, then dvc repro"
+        raise DataError(*(replace(each, fix=fix) for each in error.problems)) from error
 
 
-def _require_labels(name: str, labels: np.ndarray, split: _Split, classes: Sequence[str], problem: Problems) -> None:
+def _require_labels(
+    labels: np.ndarray, split: _Split, classes: Sequence[str], is_free: bool, problem: Problems
+) -> None:
     """Raise DataError for the first label that names no class."""
-    wrong = (labels < 0) | (labels >= len(classes))
-    if not wrong.any():
+    highest = int(labels.max())
+    if not classes:
+        raise problem("", "no class names", f"list classes, one for each label from 0 to {highest},")
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if not len(wrong):
         return
-    index = int(np.argmax(wrong))
-    file, number = _place(split.places, index)
-    what, got = f"label {number} is out of range", str(labels[index])
-    fix = f"list {int(labels.max()) + 1} classes, or correct first_label"
-    if labels.min() == 1 and labels.max() == len(classes):
-        what, fix, got = "labels start at 1", "set first_label: 1", f"1 to {len(classes)}"
+    file, number = _place(split, wrong[0])
+    what = "a label is out of range" if is_free else f"label {number} is out of range"
+    fix, got = f"list {highest + 1} classes, or correct first_label", str(labels[wrong[0]])
+    if labels.min() == 1 and highest == len(classes):
+        what, fix, got = "labels start at 1", "set first_label: 1", f"1 to {highest}"
     raise problem(file, what, fix, expected=f"0 to {len(classes) - 1}", got=got)
 
 
-def _place(places: Sequence[_Place], index: int) -> tuple[str, int]:
-    """Return the file of an image of a split, and the number of its block's first image if the split was divided."""
-    for place in places:
-        if index < place.count:
-            return place.file, place.first + index
-        index -= place.count
-    raise IndexError(index)
+def _place(split: _Split, index: int) -> tuple[str, int]:
+    """Return the file of an image of a split, and its number there."""
+    numbers = np.concatenate([numbers for _, numbers in split.places])
+    ends = np.cumsum([len(numbers) for _, numbers in split.places])
+    return split.places[int(np.searchsorted(ends, index, side="right"))][0], int(numbers[index])
 
 
-def _require_splits(
-    labels: dict[str, np.ndarray], classes: Sequence[str], card: datasets.Described, problem: Problems
-) -> None:
+def _require_splits(labels: dict[str, np.ndarray], classes: Sequence[str], problem: Problems) -> None:
     """Raise DataError unless there are training and test images of each class."""
     for name in NEEDED:
         if name not in labels:
@@ -203,16 +200,9 @@ def _require_contents(splits: dict[str, _Split], ends: Sequence[int], problem: P
     if ends[0] == ends[1]:
         what, got = "every pixel of every image has the same value", str(ends[0])
         raise problem("", what, "name other files", expected="different values", got=got)
-    if splits["test"].digests <= splits["train"].digests:
-        file = splits["test"].places[0].file
+    if set(splits["test"].keys) <= set(splits["train"].keys):
+        file = splits["test"].places[0][0]
         raise problem(file, "every test image is also a training image", "name other test images")
-
-
-def _order(split: _Split, labels: np.ndarray) -> np.ndarray:
-    """Return the order in which images are stored, integer (n,)."""
-    if not split.keys:
-        return np.arange(len(labels))
-    return np.array(sorted(range(len(labels)), key=lambda index: (split.keys[index], labels[index])))
 
 
 def _sort(path: Path, order: np.ndarray) -> None:
@@ -226,14 +216,12 @@ def _sort(path: Path, order: np.ndarray) -> None:
 
 def _require_room(folder: Path, images: int | None, shape: Sequence[int]) -> None:
     """Say how much disk the arrays will take, if it is much. Raises StageError if there is less."""
-    if images is None:
-        return
-    needed = images * math.prod(shape) * (RAW + NORMALIZED) * COPIES
+    needed = (images or 0) * math.prod(shape) * (RAW + NORMALIZED) * COPIES
     if needed > WORTH_SAYING:
         size = f"{images} images of {' x '.join(map(str, shape))}"
         print(f"{size} will take {needed / 1e9:.0f} GB: half in data/, half in DVC's cache")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     if (free := shutil.disk_usage(folder).free) < needed:
         expected, got = f"{needed / 1e9:.1f} GB", f"{free / 1e9:.1f} GB free"
         fix = "free some disk (dvc gc --workspace removes old results), or set a smaller image_shape; then dvc repro"
-        raise StageError(Problem(str(folder), "no room for the images", expected=expected, got=got, fix=fix))
+        raise StageError(Problem(str(folder.parent), "no room for the images", expected=expected, got=got, fix=fix))

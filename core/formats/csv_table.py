@@ -1,0 +1,114 @@
+"""Read CSV files with a row for each image: its label, and its pixels row by row, as Kaggle serves MNIST.
+
+The label is in the column that the card names, else in the column `label`, else in the first. All other columns that
+have a name are pixels. A first row of numbers is no header.
+"""
+
+import math
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from core.config import datasets
+from core.formats import blocks, roles
+from core.formats.blocks import Block, Contents
+from core.formats.tree import Tree
+
+NUMBER = re.compile("-?[0-9]+")
+BYTE_ORDER_MARK = "\ufeff"  # at the beginning of a file that Excel wrote
+LONGEST_ROW = 1 << 20  # bytes: a file without line ends is not read as one row
+LEAST_PIXELS = 16  # of a table that `found` takes for images
+
+Row = tuple[int, str]  # the number of a row, from 1, and its text
+
+
+class _Columns(NamedTuple):
+    """total: of all columns. label, pixels: the indices of the label and of the pixels. shape: of an image."""
+
+    total: int
+    label: int
+    pixels: list[int]
+    shape: tuple[int, ...]
+
+
+def read(tree: Tree, card: datasets.Csv) -> Contents:
+    """Return the images of a card in blocks. Raises DataError."""
+    files = roles.matched(tree, card.files)
+    return Contents(block for split in files for name in files[split] for block in _blocks(tree, split, name, card))
+
+
+def found(tree: Tree) -> dict[str, Any] | None:
+    """Return the keys of a card for CSV files whose second row has many cells, with numbers in all but the first."""
+    return roles.found_splits(name for name in tree.names if name.lower().endswith(".csv") and _has_pixels(tree, name))
+
+
+def _has_pixels(tree: Tree, name: str) -> bool:
+    with tree.open(name) as file:
+        cells = next((_cells(row) for _, row in islice(_rows(file), 1, 2)), [])
+    return len(cells) > LEAST_PIXELS and all(map(NUMBER.fullmatch, cells[1:]))
+
+
+def _rows(file: BinaryIO) -> Iterator[Row]:
+    rows = enumerate(iter(lambda: file.readline(LONGEST_ROW), b""), start=1)
+    return ((number, row.decode().lstrip(BYTE_ORDER_MARK)) for number, row in rows if row.strip())
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in row.split(",")]
+
+
+def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[Block]:
+    with tree.open(name) as file:
+        rows, start = _rows(file), 0
+        first = next(rows, (1, ""))
+        header = _cells(first[1])
+        if all(map(NUMBER.fullmatch, header)) or header[0] in (card.classes or ()):
+            rows, header = chain([first], rows), ["label", *["pixel"] * (len(header) - 1)]
+        columns = _columns(tree, name, [cell.casefold() for cell in header], card)
+        while chunk := list(islice(rows, blocks.rows(columns.shape))):
+            values = _values(tree, name, chunk, columns, card)
+            images = values[:, columns.pixels].astype(np.uint8).reshape(-1, *columns.shape)
+            yield Block(split, images, values[:, columns.label], name, start)
+            start += len(images)
+
+
+def _columns(tree: Tree, name: str, header: list[str], card: datasets.Csv) -> _Columns:
+    wanted, got = (card.label or "label").casefold(), f"{len(header)} columns: {', '.join(header[:4])[:200]}"
+    fix, expected = "correct label or image_shape in the card, or name a file of pixels", f"a column {wanted}"
+    if wanted not in header and card.label:
+        raise tree.error(name, "no such column", fix, expected=expected, got=got)
+    if wanted not in header and {each.rstrip("0123456789") for each in header} == {"pixel"}:
+        what, fix = "no labels: it is for predict alone", "take it out of the card's files, and set test_fraction: 0.2"
+        raise tree.error(name, what, fix, expected=expected, got=got)
+    label = header.index(wanted) if wanted in header else 0
+    pixels = [index for index, each in enumerate(header) if each and index != label]
+    height, width = (card.image_shape or [0, 0])[:2]
+    grey, colour = math.isqrt(len(pixels)), math.isqrt(len(pixels) // 3)
+    for shape in ((height, width), (height, width, 3), (grey, grey), (colour, colour, 3)):
+        if 0 < math.prod(shape) == len(pixels):
+            return _Columns(len(header), label, pixels, shape)
+    raise tree.error(name, "the pixels of a row are no square", fix, expected="a label and pixels", got=got)
+
+
+def _values(tree: Tree, name: str, rows: Sequence[Row], columns: _Columns, card: datasets.Csv) -> np.ndarray:
+    """Return int64 (n, columns). Raises DataError with the first row that has other columns, pixels or labels."""
+    numbers: dict[int | str, Any] = {columns.label: lambda cell: roles.number(cell, card)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of fractions, which old versions of numpy cut off
+            texts = [row for _, row in rows]
+            values = np.loadtxt(texts, np.int64, None, ",", numbers, ndmin=2, quotechar='"')
+        pixels = values[:, columns.pixels]
+        if values.shape[1] != columns.total or len(values) < len(rows) or not 0 <= pixels.min() <= pixels.max() <= 255:
+            raise ValueError(f"{values.shape[1]} columns, {values.min()} to {values.max()}")
+    except (ValueError, IndexError, Warning) as error:
+        for row in rows if len(rows) > 1 else ():
+            _values(tree, name, [row], columns, card)
+        expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", f"{error}".replace("row 0, ", "")
+        fix = "correct it, or classes or label in the card"
+        raise tree.error(f"{name}: row {rows[0][0]}", "not an image", fix, expected=expected, got=got) from error
+    return values

@@ -1,0 +1,104 @@
+"""Read Parquet tables with a row for each image, as Hugging Face serves them: its label, and the bytes of a picture.
+
+The column of the pictures is binary, or a struct with the field `bytes`. The schema's metadata may name the classes.
+"""
+
+import json
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from core.cli.errors import InputError, Problem
+from core.config import datasets
+from core.formats import encoded, roles
+from core.formats.blocks import Contents
+from core.formats.encoded import Encoded
+from core.formats.tree import Tree
+
+IMAGES, LABELS = ("image", "img"), ("label", "fine_label")  # the usual names of the columns
+ROWS = 64  # to be read at once: each may be a photograph
+BUFFER = 1 << 20  # bytes of a column to be read at once
+
+
+def read(tree: Tree, card: datasets.Parquet) -> Contents:
+    """Return the images of a card in blocks. Raises DataError, or InputError if pyarrow is not installed."""
+    files = roles.matched(tree, card.files)
+    names = [name for names in files.values() for name in names]
+    classes, images = None, 0
+    for name in names:
+        with _opened(tree, name) as table:
+            _, label = _columns(tree, name, table.schema_arrow, card)
+            classes = classes or _classes(table.schema_arrow.metadata, label)
+            images += table.metadata.num_rows
+    pictures = (each for split in files for name in files[split] for each in _pictures(tree, split, name, card))
+    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names))
+    return Contents((replace(block, keys=()) for block in found), classes, images)  # rows keep their order
+
+
+def found(tree: Tree) -> dict[str, Any] | None:
+    """Return the keys of a card for Parquet files, or None."""
+    return roles.found_splits(name for name in tree.names if name.lower().endswith(".parquet"))
+
+
+@contextmanager
+def _opened(tree: Tree, name: str) -> Iterator[Any]:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        fix = 'python -m pip install "pyarrow>=21", then dvc repro'
+        raise InputError(Problem("pyarrow", "not installed, and Parquet files need it", fix=fix)) from error
+    with tree.open(name) as file, parquet.ParquetFile(file, buffer_size=BUFFER) as table:
+        yield table
+
+
+def _columns(tree: Tree, name: str, schema: Any, card: datasets.Parquet) -> tuple[str, str]:
+    """Return the names of the columns of pictures and of labels. Raises DataError if there are no such columns."""
+    from pyarrow import types
+
+    chosen = []
+    for key, usual in (("image", IMAGES), ("label", LABELS)):
+        wanted = [getattr(card, key)] if getattr(card, key) else usual
+        column = next((each for each in wanted if each in schema.names), None)
+        if column is None:
+            expected, got = " or ".join(wanted), ", ".join(schema.names)[:200]
+            raise tree.error(name, f"no column of {key}s", f"set {key} in the card", expected=expected, got=got)
+        chosen.append(column)
+    image, label = (schema.field(column).type for column in chosen)
+    is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0
+    if not is_struct and not types.is_binary(image) and not types.is_large_binary(image):
+        expected = "binary, or a struct with the field bytes"
+        raise tree.error(name, "no pictures", "set image in the card", expected=expected, got=f"{image!s:.100}")
+    if not types.is_integer(label) and not types.is_string(label) and not types.is_large_string(label):
+        expected, got = "a number or a class name in each row", f"{label!s:.100}"
+        raise tree.error(name, "not one label for each image", "set label in the card", expected=expected, got=got)
+    return chosen[0], chosen[1]
+
+
+def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iterator[Encoded]:
+    row = 0
+    with _opened(tree, name) as table:
+        image, label = _columns(tree, name, table.schema_arrow, card)
+        for batch in table.iter_batches(ROWS, columns=[image, label]):
+            images = batch.column(image)
+            images = images.field("bytes") if hasattr(images, "field") else images
+            for data, given in zip(images.to_pylist(), batch.column(label).to_pylist(), strict=True):
+                place = f"{name}: row {row}"
+                if data is None:
+                    raise tree.error(place, "no bytes of a picture", "save it with the pictures embedded")
+                try:
+                    number = roles.number(given, card)
+                except ValueError as error:
+                    raise tree.error(place, str(error), "correct it, or label or classes in the card") from error
+                yield Encoded(place, split, number, partial(bytes, data))
+                row += 1
+
+
+def _classes(metadata: dict[bytes, bytes] | None, label: str) -> list[str] | None:
+    """Return the class names that the library `datasets` has left in the metadata, or None."""
+    try:
+        return list(json.loads((metadata or {})[b"huggingface"])["info"]["features"][label]["names"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,86 @@
+"""Read pictures from a folder, a zip or a tar file, one after the other, with little memory.
+
+Folders name their classes (core/formats/class_folders.py), or a table does (core/formats/labels_table.py). Files are
+pictures by their suffix. The hash of a picture's pixels decides on its place in the data set, and on its split if the
+card has a test_fraction: a new picture moves no other one, and equal pictures share a split, whatever their format.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from functools import partial
+
+from tqdm import tqdm
+
+from core.config import datasets
+from core.formats import class_folders, encoded, labels_table
+from core.formats.blocks import Block, Contents
+from core.formats.class_folders import Place
+from core.formats.encoded import Encoded
+from core.formats.tree import Tree, is_archive
+from core.images import decoding, suffixes
+
+TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in one folder
+
+
+def read(tree: Tree, card: datasets.Pictures) -> Contents:
+    """Return the images of a card in blocks. Raises DataError with every problem of the layout."""
+    keys = found(tree) or {} if card.folder is None else {"folder": card.folder}
+    folder, table = keys.get("folder", ""), tree.only(card.table) if card.table else keys.get("table", "")
+    files = _files(tree, folder)
+    if not any(map(suffixes.is_picture, files)):
+        fix = "put pictures there, or correct folder in the card"
+        raise class_folders.unreadable(tree, folder, files, "no pictures", fix)
+    if table:
+        classes, places = labels_table.places(tree, table, files, card)
+    else:
+        classes, places = class_folders.places(tree, files, card)
+    places = {file: places[file] for file in files if file in places}  # in the order in which they are read
+    return Contents(_blocks(tree, folder, files, places, table, card), classes, len(places))
+
+
+def found(tree: Tree) -> dict[str, str] | None:
+    """Return the keys of a card for the pictures in a tree, or None. Raises DataError if several files hold some."""
+    tops = ["", *(name for name in tree.files if is_archive(name) and not name.endswith(".npz"))]
+    holding = [top for top in tops if any(map(suffixes.is_image, _files(tree, top)))]
+    if len(holding) > 1:
+        got = ", ".join(top or "pictures in folders" for top in holding)[:200]
+        raise tree.error("", "pictures in several places", "name one as folder in the card", expected="one", got=got)
+    if not holding:
+        return None
+    keys = {"folder": holding[0]} if holding[0] else {}
+    files = _files(tree, holding[0])
+    tables = [file for file in {*tree.files, *files} if posixpath.basename(file) in TABLES]
+    if tables and len({posixpath.dirname(file) for file in files if suffixes.is_image(file)}) == 1:
+        keys["table"] = min(tables)
+    return keys
+
+
+def _files(tree: Tree, folder: str) -> list[str]:
+    """Return the files in a folder, in the order in which they are read fast: sorted, or that of their archive."""
+    archive = next((name for name in tree.files if is_archive(name) and f"{folder}/".startswith(f"{name}/")), "")
+    files = tree.members(archive) if archive else [name for name in tree.files if not is_archive(name)]
+    return [file for file in files if not folder or file.startswith(f"{folder}/")]
+
+
+def _blocks(
+    tree: Tree, folder: str, files: list[str], places: dict[str, Place], table: str, card: datasets.Pictures
+) -> Iterator[Block]:
+    """Yield the pictures, then print which files are left out."""
+    bar = tqdm(places.items(), f"{tree.shown}/{folder}", unit=" pictures", leave=False, disable=None)
+    read = _loose if (is_loose := files[0] in tree.files) else _packed
+    pictures = (Encoded(file, *place, partial(read, tree, file)) for file, place in bar)
+    yield from encoded.blocks_of(tree, pictures, card, table or folder)
+    others = suffixes.others(file for file in files if file != table)
+    for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[: 1 + is_loose]:  # not the command
+        print(line)
+    if table and (without := sum(map(suffixes.is_picture, files)) - len(places)):
+        print(f"left out {without:,} pictures that have no row in {tree.shown}/{table}")
+
+
+def _loose(tree: Tree, file: str) -> bytes:
+    return decoding.read(f"{tree.folder}/{file}")
+
+
+def _packed(tree: Tree, file: str) -> bytes:
+    with tree.open(file) as stream:
+        return stream.read(decoding.MOST_FILE_BYTES + 1)

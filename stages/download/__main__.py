@@ -46,13 +46,15 @@ def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:
-        yield formats.read(Tree(source), card)
+        with Tree(source) as tree:
+            yield formats.read(tree, card)
     else:
         with atomic.beside(raw) as temporary:
             for file, pin in card.archives.items():
                 address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)
                 print(f"{file}: {pin.size} bytes from {address}")
-            yield formats.read(Tree(temporary, str(source)), card)
+            with Tree(temporary, str(source)) as tree:
+                yield formats.read(tree, card)
 
 
 def addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:

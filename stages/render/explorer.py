@@ -32,7 +32,7 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
     height, width = tile(images[0], step).shape[:2]
     counts = results.metrics["confusion"][0]
     listed = of_cells(probabilities, labels)
-    kept = np.sort(listed[: max(1, min(MOST_IMAGES, MOST_PIXELS // (height * width)))])
+    kept = np.sort(listed[: min(MOST_IMAGES, MOST_PIXELS // (height * width))])
     kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
     columns = isqrt(len(kept) - 1) + 1
     shown = most_mistaken(counts, MOST_CLASSES)

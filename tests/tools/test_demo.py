@@ -61,9 +61,19 @@ def test_bad_params_are_refused_before_an_earlier_demo_is_removed(tmp_path, monk
     assert (tmp_path / "build/demo").exists()
 
 
+def test_a_data_set_that_needs_files_is_refused_before_an_earlier_demo_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    (tmp_path / "earlier").touch()
+
+    with pytest.raises(InputError, match=r"not embedded \(expected garments_colour or garments, got mnist\)"):
+        demo.main("mnist")
+
+    assert (tmp_path / "earlier").exists()
+
+
 def test_a_failure_of_dvc_is_an_error_of_the_demo(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
-    monkeypatch.setattr(demo, "DATASET", "nothing")
+    monkeypatch.setattr(demo, "DATASETS", ("nothing",))
 
     with pytest.raises(StageError, match=r"^dvc repro: failed \(expected exit code 0, got 255\)"):
-        demo.main()
+        demo.main("nothing")

@@ -64,7 +64,7 @@ def run(images: list[str], format: str, invert: Invert | None, show_input: Path 
     if figure and drawn:
         from tools.predict import figure as figures  # matplotlib takes half a second to start
 
-        atomic.write_bytes(figure, figures.png(drawn, ensemble.classes))
+        atomic.write_bytes(figure, figures.png(drawn, ensemble.classes, ensemble.reference.framing))
     if format == "text" and len(names) - len(unread) > 1:
         print("\n".join(_ending(figure, len(names), len(unread))))
     for line in left_out:

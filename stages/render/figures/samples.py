@@ -18,9 +18,8 @@ from stages.render.style import Axes, Figure, Rectangle
 
 # The training images that tell whether a data set is white on black.
 ASKED = 1_000
-# The border of a typical image is dark if its median is at most DARK, and plain if a share of at least PLAIN differs
-# from the median by at most NOISE. Of Fashion-MNIST, the median is 0 and the share is 0.90; of CIFAR-10 in grey, the
-# median is 0.50 and the share is 0.62.
+# A border is dark if its median is at most DARK, and plain if a share of at least PLAIN differs from the median by at
+# most NOISE. Both hold for 99 % of Fashion-MNIST and for 5 % of CIFAR-10 in grey.
 DARK, PLAIN, NOISE = 0.25, 0.75, pixels.STANDS_OUT / 255
 # Larger images are drawn smaller than they are, and so smoothed.
 LARGE_SIDE = 64
@@ -31,7 +30,7 @@ CELL_NAMES = 10
 
 
 def white_on_black(images: np.ndarray) -> bool:
-    """Return whether images are grey with light subjects on plain, dark backgrounds, as digits and clothes are.
+    """Return whether most images are grey with a plain, dark border, as digits and clothes that are white on black.
 
     images: all training images, float in [0, 1] or uint8; about ASKED of them are looked at.
     """
@@ -42,7 +41,7 @@ def white_on_black(images: np.ndarray) -> bool:
     ) / (255 if images.dtype == np.uint8 else 1)
     borders = np.median(edges, axis=1)
     plain = (np.abs(edges - borders[:, None]) <= NOISE).mean(axis=1)
-    return bool(np.median(borders) <= DARK and np.median(plain) >= PLAIN)
+    return bool(np.mean((borders <= DARK) & (plain >= PLAIN)) > 0.5)
 
 
 def training_image(image: np.ndarray, name: str) -> Figure:
@@ -207,14 +206,13 @@ def _draw_framed(ax: Axes, image: np.ndarray, left: float, top: float, wide: flo
 
 def _channels(image: np.ndarray, name: str) -> Figure:
     """Draw a colour image, and the values of its red, green and blue."""
-    figure = style.empty(height=6, layout="compressed")
+    figure = style.empty(height=6, width=7, layout="compressed")
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     titles = (style.cut(name, style.TICK_NAME), "red", "green", "blue")
     for ax, title, values in zip(axes.flat, titles, (image, *np.moveaxis(255 * image, 2, 0)), strict=True):
         mesh = ax.imshow(values, cmap="viridis", vmin=0, vmax=255)
-        ax.set_title(title)
-    figure.supxlabel("column, pixels", fontsize=10)
-    figure.supylabel("row, pixels", fontsize=10)
+        ax.set(title=title, xlabel="column, pixels", ylabel="row, pixels")
+        ax.label_outer()
     figure.colorbar(mesh, ax=axes, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
     return figure
 

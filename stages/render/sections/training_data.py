@@ -44,7 +44,7 @@ def _counts(results: Results) -> list[str | Table]:
     )
     if results.validation:
         number = count(len(results.validation.labels))
-        text += f" The data set has {number} validation images of its own, which are scored after each epoch."
+        text += f" The data set has {number} validation images of its own. They show the progress after each epoch."
     shown = np.arange(len(classes))
     if len(classes) > MOST_ROWS:
         shown = np.argsort(train, kind="stable")[:MOST_ROWS]

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from core.files.arrays import Split
+from stages.download import garments
 from stages.render import explorer
 from stages.render.document import Illustration
 
@@ -84,6 +85,12 @@ def test_large_images_are_shown_smaller_as_the_means_of_squares(made, channels):
     assert large.text.endswith("The images are shown at 1/3 of their width and height.")
     tiles = [explorer.tile(image, 3) for image in inside]
     assert np.abs(tiles - coarse).max() <= 1
+
+
+def test_as_many_images_as_the_page_may_have_take_1_3_mb_in_colour():
+    tiles, _ = garments.draw(1_500, seed=0, split="test", colour=True)
+
+    assert len(explorer.sprite(tiles, 39)) < 1_300_000
 
 
 def test_colours_survive_and_do_not_run_from_image_to_image():

@@ -134,7 +134,7 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     text = Path("datasets/my_pictures_1.yaml").read_text(encoding="utf-8")
     assert f"This one would be datasets/my_pictures_1.yaml:\n\n{text}\n" in first.stdout
     assert text.splitlines() == [
-        "# Edit these three lines. docs/your-data.md explains the others.",
+        "# Edit the next three lines. docs/your-data.md explains the others.",
         "title: My pictures 1",
         "description: images of My Pictures [1]",
         "licence: unknown",
@@ -181,8 +181,10 @@ def test_the_card_has_what_only_the_labels_tell(arrays, described):
     others = {"x_test": np.eye(4, 5, dtype=np.uint8)[None], "y_test": np.array([0])}
     described(str(arrays([0, 0] * 20, **others)), "--write-card", "--name", "from_none")
 
-    card = yaml.safe_load(Path("datasets/from_one.yaml").read_text(encoding="utf-8"))
+    text = Path("datasets/from_one.yaml").read_text(encoding="utf-8")
+    card = yaml.safe_load(text)
     other = yaml.safe_load(Path("datasets/from_none.yaml").read_text(encoding="utf-8"))
+    assert "\nclasses: ['1', '2', '3']  # names for these labels; write better ones\n" in text
     assert (card["classes"], card["first_label"], card["test_fraction"]) == (["1", "2", "3"], 1, 0.2)
     assert (card["image_shape"], card["format"]) == ([4, 5], "npz")
     assert card["files"] == {"train_images": "own.npz/x_train", "train_labels": "own.npz/y_train"}

@@ -51,7 +51,9 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
         for name in classes:
             own = members.get((split, name), [])
             if not any(map(suffixes.is_picture, own)) and (own or split != "validation"):
-                errors[f"{split}: {name}"] = _no_pictures(tree, split, name, own)
+                what, fix = f"no {split} picture of class {name} that can be read", "add some, or remove the class"
+                folder = posixpath.dirname(own[0]) if own else root
+                errors[f"{split}: {name}"] = unreadable(tree, folder, own, what, fix)
     refuse(problem for error in errors.values() for problem in error.problems)
     labels = {name: label for label, name in enumerate(classes)}
     placed = {file: Place(split, labels[name]) for (split, name), own in members.items() for file in own}
@@ -87,11 +89,10 @@ def _classes(tree: Tree, root: str, card: datasets.Pictures, names: set[str]) ->
     raise tree.error(root, what, "rename folders, or correct classes in the card")
 
 
-def _no_pictures(tree: Tree, split: str, name: str, files: Sequence[str]) -> DataError:
-    what, fix = f"no {split} picture of class {name} that can be read", "add some, or remove the class"
-    if not files:
-        return tree.error("", what, fix)
-    folder, others = posixpath.dirname(files[0]), suffixes.others(files)
-    command = suffixes.converter(f"{tree.shown}/{folder}", others)
-    fix = f"make PNG files of them: {command}" if command else fix
-    return tree.error(folder, what, fix, expected=", ".join(decoding.SUFFIXES), got=suffixes.counted(others))
+def unreadable(tree: Tree, folder: str, files: Sequence[str], what: str, fix: str) -> DataError:
+    """Return the error of a folder without pictures that can be read. It has a command that converts other pictures."""
+    others = suffixes.others(files)
+    if (tree.folder / folder).is_dir() and (command := suffixes.converter(f"{tree.shown}/{folder}", others)):
+        fix = f"make PNG files of them: {command}"
+    expected, got = ", ".join(decoding.SUFFIXES), suffixes.counted(others) or "no files"
+    return tree.error(folder, what, fix, expected=expected, got=got)

@@ -1,10 +1,9 @@
 """Read CSV files with a row for each image: its label, and its pixels row by row, as Kaggle serves MNIST.
 
 The label is in the column that the card names, else in the column `label`, else in the first. All other columns that
-have a name are pixels. A first row of numbers alone is no header.
+have a name are pixels. A first row of numbers is no header.
 """
 
-import io
 import math
 import re
 import warnings
@@ -20,8 +19,11 @@ from core.formats.blocks import Block, Contents
 from core.formats.tree import Tree
 
 NUMBER = re.compile("-?[0-9]+")
-LONGEST_ROW = 1 << 22  # characters: a file without line ends is not read as one row
+BYTE_ORDER_MARK = "\ufeff"  # at the beginning of a file that Excel wrote
+LONGEST_ROW = 1 << 20  # bytes: a file without line ends is not read as one row
 LEAST_PIXELS = 16  # of a table that `found` takes for images
+
+Row = tuple[int, str]  # the number of a row, from 1, and its text
 
 
 class _Columns(NamedTuple):
@@ -40,25 +42,19 @@ def read(tree: Tree, card: datasets.Csv) -> Contents:
 
 
 def found(tree: Tree) -> dict[str, Any] | None:
-    """Return the keys of a card for CSV files whose second row is numbers, many of them, or None."""
-    names = [name for name in tree.names if name.lower().endswith(".csv")]
-    return roles.found_splits(name for name in names if len(_second_row(tree, name)) > LEAST_PIXELS)
+    """Return the keys of a card for CSV files whose second row has many cells, with numbers in all but the first."""
+    return roles.found_splits(name for name in tree.names if name.lower().endswith(".csv") and _has_pixels(tree, name))
 
 
-def _second_row(tree: Tree, name: str) -> list[str]:
+def _has_pixels(tree: Tree, name: str) -> bool:
     with tree.open(name) as file:
         cells = next((_cells(row) for _, row in islice(_rows(file), 1, 2)), [])
-    return cells if all(map(NUMBER.fullmatch, cells[1:])) else []
+    return len(cells) > LEAST_PIXELS and all(map(NUMBER.fullmatch, cells[1:]))
 
 
-def _rows(file: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Yield the number of each row, from 1, and its text; blank rows are left out."""
-    text = io.TextIOWrapper(file, encoding="utf-8-sig")
-    for number, row in enumerate(iter(lambda: text.readline(LONGEST_ROW), ""), start=1):
-        if len(row) == LONGEST_ROW:
-            raise ValueError(f"row {number} does not end")
-        if row.strip():
-            yield number, row
+def _rows(file: BinaryIO) -> Iterator[Row]:
+    rows = enumerate(iter(lambda: file.readline(LONGEST_ROW), b""), start=1)
+    return ((number, row.decode().lstrip(BYTE_ORDER_MARK)) for number, row in rows if row.strip())
 
 
 def _cells(row: str) -> list[str]:
@@ -74,12 +70,7 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
             rows, header = chain([first], rows), ["label", *["pixel"] * (len(header) - 1)]
         columns = _columns(tree, name, [cell.casefold() for cell in header], card)
         while chunk := list(islice(rows, blocks.rows(columns.shape))):
-            values = _values([row for _, row in chunk], columns, card)
-            if values is None:
-                number, row = next((each for each in chunk if _values([each[1]], columns, card) is None), chunk[0])
-                expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", _shown(row, columns)
-                fix = "correct it, or classes or label in the card"
-                raise tree.error(f"{name}: row {number}", "not an image", fix, expected=expected, got=got)
+            values = _values(tree, name, chunk, columns, card)
             images = values[:, columns.pixels].astype(np.uint8).reshape(-1, *columns.shape)
             yield Block(split, images, values[:, columns.label], name, start)
             start += len(images)
@@ -87,11 +78,12 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
 
 def _columns(tree: Tree, name: str, header: list[str], card: datasets.Csv) -> _Columns:
     wanted, got = (card.label or "label").casefold(), f"{len(header)} columns: {', '.join(header[:4])[:200]}"
+    fix, expected = "correct label or image_shape in the card, or name a file of pixels", f"a column {wanted}"
     if wanted not in header and card.label:
-        raise tree.error(name, "no such column", "correct label in the card", expected=card.label, got=got)
+        raise tree.error(name, "no such column", fix, expected=expected, got=got)
     if wanted not in header and {each.rstrip("0123456789") for each in header} == {"pixel"}:
         what, fix = "no labels: it is for predict alone", "take it out of the card's files, and set test_fraction: 0.2"
-        raise tree.error(name, what, fix, expected="a column label", got=got)
+        raise tree.error(name, what, fix, expected=expected, got=got)
     label = header.index(wanted) if wanted in header else 0
     pixels = [index for index, each in enumerate(header) if each and index != label]
     height, width = (card.image_shape or [0, 0])[:2]
@@ -99,32 +91,24 @@ def _columns(tree: Tree, name: str, header: list[str], card: datasets.Csv) -> _C
     for shape in ((height, width), (height, width, 3), (grey, grey), (colour, colour, 3)):
         if 0 < math.prod(shape) == len(pixels):
             return _Columns(len(header), label, pixels, shape)
-    fix = "set image_shape in the card, or name a file of pixels"
-    raise tree.error(name, "no square of pixels in a row", fix, expected="a label and pixels", got=got)
+    raise tree.error(name, "the pixels of a row are no square", fix, expected="a label and pixels", got=got)
 
 
-def _values(rows: Sequence[str], columns: _Columns, card: datasets.Csv) -> np.ndarray | None:
-    """Return int64 (n, columns), or None if any row has other columns, a cell that is no pixel, or another label."""
+def _values(tree: Tree, name: str, rows: Sequence[Row], columns: _Columns, card: datasets.Csv) -> np.ndarray:
+    """Return int64 (n, columns). Raises DataError with the first row that has other columns, pixels or labels."""
+    numbers: dict[int | str, Any] = {columns.label: lambda cell: roles.number(cell, card)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of fractions, which old versions of numpy cut off
-            numbers = {columns.label: lambda cell: roles.number(cell, card)}
-            values = np.loadtxt(
-                rows, np.int64, delimiter=",", quotechar='"', comments=None, converters=numbers, ndmin=2
-            )
-    except (ValueError, OverflowError, Warning):
-        return None
-    if values.shape != (len(rows), columns.total):
-        return None
-    pixels = values[:, columns.pixels]
-    return values if 0 <= pixels.min() <= pixels.max() <= 255 else None
-
-
-def _shown(row: str, columns: _Columns) -> str:
-    """Return the first thing that is wrong with a row."""
-    cells = _cells(row)
-    if len(cells) != columns.total:
-        return f"{len(cells)} columns"
-    wrong = (i for i in columns.pixels if not NUMBER.fullmatch(cells[i]) or not 0 <= int(cells[i]) <= 255)
-    index = next(wrong, columns.label)
-    return f"{cells[index][:40]!r} in column {index + 1}"
+            texts = [row for _, row in rows]
+            values = np.loadtxt(texts, np.int64, None, ",", numbers, ndmin=2, quotechar='"')
+        pixels = values[:, columns.pixels]
+        if values.shape[1] != columns.total or len(values) < len(rows) or not 0 <= pixels.min() <= pixels.max() <= 255:
+            raise ValueError(f"{values.shape[1]} columns, {values.min()} to {values.max()}")
+    except (ValueError, IndexError, Warning) as error:
+        for row in rows if len(rows) > 1 else ():
+            _values(tree, name, [row], columns, card)
+        expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", f"{error}".replace("row 0, ", "")
+        fix = "correct it, or classes or label in the card"
+        raise tree.error(f"{name}: row {rows[0][0]}", "not an image", fix, expected=expected, got=got) from error
+    return values

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from core.config import datasets
-from core.formats import roles
+from core.formats import paired, roles
 from core.formats.blocks import Contents
-from core.formats.roles import Array
+from core.formats.paired import Array
 from core.formats.tree import Tree
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -28,7 +28,7 @@ QMNIST_COLUMNS = 8
 
 def read(tree: Tree, card: datasets.Idx) -> Contents:
     """Return the images of a card in blocks. Raises DataError."""
-    contents = roles.read(tree, card.files, _opened, columns=(1, QMNIST_COLUMNS))
+    contents = paired.read(tree, card.files, _opened, columns=(1, QMNIST_COLUMNS))
     if not card.transpose:
         return contents
     return contents._replace(blocks=(replace(block, images=block.images.swapaxes(1, 2)) for block in contents.blocks))

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from core.config import datasets
-from core.formats import roles
+from core.formats import paired, roles
 from core.formats.blocks import Contents
-from core.formats.roles import Array
+from core.formats.paired import Array
 from core.formats.tree import Tree
 
 SUFFIX = ".npy"  # of a file, and of a member of an .npz file
@@ -23,7 +23,7 @@ def read(tree: Tree, card: datasets.Npz) -> Contents:
     """Return the images of a card in blocks. Raises DataError."""
     paths = card.files.model_dump(exclude_none=True) if card.files else {}
     paths = {role: path if path.endswith(SUFFIX) else path + SUFFIX for role, path in paths.items()}
-    return roles.read(tree, datasets.Roles(**paths) if paths else None, _opened)
+    return paired.read(tree, datasets.Roles(**paths) if paths else None, _opened)
 
 
 def found(tree: Tree) -> dict[str, Any] | None:

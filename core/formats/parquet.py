@@ -67,10 +67,10 @@ def _columns(tree: Tree, name: str, schema: Any, card: datasets.Parquet) -> tupl
             raise tree.error(name, f"no column of {key}s", f"set {key} in the card", expected=expected, got=got)
         chosen.append(column)
     image, label = (schema.field(column).type for column in chosen)
-    if not types.is_binary(image) and not types.is_large_binary(image):
-        if not types.is_struct(image) or image.get_field_index("bytes") < 0:
-            expected = "binary, or a struct with the field bytes"
-            raise tree.error(name, "no pictures", "set image in the card", expected=expected, got=f"{image!s:.100}")
+    is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0
+    if not is_struct and not types.is_binary(image) and not types.is_large_binary(image):
+        expected = "binary, or a struct with the field bytes"
+        raise tree.error(name, "no pictures", "set image in the card", expected=expected, got=f"{image!s:.100}")
     if not types.is_integer(label) and not types.is_string(label) and not types.is_large_string(label):
         expected, got = "a number or a class name in each row", f"{label!s:.100}"
         raise tree.error(name, "not one label for each image", "set label in the card", expected=expected, got=got)

@@ -28,10 +28,8 @@ def read(tree: Tree, card: datasets.Pictures) -> Contents:
     folder, table = keys.get("folder", ""), tree.only(card.table) if card.table else keys.get("table", "")
     files = _files(tree, folder)
     if not any(map(suffixes.is_picture, files)):
-        command = suffixes.converter(f"{tree.shown}/{folder}", others := suffixes.others(files))
-        fix = f"make PNG files of them: {command}" if command else "put pictures there, or correct folder in the card"
-        expected, got = ", ".join(decoding.SUFFIXES), suffixes.counted(others) or "no files"
-        raise tree.error(folder, "no pictures", fix, expected=expected, got=got)
+        fix = "put pictures there, or correct folder in the card"
+        raise class_folders.unreadable(tree, folder, files, "no pictures", fix)
     if table:
         classes, places = labels_table.places(tree, table, files, card)
     else:
@@ -69,11 +67,11 @@ def _blocks(
 ) -> Iterator[Block]:
     """Yield the pictures, then print which files are left out."""
     bar = tqdm(places.items(), f"{tree.shown}/{folder}", unit=" pictures", leave=False, disable=None)
-    read = _loose if files[0] in tree.files else _packed
+    read = _loose if (is_loose := files[0] in tree.files) else _packed
     pictures = (Encoded(file, *place, partial(read, tree, file)) for file, place in bar)
     yield from encoded.blocks_of(tree, pictures, card, table or folder)
     others = suffixes.others(file for file in files if file != table)
-    for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others):
+    for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[: 1 + is_loose]:  # not the command
         print(line)
     if table and (without := sum(map(suffixes.is_picture, files)) - len(places)):
         print(f"left out {without:,} pictures that have no row in {tree.shown}/{table}")

@@ -19,16 +19,18 @@ from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from core.cli.errors import DataError, Problem
 
 ZIPS = (".zip", ".npz")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-DECOMPRESSORS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 # What Python's readers of archives raise for damaged bytes, and for a password. OSError has no errno then.
-DAMAGED = (EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError, MemoryError, OSError)
-DAMAGED += (zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+DAMAGED = (
+    *(EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError, MemoryError, OSError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+)
 
 
 class _Archive(NamedTuple):
@@ -45,7 +47,7 @@ class Tree:
     """
 
     def __init__(self, root: Path, shown: str = ""):
-        self.folder, self._only = (root, None) if root.is_dir() else (root.parent, root.name)
+        self.folder, self._only = (root, "") if root.is_dir() else (root.parent, root.name)
         self.shown = shown or str(self.folder)
         self._archives: dict[str, _Archive] = {}
         self._closing = ExitStack()
@@ -61,8 +63,8 @@ class Tree:
         found = []
         for path, inner, names in os.walk(self.folder, onerror=_fail):
             inner[:] = [name for name in inner if not name.startswith(".")]
-            below = Path(path).relative_to(self.folder).as_posix()
-            found += [name if below == "." else f"{below}/{name}" for name in names if _counts(name)]
+            below = Path(path).relative_to(self.folder)
+            found += [(below / name).as_posix() for name in names if _counts(name)]
         return sorted(found)
 
     @cached_property
@@ -105,8 +107,8 @@ class Tree:
                     yield file
                 return
             opened, entries = self._opened(archive)
-            open_member = opened.open if isinstance(opened, zipfile.ZipFile) else opened.extractfile
-            with cast(BinaryIO, open_member(entries[member])) as file:  # type: ignore[operator] # its own entry
+            open_member: Any = opened.open if isinstance(opened, zipfile.ZipFile) else opened.extractfile
+            with open_member(entries[member]) as file:
                 yield file
 
     def size(self, name: str) -> int:
@@ -175,7 +177,7 @@ def _decompressed(path: Path) -> BinaryIO:
     file.seek(0)
     whole = tempfile.TemporaryFile()  # noqa: SIM115
     with file, decompress(file) as compressed:
-        shutil.copyfileobj(cast(BinaryIO, compressed), whole, 1 << 20)
+        shutil.copyfileobj(compressed, whole, 1 << 20)
     return cast(BinaryIO, whole)
 
 

@@ -1,0 +1,96 @@
+"""Images and labels in arrays of their own, a pair for each split: what IDX files and NumPy arrays have in common."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from core.config.datasets import LONGEST, SPLITS, Roles
+from core.formats import blocks, roles
+from core.formats.blocks import Block, Contents
+from core.formats.tree import Tree
+
+
+class Array(NamedTuple):
+    """An array behind its header. stream: its values in row-major order."""
+
+    stream: BinaryIO
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+Opened = Callable[[Tree, str], AbstractContextManager[Array]]
+
+
+def read(tree: Tree, files: Roles | None, opened: Opened, columns: Sequence[int] = (1,)) -> Contents:
+    """Return the images of all splits. Labels are (n,), or (n, columns) of which the first counts. Raises DataError."""
+    if files is None:
+        raise roles.unnamed(tree)
+    pairs = {}
+    for split in SPLITS:
+        paths = [getattr(files, f"{split}_{kind}") for kind in ("images", "labels")]
+        if any(paths):
+            if None in paths:
+                fix = f"name {split}_images and {split}_labels"
+                raise tree.error("", f"{split} images or labels are missing in the card", fix)
+            pairs[split] = tree.only(paths[0]), tree.only(paths[1])
+    total = 0
+    for images, labels in pairs.values():
+        with opened(tree, images) as pixels, opened(tree, labels) as classes:
+            _require(tree, images, pixels, labels, classes, columns)
+            total += pixels.shape[0]
+    found = (block for split, names in pairs.items() for block in _blocks(tree, split, *names, opened))
+    return Contents(found, images=total)
+
+
+def _blocks(tree: Tree, split: str, images: str, labels: str, opened: Opened) -> Iterator[Block]:
+    with opened(tree, images) as pixels, opened(tree, labels) as classes:
+        rows, start = blocks.rows(pixels.shape[1:]), 0
+        parts = _values(tree, images, pixels, rows), _values(tree, labels, classes, rows)
+        for part, numbers in zip(*parts, strict=True):
+            part = part[..., 0] if part.shape[3:] == (1,) else part
+            yield Block(split, part, numbers.reshape(len(numbers), -1)[:, 0], images, start)
+            start += len(part)
+
+
+def _require(tree: Tree, images: str, pixels: Array, labels: str, classes: Array, columns: Sequence[int]) -> None:
+    """Raise DataError unless an array has images, and another one a label for each."""
+    (_, dtype, shape), fix = pixels, "correct files in the card"
+    if len(shape) not in (3, 4) or shape[3:] not in ((), (1,), (3,)) or dtype != np.uint8:
+        if dtype != np.uint8 and len(shape) > 2:
+            fix = 'save them as np.rint(x * 255).astype("uint8") if they end at 1, as x.astype("uint8") if at 255'
+        expected = "uint8 (n, height, width) or (n, height, width, 3)"
+        raise tree.error(images, "not images", fix, expected=expected, got=_shown(pixels))
+    if min(shape) < 0 or not 0 < min(shape[1:3]) <= max(shape[1:3]) <= LONGEST:
+        raise tree.error(images, "images of no size", fix, expected=f"1 to {LONGEST} pixels a side", got=_shown(pixels))
+    if classes.dtype.kind not in "iu" or not classes.shape or math.prod(classes.shape[1:]) not in columns:
+        fix = "correct files in the card"
+        if len(classes.shape) == 2:
+            fix = "save one class for each image, as labels.argmax(axis=1) if one value in a row is set"
+        raise tree.error(labels, "not one label for each image", fix, expected="integers (n,)", got=_shown(classes))
+    if shape[0] != classes.shape[0]:
+        fix = "name the labels of these images in the card"
+        expected, got = f"{shape[0]} labels", str(classes.shape[0])
+        raise tree.error(labels, "images and labels differ in number", fix, expected=expected, got=got)
+
+
+def _values(tree: Tree, name: str, array: Array, rows: int) -> Iterator[np.ndarray]:
+    """Yield blocks of rows. Never allocates more than a block. Raises DataError unless the values fill the shape."""
+    count, *row = array.shape
+    width = math.prod(row) * array.dtype.itemsize
+    for start in range(0, count, rows):
+        wanted = min(rows, count - start) * width
+        payload = array.stream.read(wanted)
+        if len(payload) < wanted:
+            expected, got = f"{count * width} bytes of values", str(start * width + len(payload))
+            raise tree.error(name, "cut short", "get the whole file", expected=expected, got=got)
+        yield np.frombuffer(payload, array.dtype).reshape(-1, *row)
+    if array.stream.read(1):  # gzip and zip check the checksum only when a read reaches the end of the file
+        what = f"longer than an array of the shape {array.shape}"
+        raise tree.error(name, what, "get the file as it was published", expected=f"{count * width} bytes", got="more")
+
+
+def _shown(array: Array) -> str:
+    return f"{array.dtype.name} {array.shape!s:.80}"

@@ -53,6 +53,7 @@ compare: .venv/runtime  ## compare two revisions, for example make compare BASE=
 	$(BIN)/python -m tools.compare "$$BASE" "$$NEW"
 
 sweep: .venv/runtime  ## try three learning rates and two batch sizes, two runs at a time, and rank them
+	$(BIN)/python -m tools.kept
 	$(BIN)/python -m dvc repro normalize
 	$(BIN)/python -m dvc exp run --queue -S 'train.learning_rate=3e-4,1e-3,3e-3' -S 'train.batch_size=32,128' \
 		-S train.validation_fraction=0.1

@@ -18,11 +18,16 @@ import numpy as np
 from benchmarks import growth, measure, predict, recipes
 from benchmarks.measure import DVC, PYTHON, Process, summary, table
 from core.cli import command
+from core.config import datasets
 from core.scores import metrics
+from stages.download import __main__ as download
+from stages.download import fetch
 from stages.render import published
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "bench"
+MIRROR = FOLDER / "mirror"  # of the archives, which are fetched once for all copies of the pipeline
+DATASET = "fashion_mnist"
 # Hides packages that only the tests need: Keras would import them too.
 PLAIN = "import runpy, sys; sys.modules |= dict.fromkeys(('pandas', 'scipy', 'sklearn')); "
 PLAIN += "runpy.run_module('benchmarks.plain', run_name='__main__', alter_sys=True)"
@@ -44,10 +49,11 @@ Runs = dict[str, list[Process]]
 def main(runs: int = 5) -> None:
     """Time each command `runs` times, and write the results."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    work = FOLDER / "work"
+    work, card = FOLDER / "work", datasets.load(DATASET)
+    for file, pin in card.archives.items():
+        fetch.fetch(file, pin, download.addresses(DATASET, card, file), MIRROR / DATASET / file)
     scratch.copy(work, {"train.replicates": 1})
-    measure.run([*DVC, "repro", "normalize"], work)
-    shutil.copytree(work / "data/raw", FOLDER / "mirror/fashion_mnist")  # for the other copies' downloads
+    measure.run([*DVC, "repro", "normalize"], work, {"DATASET_MIRROR": str(MIRROR)})
     taken: Runs = {}
     accuracies: list[float] = []
     for number in range(runs):
@@ -68,8 +74,8 @@ def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[s
     """Yield each command's name and its process, one after the other. Adds the accuracy of the quickest recipe."""
     train, evaluate = measure.stage("train"), measure.stage("evaluate")
     one = {"train.replicates": 1, "train.seed": number}
-    raw = str(work / "data/raw")
-    yield "plain", measure.run([PYTHON, "-c", PLAIN, raw], scratch.CHECKOUT, {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    archives = str(MIRROR / DATASET)
+    yield "plain", measure.run([PYTHON, "-c", PLAIN, archives], scratch.CHECKOUT, {"TF_CPP_MIN_LOG_LEVEL": "3"})
     scratch.write_params(work, one)
     yield "train 1", measure.run(train, work)
     scratch.write_params(work, one | {"train.threads": 2})
@@ -85,7 +91,7 @@ def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[s
     cold = FOLDER / "cold"
     for replicates in (1, 5):
         scratch.copy(cold, {"train.replicates": replicates})
-        yield f"repro {replicates}", measure.run([*DVC, "repro"], cold, {"DATASET_MIRROR": str(FOLDER / "mirror")})
+        yield f"repro {replicates}", measure.run([*DVC, "repro"], cold, {"DATASET_MIRROR": str(MIRROR)})
     yield "status", measure.run([*DVC, "status"], cold)
     yield "repro again", measure.run([*DVC, "repro"], cold)
     scratch.write_params(cold, {"train.replicates": 5, "render.mistakes": 10 + number % 5})

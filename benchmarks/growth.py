@@ -8,9 +8,8 @@ twice: the process's own, which other processes can't have, and in total with li
 system can drop and read again.
 """
 
-import gzip
 import shutil
-import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,15 @@ import numpy as np
 from benchmarks import measure
 from core.cli import command
 from core.config import datasets
-from core.files import atomic
+from core.files import arrays, class_names
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "growth"
 MOST = 2_000_000
 PARTS = (8, 4, 2, 1)  # the sizes are MOST divided by these
 MOST_HELD = 500_000  # training images that are held in memory: 3 GB
-DATASET = "garments"  # its archives have no checksum
-PIECE = 5_000  # images that are drawn once and repeated
+DATASET = "garments"
+PIECE = 5_000  # images that are made once and repeated
 STAGES = ("normalize", "evaluate", "train", "train, streamed")  # columns
 
 Row = dict[str, Any]
@@ -43,11 +42,10 @@ def main(most: int = MOST) -> None:
 
 def row(images: int) -> Row:
     """Measure each stage on that many images, half of them for training."""
-    entry = datasets.entry(DATASET)
-    for role, name in entry.files().items():
-        shape = (images // 2, *entry.image_shape) if role.endswith("images") else (images // 2,)
-        write_archive(FOLDER / "data/raw" / name, shape, len(entry.classes))
-    atomic.write_json(FOLDER / "data/raw" / datasets.CLASSES, entry.classes)
+    card = datasets.load(DATASET)
+    for split in ("train", "test"):
+        write_raw(FOLDER / "data/raw" / split, images // 2, card.image_shape, len(card.classes))
+    class_names.write(FOLDER / "data/raw/classes.json", card.classes)
     taken: Row = {"images": images, "normalize": _measured(measure.stage("normalize"))}
     train = measure.stage("train")
     if not (FOLDER / train[-3]).exists():  # evaluate has these networks at each size
@@ -62,20 +60,13 @@ def row(images: int) -> Row:
     return taken
 
 
-def write_archive(path: Path, shape: tuple[int, ...], classes: int) -> None:
-    """Write an IDX archive: labels of all classes in turn, (n,), or images of noise, (n, height, width).
-
-    A piece is compressed once and repeated: gzip files one after the other are a gzip file (RFC 1952, 2.2).
-    """
-    images, *rest = shape
-    noise = np.random.default_rng(0).integers(0, 64, (PIECE, *rest)) * 4
-    piece = (noise if rest else np.arange(PIECE) % classes).astype(np.uint8)
-    compressed = gzip.compress(piece.tobytes(), 1, mtime=0)
-    with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(gzip.compress(struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape), mtime=0))
-        for _ in range(images // PIECE):
-            file.write(compressed)
-        file.write(gzip.compress(piece[: images % PIECE].tobytes(), 1, mtime=0))
+def write_raw(folder: Path, images: int, shape: Sequence[int], classes: int) -> None:
+    """Write a split as `download` does: images of noise, which repeat, and labels of all classes in turn."""
+    piece = np.random.default_rng(0).integers(0, 256, (PIECE, *shape), np.uint8)
+    with arrays.growing(folder / "images.npy", shape, np.uint8) as append:
+        for start in range(0, images, PIECE):
+            append(piece[: images - start])
+    arrays.write(folder / "labels.npy", (np.arange(images) % classes).astype(np.uint8))
 
 
 def page(results: dict[str, Any]) -> str:

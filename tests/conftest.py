@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+COMMITTED = ("fashion_mnist", "garments", "mnist")  # the data sets in git; a user may have others in this checkout
 
 # The same examples in every run, on fast and slow machines. Each example may overwrite the same file in tmp_path.
 hypothesis.settings.register_profile(
@@ -45,9 +46,13 @@ def snapshot(folder):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with the committed params.yaml, datasets.yaml and lock of Pillow, as the current folder."""
-    for name in ("params.yaml", "datasets.yaml", "requirements-pillow.lock"):
+    """A folder with the committed params.yaml, cards and lock of Pillow, as the current folder."""
+    for name in ("params.yaml", "requirements-pillow.lock"):
         shutil.copy(ROOT / name, tmp_path)
+    for name in COMMITTED:
+        for file in (f"datasets/{name}.yaml", f"sources/{name}/README.md"):
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, tmp_path / file)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -60,7 +60,7 @@ class Project:
     def tiny(cls, folder: Path) -> "Project":
         """Copy the pipeline with params that take seconds: two networks, two epochs, a few hundred drawn pictures."""
         project = cls.copied(folder)
-        project.edit("datasets.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
+        project.edit("datasets/garments.yaml", "{train: 12000, test: 2000}", "{train: 300, test: 100}")
         project.edit("params.yaml", "name: fashion_mnist", "name: garments")
         project.edit("params.yaml", "epochs: 10", "epochs: 2")
         project.edit("params.yaml", "replicates: 5", "replicates: 2")

@@ -4,16 +4,18 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.config import params
+from core.config import datasets, params
 from core.files import atomic
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-pillow.lock")
-PIPELINE = ("dvc.yaml", "datasets.yaml", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "core", "stages")
+PIPELINE = ("dvc.yaml", "datasets", *LOCKS, ".dvcignore", ".dvc/config", ".dvc/plots", "core", "stages")
 
 
 def copy(folder: Path, changes: Mapping[str, object]) -> None:
     """Copy the pipeline into a folder, which is emptied first. `changes` are other values of params.
+
+    Of the data sets, only the chosen one has its files in the copy.
 
     Raises InputError, and leaves the folder alone, if the params are bad. The copy is no git repository.
     """
@@ -26,6 +28,11 @@ def copy(folder: Path, changes: Mapping[str, object]) -> None:
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
+    for card in (folder / datasets.FOLDER).glob("*.yaml"):
+        (folder / datasets.SOURCES / card.stem).mkdir(parents=True)
+    chosen = datasets.SOURCES / str(settings["dataset"]["name"])
+    if (CHECKOUT / chosen).is_dir():
+        shutil.copytree(CHECKOUT / chosen, folder / chosen, dirs_exist_ok=True)
     atomic.write_json(folder / params.PATH, settings)
     atomic.write_text(folder / ".dvc/config.local", "[core]\n    no_scm = true\n")
 

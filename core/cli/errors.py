@@ -41,7 +41,7 @@ class StageError(Exception):
 
 
 class InputError(StageError):
-    """Bad params, bad datasets.yaml or bad arguments."""
+    """Bad params, a bad card or bad arguments."""
 
     exit_code = 2
 

@@ -6,6 +6,7 @@ wildcards * and ?.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -77,7 +78,7 @@ def _address(mirror: str) -> str:
     try:
         return str(TypeAdapter(HttpUrl).validate_python(mirror))
     except ValidationError as error:
-        raise ValueError(f"{error.errors()[0]['msg']}; files on this machine belong into sources/<name>") from error
+        raise ValueError(f"{error.errors()[0]['msg']}; files on this machine belong in sources/<name>") from error
 
 
 class Described(Strict):
@@ -99,14 +100,15 @@ class FromFiles(Described):
     mirrors: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(max_length=20)] = Field(
         default_factory=list
     )
-    archives: dict[ArchiveName, Pin] = Field(default_factory=dict)  # that every mirror serves
+    # What every mirror serves, by its name there.
+    archives: dict[ArchiveName, Pin] = Field(default_factory=dict, validate_default=True)
     test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None  # if not given, the files have test images
     first_label: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 0  # of the first class, in the files
 
     @field_validator("archives")
     @classmethod
     def _fetched(cls, archives: dict[str, Pin], others: ValidationInfo) -> dict[str, Pin]:
-        if bool(archives) != bool(others.data.get("mirrors")):
+        if bool(archives) != bool(others.data.get("mirrors", archives)):
             raise ValueError("needs mirrors that serve them, and mirrors need archives")
         return archives
 
@@ -125,7 +127,7 @@ class Roles(Strict):
 class Splits(Strict):
     """The files of each split."""
 
-    train: FilePaths
+    train: Annotated[FilePaths, Field(min_length=1)]
     validation: FilePaths = Field(default_factory=list)
     test: FilePaths = Field(default_factory=list)
 
@@ -213,12 +215,17 @@ def path_of(name: str) -> Path:
 
 def names() -> list[str]:
     """Return the names of the data sets that have a card."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(path.stem for path in FOLDER.glob("[!.]*.yaml"))
 
 
 def read(path: Path) -> Card:
-    """Return a card. Raises InputError with every problem in it."""
-    return schema.check(yaml.load(path), Card, path)
+    """Return a card. Raises InputError with every problem in it, or if its file name can't name a data set."""
+    if not re.fullmatch(schema.NAME, path.stem):
+        what, expected = "cannot name a data set", "a to z, 0 to 9 and _, a letter first, at most 64"
+        fix = f"rename this file, and {SOURCES / path.stem} with it, then dvc repro"
+        raise InputError(Problem(str(path), what, expected=expected, got=path.stem, fix=fix))
+    card: Card = schema.check(yaml.load(path), Card, path)  # type: ignore[arg-type] # mypy takes a union for no type
+    return card
 
 
 def load(name: str, *, given_as: str = PARAM) -> Card:
@@ -240,10 +247,15 @@ def require(name: str, *, given_as: str = PARAM) -> None:
         raise InputError(Problem(given_as, what, expected=expected, got=name, fix=fix))
 
 
+def is_data(name: str) -> bool:
+    """Return whether a file or folder of this name may belong to a data set. What `dvc add` writes does not."""
+    return not name.startswith((".", "__MACOSX")) and name != "README.md" and not name.endswith(".dvc")
+
+
 def missing(name: str, card: Card) -> list[Problem]:
-    """Return the problem of a data set whose files are not there, or an empty list. README.md is no file of a set."""
+    """Return the problem of a data set whose files are not there, or an empty list."""
     folder = SOURCES / name
-    if folder.is_dir() and (isinstance(card, Garments) or card.mirrors or set(os.listdir(folder)) - {"README.md"}):
+    if folder.is_dir() and (isinstance(card, Garments) or card.mirrors or any(map(is_data, os.listdir(folder)))):
         return []
     what = "no files of this data set" if folder.is_dir() else "no such folder"
     fix = f"put the files of {name} there, or dvc pull, then dvc repro"

@@ -6,7 +6,7 @@ No param has a default here: params.yaml holds the values, this module their typ
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field
 
 from core.config import schema, yaml
 from core.config.schema import Name, Strict
@@ -45,13 +45,6 @@ class Train(Strict):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     replicates: Annotated[int, Field(ge=1, le=1000)]
     threads: Annotated[int, Field(ge=1, le=64)]
-
-    @field_validator("early_stopping_patience")
-    @classmethod
-    def _needs_validation_images(cls, patience: int, others: ValidationInfo) -> int:
-        if patience and others.data.get("validation_fraction") == 0:
-            raise ValueError("needs validation images: set validation_fraction above 0")
-        return patience
 
 
 class Evaluate(Strict):

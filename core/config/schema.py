@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -18,8 +18,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-# The name of a data set, which is part of addresses and file names.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+NAME = "^[a-z][a-z0-9_]{0,63}$"  # of a data set, which is part of addresses and file names
+Name = Annotated[str, Field(pattern=NAME)]
 
 MOST_CLASSES = 256  # a label is one byte
 
@@ -57,7 +57,9 @@ def check(value: object, model: type[Model], path: Path, *, under: str = "") -> 
     except ValidationError as error:
         errors = error.errors(include_url=False)
         missing = [each["loc"] for each in errors if each["type"] == "missing"]
-        raise InputError(*(_problem(each, value, missing, path, under) for each in errors)) from error
+        raise InputError(
+            *(_problem(each, value, _meant(each, missing, model), path, under) for each in errors)
+        ) from error
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -83,8 +85,34 @@ _TYPES = {
 }
 
 
-def _problem(error: Mapping[str, Any], value: object, missing: list[Location], path: Path, under: str) -> Problem:
-    """Return an error of pydantic as a Problem. An unknown key may stand for one of the `missing` keys beside it."""
+def _meant(error: Mapping[str, Any], missing: list[Location], model: object) -> Iterable[str]:
+    """Return the keys for which an unknown key may stand: those missing beside it, or else those of its section."""
+    section = error["loc"][:-1]
+    return [str(key) for *parent, key in missing if parent == list(section)] or _keys(model, section)
+
+
+def _keys(kind: object, section: Location) -> Iterable[str]:
+    """Return the keys of a section of a model. In a union of models, the first step is the format of one of them."""
+    for step in section:
+        for model in _models(kind):
+            fields = model.model_fields
+            if step in fields or ("format" in fields and get_args(fields["format"].annotation) == (step,)):
+                kind = fields[str(step)].annotation if step in fields else model
+                break
+        else:
+            return []
+    return [key for model in _models(kind) for key in model.model_fields]
+
+
+def _models(kind: object) -> list[type[BaseModel]]:
+    """Return the models in a type, such as a union."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [model for part in get_args(kind) for model in _models(part)]
+
+
+def _problem(error: Mapping[str, Any], value: object, meant: Iterable[str], path: Path, under: str) -> Problem:
+    """Return an error of pydantic as a Problem. meant: the keys for which an unknown key may stand."""
     location, kind, context = error["loc"], error["type"], error.get("ctx", {})
     got = context.get("tag", error["input"])
     what, _, expected = error["msg"].removeprefix("Value error, ").partition("Input should be ")
@@ -93,8 +121,7 @@ def _problem(error: Mapping[str, Any], value: object, missing: list[Location], p
     if kind in ("missing", "union_tag_not_found"):
         what = "missing"
     elif kind == "extra_forbidden":
-        beside = [str(name) for *parent, name in missing if parent == list(location[:-1])]
-        what = f"unknown key{nearest(location[-1], beside)}"
+        what = f"unknown key{nearest(location[-1], meant)}"
     elif choices := re.findall("'([^']*)'", str(context.get("expected", context.get("expected_tags")))):
         what, expected = f"unknown choice{nearest(got, choices)}", one_of(choices)
     elif expected:

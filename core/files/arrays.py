@@ -19,6 +19,7 @@ from core.files import atomic, records
 BLOCK = 1 << 22  # bytes of an array to work on at once; larger blocks are no faster
 PICKED = 50  # rows to pick before memory is released: reading a row may load up to 2 MiB of its neighbours
 
+RAW = np.uint8  # the type of the images that `download` stores
 VALIDATION = "validation"  # the folder of an official validation split, beside the training images
 
 Put = Callable[[Sequence[int], np.ndarray], None]
@@ -143,17 +144,18 @@ def write(path: Path, array: np.ndarray) -> None:
         put((0,), array)
 
 
-def read_split(folder: Path, classes: int = MOST_CLASSES) -> Split:
+def read_split(folder: Path, classes: int = MOST_CLASSES, dtype: type[np.generic] = np.float32) -> Split:
     """Map the images and labels of a folder into memory, and check each value once.
 
-    Raises DataError if images and labels differ in number, a pixel is not in [0, 1], or a label is not below `classes`.
+    dtype: float32, or RAW. Raises DataError if images and labels differ in number, a float pixel is not in [0, 1], or a
+    label is not below `classes`.
     """
     images_path, labels_path = folder / "images.npy", folder / "labels.npy"
-    split = Split(read_images(images_path), read(labels_path, np.uint8, 1))
+    split = Split(read_images(images_path, dtype), read(labels_path, np.uint8, 1))
     if len(split.images) != len(split.labels):
         expected, got = f"{len(split.images)} labels, one for each image", str(len(split.labels))
         raise records.damaged(folder, "images and labels differ in number", expected, got)
-    low, high = ends(split.images)
+    low, high = ends(split.images) if dtype is np.float32 else (0, 1)
     if not (low >= 0 and high <= 1):
         raise records.damaged(images_path, "not pixels", "0 <= x <= 1", f"{low:g} to {high:g}")
     if (highest := int(split.labels.max())) >= classes:

@@ -4,6 +4,8 @@ import csv
 import errno
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -35,13 +37,24 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(paths: Iterable[Path]) -> None:
-    """Remove the temporary files that killed processes left for these paths, or in these folders.
+    """Remove the temporary files and folders that killed processes left for these paths, or in these folders.
 
     Call it only while no other process writes there.
     """
     for path in paths:
         for left in (*path.parent.glob(f".{path.name}.[0-9]*.tmp"), *path.glob(".*.[0-9]*.tmp")):
-            left.unlink(missing_ok=True)
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`, on the same disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp") as folder:
+        yield Path(folder)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

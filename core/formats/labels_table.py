@@ -64,8 +64,8 @@ def _rows(tree: Tree, table: str) -> Iterator[tuple[int, str, str]]:
                     fix, expected = "give each row all columns", f"{len(names)} values"
                     raise _error(tree, table, reader.line_num, "a row that is too short", fix, expected, str(len(row)))
                 yield reader.line_num, row[places[0]].strip(), row[places[1]].strip()
-        except csv.Error as error:
-            raise tree.error(table, f"no table: {error}", "save it as a CSV file") from error
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise tree.error(table, f"no table: {error}", "save it as a CSV file in UTF-8") from error
 
 
 def _ends(pictures: Iterable[str]) -> dict[str, list[str]]:

@@ -1,10 +1,10 @@
 """The networks that `train.network` can name, a function each.
 
 To add a network, write its function here, below the line `@network(...)`. Its name is the value of `train.network`. The
-function takes the height and width of the images, the number of classes, and the section `train` of params.yaml. It
-returns an unfitted Keras model from images, float32 (n, height, width) in [0, 1], to logits, float32 (n, classes). Any
-layers of Keras are allowed but Lambda, which Keras does not copy. Each layer needs a name of its own, and the last
-layer has the name `logits`.
+function takes the shape of an image, the number of classes, and the section `train` of params.yaml. It returns an
+unfitted Keras model from images, float32 in [0, 1], to logits, float32 (n, classes). Images are (n, height, width) or,
+in colour, (n, height, width, 3); `channel` prepares both for convolutions. Any layers of Keras are allowed but Lambda,
+which Keras does not copy. Each layer needs a name of its own, and the last layer has the name `logits`.
 
 Functions import Keras themselves: `validate` checks names and sizes here, and TensorFlow takes seconds to start.
 """
@@ -21,7 +21,7 @@ from core.config.schema import nearest, one_of
 if TYPE_CHECKING:
     from core.networks.runtime import keras
 
-Shape: TypeAlias = tuple[int, int]
+Shape: TypeAlias = tuple[int, ...]  # of an image: (height, width) or (height, width, 3)
 Build: TypeAlias = Callable[[Shape, int, Train], "keras.Model"]
 
 
@@ -49,15 +49,16 @@ def network(*, xla: bool, least_side: int = 1) -> Callable[[Build], Build]:
 
 
 def problems(name: str, image_shape: Sequence[int]) -> list[Problem]:
-    """Return what is wrong with this value of `train.network` for images of this height and width."""
+    """Return what is wrong with this value of `train.network` for images of this shape."""
     param = "params.yaml: train.network"
     if name not in NETWORKS:
         what, fix = f"unknown choice{nearest(name, NETWORKS)}", "edit params.yaml, then dvc repro"
         return [Problem(param, what, expected=one_of(NETWORKS), got=f'"{name}"', fix=fix)]
     least = NETWORKS[name].least_side
-    if min(image_shape) >= least:
+    height, width = image_shape[:2]
+    if min(height, width) >= least:
         return []
-    expected, got = f"{least} x {least} pixels at least", " x ".join(map(str, image_shape))
+    expected, got = f"{least} x {least} pixels at least", f"{height} x {width}"
     fix = "choose another network, or a larger image_shape; then dvc repro"
     return [Problem(param, f"{name} needs larger images", expected=expected, got=got, fix=fix)]
 
@@ -97,7 +98,7 @@ def cnn_small(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
 
     layers = [
         keras.Input(image_shape, name="images"),
-        keras.layers.Reshape((*image_shape, 1), name="channel"),
+        *channel(image_shape),
         keras.layers.Conv2D(32, 3, activation="relu", name="convolution_0"),
         keras.layers.MaxPooling2D(name="pooling_0"),
         keras.layers.Conv2D(64, 3, activation="relu", name="convolution_1"),
@@ -118,7 +119,7 @@ def cnn(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     """
     from core.networks.runtime import keras
 
-    layers = [keras.Input(image_shape, name="images"), keras.layers.Reshape((*image_shape, 1), name="channel")]
+    layers = [keras.Input(image_shape, name="images"), *channel(image_shape)]
     for number, filters in enumerate((32, 32, 64, 64, 128, 128)):
         layers += [
             keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"convolution_{number}"),
@@ -129,6 +130,13 @@ def cnn(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
             layers.append(keras.layers.MaxPooling2D(padding="same", name=f"pooling_{number}"))
     layers += [keras.layers.GlobalAveragePooling2D(name="means"), *dropout(settings, "dropout")]
     return keras.Sequential([*layers, keras.layers.Dense(classes, name="logits")], name="cnn")
+
+
+def channel(image_shape: Shape) -> list[keras.layers.Layer]:
+    """Return a layer that gives grey images a channel, or no layer if the images are in colour."""
+    from core.networks.runtime import keras
+
+    return [keras.layers.Reshape((*image_shape, 1), name="channel")] if len(image_shape) == 2 else []
 
 
 def dropout(settings: Train, name: str) -> list[keras.layers.Layer]:

@@ -91,11 +91,11 @@ def canonical(content: bytes) -> bytes:
 
 def _read(path: Path, record: Training) -> keras.Model:
     """Return the network of a file whose SHA-256 has been checked."""
-    settings, (height, width) = record.settings, record.image_shape
+    settings, shape = record.settings, tuple(record.image_shape)
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
     known = settings.network in architectures.NETWORKS
-    model = with_probabilities(architectures.build((height, width), len(record.classes), settings)) if known else None
+    model = with_probabilities(architectures.build(shape, len(record.classes), settings)) if known else None
     # With another activation or stride, `load_weights` would load without a word, and the network predict otherwise.
     if model is None or _config(model) != config:
         what = f"the code of the network {settings.network} has changed since it was trained"

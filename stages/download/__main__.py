@@ -7,49 +7,58 @@ tried before the mirrors and changes no bytes: SHA-256 pins them.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets
+from core.config import datasets, kept
+from core.files import atomic
 from core.formats import formats
 from core.formats.blocks import Contents
 from core.formats.tree import Tree
 from stages.download import fetch, garments, pillow, storing
 
+PICTURED = (datasets.Garments, datasets.Parquet, datasets.Pictures)  # what Pillow draws or decodes
+
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder."""
+    kept.require(card.stem)
     described = datasets.read(card)
-    pillow.require_locked(pillow_lock)
+    if isinstance(described, PICTURED):
+        pillow.require_locked(pillow_lock)
     write(described, card, source, raw)
 
 
 def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder. Raises DataError, NetworkError or StageError."""
-    with _contents(described, source) as contents:
+    with reading(described, source, raw) as contents:
         storing.store(contents, described, raw, storing.Problems(str(source), card))
 
 
 @contextmanager
-def _contents(card: datasets.Card, source: Path) -> Iterator[Contents]:
+def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
+    """Yield the images of a data set in blocks. Archives are fetched to the disk of `raw` first, and removed at the end.
+
+    Raises DataError or NetworkError.
+    """
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:
         with Tree(source) as tree:
             yield formats.read(tree, card)
     else:
-        with tempfile.TemporaryDirectory() as temporary:
+        with atomic.beside(raw) as temporary:
             for file, pin in card.archives.items():
-                address = fetch.fetch(file, pin, _addresses(source.name, card, file), Path(temporary) / file)
+                address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)
                 print(f"{file}: {pin.size} bytes from {address}")
-            with Tree(Path(temporary), str(source)) as tree:
+            with Tree(temporary, str(source)) as tree:
                 yield formats.read(tree, card)
 
 
-def _addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:
+def addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:
+    """Return where an archive of a data set may be, the first choice first."""
     own_mirror = os.environ.get("DATASET_MIRROR")
     mirrors = [f"{own_mirror.rstrip('/')}/{name}"] if own_mirror else []
     return [f"{mirror.rstrip('/')}/{file}" for mirror in [*mirrors, *card.mirrors]]

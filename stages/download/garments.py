@@ -7,6 +7,7 @@ photographs of clothes.
 """
 
 from collections.abc import Callable, Iterator
+from colorsys import hsv_to_rgb
 from typing import NamedTuple
 
 import numpy as np
@@ -25,32 +26,40 @@ Point = tuple[float, float]
 
 def read(card: datasets.Garments) -> Contents:
     """Return the images that a card describes."""
+    colour = len(card.image_shape) == 3
 
     def drawn() -> Iterator[Block]:
         for split in SPLITS:
-            images, labels = draw(getattr(card.images, split), seed=card.seed, split=split)
+            images, labels = draw(getattr(card.images, split), seed=card.seed, split=split, colour=colour)
             yield Block(split, images, labels, "")
 
     return Contents(drawn(), images=card.images.train + card.images.test)
 
 
-def draw(count: int, *, seed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return images uint8 (count, 28, 28), white on black, and labels uint8 (count,) in [0, 9].
+def draw(count: int, *, seed: int, split: str, colour: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return images and labels uint8 (count,) in [0, 9].
 
-    Each ten images are the ten classes in random order, so class counts differ by at most one. A smaller count gives
-    the first images of a larger one. The bytes depend on seed, split and count alone. Raises ValueError for a split
+    Images are uint8 (count, 28, 28), white on black, or the same garments in colour on light backgrounds, uint8 (count,
+    28, 28, 3). Each ten images are the ten classes in random order, so class counts differ by at most one. A smaller
+    count gives the first images of a larger one. The bytes depend on the arguments alone. Raises ValueError for a split
     other than "train" and "test".
     """
-    images, labels = np.empty((count, SIDE, SIDE), np.uint8), np.empty(count, np.uint8)
+    images = np.empty((count, SIDE, SIDE, *([3] * colour)), np.uint8)
+    labels = np.empty(count, np.uint8)
     for start in range(0, count, len(WARDROBE)):
-        # RandomState, not default_rng: numpy never changes the streams of RandomState (NEP 19). SeedSequence makes the
-        # streams of close keys independent.
         key = (seed, SPLITS.index(split), start // len(WARDROBE))
-        random = Random(np.random.MT19937(np.random.SeedSequence(key)))
+        random, dyes = _stream(*key), _stream(*key, 1)
         order = random.permutation(len(WARDROBE))[: count - start]
         for index, label in enumerate(order, start):
-            images[index], labels[index] = _picture(WARDROBE[label], random), label
+            image, coverage = _picture(WARDROBE[label], random)
+            images[index], labels[index] = _dyed(image, coverage, dyes) if colour else image, label
     return images, labels
+
+
+def _stream(*key: int) -> Random:
+    # RandomState, not default_rng: numpy never changes the streams of RandomState (NEP 19). SeedSequence makes the
+    # streams of close keys independent.
+    return Random(np.random.MT19937(np.random.SeedSequence(key)))
 
 
 class Pen:
@@ -206,7 +215,7 @@ class Garment(NamedTuple):
     style: dict[str, tuple[float, float] | float]
 
 
-# In the order of the labels; the class names are in datasets.yaml.
+# In the order of the labels; the class names are on the cards.
 # fmt: off
 WARDROBE = (
     Garment(_torso, 0.35, dict(  # T-shirt/top
@@ -241,8 +250,8 @@ WARDROBE = (
 # fmt: on
 
 
-def _picture(garment: Garment, random: Random) -> np.ndarray:
-    """Return a picture of a garment, uint8 (28, 28)."""
+def _picture(garment: Garment, random: Random) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture of a garment, uint8 (28, 28), and the share of each pixel that it covers, float (28, 28)."""
     pen = Pen(random)
     chosen = {
         name: random.uniform(*value) if isinstance(value, tuple) else random.uniform() < value
@@ -254,7 +263,21 @@ def _picture(garment: Garment, random: Random) -> np.ndarray:
     if random.uniform() < garment.patterned:
         image *= _pattern(random)
     image += random.uniform(-10, 10, image.shape) * (tones > 0)  # grain, and a background that stays black
-    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
+    coverage = np.asarray(pen.image.point(lambda tone: 255 * (tone > 0)).reduce(OVERSAMPLING)) / 255
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8), coverage
+
+
+def _dyed(image: np.ndarray, coverage: np.ndarray, random: Random) -> np.ndarray:
+    """Return a picture as `_picture` returns it in a random colour, uint8 (28, 28, 3).
+
+    The background is light, of a faint colour, and darkens smoothly across and down the picture.
+    """
+    dye = np.array(hsv_to_rgb(random.uniform(), random.uniform(0.8, 1), 1))
+    paper = random.uniform(220, 242) + random.uniform(-8, 8, 3)
+    across, down = (np.linspace(-slope, slope, SIDE) for slope in random.uniform(-6, 6, 2))
+    background = paper + np.add.outer(down, across)[..., None]
+    values = image[..., None] * dye + (1 - coverage[..., None]) * background
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
 
 
 def _shading(random: Random) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from core.files import arrays, atomic, records
 from core.networks.runtime import keras
-from stages.evaluate import framing
+from stages.evaluate import framing, prediction
 
 PERCENTILE = 99
 MOST_IMAGES = 5_000  # 50 of them are beyond the percentile
@@ -30,16 +30,17 @@ class Reference(NamedTuple):
     """Describes the training images.
 
     features: float32 (replicates, m, features) of m training images. thresholds: float32 (replicates,), above 0.
-    framing: how their subjects are framed and lit.
+    framing: how their subjects are framed and lit, unless they are in colour.
     """
 
     features: np.ndarray
     thresholds: np.ndarray
-    framing: framing.Framing
+    framing: framing.Framing | None
 
 
 def measure(networks: Sequence[keras.Model], images: np.ndarray, *, batch_size: int) -> Reference:
-    """Describe training images, float32 (n, height, width) in [0, 1]. The networks return probabilities.
+    """Describe training images, float32 (n, height, width) or (n, height, width, 3) in [0, 1]. The networks return
+    probabilities.
 
     If there are many images, the features are those of some evenly spaced images.
     """
@@ -54,7 +55,7 @@ def measure(networks: Sequence[keras.Model], images: np.ndarray, *, batch_size: 
     return Reference(
         np.array(features, np.float32),
         np.maximum(thresholds, smallest).astype(np.float32),
-        framing.measure(arrays.blocks(images)),
+        framing.measure(arrays.blocks(images)) if images.ndim == 3 else None,
     )
 
 
@@ -79,10 +80,10 @@ def with_features(network: keras.Model) -> keras.Model:
 def predict(network: keras.Model, images: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return features, float32 (n, features), and probabilities, float32 (n, classes).
 
-    network: with its features as the first output. images: float32 (n, height, width).
+    network: with its features as the first output. images: float32 (n, height, width) or (n, height, width, 3).
     """
-    starts = range(0, len(images), batch_size)
-    batches = [network(images[start : start + batch_size], training=False) for start in starts]
+    step = prediction.at_once(images.shape[1:], batch_size)
+    batches = [network(images[start : start + step], training=False) for start in range(0, len(images), step)]
     inputs, probabilities = (
         np.concatenate([np.asarray(part) for part in parts]) for parts in zip(*batches, strict=True)
     )
@@ -112,10 +113,11 @@ def distances(features: np.ndarray, references: np.ndarray, *, leave_one_out: bo
 
 
 def write(folder: Path, reference: Reference) -> None:
-    """Write references.npy, thresholds.npy and framing.json."""
+    """Write references.npy, thresholds.npy and, for grey images, framing.json."""
     arrays.write(folder / "references.npy", reference.features)
     arrays.write(folder / "thresholds.npy", reference.thresholds)
-    atomic.write_json(folder / "framing.json", reference.framing.model_dump())
+    if reference.framing:
+        atomic.write_json(folder / "framing.json", reference.framing.model_dump())
 
 
 def read(folder: Path, networks: Sequence[keras.Model]) -> Reference:
@@ -129,4 +131,6 @@ def read(folder: Path, networks: Sequence[keras.Model]) -> Reference:
     expected, got = (len(networks), width, len(networks)), (*features.shape[::2], len(thresholds))
     if got != expected:
         raise records.damaged(folder, "made with other networks", f"{expected}", f"{got}")
-    return Reference(features, thresholds, records.read(folder / "framing.json", framing.Framing.model_validate_json))
+    path, grey = folder / "framing.json", len(networks[0].input_shape) == 3
+    framed = records.read(path, framing.Framing.model_validate_json) if grey else None
+    return Reference(features, thresholds, framed)

@@ -1,5 +1,6 @@
 """Predict images with networks."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,21 @@ Blocks: TypeAlias = Iterator[np.ndarray]
 # The fix for weights that are finite but too large: trained again, the network would be the same.
 TRAIN_SLOWER = "lower train.learning_rate in params.yaml, then dvc repro"
 
+# Of the images that a network takes at once: a convolution makes 128 MB of as many pixels, and there are several.
+MOST_PIXELS = 1 << 20
+
+
+def at_once(image_shape: Sequence[int], batch_size: int) -> int:
+    """Return how many images a network takes at once: `batch_size`, or fewer if they are large, but at least 1."""
+    return min(batch_size, max(1, MOST_PIXELS // math.prod(image_shape[:2])))
+
 
 def predict(networks: Sequence[keras.Model], images: np.ndarray, batch_size: int) -> Blocks:
     """Yield the probabilities of all images, batch by batch: float32 (replicates, m, classes).
 
-    images: float32 (n, height, width). Raises DataError if a probability is not finite.
+    images: float32 (n, height, width) or (n, height, width, 3). Raises DataError if a probability is not finite.
     """
-    for batch in arrays.blocks(images, batch_size):
+    for batch in arrays.blocks(images, at_once(images.shape[1:], batch_size)):
         # Not Keras' `predict`, which compiles a function for each network: that takes longer than the predictions.
         probabilities = np.stack([network(batch, training=False) for network in networks])
         finite = np.isfinite(probabilities).all(axis=(1, 2))
@@ -53,7 +62,7 @@ def storing(path: Path, shape: tuple[int, int, int]) -> Iterator[Callable[[Block
 
 
 def batch_of_one(images: np.ndarray, index: int) -> np.ndarray:
-    """Return image `index` of float32 (n, height, width) as (1, height, width). Raises InputError if there is none."""
+    """Return image `index` of images, (n, ...), as (1, ...). Raises InputError if there is none."""
     if index >= len(images):
         param, fix = "params.yaml: evaluate.single_image", "edit params.yaml, then dvc repro"
         expected = f"0 to {len(images) - 1}"

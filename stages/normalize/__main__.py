@@ -7,8 +7,6 @@ An official validation split lies in the folder of the training images.
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
 from core.cli import command
 from core.files import arrays, class_names
 from stages.normalize import scaling
@@ -16,17 +14,17 @@ from stages.normalize import scaling
 
 def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     """Scale the pixels to float32 in [0, 1]."""
-    folders = {"train": train, "validation": train / arrays.VALIDATION, "test": test}
+    folders = {"train": train, arrays.VALIDATION: train / arrays.VALIDATION, "test": test}
     names = class_names.read(raw / "classes.json")
-    with ExitStack() as outputs:  # outputs appear only after every split is read without an error
-        for split in [split for split in folders if (raw / split).exists()]:
-            images = arrays.read_images(raw / split / "images.npy", np.uint8)
-            labels = arrays.read(raw / split / "labels.npy", np.uint8, 1)
+    if not (raw / arrays.VALIDATION).exists():
+        del folders[arrays.VALIDATION]
+    splits = {name: arrays.read_split(raw / name, len(names), arrays.RAW) for name in folders}
+    with ExitStack() as outputs:  # outputs appear only after every split is written without an error
+        for name, (images, labels) in splits.items():
             scaled = map(scaling.scale, arrays.blocks(images))
-            outputs.enter_context(arrays.replacing_split(folders[split], images.shape, scaled, labels))
-    for split, folder in folders.items():
-        if folder.exists():
-            print(scaling.summary(split, arrays.read_split(folder), names))
+            outputs.enter_context(arrays.replacing_split(folders[name], images.shape, scaled, labels))
+    for name, folder in folders.items():
+        print(scaling.summary(name, arrays.read_split(folder), names))
     class_names.write(classes, names)
 
 

@@ -1,7 +1,8 @@
 """Draw the figures and write the report, as Markdown for the git host and as HTML for a browser.
 
-Reads both splits, the class names, the predictions, history.csv, training.json and metrics.json. Writes the figures as
-PNG, report.md, which links to the figures, and report.html, which contains them. Equal inputs give equal bytes.
+Reads the splits, the class names, preparation.json, the predictions, history.csv, training.json and metrics.json.
+Writes the figures as PNG, report.md, which links to the figures, and report.html, which contains them. Equal inputs
+give equal bytes.
 """
 
 import os
@@ -11,8 +12,10 @@ from core.cli import command
 from core.config import datasets, params
 from core.files import arrays, atomic, class_names, records
 from core.files import history as histories
+from core.files import preparation as preparations
 from core.files import training as trainings
 from core.scores import metrics as reported
+from stages.render.figures.samples import white_on_black
 from stages.render.html import html
 from stages.render.markdown import markdown
 from stages.render.report import build
@@ -27,6 +30,7 @@ def main(
     train: Path,
     test: Path,
     classes: Path,
+    preparation: Path,
     predictions: Path,
     history: Path,
     training: Path,
@@ -39,14 +43,17 @@ def main(
     dataset, training_params = params.section(params.Dataset), params.section(params.Train)
     evaluate, render = params.section(params.Evaluate), params.section(params.Render)
     names = class_names.read(classes)
-    tested = arrays.read_split(test, len(names))
+    trained, tested = (arrays.read_split(folder, len(names)) for folder in (train, test))
     probabilities, alone = read_predictions(predictions, len(tested.labels), len(names))
     results = Results(
         settings={"dataset.name": dataset.name} | {f"train.{name}": value for name, value in training_params},
-        entry=datasets.entry(dataset.name),
+        card=datasets.load(dataset.name),
         classes=names,
-        train=arrays.read_split(train, len(names)),
+        preparation=preparations.read(preparation),
+        train=trained,
+        validation=arrays.read_validation(train, len(names)),
         test=tested,
+        negative=white_on_black(trained.images),
         probabilities=probabilities,
         single=(evaluate.single_image, alone),
         history=records.read(history, histories.parse),

@@ -51,7 +51,7 @@ class Explorer(NamedTuple):
 
     figure: the matrix of all classes; text: how to read it; classes: all names; shown: the labels with a row and a
     column; counts, levels: for each cell, the number of images and the strength of the colour, 0 to 10; data: facts
-    about the images for the script, as JSON; sprite: the images side by side, a PNG.
+    about the images for the script, as JSON; sprite: the images side by side, a PNG or JPEG.
     """
 
     figure: Illustration
@@ -105,6 +105,11 @@ def decimal(number: float) -> str:
 
 def interval(low: float, high: float) -> str:
     return f"{decimal(low)} to {decimal(high)}"
+
+
+def pixels(shape: Sequence[int]) -> str:
+    """Return the size of images: height and width, and 3 if they are in colour."""
+    return f"{shape[1]}x{shape[0]} pixels{' in colour' * (len(shape) == 3)}"
 
 
 def listed(items: Sequence[str]) -> str:

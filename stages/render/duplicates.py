@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from core.files import arrays
+
 
 def within(digests: Sequence[bytes], labels: np.ndarray) -> dict[int, bool]:
     """Return the index of each image that equals an earlier image, and whether all labels of these images are equal.
@@ -35,12 +37,18 @@ def shared(
 
 def digests(images: np.ndarray) -> list[bytes]:
     """Return a digest of each image; different images practically never have equal digests."""
-    rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]
+    return [
+        hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+        for block in arrays.blocks(images)
+        for image in block
+    ]
 
 
 def sha256(array: np.ndarray) -> str:
     """Return the SHA-256 of the .npy file that arrays.write makes of an array."""
     digest = hashlib.sha256()
-    np.save(SimpleNamespace(write=digest.update), array, allow_pickle=False)
+    header = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(SimpleNamespace(write=digest.update), header)
+    for block in arrays.blocks(array):
+        digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()

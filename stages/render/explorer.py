@@ -16,7 +16,8 @@ from stages.render.results import Results
 
 MOST_CORRECT = 20  # correct images of each class
 MOST_IMAGES = 1_500
-MOST_PIXELS = 1_200_000  # of all images together: 1,500 images of 28x28
+MOST_PIXELS = 1_200_000  # of all images together: 1,500 images of 28x28; in colour they take 1 MB
+MOST_SIDE = 96  # of an image; the page shows no larger images
 MOST_CLASSES = 40  # along a side of the matrix
 MOST_BARS = 10  # of an image, beside the bar of its true class
 
@@ -27,16 +28,17 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
     `figure` is this matrix without its images.
     """
     probabilities, (images, labels) = results.probabilities[0], results.test
-    height, width = images.shape[1:]
+    step = ceil(max(images.shape[1:3]) / MOST_SIDE)
+    height, width = tile(images[0], step).shape[:2]
     counts = results.metrics["confusion"][0]
     listed = of_cells(probabilities, labels)
-    kept = np.sort(listed[: max(1, min(MOST_IMAGES, MOST_PIXELS // (height * width)))])
+    kept = np.sort(listed[: min(MOST_IMAGES, MOST_PIXELS // (height * width))])
     kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
     columns = isqrt(len(kept) - 1) + 1
     shown = most_mistaken(counts, MOST_CLASSES)
     return Explorer(
         figure=figure,
-        text=_text(results, len(shown), len(listed), len(kept)),
+        text=_text(results, len(shown), len(listed), len(kept), step),
         classes=results.classes,
         shown=shown,
         counts=counts.tolist(),
@@ -49,7 +51,7 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
             "tested": len(labels),
             "images": [_entry(results, index) for index in kept],
         },
-        sprite=sprite(images[kept], columns),
+        sprite=sprite(np.stack([tile(results.tested([index])[0], step) for index in kept]), columns),
     )
 
 
@@ -88,18 +90,29 @@ def levels(counts: np.ndarray) -> np.ndarray:
     return np.ceil(np.round(10 * shares / largest, 9)).astype(np.int64)
 
 
-def sprite(images: np.ndarray, columns: int) -> bytes:
-    """Return images in rows of `columns` as one grey PNG; higher values are darker, as in the figures.
+def tile(image: np.ndarray, step: int) -> np.ndarray:
+    """Return an image as uint8, each square of `step` pixels a side as one pixel.
 
-    images: float (n, height, width) in [0, 1], n at least 1.
+    image: float (height, width) or (height, width, 3) in [0, 1].
     """
-    count, height, width = images.shape
+    return np.asarray(Image.fromarray(np.rint(image * 255).astype(np.uint8)).reduce(step))
+
+
+def sprite(tiles: np.ndarray, columns: int) -> bytes:
+    """Return images in rows of `columns`, as one PNG, or as one JPEG if they are in colour.
+
+    tiles: uint8 (n, height, width) or (n, height, width, 3), n at least 1.
+    """
+    (count, height, width), channels = tiles.shape[:3], tiles.shape[3:]
     rows = ceil(count / columns)
-    tiles = np.full((rows * columns, height, width), 255, np.uint8)
-    tiles[:count] = np.rint((1 - images) * 255)
-    sheet = tiles.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, format="PNG")
+    sheet = np.full((rows * columns, height, width, *channels), 255, np.uint8)
+    sheet[:count] = tiles
+    sheet = sheet.reshape(rows, columns, height, width, *channels).swapaxes(1, 2)
+    image, file = Image.fromarray(sheet.reshape(rows * height, columns * width, *channels)), io.BytesIO()
+    if channels:  # of photographs, MOST_PIXELS take 2.5 MB as a PNG; this JPEG takes 0.8 MB and looks the same
+        image.save(file, format="JPEG", quality=95, subsampling=0)
+    else:
+        image.save(file, format="PNG")
     return file.getvalue()
 
 
@@ -117,7 +130,7 @@ def _entry(results: Results, index: int) -> dict[str, Any]:
     }
 
 
-def _text(results: Results, shown: int, listed: int, kept: int) -> str:
+def _text(results: Results, shown: int, listed: int, kept: int, step: int) -> str:
     classes, replicates = len(results.classes), len(results.probabilities)
     network = f", predicted by replicate 0 of {replicates}" if replicates > 1 else ""
     text = (
@@ -131,4 +144,6 @@ def _text(results: Results, shown: int, listed: int, kept: int) -> str:
     if kept < listed:
         left_out = f"{listed - kept:,} of these {listed:,} images are left out"
         text += f" To keep the page small, {left_out}, the last of each cell."
+    if step > 1:
+        text += f" The images are shown at 1/{step} of their width and height."
     return text

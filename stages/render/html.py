@@ -21,7 +21,7 @@ def html(report: Report, figures: Mapping[str, bytes]) -> str:
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     templates = document.environment(_escape)
     templates.filters["anchor"] = lambda title: "-".join(re.findall(r"[a-z0-9]+", title.lower()))
-    templates.filters["embedded"] = lambda png: Markup("data:image/png;base64," + b64encode(png).decode("ascii"))
+    templates.filters["embedded"] = _embedded
     templates.filters["size"] = _size
     return templates.get_template("report.html.jinja").render(
         report=report,
@@ -39,6 +39,12 @@ def _escape(value: object) -> Markup:
         return value
     text = markupsafe.escape(line(value))
     return Markup(f"<code>{text}</code>") if isinstance(value, Code) else text
+
+
+def _embedded(image: bytes) -> Markup:
+    """Return the address of a PNG or JPEG that contains it."""
+    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+    return Markup(f"data:image/{kind};base64,{b64encode(image).decode('ascii')}")
 
 
 def _digest(text: str) -> str:

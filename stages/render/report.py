@@ -12,9 +12,9 @@ SECTIONS = (verdict, training_run, class_errors, calibration, training_data, exa
 def build(results: Results, render: Render) -> Report:
     """Return the report; its figures are not drawn yet. Raises InputError if `render` names an image out of range."""
     _check_indices(results, render)
-    licence = Section("Data licence", [f"{results.entry.title}: {results.entry.licence}."])
+    licence = Section("Data licence", [f"{results.card.title}: {results.card.licence}."])
     return Report(
-        title=f"{results.entry.title}: image classification",
+        title=f"{results.card.title}: image classification",
         verdict=verdict.line(results),
         warning=verdict.warning(results),
         sections=[*(module.section(results, render) for module in SECTIONS), licence],

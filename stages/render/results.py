@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.config.datasets import Entry
+from core.config.datasets import Card
 from core.files import arrays, records
 from core.files.arrays import Split
+from core.files.preparation import Preparation
 from core.files.training import Training
 from core.scores import intervals, scores
 from core.scores.metrics import Scores
@@ -18,16 +19,20 @@ from stages.render.document import Table, decimal
 class Results(NamedTuple):
     """Everything that the report may show.
 
-    settings: values of params.yaml by their full names; probabilities: float32 (replicates, test images, classes);
+    settings: values of params.yaml by their full names; validation: the images for it that the publisher provides, if
+    any; negative: whether figures exchange light and dark; probabilities: float32 (replicates, test images, classes);
     single: the index of a test image, and its probabilities when it is predicted alone, float32 (replicates, classes);
     history: the table of history.csv; metrics: the scores that `measured` returns.
     """
 
     settings: Mapping[str, object]
-    entry: Entry
+    card: Card
     classes: list[str]
+    preparation: Preparation
     train: Split
+    validation: Split | None
     test: Split
+    negative: bool
     probabilities: np.ndarray
     single: tuple[int, np.ndarray]
     history: np.ndarray
@@ -39,6 +44,20 @@ class Results(NamedTuple):
         """A sentence that says which network a figure shows, if there are several networks."""
         replicates = len(self.probabilities)
         return f" Replicate 0 of {replicates}." if replicates > 1 else ""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that the data set has."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in splits.items() if split}
+
+    def seen(self, images: np.ndarray) -> np.ndarray:
+        """Return images as figures show them: a set that is white on black is dark on white paper."""
+        return 1 - images if self.negative else images
+
+    def tested(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return the test images with these indices as figures show them."""
+        return self.seen(arrays.pick(self.test.images, np.asarray(indices)))
 
     def table(self, head: str, names: Mapping[str, str]) -> Table:
         """Return a table of scores of the test images, with their standard deviations if there are several networks.

@@ -1,7 +1,8 @@
 """Train the networks.
 
-Reads the training images and the class names. Writes a model for each replicate; training.json, which records the files
-of the models and how they were made; and history.csv, with a row for each epoch of each replicate.
+Reads the training images, the validation images that the publisher provides, if any, and the class names. Writes a
+model for each replicate; training.json, which records the files of the models and how they were made; and history.csv,
+with a row for each epoch of each replicate.
 """
 
 import os
@@ -33,8 +34,10 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
     fit = partial(cluster.fit, address=address) if address else trainer.fit
     names = class_names.read(classes)
     split = arrays.read_split(train, len(names))
+    validation = arrays.read_validation(train, len(names))
+    division.require_one_source(settings, validation is not None)
     division.require_each_class(split.labels, names, settings.validation_fraction)
-    runs = fit(split, len(names), settings)
+    runs = fit(split, len(names), settings, validation)
     digests = models.write(model, [run.model for run in runs])
     histories.write(history, [run.history for run in runs])
     record = Training(

@@ -37,7 +37,9 @@ ELSEWHERE = "unset RAY_ADDRESS to train on this machine"
 Trained: TypeAlias = tuple[list[np.ndarray], list[Row]]  # the values of a network's variables, and its history
 
 
-def fit(split: Split, classes: int, settings: Train, address: str) -> list[trainer.Run]:
+def fit(
+    split: Split, classes: int, settings: Train, validation: Split | None = None, *, address: str
+) -> list[trainer.Run]:
     """Return what `trainer.fit` returns, trained on the cluster at `address`, a value of RAY_ADDRESS.
 
     Raises what `trainer.fit` raises; NetworkError if no cluster answers; StageError if `ray` is not installed, if a
@@ -45,11 +47,11 @@ def fit(split: Split, classes: int, settings: Train, address: str) -> list[train
     """
     with _connected(address) as ray:
         # asarray, because pickle would copy the mapped array for each task.
-        images, labels = ray.put(np.asarray(split.images)), ray.put(np.asarray(split.labels))
+        data = [ray.put(np.asarray(array)) for array in (*split, *(validation or ()))]
         task = ray.remote(_task()).options(num_cpus=settings.threads, max_retries=RETRIES)
         versions = {name: version(name) for name in PACKAGES}
-        given = versions, images, labels, classes, settings.model_dump()
-        replicates = {task.remote(*given, replicate): replicate for replicate in range(settings.replicates)}
+        given = versions, classes, settings.model_dump()
+        replicates = {task.remote(*given, number, *data): number for number in range(settings.replicates)}
         if settings.threads > max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]):
             print(f"waiting for a machine of {settings.threads} cores: so far the cluster has none")
         trained: dict[int, Trained] = {}
@@ -63,10 +65,14 @@ def fit(split: Split, classes: int, settings: Train, address: str) -> list[train
     return [trainer.restore(shape, classes, settings, number, *trained[number]) for number in sorted(trained)]
 
 
-def fit_replicate(images: np.ndarray, labels: np.ndarray, classes: int, settings: Train, replicate: int) -> Trained:
-    """Return the replicate as `trainer.restore` takes it; called in a process of the cluster."""
+def fit_replicate(classes: int, settings: Train, replicate: int, *data: np.ndarray) -> Trained:
+    """Return the replicate as `trainer.restore` takes it; called in a process of the cluster.
+
+    data: images and labels to train on, and those of the official validation split, if there is one.
+    """
     share_operations(settings.threads)
-    (run,) = trainer.fit(Split(images, labels), classes, settings, [replicate])
+    split, validation = Split(*data[:2]), Split(*data[2:]) if data[2:] else None
+    (run,) = trainer.fit(split, classes, settings, validation, [replicate])
     return loop.values(run.model.variables), run.history
 
 
@@ -77,7 +83,7 @@ def _task() -> Callable[..., dict[str, str] | Trained]:
     on a machine that lacks packages.
     """
 
-    def task(wanted, images, labels, classes, settings, replicate):
+    def task(wanted, classes, settings, replicate, *data):
         from importlib.metadata import distributions
 
         found = {name: next((each.version for each in distributions(name=name)), "none") for name in wanted}
@@ -86,7 +92,7 @@ def _task() -> Callable[..., dict[str, str] | Trained]:
         from core.config.params import Train
         from stages.train import cluster
 
-        return cluster.fit_replicate(images, labels, classes, Train(**settings), replicate)
+        return cluster.fit_replicate(classes, Train(**settings), replicate, *data)
 
     return task
 

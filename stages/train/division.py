@@ -1,4 +1,5 @@
-"""Choose the validation images: training images that are held out of training and scored after each epoch.
+"""Choose the validation images: training images that are held out of training and scored after each epoch. If the
+publisher of a data set provides validation images, no training image is held out.
 
 Each class gives the same share of its images: those whose pixels have the smallest SHA-256. The choice depends only on
 the images, so it is the same for every order of the images, every seed, every replicate and every run.
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import InputError, Problem
+from core.config.params import Train
 from core.files import arrays
 
 
@@ -24,8 +26,8 @@ class Division(NamedTuple):
 def divide(images: np.ndarray, labels: np.ndarray, fraction: float) -> Division:
     """Hold out `fraction` of the images of each class, rounded to a whole number (a half to the even number).
 
-    images: float32 (n, height, width); they may be mapped and larger than memory, and are not read if fraction is 0.
-    labels: integer (n,).
+    images: float32 (n, height, width) or (n, height, width, 3); they may be mapped and larger than memory, and are not
+    read if fraction is 0. labels: integer (n,).
     """
     is_held_out = np.zeros(len(labels), bool)
     if fraction:
@@ -35,6 +37,21 @@ def divide(images: np.ndarray, labels: np.ndarray, fraction: float) -> Division:
             is_held_out[members[np.argsort(digests[members], kind="stable")[:share]]] = True
     kept, held_out = (np.flatnonzero(rows).astype(np.int32) for rows in (~is_held_out, is_held_out))
     return Division(kept, held_out)
+
+
+def require_one_source(settings: Train, official: bool) -> None:
+    """Raise InputError if there are validation images of two kinds, or none for early stopping.
+
+    official: whether the data set has validation images of its own.
+    """
+    if official and settings.validation_fraction:
+        param, what = "params.yaml: train.validation_fraction", "the data set has validation images of its own"
+        fix = "set train.validation_fraction to 0, then dvc repro"
+        raise InputError(Problem(param, what, expected="0", got=str(settings.validation_fraction), fix=fix))
+    if settings.early_stopping_patience and not (official or settings.validation_fraction):
+        param, what = "params.yaml: train.early_stopping_patience", "needs validation images"
+        fix = "set train.validation_fraction above 0, then dvc repro"
+        raise InputError(Problem(param, what, fix=fix))
 
 
 def require_each_class(labels: np.ndarray, classes: Sequence[str], fraction: float) -> None:

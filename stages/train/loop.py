@@ -27,6 +27,25 @@ Augment: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Loss: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
+class Labelled(NamedTuple):
+    """images: float32 (n, height, width) or (n, height, width, 3), a tensor, or a mapped array; both give the same
+    results. labels: int32 (n,), a tensor.
+    """
+
+    images: tf.Tensor | np.ndarray
+    labels: tf.Tensor
+
+    def pick(self, rows: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the images and labels of int32 (n,) indices."""
+        in_memory = tf.is_tensor(self.images)
+        images = tf.gather(self.images, rows) if in_memory else tf.constant(arrays.pick(self.images, rows))
+        return images, tf.gather(self.labels, rows)
+
+    def at_once(self) -> int:
+        """Return how many images AT_ONCE has room for, at least 1."""
+        return max(1, AT_ONCE // (math.prod(self.images.shape[1:]) * 4))
+
+
 class State(NamedTuple):
     """The values of all variables of a replicate's model and of its optimizer."""
 
@@ -92,9 +111,9 @@ class Loop:
     Compiling takes seconds, so all replicates share a few loops: `load` the state of a replicate, `train`, and keep the
     new `state`.
 
-    images: float32 (n, height, width), a tensor, or a mapped array; both give the same results. labels: int32 (n,), a
-    tensor. loss: from labels and logits to the mean loss. augment: from images and a seed, int32 (2,), to images.
-    xla: whether XLA compiles the steps.
+    training, validation: the images to train on, and those to score after an epoch; both may be the same. loss: from
+    labels and logits to the mean loss. augment: from images and a seed, int32 (2,), to images. xla: whether XLA
+    compiles the steps.
     """
 
     def __init__(
@@ -102,15 +121,15 @@ class Loop:
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         loss: Loss,
-        images: tf.Tensor | np.ndarray,
-        labels: tf.Tensor,
+        training: Labelled,
+        validation: Labelled,
         *,
         augment: Augment | None,
         xla: bool,
     ):
         self.model, self.optimizer, self.loss = model, optimizer, loss
-        self.images, self.labels, self.augment = images, labels, augment
-        self.in_memory = tf.is_tensor(images)
+        self.training, self.validation, self.augment = training, validation, augment
+        self.in_memory = tf.is_tensor(training.images)
         optimizer.build(model.trainable_variables)
         self.new_optimizer = values(optimizer.variables)  # before the first step
         self._train = tf.function(self._train_batches, jit_compile=xla)
@@ -140,28 +159,23 @@ class Loop:
             sums = self._train(images, labels, Batches(*map(tf.constant, given)), sums)
         return np.array(sums, float)
 
-    def score(self, rows: np.ndarray) -> np.ndarray:
+    def score(self, labelled: Labelled, rows: np.ndarray) -> np.ndarray:
         """Return the mean loss and the accuracy on some images, float64 (2,). rows: int32 (n,), their indices."""
         sums = np.zeros(2)
-        for some in arrays.blocks(rows, min(SCORING_BATCH, _images_at_once(self.images))):
-            sums += np.array(self._score(*self._pick(some)), float)
+        for some in arrays.blocks(rows, min(SCORING_BATCH, labelled.at_once())):
+            sums += np.array(self._score(*labelled.pick(some)), float)
         return sums / len(rows)
 
     def _batches_in_a_call(self, size: int) -> int:
         if self.in_memory:
             return BLOCK
-        return min(BLOCK, max(1, _images_at_once(self.images) // size))
+        return min(BLOCK, max(1, self.training.at_once() // size))
 
     def _images_of(self, rows: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
         """Return tensors of images and labels that hold these rows, and the indices of the rows in them."""
         if self.in_memory:
-            return self.images, self.labels, rows
-        return *self._pick(rows.ravel()), np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
-
-    def _pick(self, rows: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the images and labels of int32 (n,) indices."""
-        images = tf.gather(self.images, rows) if self.in_memory else tf.constant(arrays.pick(self.images, rows))
-        return images, tf.gather(self.labels, rows)
+            return *self.training, rows
+        return *self.training.pick(rows.ravel()), np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
 
     def _train_batches(self, images: tf.Tensor, labels: tf.Tensor, batches: Batches, sums: Sums) -> Sums:
         """Train on batches one after the other, and return `sums` with theirs added; compiled by TensorFlow."""
@@ -201,8 +215,3 @@ def _padded(batches: np.ndarray, most: int) -> np.ndarray:
 
 def _correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32))
-
-
-def _images_at_once(images: tf.Tensor | np.ndarray) -> int:
-    """Return how many float32 images AT_ONCE has room for, at least 1."""
-    return max(1, AT_ONCE // (math.prod(images.shape[1:]) * 4))

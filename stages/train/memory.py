@@ -7,7 +7,7 @@ variable MEMORY_LIMIT_MB: how much memory the images may take.
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,12 @@ MEMINFO = Path("/proc/meminfo")
 CONTAINERS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def fits(images: np.ndarray, environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether images may be held in memory. Raises InputError if MEMORY_LIMIT_MB is not a number of MB."""
-    return COPIES * images.nbytes <= limit(environment)
+def fits(images: Sequence[np.ndarray], environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether all these images may be held in memory at once.
+
+    Raises InputError if MEMORY_LIMIT_MB is not a number of MB.
+    """
+    return COPIES * sum(each.nbytes for each in images) <= limit(environment)
 
 
 def limit(environment: Mapping[str, str]) -> int:

@@ -25,7 +25,7 @@ from core.networks.runtime import cores, keras, tf
 from stages.train import loop, memory, progress
 from stages.train.augmentation import augment
 from stages.train.division import divide
-from stages.train.loop import Loop, State
+from stages.train.loop import Labelled, Loop, State
 from stages.train.progress import Row
 from stages.train.schedules import learning_rates
 
@@ -44,13 +44,22 @@ class Run(NamedTuple):
     history: list[Row]
 
 
-def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] | None = None) -> list[Run]:
+def fit(
+    split: Split,
+    classes: int,
+    settings: Train,
+    validation: Split | None = None,
+    replicates: Sequence[int] | None = None,
+) -> list[Run]:
     """Return the `settings.replicates` trained networks, or only those whose numbers `replicates` lists.
 
+    validation: the official validation images, if there are any; none are held out of `split` then.
     Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
-    `division.require_each_class` checks before that each class has training images and validation images.
+    `division.require_one_source` and `division.require_each_class` check before whether there are validation images.
     """
     kept, held_out = divide(*split, settings.validation_fraction)
+    if validation:
+        held_out = np.arange(len(validation.labels), dtype=np.int32)
     if settings.batch_size > len(kept):
         param, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
         expected, got = f"at most {len(kept)}", str(settings.batch_size)
@@ -62,11 +71,11 @@ def fit(split: Split, classes: int, settings: Train, replicates: Sequence[int] |
         for number in numbers
     ]
     loops: SimpleQueue[Loop] = SimpleQueue()
-    images = tf.constant(split.images) if memory.fits(split.images) else split.images
-    labels = tf.constant(split.labels.astype(np.int32))
-    arrays.release(split.images)
+    splits = [split, validation] if validation else [split]
+    in_memory = memory.fits([each.images for each in splits])
+    labelled = [_labelled(each, in_memory) for each in splits]
     for _ in range(min(max(1, cores() // settings.threads), len(chosen))):
-        loops.put(_compiled(chosen[0].model, images, labels, settings))
+        loops.put(_compiled(chosen[0].model, labelled[0], labelled[-1], settings))
     _train_all(chosen, loops)
     return [_run(replicate.model, replicate.history) for replicate in chosen]
 
@@ -76,7 +85,7 @@ def restore(
 ) -> Run:
     """Return the run that `fit` returned on another machine. The model is built anew, so it is saved to equal bytes.
 
-    shape: (height, width) of the images. values: `loop.values` of the variables of the model.
+    shape: of an image. values: `loop.values` of the variables of the model.
     """
     model = _build(shape, classes, settings, replicate)
     loop.assign(model.variables, values)
@@ -105,7 +114,7 @@ class _Stopped(Exception):
 class _Replicate:
     """A network in training, and all that continues from one epoch to the next.
 
-    kept, held_out: int32 (n,), the indices of the training images and of the validation images.
+    kept, held_out: int32 (n,), the indices of the images to train on, and of those to score after each epoch.
     """
 
     def __init__(self, number: int, model: keras.Model, kept: np.ndarray, held_out: np.ndarray, settings: Train):
@@ -124,7 +133,7 @@ class _Replicate:
         self.optimizer = compiled.new_optimizer
         compiled.load(State(loop.values(self.model.variables), self.optimizer))
         some = self.kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing
-        return self._scores(compiled, compiled.score(some))
+        return self._scores(compiled, compiled.score(compiled.training, some))
 
     def train_epoch(self, compiled: Loop, stop: Event) -> dict[str, float]:
         """Train for an epoch, and return its scores as `score_untrained` does.
@@ -147,7 +156,8 @@ class _Replicate:
     def _scores(self, compiled: Loop, train: np.ndarray) -> dict[str, float]:
         scores = dict(zip(("loss", "accuracy"), train.tolist(), strict=True))
         if len(self.held_out):
-            scores |= zip(("val_loss", "val_accuracy"), compiled.score(self.held_out).tolist(), strict=True)
+            found = compiled.score(compiled.validation, self.held_out)
+            scores |= zip(("val_loss", "val_accuracy"), found.tolist(), strict=True)
         return scores
 
 
@@ -210,7 +220,14 @@ def _build(shape: Shape, classes: int, settings: Train, replicate: int) -> keras
     return architectures.build(shape, classes, settings)
 
 
-def _compiled(model: keras.Model, images: tf.Tensor | np.ndarray, labels: tf.Tensor, settings: Train) -> Loop:
+def _labelled(split: Split, in_memory: bool) -> Labelled:
+    """Return a split for the training loop; its images as a tensor, or as they are mapped."""
+    images = tf.constant(split.images) if in_memory else split.images
+    arrays.release(split.images)
+    return Labelled(images, tf.constant(split.labels.astype(np.int32)))
+
+
+def _compiled(model: keras.Model, training: Labelled, validation: Labelled, settings: Train) -> Loop:
     """Return a loop for replicates of this model."""
     decay = settings.weight_decay or None  # Keras tells None from 0
     config = {"learning_rate": settings.learning_rate, "weight_decay": decay}
@@ -222,8 +239,8 @@ def _compiled(model: keras.Model, images: tf.Tensor | np.ndarray, labels: tf.Ten
         loop.with_fast_dropout(model),
         optimizer,
         lambda labels, logits: cross_entropy(labels, outputs(logits)),
-        images,
-        labels,
+        training,
+        validation,
         augment=partial(augment, shift=shift, flip=flip) if shift or flip else None,
         xla=architectures.NETWORKS[settings.network].xla,
     )

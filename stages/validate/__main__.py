@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.cli import command
 from core.cli.errors import InputError, Problem
-from core.config import datasets, params
+from core.config import datasets, kept, params
 from core.files import atomic
 from core.networks import architectures
 
@@ -18,7 +18,10 @@ EARLIER = Path("datasets.yaml")
 
 
 def main(validated: Path) -> None:
-    """Check params.yaml and all cards, and whether the chosen one fits the params and has its files."""
+    """Check params.yaml and all cards, and whether the chosen one fits the params and has its files.
+
+    In a run of DVC's queue, also check that the files are those of the project.
+    """
     problems: list[Problem] = []
     settings, cards = None, {}
     with _collecting(problems):
@@ -30,10 +33,12 @@ def main(validated: Path) -> None:
         problems.append(_earlier())
     if settings is not None:
         with _collecting(problems):
+            kept.require(settings.dataset.name)
             datasets.require(settings.dataset.name)
-        if card := cards.get(settings.dataset.name):
-            problems += architectures.problems(settings.train.network, card.image_shape or [])
-            problems += datasets.missing(settings.dataset.name, card)
+            if card := cards.get(settings.dataset.name):
+                shape = card.image_shape or [datasets.LONGEST] * 2  # `train` checks it again, once the images are read
+                problems += architectures.problems(settings.train.network, shape)
+                problems += datasets.missing(settings.dataset.name, card)
     if problems:
         raise InputError(*problems)
     atomic.write_text(validated, "params.yaml and the cards are valid\n")
@@ -50,8 +55,8 @@ def _collecting(problems: list[Problem]) -> Iterator[None]:
 
 
 def _earlier() -> Problem:
-    fix = "write each entry to datasets/<name>.yaml as docs/your-data.md shows, delete datasets.yaml, then dvc repro"
-    return Problem(str(EARLIER), "no longer read: each data set has a card of its own", fix=fix)
+    fix = "see From datasets.yaml in docs/your-data.md, then delete this file, then dvc repro"
+    return Problem(str(EARLIER), "no longer read: each data set has a file of its own in datasets/", fix=fix)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 
 from benchmarks import growth, measure
-from core.formats import idx
 from tools import scratch
 
 
-def test_an_archive_has_its_shape_and_all_classes(tmp_path, monkeypatch):
+def test_a_split_has_its_shape_and_all_classes(tmp_path, monkeypatch):
     monkeypatch.setattr(growth, "PIECE", 30)
-    growth.write_archive(tmp_path / "images.gz", (75, 4, 5), 10)
-    growth.write_archive(tmp_path / "labels.gz", (75,), 10)
+    growth.write_raw(tmp_path, 75, (4, 5), 10)
 
-    images, labels = idx.read(tmp_path / "images.gz", 3), idx.read(tmp_path / "labels.gz", 1)
+    images, labels = np.load(tmp_path / "images.npy"), np.load(tmp_path / "labels.npy")
 
     assert (images.shape, labels.shape) == ((75, 4, 5), (75,))
     assert images[:30].tolist() == images[30:60].tolist()

@@ -20,7 +20,8 @@ CODE = ("core/", "stages/")
 PAGE = "reports/report.html"
 
 # Inputs whose names are the same everywhere, and the stamp that only orders two stages.
-NOT_ON_THE_COMMAND_LINE = {"params.yaml", "datasets.yaml", "data/validated", "requirements.lock"}
+NOT_ON_THE_COMMAND_LINE = {"params.yaml", "datasets", "data/validated", "requirements.lock"}
+CARD = "datasets/${dataset.name}.yaml"
 
 
 def paths(stage: str, *kinds: str) -> list[str]:
@@ -106,15 +107,22 @@ def test_tensorflow_is_imported_in_train_and_evaluate_alone():
 @pytest.mark.parametrize("stage", ALL)
 @pytest.mark.fault("true for 1, which DVC takes for the same")
 def test_params_are_the_sections_that_the_code_asks_for(stage):
-    """`validate` reads both files whole, and depends on them as files: a type may be wrong where the value is equal."""
+    """`validate` reads params.yaml whole, and depends on it as a file: a type may be wrong where the value is equal."""
     sections = {call.args[0].attr.lower() for call in calls(stage, "params.section")}
-    entry = [{"datasets.yaml": ["${dataset.name}"]}] if calls(stage, "datasets.entry") else []
-    whole = {f"{module}.yaml" for module in ("params", "datasets") if calls(stage, f"{module}.load")}
+    whole = bool(calls(stage, "params.load"))
 
-    declared = STAGES[stage].get("params", [])
-    assert {name for name in declared if isinstance(name, str)} == (set() if "params.yaml" in whole else sections)
-    assert [name for name in declared if not isinstance(name, str)] == entry
-    assert whole == {path for path in paths(stage, "deps") if path in ("params.yaml", "datasets.yaml")}
+    assert set(STAGES[stage].get("params", [])) == (set() if whole else sections)
+    assert ("params.yaml" in paths(stage, "deps")) == whole
+
+
+@pytest.mark.parametrize("stage", ALL)
+@pytest.mark.fault("a card is edited: the stages that read it, and no others")
+def test_stages_depend_on_the_cards_that_they_read(stage):
+    """`validate` reads all of them. A stage that gets the path of the chosen card does not know the name of the set."""
+    every, chosen = calls(stage, "datasets.names"), calls(stage, "datasets.load") or calls(stage, "datasets.read")
+    declared = [path for path in paths(stage, "deps") if path.startswith("datasets")]
+
+    assert declared == (["datasets"] if every else [CARD] if chosen else [])
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
@@ -129,7 +137,8 @@ def test_the_lock_of_pillow_is_what_the_other_locks_say_of_it(lock):
 @pytest.mark.parametrize("stage", ALL)
 def test_the_command_line_is_the_inputs_then_the_outputs(stage):
     inputs = [path for path in paths(stage, "deps") if not path.startswith(CODE)]
-    given = [path for path in inputs if path not in NOT_ON_THE_COMMAND_LINE]
+    by_name = {CARD} if calls(stage, "datasets.load") else set()
+    given = [path for path in inputs if path not in NOT_ON_THE_COMMAND_LINE | by_name]
 
     assert STAGES[stage]["cmd"] == " ".join(["python -m", f"stages.{stage}", *given, *outputs(stage)])
     assert STAGES[stage]["desc"]

@@ -27,6 +27,8 @@ def rerun(project: Project, stage: str, folder: Path) -> list[str]:
         copy(project.folder / dep["path"], folder / dep["path"])
     for name, content in locked.get("params", {}).items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+    if stage == "validate":  # it looks whether the folder is there, before DVC does: a dependency would take seconds
+        (folder / "sources/garments").mkdir(parents=True)
     before = files(folder)
     home = folder.with_name(f"home of {stage}")
     home.mkdir()

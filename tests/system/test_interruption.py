@@ -78,7 +78,7 @@ def fault(program, act, event="", having="", count=1):
 @pytest.mark.parametrize(
     ("program", "act", "event", "having"),
     [
-        ("stages.download", "SIGTERM self", "open", ".t10k-images-idx3-ubyte.gz."),  # a temporary file has been opened
+        ("stages.download", "SIGTERM self", "open", "test/.images.npy."),  # a temporary file has been opened
         ("stages.normalize", "SIGINT group", "os.rename", "labels.npy"),  # one file of an output exists
         ("stages.normalize", "SIGKILL self", "os.rename", "classes.json"),  # one output exists, the next does not
         ("dvc", "SIGKILL group", "open", "dvc.lock', 'w"),  # all outputs exist, and the record of them is being written
@@ -115,7 +115,7 @@ def test_a_first_run_that_is_killed_twice_is_repaired_by_the_third(pipeline, ref
     project = pipeline
     project.git("clean", "-d", "--force", "-x", "--quiet")
     project.git("rm", "--quiet", "-r", "dvc.lock", "reports")
-    for program, having in (("stages.download", "t10k-labels"), ("stages.normalize", "labels.npy")):
+    for program, having in (("stages.download", "test/labels.npy"), ("stages.normalize", "labels.npy")):
         code, printed = befall(project, **fault(program, "SIGKILL group", "os.rename", having))
         assert code == -signal.SIGKILL, printed
 

@@ -3,6 +3,7 @@
 It names what a change touches directly. What follows depends on whether these stages make other bytes.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,24 +18,25 @@ pytestmark = pytest.mark.slow
 EVERY = " ".join(ALL)
 
 
-# An edit of a param of each section, or of datasets.yaml, of which params.yaml names fashion_mnist: the file, the old
-# text, the new text, and the stages that depend on it.
+# An edit of a param of each section, or of a card; params.yaml names fashion_mnist: the file, the old text, the new
+# text, and the stages that depend on it.
 EDITS = {
-    "the data set": ("params.yaml", "name: fashion_mnist", "name: mnist", "validate download normalize render"),
+    "the data set": ("params.yaml", "name: fashion_mnist", "name: mnist", "validate download render"),
     "train": ("params.yaml", "epochs: 10", "epochs: 7", "validate train render"),
     "evaluate": ("params.yaml", "batch_size: 1000", "batch_size: 7", "validate evaluate render"),
     "render": ("params.yaml", "mistakes: 15", "mistakes: 7", "validate render"),
     "a comment": ("params.yaml", "mistakes: 15", "mistakes: 15  # changed", "validate"),
-    "a mirror": ("datasets.yaml", "zalandoresearch", "nobody", "validate download normalize render"),
-    "a hash": ("datasets.yaml", '"3aede38d', '"00000000', "validate download normalize render"),
-    "a hash of another data set": ("datasets.yaml", '"440fcabf', '"00000000', "validate"),
+    "a mirror": ("datasets/fashion_mnist.yaml", "zalandoresearch", "nobody", "validate download render"),
+    "a hash": ("datasets/fashion_mnist.yaml", '"3aede38d', '"00000000', "validate download render"),
+    "a hash of another data set": ("datasets/mnist.yaml", '"440fcabf', '"00000000', "validate"),
 }
 
 FILES = {
     "core/cli": EVERY,
     "core/config": EVERY,
     "core/files": EVERY,
-    "core/formats": "validate download normalize evaluate",
+    "core/formats": "download",
+    "core/images": "download evaluate render",
     "core/networks": "validate train evaluate",
     "core/scores": "evaluate render",
     **{f"stages/{stage}": stage for stage in ALL},
@@ -61,7 +63,7 @@ class Tree:
         self.folder = folder
         for name in tracked():
             copy(ROOT / name, folder / name)
-        for name in OUTPUTS:
+        for name in [*OUTPUTS, "data/raw/preparation.json"]:
             file = folder / name if Path(name).suffix or name == "data/validated" else folder / name / "made.txt"
             if not (folder / name).exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -118,18 +120,37 @@ def test_a_changed_param_or_data_set_touches_the_stages_that_read_it(tree):
     assert found == {what: stages for what, (*_, stages) in EDITS.items()}
 
 
+@pytest.mark.fault("a file of the data set is added, changed or removed")
+def test_a_file_of_the_chosen_data_set_touches_the_stage_that_reads_it(tree):
+    """What README.md says of the files is none of them."""
+    folder = tree.folder / "sources/fashion_mnist"
+    assert tree.stale_after("sources/fashion_mnist/README.md", commented) == ""
+
+    (folder / "pictures/hat").mkdir(parents=True)
+    (folder / "pictures/hat/1.png").write_bytes(b"a picture")
+    assert tree.stale() == "download"
+    shutil.rmtree(folder / "pictures")
+    assert tree.stale() == ""
+
+
 def test_changed_code_touches_the_stages_that_import_its_folder(tree):
     assert {name: tree.stale_after(name, commented) for name in FILES} == FILES
 
 
 @pytest.mark.fault("all else is changed: no stage")
 def test_a_change_of_anything_else_touches_nothing(tree):
-    others = [name for name in tracked() if not within(name, [*FILES, *OUTPUTS, "params.yaml", "datasets.yaml"])]
+    others = [name for name in tracked() if not within(name, [*FILES, *OUTPUTS, "params.yaml", "datasets"])]
     assert {name.split("/")[0] for name in others} >= {"README.md", "dvc.yaml", "tests", "tools", "benchmarks"}
 
     for name in others:
         (tree.folder / name).write_bytes(commented((tree.folder / name).read_bytes()))
-    for name in ("notes.txt", "core/new.py", "stages/train/__pycache__/loop.cpython-311.pyc", "data/model.txt"):
+    for name in (
+        "sources/mnist/new.gz",
+        "notes.txt",
+        "core/new.py",
+        "stages/train/__pycache__/loop.cpython-311.pyc",
+        "data/model.txt",
+    ):
         (tree.folder / name).parent.mkdir(exist_ok=True)
         (tree.folder / name).write_bytes(b"new")
 

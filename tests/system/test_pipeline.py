@@ -50,7 +50,14 @@ SLIPS = {
         "error: params.yaml: train.epcohs: unknown key: did you mean epochs?",
     ),
     "a value": ("params.yaml", "epochs: 2", "epochs: true", "error: params.yaml: train.epochs: wrong value"),
-    "a data set": ("datasets.yaml", "  seed: 0", "  seed: -1", "error: datasets.yaml: garments.seed: wrong value"),
+    "a data set": (
+        "params.yaml",
+        "name: garments",
+        "name: garment",
+        "error: params.yaml: dataset.name: no such data set: did you mean garments?",
+    ),
+    "a card": ("datasets/garments.yaml", "seed: 0", "seed: -1", "error: datasets/garments.yaml: seed: wrong value"),
+    "a card of another data set": ("datasets/mnist.yaml", "format: idx", "format: idxx", "error: datasets/mnist.yaml"),
     "no YAML": ("params.yaml", "epochs: 2", "epochs: [2", "unable to read: 'params.yaml'"),
 }
 

@@ -182,6 +182,21 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("patience", [0, 2])
+@pytest.mark.fault("the next commands after a sweep")
+def test_validation_images_of_the_data_set_are_not_called_training_images(patience):
+    """The best is trained on all training images already, so it is not trained again."""
+    best = experiment("hammy-whit", [0.9], fraction=0.0, early_stopping_patience=patience)
+
+    printed = blocks.text(formats.report(ranking.rank([best, experiment("held-out", [0.99])]), []))
+    alone = blocks.text(formats.report(ranking.rank([best]), []))
+
+    assert "Validation accuracy on the validation images of the data set (aaaaaaaa)" in printed
+    assert "Validation accuracy on 10 % of the training images of each class (aaaaaaaa)" in printed
+    assert "dvc exp apply hammy-whit\n" in alone and formats.ON_ALL_IMAGES not in alone
+    assert "early stopping" not in alone and formats.AS_IT_IS in alone
+
+
 @pytest.mark.fault("names of experiments that are markup")
 def test_markdown_has_the_same_table_and_a_name_adds_no_markup():
     html = MarkdownIt("commonmark").enable("table").render(blocks.markdown(formats.report(ranking.rank(SWEEP), [])))

@@ -6,7 +6,7 @@ from typing import get_args
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
-from core.formats.image_file import Invert
+from core.config.datasets import Invert
 from tools.predict import formats, sources
 
 
@@ -24,7 +24,8 @@ def declare(parser: Parser) -> None:
         "--invert",
         choices=get_args(Invert),
         help="whether to exchange light and dark; auto does so if the training images are light on dark and the "
-        "picture is not, or the other way round; default: invert in datasets.yaml for a folder of pictures, else auto",
+        "picture is not, or the other way round; colours are never inverted; default: invert of the card if the data "
+        "set is made of pictures, else auto",
     )
     parser.add_argument("--show-input", type=Path, metavar="FOLDER", help="write the networks' input images there")
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw each picture beside its probabilities")

@@ -7,6 +7,7 @@ import numpy as np
 from core.cli.errors import InputError, Problem
 from core.files import class_names, training
 from core.networks import models
+from core.networks.architectures import Shape
 from core.networks.runtime import keras
 from stages.evaluate import out_of_distribution
 from tools import pipeline
@@ -15,11 +16,11 @@ OUTPUTS = ("model", "training.json", "classes.json", "out_of_distribution")  # o
 
 
 class Ensemble(NamedTuple):
-    """networks: with their features and their probabilities as outputs. shape: height and width of their images."""
+    """networks: with their features and their probabilities as outputs. shape: of one of their images."""
 
     networks: list[keras.Model]
     classes: list[str]
-    shape: tuple[int, int]
+    shape: Shape
     reference: out_of_distribution.Reference
 
 
@@ -41,14 +42,14 @@ def load() -> Ensemble:
         raise InputError(
             *(Problem(str(path), "missing: the pipeline has to run first", fix="dvc repro") for path in missing)
         )
-    height, width = training.read(record).image_shape
+    shape = tuple(training.read(record).image_shape)
     classes = class_names.read(names)
-    featured = list(map(out_of_distribution.with_features, models.read(model, record, classes, (height, width))))
-    return Ensemble(featured, classes, (height, width), out_of_distribution.read(reference, featured))
+    featured = list(map(out_of_distribution.with_features, models.read(model, record, classes, shape)))
+    return Ensemble(featured, classes, shape, out_of_distribution.read(reference, featured))
 
 
 def classify(ensemble: Ensemble, images: np.ndarray) -> Predictions:
-    """Return the predictions for float32 (n, height, width) in [0, 1], n >= 1."""
+    """Return the predictions for images, float32 (n, ...) in [0, 1], n >= 1."""
     count = len(images)
     if count == 1:  # a single image goes through another matrix product, whose last digits differ
         images = np.concatenate([images, images])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
+from stages.evaluate.framing import Framing
 from stages.render import style
 from stages.render.figures import samples
 from stages.render.style import Figure
@@ -12,18 +13,23 @@ DPI = 100
 COLUMNS = 3  # pictures in a row, each with its bars
 
 
-def png(results: Sequence[Result], classes: Sequence[str]) -> bytes:
-    """Draw at least one result as PNG. Equal results give equal bytes."""
-    return style.png(lambda: _drawn(results, style.drawable(classes)), DPI)
+def png(results: Sequence[Result], classes: Sequence[str], like: Framing | None) -> bytes:
+    """Draw at least one result as PNG, white on black as dark on white. Equal results give equal bytes.
+
+    like: of the training images, or None if they are in colour.
+    """
+    negative = like is not None and like.plain and like.background <= 255 * samples.DARK
+    return style.png(lambda: _drawn(results, style.drawable(classes), negative), DPI)
 
 
-def _drawn(results: Sequence[Result], classes: Sequence[str]) -> Figure:
+def _drawn(results: Sequence[Result], classes: Sequence[str], negative: bool) -> Figure:
     columns = min(len(results), COLUMNS)
     figure = style.empty(height=2 * ceil(len(results) / columns) + 1, width=style.WIDTH * columns / COLUMNS)
     axes = list(style.grid(figure, 2 * len(results), 2 * columns, ratios=[5, 6] * columns))
     for index, (result, picture, bars) in enumerate(zip(results, axes[::2], axes[1::2], strict=True)):
         named = result.ranking[0]
-        samples.draw_picture(picture, result.values / 255)
+        image = result.values / 255
+        samples.draw_picture(picture, 1 - image if negative else image)
         picture.set_title(style.cut(_title(result.name), style.PICTURE_NAME), fontsize=8, color="dimgrey")
         caption = f"{style.cut(classes[named], style.PICTURE_NAME)} {style.percent(float(result.probabilities[named]))}"
         caption += "\nunlike training" if result.unlike else ""

@@ -34,10 +34,10 @@ FLAGS = (UNLIKE, BLANK, SHADOWED, TRAINED)  # notes that are printed below each 
 class Result(NamedTuple):
     """The classification of one picture.
 
-    values: the networks' input, uint8 (height, width). probabilities: float32 (classes,), mean of the networks.
-    agreement: how many networks predict the class with the highest mean. distance: the out-of-distribution score, below
-    1 for 99 % of the training images. notes: what was done to the picture, as phrases. A detail of one picture is in
-    brackets at the end of its note.
+    values: the networks' input, uint8 (height, width) or (height, width, 3). probabilities: float32 (classes,), mean of
+    the networks. agreement: how many networks predict the class with the highest mean. distance: the
+    out-of-distribution score, below 1 for 99 % of the training images. notes: what was done to the picture, as phrases.
+    A detail of one picture is in brackets at the end of its note.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Make the networks' input of any picture: grey, with the background, size and place of the training images.
 
 A picture that has their size and is framed and lit like them is not changed, so that a training image comes through
-byte for byte. If the training images came from a folder of pictures, the same is done to a picture as to these.
+byte for byte. If the training images were made of pictures or are in colour, a picture is prepared as they were.
 """
 
 from typing import NamedTuple
@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.config import datasets
-from core.images import pixels
-from stages.download import conversion
+from core.config.datasets import Described, Invert
+from core.images import fitting, pixels
+from core.images.decoding import Picture
+from core.networks.architectures import Shape
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing
 from tools.predict import subject
@@ -21,13 +22,15 @@ LIGHT = 230  # a lighter grey value can't be seen on white
 
 
 class Prepared(NamedTuple):
-    """values: the networks' input, uint8 (height, width). notes: what was done to the picture, as phrases."""
+    """values: the networks' input, uint8 (height, width) or (height, width, 3). notes: what was done to the picture, as
+    phrases.
+    """
 
     values: np.ndarray
     notes: tuple[str, ...]
 
 
-def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, invert: image_file.Invert) -> Prepared:
+def prepare(picture: Picture, shape: tuple[int, int], like: Framing, invert: Invert) -> Prepared:
     """Return a picture with the height and width `shape`, framed and lit like the training images."""
     grey, notes = _opaque(picture, like.background, invert)
 
@@ -40,7 +43,7 @@ def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, 
             if framing.fits(values, like):
                 return whole(values, inverted)
     if not like.plain:  # nothing tells the background from the subject
-        return whole(image_file.fitted(255 - grey if invert == "yes" else grey, shape), invert == "yes")
+        return whole(fitting.fitted(255 - grey if invert == "yes" else grey, shape), invert == "yes")
     found = subject.find(grey, None if invert == "auto" else like.lighter == (invert == "yes"))
     if found is None:
         return Prepared(np.full(shape, like.background, np.uint8), (*notes, BLANK))
@@ -50,13 +53,10 @@ def prepare(picture: image_file.Picture, shape: tuple[int, int], like: Framing, 
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 
-def as_pictured(picture: image_file.Picture, entry: datasets.ImageFolder) -> Prepared:
-    """Return a picture as `download` prepares the pictures of a folder."""
-    grey = pixels.grey(picture.image, entry.background)
-    values, done = conversion.adapted(grey, entry)
-    has_transparency = (grey != pixels.grey(picture.image, 255 - entry.background)).any()
-    ground = [f"transparent parts laid on {entry.background} of 255"] if has_transparency else []
-    return Prepared(values, (*picture.notes, *ground, done, *_blank(values)))
+def as_pictured(picture: Picture, shape: Shape, card: Described) -> Prepared:
+    """Return a picture as `download` prepares those of a data set."""
+    values, notes, _ = fitting.fit(picture, shape, card)
+    return Prepared(values, (*notes, *_blank(values)))
 
 
 def _placed(strength: np.ndarray, shape: tuple[int, int], like: Framing) -> np.ndarray:
@@ -77,26 +77,26 @@ def _placed(strength: np.ndarray, shape: tuple[int, int], like: Framing) -> np.n
     return np.rint(like.background + canvas * (like.subject - like.background)).astype(np.uint8)
 
 
-def _opaque(
-    picture: image_file.Picture, background: int, invert: image_file.Invert
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _opaque(picture: Picture, background: int, invert: Invert) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return a picture's grey values, with transparent parts laid on black or white, and the notes on it so far.
 
     Most transparent pictures are made for white pages. A subject that is nearly white itself would not be visible
     there. If `invert` is not auto, the ground is the one that becomes the background of the training images.
     """
     on_black, on_white = pixels.grey(picture.image, 0), pixels.grey(picture.image, 255)
+    coloured = picture.image.mode not in pixels.GREY_MODES and pixels.is_coloured(pixels.colour(picture.image, 0))
+    notes = (*picture.notes, *(["made grey"] if coloured else []))
     if (on_white == on_black).all():
-        return on_black, picture.notes
+        return on_black, notes
     shown = on_white[on_white - on_black < 128]  # where the alpha is above a half; white is never darker than black
     white = np.median(shown) <= LIGHT if len(shown) else True
     if invert != "auto":
         white = (background > 127) != (invert == "yes")
     note = f"transparent parts laid on {'white' if white else 'black'}"
-    return on_white if white else on_black, (*picture.notes, note)
+    return on_white if white else on_black, (*notes, note)
 
 
-def _inverted(done: bool, invert: image_file.Invert, like: Framing) -> list[str]:
+def _inverted(done: bool, invert: Invert, like: Framing) -> list[str]:
     kind = "light on dark" if like.lighter else "dark on light"
     why = f"as the training images are {kind}" if invert == "auto" else f"as invert is {invert}"
     return [f"inverted, {why}"] if done else []
@@ -104,9 +104,11 @@ def _inverted(done: bool, invert: image_file.Invert, like: Framing) -> list[str]
 
 def _blank(values: np.ndarray) -> list[str]:
     """Return a note if a picture shows nothing: some networks find it similar to their training images."""
-    ground = pixels.border(values)
-    stands_out = max(int(values.max()) - ground, ground - int(values.min())) > pixels.STANDS_OUT
-    return [] if stands_out else [BLANK]
+    for channel in np.moveaxis(np.atleast_3d(values), 2, 0):
+        ground = pixels.border(channel)
+        if max(int(channel.max()) - ground, ground - int(channel.min())) > pixels.STANDS_OUT:
+            return []
+    return [BLANK]
 
 
 def _size(shape: tuple[int, ...]) -> str:

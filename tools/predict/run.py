@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from core.cli.errors import InputError, Problem, StageError, printable
 from core.config import datasets, params
+from core.config.datasets import Invert
 from core.files import arrays, atomic
-from core.formats import image_file
-from core.formats.image_file import Invert
+from core.images.decoding import Picture
+from stages.evaluate.prediction import at_once
 from stages.normalize import scaling
 from stages.render import duplicates
 from tools import pipeline
@@ -40,6 +41,7 @@ def run(images: list[str], format: str, invert: Invert | None, show_input: Path 
         raise InputError(Problem("--figure", "too many pictures", expected=expected, got=str(len(names)), fix=fix))
     batch_size = params.section(params.Evaluate).batch_size
     ensemble = classify.load()
+    batch_size = at_once(ensemble.shape, batch_size)
     read = _reader(names, ensemble, invert)
     known = _training_digests() if format == "text" and len(names) > 1 else set()
     unread: list[Problem] = []
@@ -62,7 +64,7 @@ def run(images: list[str], format: str, invert: Invert | None, show_input: Path 
     if figure and drawn:
         from tools.predict import figure as figures  # matplotlib takes half a second to start
 
-        atomic.write_bytes(figure, figures.png(drawn, ensemble.classes))
+        atomic.write_bytes(figure, figures.png(drawn, ensemble.classes, ensemble.reference.framing))
     if format == "text" and len(names) - len(unread) > 1:
         print("\n".join(_ending(figure, len(names), len(unread))))
     for line in left_out:
@@ -90,22 +92,25 @@ def _reader(names: Sequence[str], ensemble: classify.Ensemble, invert: Invert | 
     return lambda name: tests[name] if name in tests else preparation(sources.read(name))
 
 
-def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable[[image_file.Picture], Prepared]:
+def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable[[Picture], Prepared]:
     """Return the function that makes the networks' input of a picture.
 
-    If the training images came from a folder of pictures, they were prepared by the entry of the data set, and so is
-    every other picture. Raises InputError if params.yaml names a folder whose images do not fit the networks.
+    If the training images were made of pictures or are in colour, a picture is prepared as the card of the data set
+    says, as they were. Raises InputError if params.yaml names a data set whose images do not fit the networks, or if
+    colours are to be inverted.
     """
     name = params.section(params.Dataset).name
-    entry = datasets.entry(name)
-    if not isinstance(entry, datasets.ImageFolder):
-        return lambda picture: prepare(picture, ensemble.shape, ensemble.reference.framing, invert or "auto")
-    if tuple(entry.image_shape) != ensemble.shape:
-        what, got = "the networks take images of another shape", f"{tuple(entry.image_shape)} of {name}"
-        subject, expected = "params.yaml: dataset.name", f"{ensemble.shape}"
-        raise InputError(Problem(subject, what, expected=expected, got=got, fix="dvc repro"))
-    entry = entry.model_copy(update={"invert": invert or entry.invert})
-    return lambda picture: as_pictured(picture, entry)
+    card, shape, like = datasets.load(name), ensemble.shape, ensemble.reference.framing
+    if like and not isinstance(card, datasets.Pictures | datasets.Parquet):
+        return lambda picture: prepare(picture, (shape[0], shape[1]), like, invert or "auto")
+    if card.image_shape and tuple(card.image_shape) != shape:
+        what, got = "the networks take images of another shape", f"{tuple(card.image_shape)} of {name}"
+        raise InputError(Problem(datasets.PARAM, what, expected=f"{shape}", got=got, fix="dvc repro"))
+    if invert == "yes" and not like:
+        fix = "leave --invert out"
+        raise InputError(Problem("--invert", "colours are never inverted", expected="auto or no", got="yes", fix=fix))
+    card = card.model_copy(update={"invert": invert or card.invert})
+    return lambda picture: as_pictured(picture, shape, card)
 
 
 def _test_images(names: Sequence[str]) -> dict[str, Prepared]:
@@ -116,7 +121,7 @@ def _test_images(names: Sequence[str]) -> dict[str, Prepared]:
     path = pipeline.path("test") / "images.npy"
     if not path.exists():
         raise InputError(Problem(str(path), "missing: the pipeline has to run first", fix="dvc repro"))
-    images = arrays.read(path, np.float32, 3)
+    images = arrays.read_images(path)
     expected = f"0 to {len(images) - 1}"
     unknown = [
         Problem(name, "no such test image", expected=expected, got=str(number), fix="give another number")
@@ -158,7 +163,7 @@ def _training_digests() -> set[bytes]:
     path = pipeline.path("train") / "images.npy"
     if not path.exists():
         return set()
-    blocks = arrays.blocks(arrays.read(path, np.float32, 3))
+    blocks = arrays.blocks(arrays.read_images(path))
     return {digest for block in blocks for digest in duplicates.digests(block)}
 
 

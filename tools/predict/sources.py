@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.cli.errors import Problem, StageError
-from core.formats import image_file, image_folder
+from core.images import decoding, suffixes
 
 STDIN = "-"
 
@@ -39,17 +39,15 @@ def listed(given: Sequence[str]) -> Listing:
             listing.names.append(name)
             continue
         files = _files(name, listing.problems)
-        found = [file for file in files if image_folder.suffix(file) in image_file.SUFFIXES]
-        others = Counter(
-            image_folder.suffix(file) for file in files if image_folder.suffix(file) not in image_file.SUFFIXES
-        )
+        found = [file for file in files if suffixes.suffix(file) in decoding.SUFFIXES]
+        others = Counter(suffixes.suffix(file) for file in files if suffixes.suffix(file) not in decoding.SUFFIXES)
         listing.names.extend(found)
         if found:
-            listing.left_out.extend(image_folder.left_out(name, others))
+            listing.left_out.extend(suffixes.left_out(name, others))
         else:
-            expected, got = f"files named {', '.join(image_file.SUFFIXES)}", image_folder.counted(others) or "none"
-            command = image_folder.converter(name, others)
-            fix = f"make PNG files of them: {command}" if command else image_file.CHECK
+            expected, got = f"files named {', '.join(decoding.SUFFIXES)}", suffixes.counted(others) or "none"
+            command = suffixes.converter(name, others)
+            fix = f"make PNG files of them: {command}" if command else decoding.CHECK
             listing.problems.append(Problem(name, "no pictures in this folder", expected=expected, got=got, fix=fix))
     return listing
 
@@ -60,16 +58,16 @@ def test_image(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def read(name: str) -> image_file.Picture:
+def read(name: str) -> decoding.Picture:
     """Return the picture of a file or of standard input. Raises StageError if it can't be read."""
-    return image_file.decode(_standard_input() if name == STDIN else image_file.read(Path(name)), name)
+    return decoding.decode(_standard_input() if name == STDIN else decoding.read(Path(name)), name)
 
 
 def _files(folder: str, problems: list[Problem]) -> list[str]:
     """Return the files of a folder. Adds subfolders that can't be read to `problems`."""
 
     def note(error: OSError) -> None:
-        problems.append(image_file.unread(error.filename, error))
+        problems.append(decoding.unread(error.filename, error))
 
     found: list[str] = []
     for path, inner, files in os.walk(folder, onerror=note):
@@ -81,6 +79,6 @@ def _files(folder: str, problems: list[Problem]) -> list[str]:
 def _standard_input() -> bytes:
     """Return the bytes of standard input, up to one more than a picture may have; none if it is closed."""
     try:
-        return sys.stdin.buffer.read(image_file.MOST_FILE_BYTES + 1) if sys.stdin else b""
+        return sys.stdin.buffer.read(decoding.MOST_FILE_BYTES + 1) if sys.stdin else b""
     except OSError as error:
-        raise StageError(image_file.unread(STDIN, error)) from error
+        raise StageError(decoding.unread(STDIN, error)) from error

@@ -21,7 +21,8 @@ MEANING = (
 )
 WITHHELD = "Test accuracy is not shown. If it took part in the choice, it would no longer tell how good the choice is."
 ON_ALL = "Next, train the best on all training images, and compare it once with HEAD on the test images:"
-AS_IT_IS = (
+AS_IT_IS = "Next, compare the best once with HEAD on the test images:"
+STOPPED = (
     "Next, compare the best once with HEAD on the test images. It is not trained on all training images, as early "
     "stopping needs the validation images:"
 )
@@ -37,7 +38,8 @@ def report(ranking: Ranking, unfinished: Sequence[str]) -> Report:
         shown += [Lines([_title(each)], strong=True), _table(each)]
     shown += [Lines([line]) for line in _notes(ranking, unfinished)]
     if commands := next_commands(ranking):
-        shown += [Lines([ON_ALL if ON_ALL_IMAGES in commands else AS_IT_IS]), Commands(commands)]
+        lead = ON_ALL if ON_ALL_IMAGES in commands else STOPPED if ranking.tables[0].fraction else AS_IT_IS
+        shown += [Lines([lead]), Commands(commands)]
     tables = [
         {
             "validation_fraction": each.fraction,
@@ -57,19 +59,22 @@ def report(ranking: Ranking, unfinished: Sequence[str]) -> Report:
 
 def next_commands(ranking: Ranking) -> list[str]:
     """Return the command lines that take the best experiment, train it on all training images, and compare it with
-    HEAD. With early stopping it needs its validation images, and is not trained again. Several tables have no best.
+    HEAD. With early stopping it needs its validation images, and is not trained again; nor if it was trained on all
+    training images already. Several tables have no best.
     """
     if len(ranking.tables) != 1:
         return []
     best = ranking.tables[0].places[0].experiment
     commands = [f"dvc exp apply {shlex.quote(best.name)}"] if best.name != "HEAD" else []
-    if not best.params.get("train.early_stopping_patience"):
+    if best.fraction and not best.params.get("train.early_stopping_patience"):
         commands.append(ON_ALL_IMAGES)
     return [*commands, "python -m tools.compare"] if commands else []
 
 
 def _title(each: Table) -> str:
-    return f"Validation accuracy on {100 * each.fraction:g} % of the training images of each class ({each.images:.8})"
+    held_out = f"{100 * each.fraction:g} % of the training images of each class"
+    images = held_out if each.fraction else "the validation images of the data set"
+    return f"Validation accuracy on {images} ({each.images:.8})"
 
 
 def _table(each: Table) -> blocks.Table:

@@ -15,9 +15,10 @@ BEST = "best"
 
 
 class Experiment(NamedTuple):
-    """One run. params: by their full names. images: the MD5 of its training images. fraction: the share of them that
-    was kept for validation. networks: the MD5 of its networks. accuracies: on the validation images, float
-    (replicates,); empty if there are none.
+    """One run. params: by their full names. images: the MD5 of its training images, and of the validation images that
+    the data set may have. fraction: the share of the training images that was kept for validation; 0 if the data set
+    has validation images. networks: the MD5 of its networks. accuracies: on the validation images, float (replicates,);
+    empty if there are none.
     """
 
     name: str

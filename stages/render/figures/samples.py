@@ -1,7 +1,8 @@
 """Figures of images with their classes and predictions.
 
-Throughout, images are float (n, height, width) in [0, 1], probabilities float (n, classes) in [0, 1], labels integer
-(n,), and `classes` the class names in the order of the labels. A single image has no first axis.
+Throughout, images are float (n, height, width) or (n, height, width, 3) in [0, 1], as they are to be seen: 0 is black.
+A single image has no first axis. Probabilities are float (n, classes) in [0, 1], labels integer (n,), and `classes` the
+class names in the order of the labels.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,19 +11,46 @@ from typing import Any
 
 import numpy as np
 
+from core.files import arrays
+from core.images import pixels
 from stages.render import style
 from stages.render.style import Axes, Figure, Rectangle
 
-# Higher pixel values are darker.
-PICTURE: dict[str, Any] = {"cmap": "binary", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+# The training images that tell whether a data set is white on black.
+ASKED = 1_000
+# A border is dark if its median is at most DARK, and plain if a share of at least PLAIN differs from the median by at
+# most NOISE. Both hold for 99 % of Fashion-MNIST and for 5 % of CIFAR-10 in grey.
+DARK, PLAIN, NOISE = 0.25, 0.75, pixels.STANDS_OUT / 255
+# Larger images are drawn smaller than they are, and so smoothed.
+LARGE_SIDE = 64
 # More mean images are drawn smaller, in rows of ten.
 LARGE_IMAGES = 25
 # More class names along a small axis would overlap.
 CELL_NAMES = 10
 
 
+def white_on_black(images: np.ndarray) -> bool:
+    """Return whether most images are grey with a plain, dark border, as digits and clothes that are white on black.
+
+    images: all training images, float in [0, 1] or uint8; about ASKED of them are looked at.
+    """
+    if images.ndim == 4:
+        return False
+    edges = np.concatenate(
+        [pixels.edges(block) for block in arrays.blocks(images[:: ceil(len(images) / ASKED)], arrays.PICKED)]
+    ) / (255 if images.dtype == np.uint8 else 1)
+    borders = np.median(edges, axis=1)
+    plain = (np.abs(edges - borders[:, None]) <= NOISE).mean(axis=1)
+    return bool(np.mean((borders <= DARK) & (plain >= PLAIN)) > 0.5)
+
+
 def training_image(image: np.ndarray, name: str) -> Figure:
-    """Draw one image with its original pixel values, 0 to 255, and a colour bar."""
+    """Draw one image with its pixel values, 0 to 255, and a colour bar: grey values, or those of each colour.
+
+    The image is as training sees it: 0 is the lowest value.
+    """
+    if image.ndim == 3:
+        return _channels(image, name)
     figure = style.empty(height=5, width=6)
     ax = figure.subplots()
     mesh = ax.imshow(image * 255, cmap="viridis", vmin=0, vmax=255)
@@ -96,8 +124,8 @@ def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndar
 
 
 def draw_picture(ax: Axes, image: np.ndarray) -> None:
-    """Draw one image; higher pixel values are darker."""
-    ax.imshow(image, **PICTURE)
+    """Draw one image."""
+    _show(ax, image)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
 
@@ -159,7 +187,7 @@ def _gallery(
     figure = Figure(figsize=(style.WIDTH, height))
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, style.WIDTH), ylim=(height, 0))
     ax.set_axis_off()
-    high, wide = (side * length / max(images.shape[1:]) for length in images.shape[1:])
+    high, wide = (side * length / max(images.shape[1:3]) for length in images.shape[1:3])
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(index, columns)
         middle, top = (column + 0.5) * style.WIDTH / columns, row * (above + side + below) + above + (side - high) / 2
@@ -172,5 +200,25 @@ def _gallery(
 
 
 def _draw_framed(ax: Axes, image: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
-    ax.imshow(image, **PICTURE, aspect="auto", extent=(left, left + wide, top + high, top))
+    _show(ax, image, aspect="auto", extent=(left, left + wide, top + high, top))
     ax.add_patch(Rectangle((left, top), wide, high, fill=False, linewidth=0.8))
+
+
+def _channels(image: np.ndarray, name: str) -> Figure:
+    """Draw a colour image, and the values of its red, green and blue."""
+    figure = style.empty(height=6, width=7, layout="compressed")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    titles = (style.cut(name, style.TICK_NAME), "red", "green", "blue")
+    for ax, title, values in zip(axes.flat, titles, (image, *np.moveaxis(255 * image, 2, 0)), strict=True):
+        mesh = ax.imshow(values, cmap="viridis", vmin=0, vmax=255)
+        ax.set(title=title, xlabel="column, pixels", ylabel="row, pixels")
+        ax.label_outer()
+    figure.colorbar(mesh, ax=axes, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
+    return figure
+
+
+def _show(ax: Axes, image: np.ndarray, **place: Any) -> None:
+    # Grey as the share of black: matplotlib rounds the tones of this scale otherwise, by 1 of 255.
+    values = 1 - image if image.ndim == 2 else image
+    interpolation = "nearest" if max(image.shape[:2]) <= LARGE_SIDE else "antialiased"
+    ax.imshow(values, cmap="binary", vmin=0, vmax=1, interpolation=interpolation, **place)

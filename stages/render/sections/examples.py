@@ -65,7 +65,7 @@ def agreed_mistakes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
 
 def _chosen(results: Results, render: Render) -> list[Illustration]:
     """The figures of the tutorials: chosen images, the first images, and an image predicted alone."""
-    (images, labels), probabilities = results.test, results.probabilities[0]
+    labels, probabilities = results.test.labels, results.probabilities[0]
     shown = min(GRID_EXAMPLES, len(labels))
     right = scores.right(probabilities[:shown], labels[:shown]).sum()
     examples = [
@@ -79,7 +79,7 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
         f"{results.shown}",
         partial(
             samples.examples_grid,
-            images[:shown],
+            results.tested(range(shown)),
             probabilities[:shown],
             labels[:shown],
             style.drawable(results.classes),
@@ -93,7 +93,7 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
 def _example(
     results: Results, index: int, probabilities: np.ndarray, file: str, *, alone: bool = False
 ) -> Illustration:
-    image, label = results.test.images[index], results.test.labels[index]
+    (image,), label = results.tested([index]), results.test.labels[index]
     how = ", predicted alone, as a batch of one" if alone else ""
     return Illustration(
         file,
@@ -121,7 +121,7 @@ def _extremes(results: Results, most: int) -> list[str | Illustration]:
 
 def _disagreements(results: Results, most: int) -> list[str | Illustration]:
     """The images on which replicates disagree, and those on which all replicates disagree with the label."""
-    (images, labels), probabilities = results.test, results.probabilities
+    labels, probabilities = results.test.labels, results.probabilities
     replicates = len(probabilities)
     if replicates == 1:
         return ["Disagreement between networks is unknown (one network). To train more, set train.replicates."]
@@ -133,7 +133,7 @@ def _disagreements(results: Results, most: int) -> list[str | Illustration]:
     ]
     if len(shown := open_[:most]):
         names = style.drawable(results.classes)
-        drawn = partial(samples.voted, images[shown], votes(probabilities)[shown], labels[shown], names, shown)
+        drawn = partial(samples.voted, results.tested(shown), votes(probabilities)[shown], labels[shown], names, shown)
         alternative = f"Test images {', '.join(map(str, shown))}, with the votes of {replicates} networks"
         caption = (
             "The most disputed images first. Below each image: how many networks predict each class and, in brackets, "
@@ -151,13 +151,13 @@ def _disagreements(results: Results, most: int) -> list[str | Illustration]:
 
 
 def _gallery(results: Results, file: str, shown: np.ndarray, probabilities: np.ndarray, caption: str) -> Illustration:
-    (images, labels), names = results.test, style.drawable(results.classes)
+    labels, names = results.test.labels, style.drawable(results.classes)
     described = "; ".join(_described(results, index, probabilities[index]) for index in shown)
     return Illustration(
         file,
         f"Test images {described}",
         f"{len(shown)} test image{'s' * (len(shown) > 1)} {caption}",
-        partial(samples.predicted, images[shown], probabilities[shown], labels[shown], names, shown),
+        partial(samples.predicted, results.tested(shown), probabilities[shown], labels[shown], names, shown),
     )
 
 

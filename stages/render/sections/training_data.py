@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 
 from core.config.params import Render
+from core.files import arrays
 from core.files.arrays import Split
 from stages.render import duplicates, style
-from stages.render.document import MOST_ROWS, Illustration, Section, Table, count
+from stages.render.document import MOST_ROWS, Illustration, Section, Table, count, listed, pixels
 from stages.render.figures import samples
 from stages.render.results import Results
 
@@ -22,20 +23,28 @@ def section(results: Results, render: Render) -> Section:
 
 
 def class_means(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return the mean image of each class, float64 (classes, height, width); zeros for a class without images."""
-    means = np.zeros((classes, *images.shape[1:]))
-    for label in np.unique(labels):
-        means[label] = images[labels == label].mean(axis=0, dtype=np.float64)
-    return means
+    """Return the mean image of each class, float64 (classes, ...); zeros for a class without images."""
+    sums, start = np.zeros((classes, *images.shape[1:])), 0
+    for block in arrays.blocks(images):
+        of_block = labels[start : start + len(block)]
+        for label in np.unique(of_block):
+            sums[label] += block[of_block == label].sum(axis=0, dtype=np.float64)
+        start += len(block)
+    counts = np.bincount(labels, minlength=classes).reshape(-1, *[1] * (images.ndim - 1))
+    return sums / np.maximum(counts, 1)
 
 
 def _counts(results: Results) -> list[str | Table]:
-    classes, (height, width) = results.classes, results.train.images.shape[1:]
-    train, test = (np.bincount(split.labels, minlength=len(classes)) for split in (results.train, results.test))
+    classes = results.classes
+    counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in results.splits.items()}
+    train, test = counts["train"], counts["test"]
     text = (
-        f"The images have {width}x{height} pixels. Each class has {_range(train)} training images and {_range(test)} "
-        "test images. The networks learn from the training images only."
+        f"The images have {pixels(results.train.images.shape[1:])}. Each class has {_range(train)} training images and "
+        f"{_range(test)} test images. The networks learn from the training images only."
     )
+    if results.validation:
+        number = count(len(results.validation.labels))
+        text += f" The data set has {number} validation images of its own. They show the progress after each epoch."
     shown = np.arange(len(classes))
     if len(classes) > MOST_ROWS:
         shown = np.argsort(train, kind="stable")[:MOST_ROWS]
@@ -45,8 +54,11 @@ def _counts(results: Results) -> list[str | Table]:
     ]
     if numbered:
         text += f" The font of the figures lacks letters of some class names: {', '.join(numbered[:MOST_ROWS])}."
-    rows = [[classes[index], count(train[index]), count(test[index])] for index in shown]
-    return [text, Table(["class", "train", "test"], rows)]
+    if results.preparation.done:
+        done = [f"{what} ({count(number)})" for what, number in results.preparation.done.items()]
+        text += f" The stage download prepared the {count(results.preparation.images)} pictures: {listed(done)}."
+    rows = [[classes[index], *(count(of_split[index]) for of_split in counts.values())] for index in shown]
+    return [text, Table(["class", *counts], rows)]
 
 
 def _range(counts: np.ndarray) -> str:
@@ -57,25 +69,29 @@ def _range(counts: np.ndarray) -> str:
 def _figures(results: Results, render: Render) -> list[Illustration]:
     classes, (images, labels), index = results.classes, results.train, render.training_image
     names, first = style.drawable(classes), min(GRID_IMAGES, len(labels))
+    values, tones = "red, green and blue values, 0 to 255", ""
+    if images.ndim == 3:
+        values = "pixel values" if results.preparation.done else "original pixel values"
+        tones = f" Here and below, {'darker' if results.negative else 'lighter'} pixels have higher values."
     beginning = ", ".join(classes[label] for label in labels[:5])
     return [
         Illustration(
             "training_image.png",
             f"Training image {index}, of class {classes[labels[index]]}, with a colour bar from 0 to 255",
-            f"Training image {index} with its original pixel values. Training divides them by 255.",
+            f"Training image {index} with its {values}. Training divides them by 255.",
             partial(samples.training_image, images[index], names[labels[index]]),
         ),
         Illustration(
             "training_grid.png",
             f"The first {first} training images in rows of five, beginning with {beginning}",
-            f"The first {first} training images with their classes. Here and below, darker pixels have higher values.",
-            partial(samples.labelled, images[:first], labels[:first], names),
+            f"The first {first} training images with their classes.{tones}",
+            partial(samples.labelled, results.seen(images[:first]), labels[:first], names),
         ),
         Illustration(
             "class_means.png",
             f"The mean image of each of {len(classes)} classes, beginning with {', '.join(classes[:5])}",
             "The mean training image of each class. It is sharp where the images of the class are alike.",
-            lambda: samples.means(class_means(images, labels, len(classes)), names),
+            lambda: samples.means(results.seen(class_means(images, labels, len(classes))), names),
         ),
     ]
 

@@ -19,15 +19,15 @@ LEAST_LOSS = 1e-7
 
 
 def section(results: Results, render: Render) -> Section:
-    entry, versions = results.entry, [" ".join(package) for package in results.training.versions.items()]
+    card, versions = results.card, [" ".join(package) for package in results.training.versions.items()]
     return Section(
         "Training run",
         [
-            f"{entry.title}: {entry.description}. The settings come from params.yaml. The loss before training should "
+            f"{card.title}: {card.description}. The settings come from params.yaml. The loss before training should "
             "be close to the loss of guessing.",
             _settings(results),
             "The networks were trained and tested on these files. This command prints the same digests:",
-            Code("sha256sum data/normalized/t*/*.npy"),
+            Code("sha256sum data/normalized/t*/*.npy" + " data/normalized/t*/*/*.npy" * bool(results.validation)),
             _digests(results),
             f"Packages used in training: {listed(versions)}.",
             _curves(results),
@@ -91,22 +91,28 @@ def _settings(results: Results) -> Table:
 
 
 def _digests(results: Results) -> Table:
+    folders = {"train": "train", "test": "test", "validation": "train/validation"}
     rows = [
-        [f"{name}/{kind}.npy", count(len(array)), Code(duplicates.sha256(array))]
-        for name, split in (("train", results.train), ("test", results.test))
-        for kind, array in split._asdict().items()
+        [f"{folder}/{kind}.npy", count(len(array)), Code(duplicates.sha256(array))]
+        for name, folder in folders.items()
+        if name in results.splits
+        for kind, array in results.splits[name]._asdict().items()
     ]
     return Table(["file", "images", "SHA-256"], rows)
 
 
 def _curves(results: Results) -> Illustration:
     history = results.history
+    official = ""
+    if results.validation:
+        number = count(len(results.validation.labels))
+        official = f" Validation scores are from the {number} validation images of the data set."
     first, last = (np.mean([each["train_loss"][place] for each in by_replicate(history)]) for place in (0, -1))
     return Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",
         "One line per replicate. Epoch 0 is the untrained network; the dotted line is the loss of guessing. Training "
-        "scores are means over the batches of an epoch, computed while the network was still learning.",
+        "scores are means over the batches of an epoch, computed while the network was still learning." + official,
         partial(curves.training, history, len(results.classes)),
     )
 

@@ -20,12 +20,12 @@ def line(results: Results) -> str:
         spread = f"standard deviation over the replicates {decimal(test['accuracy_std'])}"
     known = f"; published for this recipe ({run.recipe}): {decimal(run.accuracy)}" if run else ""
     number = f"{replicates} replicate{'s' * (replicates > 1)}"
-    return f"{results.entry.title}, {network} network, {number}: {accuracy}, {spread}{known}."
+    return f"{results.card.title}, {network} network, {number}: {accuracy}, {spread}{known}."
 
 
 def warning(results: Results) -> str:
     """Return a warning to read before any number, or an empty string."""
-    if results.entry.source != "generate":
+    if results.card.format != "garments":
         return ""
     return "These are synthetic images, drawn by a program. The numbers say nothing about real photographs."
 

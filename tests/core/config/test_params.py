@@ -96,11 +96,6 @@ def test_a_wrong_value_gives_one_line(assign, key, value, expected, got):
             ": List should have at most 8 items after validation, not 9",
         ),
         ("render.examples", "[0, true]", f".1: wrong value (expected {INTEGER}, got true)"),
-        (
-            "train.early_stopping_patience",
-            "3",
-            ": needs validation images: set validation_fraction above 0",
-        ),
     ],
 )
 @pytest.mark.fault("an unknown data set, network or optimizer")

@@ -122,6 +122,43 @@ def test_an_array_put_in_parts_has_the_bytes_that_numpy_writes(path, tmp_path):
     assert path.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
 
 
+@pytest.mark.fault("a fault that shows in a late block, when the others are written")
+def test_an_array_that_grows_has_the_bytes_that_numpy_writes_or_does_not_appear(path, tmp_path):
+    whole = np.arange(123 * 15, dtype=np.uint8).reshape(123, 5, 3)
+    with arrays.growing(path, (5, 3), np.uint8) as append:
+        for rows in (whole[:1], whole[1:1], whole[1:, :, ::-1][..., ::-1]):  # the last one lies otherwise in memory
+            append(rows)
+        assert not path.exists()
+    np.save(tmp_path / "numpy.npy", whole)
+    assert path.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
+
+    with pytest.raises(ValueError, match="damaged"), arrays.growing(tmp_path / "new.npy", (5, 3), np.uint8) as append:
+        append(whole)
+        raise ValueError("damaged")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["array.npy", "numpy.npy"]
+
+
+@pytest.mark.parametrize(("shape", "fits"), [((2, 1, 4), True), ((2, 1, 4, 3), True), ((2, 1, 4, 1), False)])
+def test_images_are_grey_or_have_three_colours(path, shape, fits):
+    arrays.write(path, np.zeros(shape, np.uint8))
+    if fits:
+        assert arrays.read_images(path, np.uint8).shape == shape
+    else:
+        what = ("not grey values or colours", "(n, height, width, 3)", str(shape))
+        assert refusal(arrays.read_images, path, np.uint8)[1:] == what
+
+
+def test_the_validation_split_of_a_publisher_lies_beside_the_training_images(tmp_path):
+    arrays.write_split(tmp_path, SPLIT)
+    assert arrays.read_validation(tmp_path) is None
+
+    arrays.write_split(tmp_path / "validation", Split(SPLIT.images[:1], np.array([3], np.uint8)))
+    images, labels = arrays.read_validation(tmp_path)
+    assert (images.tolist(), labels.tolist()) == (SPLIT.images[:1].tolist(), [3])
+    assert len(arrays.read_split(tmp_path).labels) == 2
+    assert refusal(arrays.read_validation, tmp_path, 3)[1] == "a label without a class"
+
+
 @pytest.mark.fault("blocks that are left out, in another order or scaled each by itself")
 def test_blocks_are_all_rows_in_their_order(path):
     array = np.arange(33, dtype=np.float32).reshape(11, 3)

@@ -59,6 +59,25 @@ def test_a_killed_write_leaves_the_old_file_and_a_temporary_file_that_a_sweep_re
     assert not list(tmp_path.glob(".file.*.tmp")) and not list((tmp_path / "a").iterdir())
 
 
+@pytest.mark.fault("temporary files of killed runs")
+def test_a_temporary_folder_is_on_the_same_disk_and_removed_now_or_by_a_sweep(tmp_path, run_main):
+    with atomic.beside(tmp_path / "a" / "raw") as folder:
+        (folder / "big").write_bytes(b"x")
+        assert folder.parent == tmp_path / "a"
+    assert list((tmp_path / "a").iterdir()) == []
+
+    ended = run_main(
+        "with atomic.beside(Path('a/raw')) as folder:",
+        "    (folder / 'big').write_bytes(b'x')",
+        "    os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    assert ended.code == -9 and len(list((tmp_path / "a").iterdir())) == 1
+
+    atomic.sweep([tmp_path / "a" / "raw"])
+
+    assert list((tmp_path / "a").iterdir()) == []
+
+
 def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     """Otherwise a power cut could leave an empty file with the right name."""
     calls = []

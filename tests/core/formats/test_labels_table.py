@@ -78,7 +78,7 @@ def test_labels_are_names_or_numbers(places, labels, classes, expected):
             ],
         ),
         (f"file,label\n2,{'x' * 200000}\n", ["labels.csv: no table: field larger than field limit (131072)"]),
-        (b"file,label\n\xe4,a\n", ["labels.csv: damaged, or cut short: 'utf-8' codec can't decode"]),
+        (b"file,label\n\xe4,a\n", ["labels.csv: no table: 'utf-8' codec can't decode byte 0xe4"]),
     ],
 )
 @pytest.mark.fault("a table of labels without its columns, with rows that fit no picture, or with none")

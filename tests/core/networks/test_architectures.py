@@ -13,14 +13,27 @@ from tests.stages.train.plain import settings
 
 
 @pytest.mark.parametrize(
-    ("chosen", "parameters"),
+    ("chosen", "image_shape", "parameters"),
     [
-        (settings(hidden_units=[128], dropout=0.2), 101_770),  # as published: 784 * 128 + 128, then 128 * 10 + 10
-        (settings(network="cnn_small"), 320 + 18_496 + 16_010),  # 9*32 + 32, 9*32*64 + 64, 25*64*10 + 10
+        (settings(hidden_units=[128], dropout=0.2), (28, 28), 101_770),  # as published: 784*128 + 128, then 128*10 + 10
+        (settings(hidden_units=[128]), (28, 28, 3), 3 * 784 * 128 + 128 + 1290),
+        (settings(network="cnn_small"), (28, 28), 320 + 18_496 + 16_010),  # 9*32 + 32, 9*32*64 + 64, 25*64*10 + 10
+        (settings(network="cnn_small"), (28, 28, 3), 3 * 288 + 32 + 18_496 + 16_010),
     ],
 )
-def test_parameters_are_counted(chosen, parameters):
-    assert architectures.build((28, 28), 10, chosen).count_params() == parameters
+def test_parameters_are_counted(chosen, image_shape, parameters):
+    assert architectures.build(image_shape, 10, chosen).count_params() == parameters
+
+
+@pytest.mark.parametrize("network", architectures.NETWORKS)
+def test_a_network_takes_grey_images_and_colours_and_only_grey_ones_get_a_channel(network):
+    grey, colour = (
+        [layer.name for layer in architectures.build(shape, 3, settings(network=network)).layers]
+        for shape in ((12, 11), (12, 11, 3))
+    )
+
+    assert colour == [name for name in grey if name != "channel"]
+    assert grey[0] == ("flatten" if network == "dense" else "channel")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +42,7 @@ def test_parameters_are_counted(chosen, parameters):
         ("dens", (28, 28), 'unknown choice: did you mean dense? (expected dense, cnn_small or cnn, got "dens")'),
         ("cnn_small", (9, 30), "cnn_small needs larger images (expected 10 x 10 pixels at least, got 9 x 30)"),
         ("cnn_small", (30, 9), "cnn_small needs larger images (expected 10 x 10 pixels at least, got 30 x 9)"),
+        ("cnn_small", (30, 9, 3), "cnn_small needs larger images (expected 10 x 10 pixels at least, got 30 x 9)"),
     ],
 )
 @pytest.mark.fault("images too small for the network of params.yaml")
@@ -38,6 +52,7 @@ def test_a_network_that_does_not_exist_or_does_not_fit_the_images_is_refused(net
 
     assert str(caught.value).startswith(f"params.yaml: train.network: {message}; fix: ")
     assert architectures.problems("cnn_small", (10, 10)) == architectures.problems("cnn", (1, 1)) == []
+    assert architectures.problems("cnn_small", (10, 10, 3)) == []
     assert architectures.build((10, 10), 1, settings(network="cnn_small")).output_shape == (None, 1)
 
 

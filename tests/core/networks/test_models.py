@@ -26,10 +26,10 @@ IMAGES = np.random.default_rng(1).uniform(size=(7, *SHAPE)).astype(np.float32)
 DROPOUT = settings(hidden_units=[5, 4], dropout=0.25)
 
 
-def build(chosen: Train = DROPOUT, seed: int = 0) -> keras.Model:
+def build(chosen: Train = DROPOUT, seed: int = 0, shape: architectures.Shape = SHAPE) -> keras.Model:
     """Return a network of probabilities, whose weights are all different, and none at its initial value."""
     keras.utils.set_random_seed(seed)
-    model = architectures.build(SHAPE, len(CLASSES), chosen)
+    model = architectures.build(shape, len(CLASSES), chosen)
     random = np.random.default_rng(seed)
     model.set_weights([w * random.uniform(0.5, 1) + random.uniform(0.001, 0.002, w.shape) for w in model.get_weights()])
     return models.with_probabilities(model)
@@ -40,8 +40,8 @@ def record(digests: list[str], chosen: Train = DROPOUT, **changes: object) -> No
     trainings.write(Path("training.json"), Training(networks=digests, settings=chosen, **facts | changes))
 
 
-def read() -> list[keras.Model]:
-    return models.read(Path("model"), Path("training.json"), CLASSES, SHAPE)
+def read(shape: architectures.Shape = SHAPE) -> list[keras.Model]:
+    return models.read(Path("model"), Path("training.json"), CLASSES, shape)
 
 
 def refusal() -> str:
@@ -98,17 +98,19 @@ def test_another_process_loads_a_network_without_our_code():
     np.testing.assert_allclose(np.load("predicted.npy"), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [SHAPE, (*SHAPE, 3)], ids=["grey", "colour"])
 @pytest.mark.parametrize("network", architectures.NETWORKS)
-def test_a_network_that_is_read_predicts_the_same_bytes_as_the_network_that_was_written(network):
+def test_a_network_that_is_read_predicts_the_same_bytes_as_the_network_that_was_written(network, shape):
     chosen = settings(network=network, hidden_units=[5, 4], dropout=0.25)
-    written = build(chosen)
-    record(models.write(Path("model"), [written]), chosen)
+    written = build(chosen, shape=shape)
+    record(models.write(Path("model"), [written]), chosen, image_shape=list(shape))
+    images = np.random.default_rng(1).uniform(size=(7, *shape)).astype(np.float32)
 
-    (found,) = read()
+    (found,) = read(shape)
 
-    expected = np.asarray(written(IMAGES, training=False))
+    expected = np.asarray(written(images, training=False))
     assert np.unique(expected).size == expected.size
-    assert np.asarray(found(IMAGES, training=False)).tobytes() == expected.tobytes()
+    assert np.asarray(found(images, training=False)).tobytes() == expected.tobytes()
     assert models.saved(found) == Path("model/0.keras").read_bytes()
 
 
@@ -149,6 +151,8 @@ def test_networks_that_were_trained_on_other_data_are_refused(trained):
     assert refusal().startswith(f"{what} [12, 10, 'Coat', 'Bag', 'Dress']); fix: python -m tools.verify")
     record(trained, image_shape=[10, 12])
     assert refusal().startswith(f"{what} [10, 12, 'Coat', 'Dress', 'Bag']); fix: python -m tools.verify")
+    record(trained, image_shape=[12, 10, 3])
+    assert refusal().startswith(f"{what} [12, 10, 3, 'Coat', 'Dress', 'Bag']); fix: python -m tools.verify")
 
 
 @pytest.mark.parametrize("layer", ["activation", "stride", "name", None])

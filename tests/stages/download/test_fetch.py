@@ -28,7 +28,7 @@ def sha256(body):
     return hashlib.sha256(body).hexdigest()
 
 
-ARCHIVE = datasets.Archive(file=FILE, size=len(BODY), sha256=sha256(BODY))
+PIN = datasets.Pin(size=len(BODY), sha256=sha256(BODY))
 
 
 class Download:
@@ -39,8 +39,8 @@ class Download:
         self.target.write_bytes(b"old")
         monkeypatch.setattr(fetch.time, "sleep", self.pauses.append)
 
-    def __call__(self, *addresses, archive=ARCHIVE, **policy):
-        return fetch.fetch(archive, addresses, self.target, fetch.RetryPolicy(**policy))
+    def __call__(self, *addresses, pin=PIN, **policy):
+        return fetch.fetch(FILE, pin, addresses, self.target, fetch.RetryPolicy(**policy))
 
     def fails(self, *addresses, error=NetworkError, **policy):
         """Return the message, and check that the old file stays and no other file does."""
@@ -94,14 +94,15 @@ def test_shown_address_has_no_credentials(address, expected):
 
 @pytest.mark.fault("the digits of MNIST for clothes")
 def test_look_alikes_are_the_archives_of_mnist():
-    """The stage reads no other entry than the chosen one, so the hashes are in two places."""
-    mnist = datasets.entry("mnist", ROOT / "datasets.yaml")
+    """The stage reads no other card than the chosen one, so the hashes are in two places."""
+    mnist = datasets.read(ROOT / "datasets/mnist.yaml")
 
     splits = {"train": "training", "test": "test"}
     expected = {}
-    for role, archive in mnist.archives:
-        split, kind = role.split("_")
-        expected[archive.sha256] = f"the {splits[split]} {kind} of MNIST"
+    for role, file in mnist.files:
+        if file:
+            split, kind = role.split("_")
+            expected[mnist.archives[file].sha256] = f"the {splits[split]} {kind} of MNIST"
     assert expected == fetch.LOOK_ALIKES
 
 
@@ -196,9 +197,9 @@ def test_busy_server_may_ask_for_a_longer_pause(server, download, asked, pauses)
 @pytest.mark.fault("an archive said to be gzip-encoded; a bomb in transit")
 def test_content_encoding_is_not_undone(server, download):
     """The hash of a .gz file is that of its compressed bytes, whatever the server says about them."""
-    archive = datasets.Archive(file=FILE, size=len(BOMB), sha256=sha256(BOMB))
+    pin = datasets.Pin(size=len(BOMB), sha256=sha256(BOMB))
 
-    download(server.route("/a", reply(200, BOMB, Content_Encoding="gzip")), archive=archive)
+    download(server.route("/a", reply(200, BOMB, Content_Encoding="gzip")), pin=pin)
 
     assert download.target.read_bytes() == BOMB
     assert server.headers[0]["Accept-Encoding"] == "identity"
@@ -222,8 +223,8 @@ def test_the_same_other_file_everywhere_puts_the_pins_in_doubt(server, download)
     assert download.fails(first, second, error=DataError) == message(
         f"{first}: {wrong(OTHER)}",
         f"{second}: {wrong(OTHER)}",
-        what="every address serves the same other file: datasets.yaml may be wrong or upstream changed",
-        fix="if you want that file, correct size and sha256 in datasets.yaml (wc -c and sha256sum), then dvc repro",
+        what="every address serves the same other file: the card may be wrong or upstream changed",
+        fix="if you want that file, correct size and sha256 in the card (wc -c and sha256sum), then dvc repro",
     )
 
 
@@ -295,7 +296,7 @@ def test_trouble_with_the_disk_is_no_fault_of_the_mirror(server, tmp_path):
     (tmp_path / "raw").write_bytes(b"a file where the folder should be")
 
     with pytest.raises(OSError) as caught:
-        fetch.fetch(ARCHIVE, [server.route("/a", reply(200, BODY))], tmp_path / "raw" / FILE)
+        fetch.fetch(FILE, PIN, [server.route("/a", reply(200, BODY))], tmp_path / "raw" / FILE)
 
     assert caught.value.filename == str(tmp_path / "raw")
     assert server.hits == []

@@ -1,5 +1,7 @@
 """The out-of-distribution score of networks whose features are the pixels, against scikit-learn and by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -7,15 +9,15 @@ from sklearn.neighbors import NearestNeighbors
 from core.cli.errors import DataError
 from core.networks import models
 from core.networks.runtime import keras
-from stages.evaluate import out_of_distribution
+from stages.evaluate import out_of_distribution, prediction
 
 
-def network(classes: int, side: int = 2, seed: int = 0) -> keras.Model:
-    """A network of square images whose features are their pixels."""
+def network(classes: int, shape: tuple[int, ...] = (2, 2), seed: int = 0) -> keras.Model:
+    """A network whose features are the pixels of its images."""
     logits = keras.layers.Dense(classes, use_bias=False, name="logits")
-    layers = [keras.Input((side, side), name="images"), keras.layers.Flatten(name="flatten"), logits]
+    layers = [keras.Input(shape, name="images"), keras.layers.Flatten(name="flatten"), logits]
     model = keras.Sequential(layers, name="pixels")
-    model.set_weights([np.random.default_rng(seed).normal(size=(side * side, classes)).astype(np.float32)])
+    model.set_weights([np.random.default_rng(seed).normal(size=(math.prod(shape), classes)).astype(np.float32)])
     return models.with_probabilities(model)
 
 
@@ -56,7 +58,7 @@ def test_the_features_of_a_network_that_ends_in_pooling_are_its_flattened_channe
 def test_few_images_with_many_features_flag_about_one_percent_of_new_images():
     """20 images of 144 pixels, and 2,000 more of the same kind; compared with themselves, all would have distance 0."""
     drawn = np.random.default_rng(1).normal(0.5, 0.1, (2020, 12, 12)).astype(np.float32)
-    single = network(2, side=12)
+    single = network(2, (12, 12))
 
     found = out_of_distribution.measure([single], drawn[:20], batch_size=64)
 
@@ -110,6 +112,24 @@ def test_features_come_with_the_probabilities_of_the_same_network(images):
 
     np.testing.assert_allclose(features, features_of(images), rtol=1e-5)
     np.testing.assert_array_equal(probabilities[:64], plain(images[:64], training=False))
+
+
+def test_colours_are_features_too_and_have_no_framing(images, tmp_path, monkeypatch):
+    """Read in parts of 30 images, and predicted in batches of 8."""
+    monkeypatch.setattr(out_of_distribution, "MOST_NUMBERS_AT_ONCE", 12 * 30)
+    monkeypatch.setattr(prediction, "MOST_PIXELS", 4 * 8)
+    colours = np.random.default_rng(2).random((90, 2, 2, 3), np.float32)
+    single = network(4, (2, 2, 3))
+
+    written = out_of_distribution.measure([single], colours, batch_size=64)
+    out_of_distribution.write(tmp_path, written)
+    found = out_of_distribution.read(tmp_path, [out_of_distribution.with_features(single)])
+
+    np.testing.assert_allclose(found.features, [features_of(colours)], rtol=1e-5)
+    away, _ = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(features_of(colours)).kneighbors()
+    np.testing.assert_allclose(found.thresholds, [np.percentile(away[:, 0], 99)], rtol=1e-3)
+    assert written.framing is found.framing is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["references.npy", "thresholds.npy"]
 
 
 @pytest.mark.fault("a reference of other networks, or a damaged one")

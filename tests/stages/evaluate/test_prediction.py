@@ -29,6 +29,26 @@ def test_all_images_are_predicted_also_the_last_partial_batch():
     np.testing.assert_allclose(probabilities, [expected, expected[:, ::-1]], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("image_shape", "expected"), [((28, 28), 1000), ((32, 32, 3), 1000), ((224, 224, 3), 20), ((4096, 4096, 3), 1)]
+)
+@pytest.mark.fault("a batch of large images that memory has no room for")
+def test_a_network_takes_fewer_images_at_once_if_they_are_large(image_shape, expected):
+    assert prediction.at_once(image_shape, 1000) == expected
+    assert prediction.at_once(image_shape, 7) == min(expected, 7)
+
+
+@pytest.mark.fault("a batch of large images that memory has no room for")
+def test_large_images_are_predicted_in_smaller_batches(monkeypatch):
+    monkeypatch.setattr(prediction, "MOST_PIXELS", 5 * 6)
+    colours = np.random.RandomState(0).uniform(size=(11, 2, 3, 3)).astype(np.float32)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax", name="logits")]
+
+    batches = list(prediction.predict([keras.Sequential([keras.Input((2, 3, 3)), *layers])], colours, batch_size=8))
+
+    assert [batch.shape for batch in batches] == [(1, 5, 2), (1, 5, 2), (1, 1, 2)]
+
+
 @pytest.mark.fault("weights or probabilities that are no numbers")
 def test_a_network_that_gives_no_numbers_is_refused():
     """Its weights are finite, but so large that the logits are not."""

@@ -10,12 +10,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from core.config import params
-from core.config.datasets import ImageFolder
+from core.config.datasets import Pictures
 from core.config.params import Render
 from core.files import arrays, atomic, class_names
 from core.files import history as histories
+from core.files import preparation as preparations
 from core.files import training as trainings
 from core.files.arrays import Split
+from core.files.preparation import Preparation
 from core.files.training import Training
 from core.scores import metrics, scores
 from stages.render import report
@@ -76,20 +78,22 @@ def results(learned):
     The single image is the last one, and has other probabilities than among others.
     """
 
-    def results(probabilities, labels, classes=None, *, source="generate", **changes) -> Results:
+    def results(probabilities, labels, classes=None, **changes) -> Results:
         probabilities, labels = np.asarray(probabilities, np.float32), np.asarray(labels, np.uint8)
         classes = classes or [f"class-{index}" for index in range(probabilities.shape[2])]
         trained, given = learned(probabilities, labels)
         images = np.linspace(0, 1, (len(trained) + len(labels)) * 12, dtype=np.float32).reshape(-1, 3, 4)
-        facts = {"title": "Small set", "description": "few pictures", "licence": "free", "image_shape": [3, 4]}
-        entry = ImageFolder(**facts, classes=["a", "b"], source="images", folder="pictures")
+        card = Pictures(title="Small set", description="few pictures", licence="free", format="pictures")
         on_train = scores.summary(scores.tally([given], trained, len(classes)), "train")
         made = Results(
             settings=SETTINGS,
-            entry=entry.model_copy(update={"source": source, "classes": classes}),
+            card=card,
             classes=classes,
+            preparation=Preparation(images=len(images), done={}),
             train=Split(images[: len(trained)], trained),
+            validation=None,
             test=Split(images[len(trained) :], labels),
+            negative=True,
             probabilities=probabilities,
             single=(len(labels) - 1, 0.9 * probabilities[:, -1] + np.float32(0.1 / len(classes))),
             history=HISTORY,
@@ -241,6 +245,9 @@ def write_inputs():
         alone = 0.9 * probabilities[:, 1] + np.float32(0.1 / len(classes))
         arrays.write(data / "predictions/single_image.npy", alone.astype(np.float32))
         class_names.write(data / "normalized/classes.json", classes)
+        preparations.write(
+            data / "raw/preparation.json", Preparation(images=len(train.labels) + len(test.labels), done={})
+        )
         rows = [[dict(zip(histories.COLUMNS[1:], row, strict=True)) for row in each] for each in ROWS]
         histories.write(reports / "history.csv", rows)
         trainings.write(data / "training.json", _training(classes))
@@ -254,8 +261,7 @@ def write_inputs():
         settings["dataset"]["name"] = "tiny"
         settings["render"] = {"training_image": 3, "examples": [0, 2], "mistakes": 2, "dpi": 50}
         atomic.write_json(folder / "params.yaml", settings)
-        entry = {"title": "Kleidungsstücke", "description": "few pictures", "licence": "free", "classes": classes}
-        entry |= {"image_shape": list(test.images.shape[1:]), "source": "images", "folder": "pictures"}
-        atomic.write_json(folder / "datasets.yaml", {"tiny": entry})
+        card = {"title": "Kleidungsstücke", "description": "few pictures", "licence": "free", "format": "pictures"}
+        atomic.write_json(folder / "datasets/tiny.yaml", card)
 
     return write_inputs

@@ -4,6 +4,7 @@ import base64
 import re
 import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,18 +54,23 @@ ALL = sorted(
 MOST = max(((t, p) for t in range(10) for p in range(10) if t != p), key=lambda pair: len(cell(*pair)))
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory, write_inputs) -> str:
-    """The address of a report.html made by the stage."""
-    folder = tmp_path_factory.mktemp("report")
-    write_inputs(folder, CLASSES, TEST, TEST, PROBABILITIES)
+def written(folder: Path, write_inputs, images: np.ndarray) -> str:
+    """Return the address of a report.html about other images with the same predictions, made by the stage."""
+    split = Split(images, TEST.labels)
+    write_inputs(folder, CLASSES, split, split, PROBABILITIES)
     data, reports = folder / "data", folder / "reports"
     inputs = [data / f"normalized/{name}" for name in ("train", "test", "classes.json")]
-    inputs += [data / "predictions", reports / "history.csv", data / "training.json", reports / "metrics.json"]
+    inputs += [data / "raw/preparation.json", data / "predictions", reports / "history.csv", data / "training.json"]
+    outputs = [reports / name for name in ("report.md", "report.html", "figures")]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        main(*inputs, reports / "report.md", reports / "report.html", reports / "figures")
+        main(*inputs, reports / "metrics.json", *outputs)
     return (reports / "report.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, write_inputs) -> str:
+    return written(tmp_path_factory.mktemp("report"), write_inputs, TEST.images)
 
 
 @pytest.fixture(scope="module")
@@ -191,16 +197,32 @@ def test_an_image_has_its_class_its_probabilities_and_the_number_of_networks_tha
     assert fill["width"] / track["width"] == pytest.approx(CONFIDENCE[index], abs=0.01)
 
 
-def test_the_pixels_of_each_listed_image_are_its_own(report):
-    pixels = report.execute_script(
+def pixels(report: Chrome) -> np.ndarray:
+    """Return the red, green and blue of each listed image, uint8 (n, height, width, 3)."""
+    data = report.execute_script(
         """
         return [...document.querySelectorAll(".images canvas")].map((canvas) => [
           ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data,
-        ].filter((_, place) => place % 4 === 0));
+        ]);
         """
     )
+    return np.uint8(data).reshape(len(data), 28, 28, 4)[..., :3]
 
-    assert (np.uint8(pixels).reshape(-1, 28, 28) == 255 - np.rint(TEST.images[ALL] * 255)).all()
+
+def test_the_pixels_of_each_listed_image_are_its_own(report):
+    assert (pixels(report) == 255 - np.rint(TEST.images[ALL] * 255)[..., None]).all()
+
+
+def test_images_in_colour_are_shown_in_colour(browser, tmp_path, write_inputs):
+    images, _ = garments.draw(400, seed=0, split="test", colour=True)
+
+    report = opened(browser, written(tmp_path, write_inputs, images.astype(np.float32) / 255))
+
+    assert listed(report) == ALL
+    source = report.find_element(By.CLASS_NAME, "sprite").get_attribute("src")
+    assert source.startswith("data:image/jpeg;base64,/9j/")
+    assert np.abs(pixels(report).astype(int) - images[ALL]).mean(axis=(1, 2, 3)).max() < 6
+    assert report.get_log("browser") == []
 
 
 def test_filters_select_and_order_the_list(report):

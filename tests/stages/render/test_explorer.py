@@ -1,7 +1,11 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.files.arrays import Split
+from stages.download import garments
 from stages.render import explorer
 from stages.render.document import Illustration
 
@@ -54,18 +58,53 @@ def test_the_first_image_of_every_cell_comes_before_any_second_image():
 def test_if_images_are_large_each_cell_keeps_its_first_images_and_the_text_says_how_many_are_left_out(made):
     probabilities, labels = drawn(400, 3)
     whole = made(probabilities, labels)
-    size = (400, 300)
 
-    cut = made(probabilities, labels, np.zeros((len(labels), *size), np.float32))
+    cut = made(probabilities, labels, np.zeros((len(labels), 96, 95), np.float32))
 
-    room = explorer.MOST_PIXELS // (size[0] * size[1])
-    assert [len(cut.data["images"]), 9 < room < 20] == [room, True]
+    room = 1_200_000 // (96 * 95)
+    assert [len(cut.data["images"]), cut.data["size"]] == [room, [95, 96]]
     assert len({(image["true"], image["classes"][0]) for image in cut.data["images"]}) == 9
     asked = len(whole.data["images"])
     assert cut.text.endswith(f"{asked - room} of these {asked} images are left out, the last of each cell.")
     assert "left out" not in whole.text
-    huge = made(*drawn(3, 3), np.zeros((3, 1000, 1201), np.float32))
-    assert len(huge.data["images"]) == 1
+    assert "their width" not in cut.text
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_large_images_are_shown_smaller_as_the_means_of_squares(made, channels):
+    """Of 201x100 pixels: each square of 3 pixels a side becomes one, and the last column is of 1 pixel."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (2, 67, 34, *channels))
+    images = np.kron(coarse, np.ones((3, 3, *[1] * len(channels))))[:, :, :100]
+    images += np.tile([-1, 0, 1], 67).reshape(1, 201, 1, *[1] * len(channels))  # the mean of a square stays
+    inside = images.clip(0, 255).astype(np.float32) / 255
+
+    large = made(np.eye(2)[None], [0, 0], inside)
+
+    assert large.data["size"] == [34, 67]
+    assert large.text.endswith("The images are shown at 1/3 of their width and height.")
+    tiles = [explorer.tile(image, 3) for image in inside]
+    assert np.abs(tiles - coarse).max() <= 1
+
+
+def test_as_many_images_as_the_page_may_have_take_1_3_mb_in_colour():
+    tiles, _ = garments.draw(1_500, seed=0, split="test", colour=True)
+
+    assert len(explorer.sprite(tiles, 39)) < 1_300_000
+
+
+def test_colours_survive_and_do_not_run_from_image_to_image():
+    tiles = np.zeros((5, 9, 11, 3), np.uint8)
+    tiles[0], tiles[1], tiles[3] = (250, 20, 30), (10, 240, 20), np.arange(11)[:, None] * [20, 5, 10]
+
+    data = explorer.sprite(tiles, 2)
+
+    sheet = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    assert sheet.shape == (27, 22, 3) and (sheet[18:, 11:] >= 250).all()
+    for place, tile in enumerate(tiles):
+        row, column = divmod(place, 2)
+        shown = sheet[9 * row : 9 * row + 9, 11 * column : 11 * column + 11]
+        assert np.abs(shown - tile).mean() < 6
 
 
 def test_there_is_a_limit_also_if_images_are_small(made):

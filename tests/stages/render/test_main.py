@@ -22,6 +22,7 @@ INPUTS = [
     "data/normalized/train",
     "data/normalized/test",
     "data/normalized/classes.json",
+    "data/raw/preparation.json",
     "data/predictions",
     "reports/history.csv",
     "data/training.json",

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
+from core.config import datasets
 from core.files.arrays import Split
 from stages.render import style
 from stages.render.markdown import markdown
@@ -90,11 +91,13 @@ def test_the_page_has_less_than_3_mb_even_with_noise_as_images(results, built, a
     assert 2_400_000 < len(page) < 3_000_000
 
 
-@pytest.mark.parametrize(("source", "warned"), [("generate", True), ("download", False)])
-def test_synthetic_images_have_a_warning(some, built, seen, source, warned):
-    for page in seen(built(some(source=source))):
+@pytest.mark.parametrize("name", ["garments", "garments_colour", "mnist"])
+def test_synthetic_images_have_a_warning(some, built, seen, name):
+    card = datasets.read(ROOT / f"datasets/{name}.yaml")
+
+    for page in seen(built(some(card=card))):
         warning = "The numbers say nothing about real photographs."
-        assert (warning in "".join(page.texts["Small set: image classification"])) == warned
+        assert (warning in "".join(page.texts[f"{card.title}: image classification"])) == (name != "mnist")
 
 
 def drawn(report) -> list[str]:

@@ -8,9 +8,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.files import arrays
 from core.files.arrays import Split
-from stages.render import published
+from core.files.preparation import Preparation
+from stages.render import duplicates, published
 from stages.render.document import Table
-from stages.render.sections import training_run, verdict
+from stages.render.sections import training_data, training_run, verdict
 
 R1 = {**published.CLOTHING, "train.seed": 0, "train.replicates": 2}
 NAMES = ("replicate", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -88,16 +89,20 @@ def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, secti
 
 
 def test_settings_packages_and_digests_are_those_of_the_run(some, section, tmp_path):
-    made = some()
+    made = some(validation=some(images=30).test)
     arrays.write_split(tmp_path / "train", made.train)
     arrays.write_split(tmp_path / "test", made.test)
+    arrays.write_split(tmp_path / "train/validation", made.validation)
 
     blocks = section(made, "Training run")
 
     settings, digests, _ = tables(blocks)
     assert ["train.learning_rate", "0.001"] in settings.rows
     assert "Packages used in training: keras 3.2.1 and tensorflow 2.1.0." in blocks
-    assert len(digests.rows) == 4
+    files = [file for folder in ("t*", "t*/*") for file in sorted(tmp_path.glob(f"{folder}/*.npy"))]
+    command = "sha256sum data/normalized/t*/*.npy data/normalized/t*/*/*.npy"
+    assert command in blocks and blocks[3] == command
+    assert sorted(tmp_path / row[0] for row in digests.rows) == sorted(files) and len(files) == 6
     for file, _, digest in digests.rows:
         assert digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
 
@@ -147,6 +152,90 @@ def test_a_class_without_test_images_has_no_recall(results, section):
 )
 def test_confidence_above_the_accuracy_is_overconfidence(results, section, labels, words):
     assert words in section(results([[[0.7, 0.3], [0.7, 0.3]]], labels), "Calibration")[0]
+
+
+def test_validation_images_of_the_data_set_are_counted_and_named_where_their_scores_are(some, section):
+    validation = some(images=31).test
+
+    text, table, *_ = section(some(validation=validation), "Training data")
+    curves = next(block for block in section(some(validation=validation), "Training run") if hasattr(block, "caption"))
+
+    assert "The data set has 31 validation images of its own." in text
+    assert table.columns == ["class", "train", "validation", "test"]
+    assert [row[2] for row in table.rows] == ["11", "10", "10"]
+    assert curves.caption.endswith("Validation scores are from the 31 validation images of the data set.")
+    text, table, *_ = section(some(), "Training data")
+    assert "validation" not in text and table.columns == ["class", "train", "test"]
+    assert "alidation" not in next(block for block in section(some(), "Training run") if hasattr(block, "caption"))[2]
+
+
+def test_the_report_says_what_was_done_to_how_many_pictures(some, section):
+    done = {"made grey": 12, "padded": 7, "resized": 59_988}
+
+    text, _, image, *_ = section(some(preparation=Preparation(images=60_000, done=done)), "Training data")
+
+    assert text.endswith("prepared the 60,000 pictures: made grey (12), padded (7) and resized (59,988).")
+    assert "with its pixel values" in image.caption
+    text, _, image, *_ = section(some(), "Training data")
+    assert "pictures" not in text and "with its original pixel values" in image.caption
+
+
+@pytest.mark.parametrize(("negative", "darker"), [(True, "darker"), (False, "lighter")])
+def test_the_captions_say_which_values_of_grey_pictures_are_darker(some, section, negative, darker):
+    made = some(negative=negative)
+    ramp = np.linspace(0, 1, 12, dtype=np.float32).reshape(1, 3, 4)  # each image becomes lighter from left to right
+    made = made._replace(train=Split(np.repeat(ramp, len(made.train.labels), axis=0), made.train.labels))
+
+    text, _, _, grid, means, *_ = section(made, "Training data")
+    (drawn,) = grid.draw().axes
+    (of_classes,) = means.draw().axes
+
+    assert "The images have 4x3 pixels. " in text
+    assert grid.caption.endswith(f"Here and below, {darker} pixels have higher values.")
+    for ax in (drawn, of_classes):
+        tones = ax.images[0].to_rgba(ax.images[0].get_array())[0, :, 0]
+        assert (np.diff(tones) < 0).all() if negative else (np.diff(tones) > 0).all()
+
+
+def test_pictures_in_colour_are_drawn_in_colour(some, section):
+    made = some()
+    train, test = (
+        Split(np.stack([split.images, split.images**2, 1 - split.images], axis=3), split.labels)
+        for split in (made.train, made.test)
+    )
+    made = made._replace(train=train, test=test, negative=False)
+
+    text, _, image, grid, means, *_ = section(made, "Training data")
+    galleries = [block for block in section(made, "Examples") if hasattr(block, "draw")]
+
+    assert "The images have 4x3 pixels in colour. " in text
+    assert image.caption.startswith("Training image 0 with its red, green and blue values, 0 to 255. ")
+    assert grid.caption == "The first 25 training images with their classes."
+    assert np.array_equal([each.get_array() for each in grid.draw().axes[0].images], made.train.images[:25])
+    of_classes = [made.train.images[made.train.labels == label].mean(axis=0) for label in range(3)]
+    assert np.allclose([each.get_array() for each in means.draw().axes[0].images], of_classes)
+    drawn = [each.get_array() for gallery in galleries for ax in gallery.draw().axes for each in ax.images]
+    assert len(drawn) > 30 and all(any(np.array_equal(each, own) for own in made.test.images) for each in drawn)
+
+
+def test_class_means_and_digests_of_a_mapped_file_take_blocks_of_few_bytes(tmp_path, monkeypatch):
+    random, taken = np.random.default_rng(0), []
+    images, labels = random.random((600, 16, 16, 3), np.float32), random.integers(0, 4, 600).astype(np.uint8)
+    arrays.write(tmp_path / "images.npy", images)
+    mapped = arrays.read(tmp_path / "images.npy", np.float32, 4)
+    blocks = arrays.blocks
+    monkeypatch.setattr(arrays, "BLOCK", 50_000)
+    monkeypatch.setattr(arrays, "blocks", lambda *given: (taken.append(b.nbytes) or b for b in blocks(*given)))
+
+    means = training_data.class_means(mapped, labels, 5)
+    digests = duplicates.digests(mapped)
+    whole = duplicates.sha256(mapped)
+
+    assert np.allclose(means[:4], [images[labels == label].mean(axis=0, dtype=np.float64) for label in range(4)])
+    assert not means[4].any()
+    assert digests == [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    assert whole == hashlib.sha256((tmp_path / "images.npy").read_bytes()).hexdigest()
+    assert max(taken) <= 50_000 and sum(taken) == 3 * images.nbytes
 
 
 @pytest.mark.fault("images that are there twice, or in both splits")

@@ -90,12 +90,12 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
         for units in settings.hidden_units:
             layers += [kinds.Dense(units, activation="relu"), *drop()]
     elif settings.network == "cnn_small":
-        layers += [kinds.Reshape((*shape, 1))]
+        layers += [kinds.Reshape((*shape[:2], -1))]
         for filters in (32, 64):
             layers += [kinds.Conv2D(filters, 3, activation="relu"), kinds.MaxPooling2D()]
         layers += [kinds.Flatten(), *drop()]
     elif settings.network == "cnn":
-        layers += [kinds.Reshape((*shape, 1))]
+        layers += [kinds.Reshape((*shape[:2], -1))]
         for filters in (32, 64, 128):
             for after in ([kinds.MaxPooling2D(padding="same")], []):
                 layers += [kinds.Conv2D(filters, 3, padding="same", use_bias=False)]
@@ -110,10 +110,10 @@ def moved(images: np.ndarray, seed: list[int], settings: Train) -> np.ndarray:
     seeds = tf.random.split(np.array(seed, np.uint32).view(np.int32), 2, alg="philox")
     if settings.augmentation_flip:
         mirrored = uniform((count, 1, 1), seeds[0], settings) < 0.5
-        images = np.where(mirrored, images[:, :, ::-1], images)
+        images = np.array([np.fliplr(image) if flip else image for image, flip in zip(images, mirrored, strict=True)])
     places = tf.random.stateless_uniform((count, 2), seeds[1], 0, 2 * shift + 1, tf.int32, alg="philox").numpy()
-    framed = np.pad(images, ((0, 0), (shift, shift), (shift, shift)))
-    height, width = images.shape[1:]
+    framed = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0))[: images.ndim])
+    height, width = images.shape[1:3]
     pairs = zip(framed, places, strict=True)
     return np.stack([image[top : top + height, left : left + width] for image, (top, left) in pairs])
 

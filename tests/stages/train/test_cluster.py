@@ -30,9 +30,11 @@ real = pytest.mark.skipif(not find_spec("ray"), reason="ray is not installed")
 
 @pytest.fixture
 def small(project, assign):
-    """Twenty batches of images of three classes, and two small networks to train on them."""
-    images = np.random.RandomState(0).uniform(size=(640, 28, 28)).astype(np.float32)
-    arrays.write_split(Path("train"), Split(images, np.arange(640, dtype=np.uint8) % 3))
+    """Twenty batches of colour images of three classes, validation images, and two small networks."""
+    images = np.random.RandomState(0).uniform(size=(700, 16, 16, 3)).astype(np.float32)
+    labels = (np.arange(700) % 3).astype(np.uint8)
+    arrays.write_split(Path("train"), Split(images[:640], labels[:640]))
+    arrays.write_split(Path("train", arrays.VALIDATION), Split(images[640:], labels[640:]))
     atomic.write_json(Path("classes.json"), ["a", "b", "c"])
     for name, value in {"hidden_units": "8", "dropout": "0.2", "epochs": "2", "replicates": "2"}.items():
         assign("params.yaml", f"train.{name}", value)
@@ -192,6 +194,7 @@ def test_the_loss_of_a_machine_changes_no_byte(small, assign, run_stage, nodes):
     models = [f"model/{replicate}.keras" for replicate in range(4)]
     assert sorted(results(here.after, HERE)) == sorted([*models, "training.json", "history.csv"])
     assert results(files, THERE) == results(here.after, HERE)
+    assert b"validation_loss" in files[f"{THERE}/history.csv"]
     lines = [line for line in stdout.splitlines() if line.startswith("replicate ")]  # Ray prints that it lost a machine
     assert sorted(lines) == sorted(here.stdout.splitlines())
 

@@ -38,7 +38,7 @@ SPLIT = Split(pictures(), LABELS)
 
 
 def fit(replicates=None, **changes) -> list[trainer.Run]:
-    return trainer.fit(SPLIT, CLASSES, SETTINGS.model_copy(update=changes), replicates)
+    return trainer.fit(SPLIT, CLASSES, SETTINGS.model_copy(update=changes), replicates=replicates)
 
 
 def untrained(replicate: int) -> list[np.ndarray]:
@@ -121,3 +121,26 @@ def test_a_network_whose_epochs_end_while_it_waits_has_the_weights_of_its_best_e
     assert run.history == stopped[0].history[: best + 2]
     for weights, its in zip(run.model.get_weights(), stopped[0].model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, its)
+
+
+@pytest.mark.fault("official validation images are learned from, or others are scored")
+def test_official_validation_images_are_scored_and_stop_the_training_but_are_never_learned_from():
+    """The last six images are the official ones. Without them, the networks are the same to the bit."""
+    split, official = Split(SPLIT.images[:18], LABELS[:18]), Split(SPLIT.images[18:], LABELS[18:])
+    chosen = SETTINGS.model_copy(update={"validation_fraction": 0.0})
+    whole = trainer.fit(split, CLASSES, chosen, official)
+    without = trainer.fit(split, CLASSES, chosen)
+    stopped = trainer.fit(split, CLASSES, chosen.model_copy(update={"early_stopping_patience": PATIENCE}), official)
+
+    for replicate, run in enumerate(whole):
+        assert learned(run, replicate).tolist() == [True] * 18 + [False] * 6
+        first, last = run.history[0], run.history[-1]
+        before, after = (scores(w, np.arange(18, 24)) for w in (untrained(replicate), run.model.get_weights()))
+        assert (first["validation_loss"], first["validation_accuracy"]) == pytest.approx(before, abs=2e-6)
+        assert (last["validation_loss"], last["validation_accuracy"]) == pytest.approx(after, abs=2e-6)
+        for weights, its in zip(run.model.get_weights(), without[replicate].model.get_weights(), strict=True):
+            np.testing.assert_array_equal(weights, its)
+        best = min(row["validation_loss"] for row in stopped[replicate].history[1:])
+        assert stopped[replicate].history == run.history[: len(stopped[replicate].history)]
+        assert len(stopped[replicate].history) < len(run.history)
+        assert scores(stopped[replicate].model.get_weights(), np.arange(18, 24))[0] == pytest.approx(best, abs=2e-6)

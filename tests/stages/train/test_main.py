@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_the_number_of_threads_is_set_before_training(command_line, assign, monk
     class Trained(Exception):
         """Raised in place of a training."""
 
-    def fit(split, classes, settings):
+    def fit(split, classes, settings, validation):
         raise Trained
 
     assign("params.yaml", "train.threads", "3")
@@ -134,3 +135,48 @@ def test_a_class_without_a_validation_image_is_refused_before_training(command_l
         "(expected more than 0.05 and less than 0.95, got 0.05); "
         "fix: set it to such a value, or add images of the class; then dvc repro"
     )
+
+
+@pytest.mark.parametrize("address", ["", "auto"])
+@pytest.mark.fault("validation images of two kinds, or early stopping without any")
+def test_validation_images_come_from_one_source(command_line, assign, monkeypatch, address):
+    """Also before a cluster is connected."""
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    arrays.write_split(Path("train", arrays.VALIDATION), arrays.read_split(Path("train")))
+
+    with pytest.raises(InputError) as caught:
+        stage.main(*map(Path, command_line[1:]))
+    assert str(caught.value) == (
+        "params.yaml: train.validation_fraction: the data set has validation images of its own (expected 0, got 0.2); "
+        "fix: set train.validation_fraction to 0, then dvc repro"
+    )
+
+    shutil.rmtree(Path("train", arrays.VALIDATION))
+    assign("params.yaml", "train.validation_fraction", "0.0")
+    assign("params.yaml", "train.early_stopping_patience", "3")
+    with pytest.raises(InputError) as caught:
+        stage.main(*map(Path, command_line[1:]))
+    assert str(caught.value) == (
+        "params.yaml: train.early_stopping_patience: needs validation images; "
+        "fix: set train.validation_fraction above 0, then dvc repro"
+    )
+
+
+def test_official_validation_images_of_colour_are_scored_each_epoch(command_line, assign):
+    """Early stopping may go by them."""
+    images = np.random.RandomState(0).uniform(size=(36, 8, 9, 3)).astype(np.float32)
+    labels = (np.arange(36) % 3).astype(np.uint8)
+    arrays.write_split(Path("train"), arrays.Split(images[:30], labels[:30]))
+    arrays.write_split(Path("train", arrays.VALIDATION), arrays.Split(images[30:], labels[30:]))
+    assign("params.yaml", "train.validation_fraction", "0.0")
+    assign("params.yaml", "train.early_stopping_patience", "3")
+
+    stage.main(*map(Path, command_line[1:]))
+
+    record = Path("data/training.json")
+    assert json.loads(record.read_text(encoding="utf-8"))["image_shape"] == [8, 9, 3]
+    model = models.read(Path("data/model"), record, ["a", "b", "c"], (8, 9, 3))[0]
+    with open("reports/history.csv", encoding="utf-8", newline="") as file:
+        losses = [float(row["validation_loss"]) for row in csv.DictReader(file) if row["replicate"] == "0"]
+    loss = -np.log(np.asarray(model(images[30:]))[np.arange(6), labels[30:]]).mean()
+    assert min(losses[1:]) == pytest.approx(loss, abs=1e-5)

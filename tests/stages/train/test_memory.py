@@ -24,15 +24,15 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.mark.fault("more training images than memory has room for")
 def test_images_fit_if_two_copies_of_them_do():
-    assert memory.fits(MEGABYTE, {"MEMORY_LIMIT_MB": "2"})
-    assert not memory.fits(np.append(MEGABYTE, MEGABYTE[:1]), {"MEMORY_LIMIT_MB": "2"})
+    assert memory.fits([MEGABYTE], {"MEMORY_LIMIT_MB": "2"})
+    assert not memory.fits([MEGABYTE, MEGABYTE[:1]], {"MEMORY_LIMIT_MB": "2"})
 
 
 @pytest.mark.parametrize("text", ["x", "0", "1.5", "9999999999", "1 MB"])
 @pytest.mark.fault("MEMORY_LIMIT_MB is no number of MB")
 def test_a_limit_that_is_not_a_number_of_megabytes_is_refused(text):
     with pytest.raises(InputError) as caught:
-        memory.fits(MEGABYTE, {"MEMORY_LIMIT_MB": text})
+        memory.fits([MEGABYTE], {"MEMORY_LIMIT_MB": text})
 
     [problem] = caught.value.problems
     assert (problem.subject, problem.what, problem.got) == ("MEMORY_LIMIT_MB", "not a number of MB", text)

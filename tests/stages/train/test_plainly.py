@@ -18,6 +18,9 @@ CLASSES = 3
 PICTURES = Split(
     np.random.RandomState(0).uniform(size=(11, 10, 12)).astype(np.float32), np.arange(11, dtype=np.uint8) % CLASSES
 )
+COLOURS = Split(
+    np.random.RandomState(1).uniform(size=(11, 10, 12, 3)).astype(np.float32), np.arange(11, dtype=np.uint8) % CLASSES
+)
 # The other params are those of `plain.SETTINGS`. Eleven images are five batches of `adam` and a smaller one.
 CASES = {
     "sgd": {
@@ -35,6 +38,14 @@ CASES = {
         "learning_rate": 0.005,
         "learning_rate_schedule": "cosine",
         "batch_size": 6,
+    },
+    "colour": {
+        "network": "cnn_small",
+        "dropout": 0.2,
+        "learning_rate": 0.02,
+        "batch_size": 6,
+        "augmentation_shift": 2,
+        "augmentation_flip": True,
     },
     "rmsprop": {
         "hidden_units": [6, 4],
@@ -70,8 +81,8 @@ IF_IGNORED = {
     "weight_decay": [("adam", 0.0), ("rmsprop", 0.0), ("sgd", 0.0)],
     "batch_size": [("sgd", 11)],
     "epochs": [("sgd", 1)],
-    "augmentation_shift": [("adam", 0), ("sgd", 0)],
-    "augmentation_flip": [("rmsprop", False), ("sgd", False)],
+    "augmentation_shift": [("adam", 0), ("sgd", 0), ("colour", 0)],
+    "augmentation_flip": [("rmsprop", False), ("sgd", False), ("colour", False)],
     "seed": [("sgd", 0)],
 }
 # `replicates` is how many runs the first test expects. test_held_out.py has the params of validation images,
@@ -84,10 +95,14 @@ def settings(case: str, **changes) -> Train:
     return plain.settings(**{"epochs": 3} | CASES[case] | changes)
 
 
+def pictures(case: str) -> Split:
+    return COLOURS if case == "colour" else PICTURES
+
+
 @cache
 def expected(case: str) -> list[plain.Run]:
     chosen = settings(case)
-    return [plain.fit(PICTURES, CLASSES, chosen, replicate) for replicate in range(chosen.replicates)]
+    return [plain.fit(pictures(case), CLASSES, chosen, replicate) for replicate in range(chosen.replicates)]
 
 
 def distance(run: plain.Run, other: plain.Run) -> float:
@@ -99,7 +114,7 @@ def distance(run: plain.Run, other: plain.Run) -> float:
 
 
 @pytest.mark.parametrize(
-    "case", ["sgd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "rmsprop", "adam"))]
+    "case", ["sgd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "colour", "rmsprop", "adam"))]
 )
 @pytest.mark.fault(
     "each epoch starts with new moments of the optimizer, a new schedule, or the random numbers of the epoch before"
@@ -111,7 +126,7 @@ def test_networks_and_history_are_those_of_plain_keras(case, monkeypatch):
     monkeypatch.setattr(trainer, "cores", lambda: 1)
     monkeypatch.setattr(loop, "BLOCK", 3)
 
-    runs = trainer.fit(PICTURES, CLASSES, settings(case))
+    runs = trainer.fit(pictures(case), CLASSES, settings(case))
 
     for run, its in zip(runs, expected(case), strict=True):
         scores = [(row["train_loss"], row["train_accuracy"]) for row in run.history[1:]]
@@ -125,7 +140,7 @@ def test_networks_and_history_are_those_of_plain_keras(case, monkeypatch):
 )
 @pytest.mark.fault("training ignores a param")
 def test_a_param_that_is_ignored_would_be_noticed(name, case, value):
-    ignoring = plain.fit(PICTURES, CLASSES, settings(case, **{name: value}), 0)
+    ignoring = plain.fit(pictures(case), CLASSES, settings(case, **{name: value}), 0)
 
     assert distance(ignoring, expected(case)[0]) > 10 * TOLERANCE
 

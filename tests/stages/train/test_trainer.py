@@ -1,5 +1,6 @@
 """What training must not depend on: other replicates, memory, blocks. test_plainly has its arithmetic."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_a_replicate_is_the_same_alone_or_among_others(split, monkeypatch):
     options = settings(batch_size=8, optimizer="adam", epochs=2, replicates=2)
 
     *_, last = trainer.fit(split, CLASSES, options)
-    (alone,) = trainer.fit(split, CLASSES, options, [1])
+    (alone,) = trainer.fit(split, CLASSES, options, replicates=[1])
 
     assert_equal(last, alone)
 
@@ -93,31 +94,37 @@ def test_a_network_learns_with_augmentation_and_the_one_cycle_schedule(split):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "changes",
+    ("shape", "official", "changes"),
     [
-        {},
-        {"network": "cnn", "dropout": 0.5, "augmentation_flip": True},
+        ((42, 42), 0, {}),
+        ((42, 42), 0, {"network": "cnn", "dropout": 0.5, "augmentation_flip": True}),
+        ((42, 42, 3), 20, {"network": "cnn", "augmentation_flip": True, "augmentation_shift": 3}),
     ],
-    ids=lambda changes: changes.get("network", "dense"),
+    ids=["dense", "cnn", "colour"],
 )
 @pytest.mark.fault("more training images than memory has room for")
 @pytest.mark.fault("results that depend on the size of batches or blocks")
-def test_images_from_their_file_give_the_same_networks_and_history(tmp_path, monkeypatch, changes):
+def test_images_from_their_file_give_the_same_networks_and_history(tmp_path, monkeypatch, shape, official, changes):
     """Calls of three batches and a batch of its own size, each read in parts. No tensor may hold many images."""
-    images = np.random.RandomState(0).uniform(size=(72, 42, 42)).astype(np.float32)
-    made = Split(images, (np.arange(72) % CLASSES).astype(np.uint8))
+    images = np.random.RandomState(0).uniform(size=(72 + official, *shape)).astype(np.float32)
+    labels = (np.arange(72 + official) % CLASSES).astype(np.uint8)
+    made, validation = Split(images[official:], labels[official:]), Split(images[:official], labels[:official])
     arrays.write_split(tmp_path, made)
-    options = settings(**{"optimizer": "adam", "batch_size": 7, "epochs": 2, "validation_fraction": 0.2} | changes)
-    monkeypatch.setattr(loop, "AT_ONCE", 3 * options.batch_size * 42 * 42 * 4)
+    if official:
+        arrays.write_split(tmp_path / arrays.VALIDATION, validation)
+    fraction = 0.0 if official else 0.2
+    options = settings(**{"optimizer": "adam", "batch_size": 7, "epochs": 2, "validation_fraction": fraction} | changes)
+    monkeypatch.setattr(loop, "AT_ONCE", 3 * options.batch_size * math.prod(shape) * 4)
     monkeypatch.setattr(arrays, "PICKED", 10)
-    in_memory = trainer.fit(made, CLASSES, options)
+    in_memory = trainer.fit(made, CLASSES, options, validation if official else None)
     monkeypatch.setenv("MEMORY_LIMIT_MB", "1")
     split = arrays.read_split(tmp_path)
-    assert not memory.fits(split.images)
-    monkeypatch.setattr(trainer.tf, "constant", partial(_few_images, trainer.tf.constant, 3 * 30))
+    assert not memory.fits([split.images])
+    monkeypatch.setattr(trainer.tf, "constant", partial(_few_images, trainer.tf.constant, 3 * options.batch_size))
 
-    from_file = trainer.fit(split, CLASSES, options)
+    from_file = trainer.fit(split, CLASSES, options, arrays.read_validation(tmp_path))
 
+    assert all("validation_loss" in row for run in from_file for row in run.history)
     for run, other in zip(in_memory, from_file, strict=True):
         assert_equal(run, other)
 

@@ -5,7 +5,6 @@ import os
 import pytest
 
 FIX = "fix: edit params.yaml, then dvc repro"
-FIX_DATASETS = "fix: edit datasets.yaml, then dvc repro"
 
 
 @pytest.fixture
@@ -22,33 +21,37 @@ def test_the_stamp_is_the_same_for_any_valid_files(validate, assign):
     first = validate()
     assign("params.yaml", "dataset.name", "garments")
     assign("params.yaml", "train.epochs", "3")
-    assign("datasets.yaml", "mnist.title", "Ziffern für Übung")
+    assign("datasets/mnist.yaml", "title", "Ziffern für Übung")
     second = validate(PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
 
     assert (first.code, first.stderr, second.code, second.stderr) == (0, "", 0, "")
-    assert first.stdout == "params.yaml and datasets.yaml are valid; data set: fashion_mnist\n"
-    assert second.stdout == "params.yaml and datasets.yaml are valid; data set: garments\n"
-    assert first.after == first.before | {"data/validated": b"params.yaml and datasets.yaml are valid\n"}
+    assert first.stdout == "params.yaml and the cards are valid; data set: fashion_mnist\n"
+    assert second.stdout == "params.yaml and the cards are valid; data set: garments\n"
+    assert first.after == first.before | {"data/validated": b"params.yaml and the cards are valid\n"}
     assert second.after == second.before
 
 
 @pytest.mark.fault("several faults in one file")
-def test_all_problems_of_both_files_are_listed(validate, assign, assert_clean_failure):
+@pytest.mark.fault("a bad card of a data set that is not chosen")
+def test_all_problems_of_all_files_are_listed(project, validate, assign, edit, assert_clean_failure):
     """Also those of data sets that params.yaml does not choose."""
     assign("params.yaml", "train.learning_rate", ".nan")
     assign("params.yaml", "train.epochs", "true")
-    assign("datasets.yaml", "mnist.archives.train_labels.size", "0")
-    assign("datasets.yaml", "garments.seed", "-1")
+    edit("datasets/mnist.yaml", "size: 28881", "size: 0")
+    assign("datasets/garments.yaml", "seed", "-1")
+    (project / "datasets/My own.yaml").touch()
 
     assert_clean_failure(
         validate(),
         2,
         f"error: params.yaml: train.learning_rate: wrong value (expected a finite number, got NaN); {FIX}",
         f"error: params.yaml: train.epochs: wrong value (expected a valid integer, got true); {FIX}",
-        "error: datasets.yaml: mnist.archives.train_labels.size: wrong value "
-        f"(expected greater than or equal to 1, got 0); {FIX_DATASETS}",
-        "error: datasets.yaml: garments.seed: wrong value "
-        f"(expected greater than or equal to 0, got -1); {FIX_DATASETS}",
+        "error: datasets/My own.yaml: cannot name a data set (expected a to z, 0 to 9 and _, a letter first, at most "
+        "64, got My own); fix: rename this file, and sources/My own with it, then dvc repro",
+        "error: datasets/garments.yaml: seed: wrong value (expected greater than or equal to 0, got -1); "
+        "fix: edit datasets/garments.yaml, then dvc repro",
+        "error: datasets/mnist.yaml: archives.train-labels-idx1-ubyte.gz.size: wrong value "
+        "(expected greater than or equal to 1, got 0); fix: edit datasets/mnist.yaml, then dvc repro",
     )
 
 
@@ -60,15 +63,43 @@ def test_an_unknown_data_set_has_the_choices_listed(validate, assign, assert_cle
     assert_clean_failure(
         validate(),
         2,
-        "error: params.yaml: dataset.name: no such data set: did you mean mnist? (expected fashion_mnist, mnist or "
-        "garments, got mnits); fix: choose one of datasets.yaml in params.yaml, then dvc repro",
+        "error: params.yaml: dataset.name: no such data set: did you mean mnist? (expected fashion_mnist, garments or "
+        "mnist, got mnits); fix: choose a file of datasets/ in params.yaml, then dvc repro",
     )
+
+
+@pytest.mark.fault("datasets.yaml of an earlier version is left")
+def test_the_data_sets_of_an_earlier_version_are_not_silently_ignored(project, validate, assert_clean_failure):
+    (project / "datasets.yaml").write_text("own: {title: Own}\n", encoding="utf-8")
+
+    assert_clean_failure(
+        validate(),
+        2,
+        "error: datasets.yaml: no longer read: each data set has a file of its own in datasets/; fix: see From "
+        "datasets.yaml in docs/your-data.md, then delete this file, then dvc repro",
+    )
+
+
+OWN = "title: Own\ndescription: mine\nlicence: mine\nformat: pictures\n"
+
+
+@pytest.mark.fault("the files of a data set are missing, or not pulled")
+def test_only_the_chosen_data_set_needs_its_files(project, validate, assign, assert_clean_failure):
+    (project / "datasets/own.yaml").write_text(OWN, encoding="utf-8")
+    assert validate().code == 0
+
+    assign("params.yaml", "dataset.name", "own")
+
+    fix = "put the files of own there, or dvc pull, then dvc repro"
+    assert_clean_failure(validate(), 2, f"error: sources/own: no such folder; fix: {fix}")
+    (project / "sources/own/pictures").mkdir(parents=True)
+    assert validate().code == 0
 
 
 @pytest.mark.fault("images too small for the network of params.yaml")
 def test_a_network_that_needs_larger_images_is_refused_before_training(validate, assign, assert_clean_failure):
     assign("params.yaml", "train.network", "cnn_small")
-    assign("datasets.yaml", "fashion_mnist.image_shape", "[9, 28]")
+    assign("datasets/fashion_mnist.yaml", "image_shape", "[9, 28]")
 
     assert_clean_failure(
         validate(),
@@ -78,11 +109,10 @@ def test_a_network_that_needs_larger_images_is_refused_before_training(validate,
     )
 
 
-@pytest.mark.parametrize("name", ["params.yaml", "datasets.yaml"])
 @pytest.mark.fault("a stage fails that was run by its command line: nothing else changes")
 @pytest.mark.fault("the file or a key is missing")
-def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failure, name):
-    (project / name).unlink()
+def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failure):
+    (project / "params.yaml").unlink()
 
-    fix = f"git checkout -- {name}, or run from the folder that holds it"
-    assert_clean_failure(validate(), 2, f"error: {name}: no such file; fix: {fix}")
+    fix = "git checkout -- params.yaml, or run from the folder that holds it"
+    assert_clean_failure(validate(), 2, f"error: params.yaml: no such file; fix: {fix}")

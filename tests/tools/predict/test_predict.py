@@ -1,7 +1,8 @@
 """The tool as a whole, with networks made by hand: they see which of 4 rows of 6 pixels has most light."""
 
-import gzip
+import csv
 import json
+import math
 import os
 import shutil
 from itertools import product
@@ -15,13 +16,13 @@ from core.cli.command import Parser
 from core.cli.errors import InputError, StageError
 from core.config import datasets, params
 from core.files import arrays, class_names, training
-from core.formats import image_folder
+from core.images import decoding, fitting
 from core.networks import architectures, models
 from core.networks.runtime import keras
-from stages.download import conversion
 from stages.evaluate import out_of_distribution
 from tools import pipeline
 from tools.predict import __main__, classify
+from tools.predict.formats import BLANK
 
 ROOT = Path(__file__).parents[3]
 SHAPE = [4, 6]
@@ -34,10 +35,10 @@ def rows(image_shape, classes, settings) -> keras.Model:
     return keras.Sequential([keras.Input(image_shape, name="images"), *layers], name="rows")
 
 
-def network(strength: float) -> keras.Model:
+def network(strength: float, shape: list[int]) -> keras.Model:
     """Softmax of strength times the sum of each row; the pixels are the features."""
-    model = rows(SHAPE, len(CLASSES), None)
-    model.set_weights([strength * np.repeat(np.eye(4), 6, axis=0)])
+    model = rows(shape, len(CLASSES), None)
+    model.set_weights([strength * np.repeat(np.eye(4), math.prod(shape[1:]), axis=0)])
     return models.with_probabilities(model)
 
 
@@ -50,38 +51,54 @@ def bar(row: int, value: int = 220) -> np.ndarray:
 TEST = [bar(row, value) for row in (1, 2) for value in range(200, 250, 5)]
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory) -> Path:
-    """Two networks that agree and one that says the opposite; the training images have a bar in row 1 or 2."""
-    folder = tmp_path_factory.mktemp("workspace")
-    networks = list(map(network, STRENGTHS))
-    train = np.stack([bar(row, value) for row in (1, 2) for value in range(200, 250)]) / np.float32(255)
+def tinted(grey: np.ndarray) -> np.ndarray:
+    return np.stack([grey, grey // 2, grey // 4], axis=-1)
+
+
+def fill(folder: Path, shape: list[int], train: np.ndarray, test: np.ndarray) -> None:
+    """Make a workspace of two networks that agree and one that says the opposite."""
+    networks = [network(strength, shape) for strength in STRENGTHS]
     record = training.Training(
         versions={},
         parameters=96,
         untrained_loss=1.4,
         networks=models.write(folder / pipeline.path("model"), networks),
         classes=CLASSES,
-        image_shape=SHAPE,
+        image_shape=shape,
         settings=params.load(ROOT / "params.yaml").train.model_copy(update={"network": "rows"}),
     )
     training.write(folder / pipeline.path("training.json"), record)
     class_names.write(folder / pipeline.path("classes.json"), CLASSES)
-    reference = out_of_distribution.measure(networks, train, batch_size=64)
+    reference = out_of_distribution.measure(networks, train / np.float32(255), batch_size=64)
     out_of_distribution.write(folder / pipeline.path("out_of_distribution"), reference)
-    arrays.write(folder / pipeline.path("test") / "images.npy", np.stack(TEST) / np.float32(255))
-    for name in ("params.yaml", "datasets.yaml", "dvc.yaml"):
+    arrays.write(folder / pipeline.path("test") / "images.npy", test / np.float32(255))
+    for name in ("params.yaml", "dvc.yaml"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
+    shutil.copytree(ROOT / "datasets", folder / "datasets")
+
+
+def loaded(folder: Path) -> classify.Ensemble:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setitem(architectures.NETWORKS, "rows", architectures.Network(rows, xla=True, least_side=1))
+        return classify.load()
+
+
+TRAIN = np.stack([bar(row, value) for row in (1, 2) for value in range(200, 250)])
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Path:
+    """The training images have a bar in row 1 or 2."""
+    folder = tmp_path_factory.mktemp("workspace")
+    fill(folder, SHAPE, TRAIN, np.stack(TEST))
     return folder
 
 
 @pytest.fixture(scope="module")
 def ensemble(workspace):
     """The networks, read once for all tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(workspace)
-        patch.setitem(architectures.NETWORKS, "rows", architectures.Network(rows, xla=True, least_side=1))
-        return classify.load()
+    return loaded(workspace)
 
 
 @pytest.fixture
@@ -259,26 +276,28 @@ def test_a_workspace_in_which_nothing_ran_is_refused_with_all_that_is_missing(tm
     assert all(problem.fix.startswith("dvc repro") for problem in caught.value.problems)
 
 
+def choose(**keys) -> datasets.Card:
+    """Write the card `own` of pictures with these keys, choose it, and return it."""
+    card = {"title": "t", "description": "d", "licence": "l", "format": "pictures"}
+    Path("datasets").mkdir(exist_ok=True)
+    Path("datasets/own.yaml").write_text(json.dumps(card | keys), encoding="utf-8")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(text.replace("name: fashion_mnist", "name: own"), encoding="utf-8")
+    return datasets.load("own")
+
+
 @pytest.fixture
-def own_folder(predict, workspace, tmp_path, monkeypatch):
-    """A function that makes the folder `own` the data set of a workspace, and returns its entry."""
+def own_pictures(predict, tmp_path, monkeypatch):
+    """The function `choose`, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-
-    def own_folder(**keys):
-        entry = {"title": "t", "description": "d", "licence": "l", "image_shape": SHAPE, "source": "images"}
-        Path("datasets.yaml").write_text(json.dumps({"own": entry | {"folder": "own"} | keys}), encoding="utf-8")
-        text = (workspace / "params.yaml").read_text(encoding="utf-8")
-        Path("params.yaml").write_text(text.replace("name: fashion_mnist", "name: own"), encoding="utf-8")
-        shutil.copy(ROOT / "dvc.yaml", ".")
-        return datasets.entry("own")
-
-    return own_folder
+    shutil.copy(ROOT / "dvc.yaml", ".")
+    return choose
 
 
 def save_pictures():
     """Light and dark borders; large, of the networks' size, wide; half transparent, turned by a tag."""
-    folder = Path("own/train/a")
-    folder.mkdir(parents=True)
+    folder = Path("own")
+    folder.mkdir()
     for number, (light, size) in enumerate(product((False, True), [(96, 96), SHAPE, (20, 60)])):
         values = np.full(size, 240 if light else 10, np.uint8)
         values[1:17, 2:12] = 255 - values[0, 0]
@@ -290,28 +309,35 @@ def save_pictures():
         alpha[:, :3] = 90
         image.putalpha(Image.fromarray(alpha))
         image.save(folder / f"{number}-through.png")
-    Path("own/test/a").mkdir(parents=True)
-    Image.new("L", (28, 28)).save("own/test/a/0.png")
 
 
-@pytest.mark.parametrize("keys", [{}, {"invert": "auto", "background": 60}, {"invert": "yes", "background": 0}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"invert": "auto", "background": 60},
+        {"invert": "yes", "background": 0},
+        {"format": "parquet", "fit": "crop"},
+    ],
+)
 @pytest.mark.fault("a picture of a folder that was trained on, brought to the networks in another way than then")
-def test_pictures_of_an_image_folder_become_the_training_images_byte_for_byte(predict, own_folder, keys):
-    entry = own_folder(**keys)
+def test_pictures_become_what_they_became_for_training_byte_for_byte(found, own_pictures, keys):
+    card = own_pictures(**keys)
     save_pictures()
-    conversion.write(entry.model_copy(update={"sha256": image_folder.pin(entry)}), Path("raw"))
+    paths = sorted(Path("own").iterdir())
+    trained = [fitting.fit(decoding.decode(decoding.read(path), ""), SHAPE, card) for path in paths]
 
-    _, failure = predict("own/train", "--show-input", "inputs")
+    results = found("own", "--show-input", "inputs")
 
-    assert failure is None
-    trained = np.frombuffer(gzip.decompress(Path("raw/train-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8)
-    assert sorted(inputs("inputs")) == sorted(trained.reshape(12, *SHAPE).tolist())
-    assert len({str(image) for image in inputs("inputs")}) == 12
+    assert inputs("inputs") == [each.values.tolist() for each in trained]
+    notes = [[note for note in each["notes"] if note != BLANK] for each in results]
+    assert notes == [list(each.notes) for each in trained]
+    assert len({str(image) for image in inputs("inputs")}) >= 8
 
 
 @pytest.mark.fault("alpha, transparent colours and palettes")
-def test_the_entry_decides_about_light_and_transparency_unless_the_command_line_does(found, own_folder):
-    own_folder(invert="auto", background=60)
+def test_the_card_decides_about_light_and_transparency_unless_the_command_line_does(found, own_pictures):
+    own_pictures(invert="auto", background=60)
     Image.fromarray(255 - bar(1)).convert("RGBA").save("light.png")
     Image.merge("LA", [Image.fromarray(bar(1, 200)), Image.fromarray(bar(1, 255))]).save("through.png")
 
@@ -319,16 +345,15 @@ def test_the_entry_decides_about_light_and_transparency_unless_the_command_line_
     [by_hand] = found("light.png", "--show-input", "by hand", "--invert", "no")
 
     assert auto["notes"] == ["inverted, as its border is light (255 of 255)"]
-    assert by_hand["notes"] == ["not inverted, as invert is no"]
-    laid = ["transparent parts laid on 60 of 255", "not inverted, as its border is dark (60 of 255)"]
-    assert through["notes"] == laid
+    assert by_hand["notes"] == []
+    assert through["notes"] == ["transparent parts laid on 60 of 255"]
     assert inputs("auto") == [bar(1).tolist(), np.where(bar(1), 200, 60).tolist()]
     assert inputs("by hand") == [(255 - bar(1)).tolist()]
 
 
 @pytest.mark.fault("a data set of another shape chosen since the networks were trained")
-def test_an_image_folder_of_another_shape_than_the_networks_is_refused(predict, own_folder):
-    own_folder(image_shape=[4, 7])
+def test_pictures_of_another_shape_than_the_networks_are_refused(predict, own_pictures):
+    own_pictures(image_shape=[4, 7])
 
     assert str(predict("a.png")[1]) == (
         "params.yaml: dataset.name: the networks take images of another shape (expected (4, 6), got (4, 7) of own); "
@@ -344,3 +369,93 @@ def test_a_name_that_is_not_there_is_one_line_and_the_others_are_classified(pred
     assert failure.exit_code == 1
     assert str(failure) == "nothing: No such file or directory; fix: check the name and the permissions"
     assert "a\\n.png" in out and out.count(" second ") == 2
+
+
+@pytest.fixture(scope="module")
+def in_colour(tmp_path_factory) -> tuple[Path, classify.Ensemble]:
+    """A workspace whose training images are tinted, with its networks."""
+    folder = tmp_path_factory.mktemp("colour")
+    fill(folder, [*SHAPE, 3], tinted(TRAIN), tinted(np.stack(TEST)))
+    return folder, loaded(folder)
+
+
+@pytest.fixture
+def colours(predict, in_colour, monkeypatch):
+    """The workspace in colour as the current folder of `predict` and `found`, which chose a card of arrays."""
+    folder, ensemble = in_colour
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(classify, "load", lambda: ensemble)
+    choose(format="npz", invert="auto")
+
+
+@pytest.mark.fault("a picture in colour that is made grey, inverted or framed anew")
+def test_colours_go_through_untouched_and_grey_pictures_are_made_colour(found, colours, tmp_path):
+    """A light border is not inverted, though the card says auto."""
+    first = found("test:3", "test:17", "--show-input", tmp_path / "inputs")
+    again = found(tmp_path / "inputs", "--show-input", tmp_path / "again")
+    Image.fromarray(255 - tinted(bar(1))).save(tmp_path / "light.png")
+    Image.fromarray(bar(2)).save(tmp_path / "grey.png")
+    photograph = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(photograph).save(tmp_path / "large.png")
+    Image.fromarray(np.tile(np.uint8([9, 99, 200]), (4, 6, 1))).save(tmp_path / "plain.png")
+    Image.fromarray(np.dstack([0 * bar(1), 0 * bar(1), bar(1)])).save(tmp_path / "blue.png")
+    names = [tmp_path / f"{name}.png" for name in ("light", "grey", "large", "plain", "blue")]
+    light, grey, large, plain, blue = found(*names, "--show-input", tmp_path / "others")
+
+    assert inputs(tmp_path / "inputs") == inputs(tmp_path / "again") == [tinted(TEST[n]).tolist() for n in (3, 17)]
+    assert [each["probabilities"] for each in again] == [each["probabilities"] for each in first]
+    assert [each["class"] for each in first] == ["second", "third"] and first[0]["notes"] == again[0]["notes"] == []
+    assert [light["notes"], grey["notes"], large["notes"][0]] == [[], ["made colour"], "resized (60x40)"]
+    channels = [
+        Image.fromarray(each).resize((6, 4), Image.Resampling.BILINEAR) for each in np.moveaxis(photograph, 2, 0)
+    ]
+    expected = [255 - tinted(bar(1)), np.dstack([bar(2)] * 3), np.dstack(channels)]
+    assert inputs(tmp_path / "others")[:3] == [each.tolist() for each in expected]
+    assert (
+        plain["notes"] == [BLANK]
+        and blue["notes"] == []
+        and plain["unlike_training"]
+        and not first[0]["unlike_training"]
+    )
+
+
+@pytest.mark.fault("a picture in colour that is made grey, inverted or framed anew")
+def test_colours_are_never_inverted(predict, colours, found):
+    _, failure = predict("test:3", "--invert", "yes")
+
+    assert str(failure) == (
+        "--invert: colours are never inverted (expected auto or no, got yes); fix: leave --invert out"
+    )
+    assert found("test:3", "--invert", "no") == found("test:3")
+
+
+def test_each_format_and_the_figure_show_colours(predict, colours, tmp_path):
+    text, _ = predict("test:3", "test:12", "--figure", tmp_path / "a.png")
+    table, _ = predict("test:3", "test:12", "--format", "csv")
+
+    assert "2 pictures: 1 second, 1 third" in text
+    assert [row["class"] for row in csv.DictReader(table.splitlines())] == ["second", "third"]
+    with Image.open(tmp_path / "a.png") as figure:
+        drawn = {tuple(pixel) for pixel in np.asarray(figure.convert("RGB")).reshape(-1, 3).tolist()}
+    assert drawn >= {tuple(tinted(TEST[number])[row, 2].tolist()) for number, row in ((3, 1), (12, 2))}
+
+
+def test_large_images_go_through_the_networks_in_smaller_batches(found, colours, monkeypatch):
+    batches, classified = [], classify.classify
+    monkeypatch.setattr(classify, "classify", lambda *given: batches.append(len(given[1])) or classified(*given))
+    monkeypatch.setattr("stages.evaluate.prediction.MOST_PIXELS", 24 * 8)
+
+    found(*(f"test:{number}" for number in range(20)))
+
+    assert batches == [8, 8, 4]
+
+
+@pytest.mark.fault("a picture in colour given to networks of grey images, or the other way round")
+def test_a_grey_set_makes_pictures_in_colour_grey(found, own_pictures):
+    own_pictures()
+    Image.fromarray(tinted(bar(1))).save("colour.png")
+
+    [result] = found("colour.png", "--show-input", "inputs")
+
+    assert result["notes"] == ["made grey"] and result["class"] == "second"
+    assert inputs("inputs") == [np.asarray(Image.fromarray(tinted(bar(1))).convert("L")).tolist()]

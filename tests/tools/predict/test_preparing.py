@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.formats import image_file
+from core.images import decoding, fitting, pixels
 from stages.evaluate.framing import Framing
 from tools.predict.formats import BLANK
 from tools.predict.preparing import prepare
@@ -61,7 +61,7 @@ def prepared(image, kind="PNG", invert="auto", like=DARK, **options):
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     stream = io.BytesIO()
     image.save(stream, kind, **options)
-    return prepare(image_file.decode(stream.getvalue(), "a"), SHAPE, like, invert)
+    return prepare(decoding.decode(stream.getvalue(), "a"), SHAPE, like, invert)
 
 
 def cut_out(image):
@@ -107,7 +107,7 @@ def test_a_picture_of_their_size_is_changed_if_it_is_framed_or_lit_in_another_wa
 
     for other in (small, dim):
         values, _ = prepared(other)
-        assert image_file.boxes(values[None])[0, [0, 2]].tolist() == [0, 28]
+        assert pixels.boxes(values[None])[0, [0, 2]].tolist() == [0, 28]
         assert values.max() > 240 and values.min() == 0
 
 
@@ -116,7 +116,7 @@ def test_the_margin_is_that_of_the_training_images(image):
     """The shape, 28 rows of 20 columns, becomes half of the image: 14 rows of 10, in the middle."""
     values, notes = prepared(page(image), like=HALF)
 
-    assert image_file.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
+    assert pixels.boxes(values[None]).tolist() == [[7, 9, 21, 19]]
     assert notes[1] == "trimmed to the subject (202x281 of 500x400)"
 
 
@@ -128,7 +128,7 @@ def test_the_subject_is_placed_like_those_of_the_training_images():
     by_box, _ = prepared(ell, like=HALF)
     by_mass, _ = prepared(ell, like=HALF.model_copy(update={"centring": "mass", "centre": [0.5, 0.4]}))
 
-    assert image_file.boxes(by_box[None]).tolist() == [[7, 7, 21, 21]]
+    assert pixels.boxes(by_box[None]).tolist() == [[7, 7, 21, 21]]
     rows, columns = np.indices(SHAPE) + 0.5
     for places, at in ((rows, 14), (columns, 0.4 * 28)):
         assert (by_mass * places).sum() / by_mass.sum() == pytest.approx(at, abs=0.6)
@@ -143,10 +143,10 @@ def test_the_subject_is_never_stretched():
     wide[10:30, 50:90] = 220
 
     values, _ = prepared(bar)
-    oblong, _ = prepare(image_file.Picture(Image.fromarray(wide), ()), (14, 30), HALF, "auto")
+    oblong, _ = prepare(decoding.Picture(Image.fromarray(wide), ()), (14, 30), HALF, "auto")
 
     assert (values > 127).sum(axis=1).max() == 28 and (values > 127).sum(axis=0).max() == 3
-    assert oblong.shape == (14, 30) and image_file.boxes(oblong[None]).tolist() == [[4, 8, 11, 22]]
+    assert oblong.shape == (14, 30) and pixels.boxes(oblong[None]).tolist() == [[4, 8, 11, 22]]
 
 
 @pytest.mark.fault("dark on light, where the training images are light on dark, or the other way round")
@@ -166,8 +166,8 @@ def test_a_picture_is_only_fitted_if_the_training_images_have_no_plain_backgroun
     fitted, notes = prepared(values, like=photographs)
     inverted, _ = prepared(values, like=photographs, invert="yes")
 
-    assert notes == () and fitted.tobytes() == image_file.fitted(values, SHAPE).tobytes()
-    assert inverted.tobytes() == image_file.fitted(255 - values, SHAPE).tobytes()
+    assert notes == () and fitted.tobytes() == fitting.fitted(values, SHAPE).tobytes()
+    assert inverted.tobytes() == fitting.fitted(255 - values, SHAPE).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -205,3 +205,15 @@ def test_a_picture_of_any_size_is_read_and_has_a_note_if_nothing_stands_out(size
 
     assert values.shape == SHAPE
     assert (BLANK in notes) == (least < 9 or 1 in size)
+
+
+def test_a_picture_in_colour_is_made_grey_and_says_so(image):
+    """One whose colours are all grey is not in colour, whatever its file says."""
+    red = np.stack([image, image // 2, image // 2], axis=2)
+    luminance = np.asarray(Image.fromarray(red).convert("L"))
+
+    values, notes = prepared(red)
+    same, its_notes = prepared(np.stack([image] * 3, axis=2))
+
+    assert notes[0] == "made grey" and values.tobytes() == prepared(luminance).values.tobytes()
+    assert its_notes == () and same.tobytes() == image.tobytes()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.cli.command import Parser
 from core.cli.errors import InputError, StageError
-from core.formats.image_file import MOST_FILE_BYTES
+from core.images.decoding import MOST_FILE_BYTES
 from tools.predict import __main__, sources
 
 

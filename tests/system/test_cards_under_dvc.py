@@ -1,0 +1,147 @@
+"""Cards and the files of a data set under real DVC: what reruns, what is refused, and what stays."""
+
+import gzip
+import re
+import shutil
+import struct
+
+import numpy as np
+import pytest
+
+from tests.project import Project
+
+pytestmark = pytest.mark.slow
+
+CARD = "title: Own\ndescription: noise\nlicence: none\nclasses: [bag, hat]\nformat: idx\n"
+FILE = "sources/own/t10k-images-idx3-ubyte.gz"
+COUNTS = {"train": 60, "t10k": 20}
+
+
+def idx(array: np.ndarray) -> bytes:
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    return gzip.compress(header + array.tobytes(), mtime=0)
+
+
+def images(split: str, seed: int = 0) -> bytes:
+    return idx(np.random.RandomState([seed, len(split)]).randint(0, 256, (COUNTS[split], 28, 28), np.uint8))
+
+
+@pytest.fixture(scope="module")
+def own(baseline, tmp_path_factory) -> Project:
+    """The pipeline, with a data set of one's own that has been read and normalized."""
+    place = tmp_path_factory.mktemp("own") / "project"
+    shutil.copytree(baseline.folder, place, symlinks=True)
+    pipeline, folder = Project(place), place / "sources/own"
+    folder.mkdir()
+    for split, count in COUNTS.items():
+        (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(images(split))
+        (folder / f"{split}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count, dtype=np.uint8) % 2))
+    (pipeline.folder / "datasets/own.yaml").write_text(CARD, encoding="utf-8")
+    pipeline.edit("params.yaml", "name: garments", "name: own")
+    pipeline.dvc("repro", "normalize")
+    pipeline.commit("own data set")
+    return pipeline
+
+
+@pytest.fixture
+def project(own, tmp_path) -> Project:
+    """A copy that a test may change."""
+    shutil.copytree(own.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")
+
+
+def data(project: Project) -> dict[str, bytes]:
+    """Return what the pipeline made, but for the stamp of `validate`."""
+    paths = [path for name in ("data", "reports") for path in (project.folder / name).rglob("*") if path.is_file()]
+    made = {path.relative_to(project.folder).as_posix(): path.read_bytes() for path in paths}
+    return {name: content for name, content in made.items() if name != "data/validated"}
+
+
+def refusal(project: Project, *command: str) -> str:
+    """Run a command of DVC that must fail, and return what it prints."""
+    with pytest.raises(AssertionError) as caught:
+        project.dvc(*command)
+    return str(caught.value)
+
+
+def change(project: Project, fault: str) -> None:
+    if fault == "a card":
+        project.edit("datasets/own.yaml", "idx", "idxx")
+    elif fault == "a card of another data set":
+        project.edit("datasets/mnist.yaml", "title: ", "tilte: ")
+    elif fault == "a name":
+        project.edit("params.yaml", "name: own", "name: onw")
+    elif fault == "a data set without its files":
+        (project.folder / "datasets/new.yaml").write_text(CARD, encoding="utf-8")
+        project.edit("params.yaml", "name: own", "name: new")
+    else:
+        (project.folder / "datasets.yaml").write_text("own: {title: Own}\n", encoding="utf-8")
+        with open(project.folder / "core/config/datasets.py", "a", encoding="utf-8") as file:
+            file.write("# newer\n")
+
+
+FAULTS = {
+    "a card": "error: datasets/own.yaml: format: unknown choice: did you mean idx?",
+    "a card of another data set": "error: datasets/mnist.yaml: tilte: unknown key: did you mean title?",
+    "a name": "error: params.yaml: dataset.name: no such data set: did you mean own?",
+    "a data set without its files": "error: sources/new: no such folder; fix: put the files of new there, or dvc pull",
+    "datasets.yaml of an earlier version": "error: datasets.yaml: no longer read: ",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault("a bad card, a misspelt name, files that are not there: refused before anything is deleted")
+@pytest.mark.fault("datasets.yaml of an earlier version is left")
+def test_what_is_wrong_is_said_before_anything_is_deleted(project, fault):
+    before = data(project)
+    assert {"data/raw/train/images.npy", "data/normalized/train/images.npy", "reports/report.md"} <= before.keys()
+    change(project, fault)
+
+    assert FAULTS[fault] in refusal(project, "repro")
+    assert data(project) == before
+
+
+def test_a_changed_file_is_what_dvc_names_and_what_the_pipeline_follows(project):
+    assert "up to date" in project.dvc("status", "download")
+    (project.folder / FILE).write_bytes(images("t10k", seed=1))
+
+    assert re.search(
+        r"^download:\n\tchanged deps:\n\t\tmodified: +sources/own$", project.dvc("status", "download"), re.M
+    )
+    printed = project.dvc("repro", "normalize")
+
+    assert "Stage 'validate' didn't change" in printed
+    assert re.findall(r"Running stage '(\w+)'", printed) == ["download", "normalize"]
+
+
+@pytest.mark.fault("the folder of the chosen data set is moved away after a good run")
+def test_a_folder_that_is_moved_away_and_back_costs_nothing(project):
+    """DVC has deleted what the stage `download` made when it misses the folder, and has a copy of it."""
+    before, place = data(project), project.folder / "sources/own"
+    place.rename(project.folder.parent / "own")
+
+    assert f"failed to reproduce 'download': [Errno 2] No such file or directory: '{place}'" in refusal(
+        project, "repro", "normalize"
+    )
+    raw = {name for name in before if name.startswith("data/raw/")}
+    assert data(project) == {name: content for name, content in before.items() if name not in raw}
+
+    (project.folder.parent / "own").rename(place)
+    assert "Running" not in project.dvc("repro", "normalize")
+    assert data(project) == before
+
+
+def test_an_experiment_may_choose_another_data_set(project):
+    assert "no such data set: did you mean garments?" in refusal(project, "exp", "run", "-S", "dataset.name=garmnts")
+
+    project.dvc("exp", "run", "-S", "dataset.name=garments", "--", "normalize")
+
+    (loaded,) = np.load(project.folder / "data/normalized/test/images.npy").shape[:1]
+    assert loaded == 100
+
+
+def test_nothing_of_a_card_is_a_column_of_experiments(project):
+    columns = project.dvc("exp", "show", "--csv").splitlines()[0].split(",")
+
+    assert "dataset.name" in columns
+    assert not [name for name in columns if re.search("title|licence|mirrors|sha256|yaml:", name)]

@@ -1,0 +1,281 @@
+"""The description of small data sets with known oddities, with and without a card."""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from core.cli import command
+from tests.conftest import Run, snapshot
+from tools.describe import __main__ as describe
+from tools.describe import description, drafts
+
+WORDS = "title: Own\ndescription: of the tests\nlicence: none\n"
+
+
+@pytest.fixture
+def described(project, capsys):
+    """A function that runs the tool in this process."""
+
+    def described(*arguments):
+        before = snapshot(project)
+        with pytest.raises(SystemExit) as exit:
+            command.run(describe.main, describe.declare, argv=arguments)
+        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
+
+    return described
+
+
+def save(path, rows):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.array(rows, np.uint8)).save(path)
+
+
+@pytest.fixture
+def pictures(project):
+    folder = "sources/own/pictures"
+    for number in range(12):
+        save(f"{folder}/train/bag/{number:02}.png", [[number, 1, 2, 3], [3, 4, 5, 6]])
+        save(f"{folder}/test/bag/{number:02}.png", [[number, 10, 2, 3], [3, 4, 5, 6]])
+        save(f"{folder}/train/hat/{number:02}.png", [[number, 1, 20, 3], [3, 4, 5, 6]])
+    save(f"{folder}/train/bag/12.png", [[0, 1, 2, 3], [3, 4, 5, 6]])  # equals 00.png
+    save(f"{folder}/train/hat/12.png", [[1, 1, 2, 3], [3, 4, 5, 6]])  # equals a bag
+    save(f"{folder}/test/bag/12.png", [[2, 1, 2, 3], [3, 4, 5, 6]])  # equals a bag of the training images
+    save(f"{folder}/test/hat/00.png", [[7] * 8] * 4)  # larger than the others, and nothing to be seen on it
+    save(f"{folder}/test/hat/01.png", [[[7, 7, 8]] * 4, [[70, 7, 7]] * 4])  # in colour
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.fault("copies on both sides of a split that the folders say, copies with another label")
+def test_counts_sizes_copies_and_what_looks_odd_are_listed(described):
+    Path("datasets/own.yaml").write_text(f"{WORDS}image_shape: [2, 4]\nformat: pictures\n", encoding="utf-8")
+
+    ended = described("own")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    assert ended.stdout.split("\n\n")[1].splitlines() == [
+        "own: Own; 26 train, 15 test images, 2 x 4",
+        "class       train        test",
+        "bag            13          13",
+        "hat            13           2",
+        "sizes of the pictures: 2 x 4: 40, 4 x 8: 1",
+        "of 41 pictures: 1 made grey, 1 resized",
+        "worth a look:",
+        "  2 train images equal an earlier one, 1 of them with another label",
+        "  1 test images are among the training images, 0 of them with another label",
+        "  1 test images have one value in all pixels",
+        "  1 classes have fewer than 10 test images",
+        "samples: build/describe/own.png",
+    ]
+    assert set(ended.after) - set(ended.before) == {"build/describe/own.png"}
+    with Image.open("build/describe/own.png") as drawn:
+        assert drawn.size[0] == 800
+    assert described("sources/own").stdout == ended.stdout
+
+
+@pytest.mark.fault("colour that nothing needs")
+def test_colour_images_without_a_colour_are_named(project, described):
+    for number in range(20):
+        save(f"sources/own/{'ab'[number % 2]}/{number}.png", [[[number] * 3, [9, 9, 9]]])
+    card = f"{WORDS}image_shape: [1, 2, 3]\ntest_fraction: 0.5\nformat: pictures\n"
+    Path("datasets/own.yaml").write_text(card, encoding="utf-8")
+
+    assert "  no pixel has a colour, so image_shape: [1, 2] holds everything\n" in described("own").stdout
+    save("sources/own/a/0.png", [[[0, 0, 1], [9, 9, 9]]])
+    assert "no pixel has a colour" not in described("own").stdout
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_samples_are_drawn_as_the_report_draws_them(described, light):
+    """Light on dark is drawn dark on light, and other pictures as they are: the corner is light in both cases."""
+    for number in range(40):
+        ground, subject = (230, 20) if light else (0, 200)
+        image = np.full((28, 28), ground, np.uint8)
+        image[10:20, 8:20] = subject - number % 20
+        save(f"sources/own/{'ab'[number % 2]}/{number}.png", image)
+    card = f"{WORDS}image_shape: [28, 28]\ntest_fraction: 0.3\nformat: pictures\n"
+    Path("datasets/own.yaml").write_text(card, encoding="utf-8")
+
+    assert described("own").code == 0
+
+    with Image.open("build/describe/own.png") as drawn:
+        pixels = np.asarray(drawn.convert("L"))
+    framed = pixels[15:140, 15:140]
+    assert framed[0, 0] >= 230 and framed[60, 60] <= 80
+
+
+@pytest.fixture
+def folder(tmp_path_factory):
+    """Pictures of two classes in a folder elsewhere, one much larger than the images of most data sets."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "My Pictures [1]"
+    chance = np.random.RandomState(0)
+    for number in range(60):
+        save(folder / f"{'ab'[number % 2]}/{number:02}.png", chance.randint(0, 256, (100, 160, 3)))
+    save(folder / ".hidden.png", [[1]])
+    return folder
+
+
+def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
+    first = described(str(folder))
+
+    assert (first.code, first.stderr) == (0, "")
+    assert set(first.after) - set(first.before) == {"build/describe/my_pictures_1.png"}
+    assert "sizes of the pictures: 100 x 160: 60\nof 60 pictures: 60 resized\n" in first.stdout
+    printed = first.stdout.splitlines()[-1].strip()
+
+    second = described(*shlex.split(printed)[3:])
+
+    assert (second.code, second.stderr) == (0, "")
+    assert "\n  dvc exp run -S dataset.name=my_pictures_1\n" in second.stdout
+    text = Path("datasets/my_pictures_1.yaml").read_text(encoding="utf-8")
+    assert f"This one would be datasets/my_pictures_1.yaml:\n\n{text}\n" in first.stdout
+    assert text.splitlines() == [
+        "# Edit the next three lines. docs/your-data.md explains the others.",
+        "title: My pictures 1",
+        "description: images of My Pictures [1]",
+        "licence: unknown",
+        "image_shape: [40, 64, 3]  # of 100 x 160: larger images train slower",
+        "test_fraction: 0.2",
+        "format: pictures",
+        "folder: My Pictures _1_",
+    ]
+    copied = {path.name for path in Path("sources/my_pictures_1/My Pictures _1_").rglob("*.png")}
+    assert copied == {f"{number:02}.png" for number in range(60)}
+    assert described("my_pictures_1").stdout in second.stdout
+
+
+def test_files_in_sources_stay_where_they_are(folder, described, project):
+    target = project / "sources/own/pictures"
+    target.parent.mkdir()
+    folder.rename(target)
+
+    for what in ("sources/own", "own", "sources/own/pictures"):
+        ended = described(what, "--write-card")
+
+        assert (ended.code, ended.stderr) == (0, "")
+        assert set(ended.after) - set(ended.before) == {"datasets/own.yaml", "build/describe/own.png"}
+        assert "folder" not in Path("datasets/own.yaml").read_text(encoding="utf-8")
+        Path("datasets/own.yaml").unlink()
+        Path("build/describe/own.png").unlink()
+
+
+@pytest.fixture
+def arrays(tmp_path_factory):
+    """A function that writes an .npz file elsewhere, of 40 images with some labels."""
+
+    def arrays(labels, **others):
+        path = tmp_path_factory.mktemp("arrays") / "own.npz"
+        images = np.random.RandomState(0).randint(0, 256, (40, 4, 5)).astype(np.uint8)
+        np.savez(path, x_train=images, y_train=np.array(labels), **others)
+        return path
+
+    return arrays
+
+
+def test_the_card_has_what_only_the_labels_tell(arrays, described):
+    described(str(arrays([1, 2, 3, 3] * 10)), "--write-card", "--name", "from_one")
+    others = {"x_test": np.eye(4, 5, dtype=np.uint8)[None], "y_test": np.array([0])}
+    described(str(arrays([0, 0] * 20, **others)), "--write-card", "--name", "from_none")
+
+    text = Path("datasets/from_one.yaml").read_text(encoding="utf-8")
+    card = yaml.safe_load(text)
+    other = yaml.safe_load(Path("datasets/from_none.yaml").read_text(encoding="utf-8"))
+    assert "\nclasses: ['1', '2', '3']  # names for these labels; write better ones\n" in text
+    assert (card["classes"], card["first_label"], card["test_fraction"]) == (["1", "2", "3"], 1, 0.2)
+    assert (card["image_shape"], card["format"]) == ([4, 5], "npz")
+    assert card["files"] == {"train_images": "own.npz/x_train", "train_labels": "own.npz/y_train"}
+    assert (other["classes"], other["files"].keys() >= {"test_images"}) == (["0"], True)
+    assert not other.keys() & {"first_label", "test_fraction"}
+
+
+@pytest.mark.fault("a new data set over an old one")
+def test_nothing_is_overwritten_and_one_line_says_what_to_do(arrays, described, assert_clean_failure):
+    path = arrays([0, 1] * 20)
+    Path("sources/taken").mkdir()
+
+    new = (str(path), "--write-card", "--name")
+    card = "has a card already; fix: edit datasets/mnist.yaml, or delete it to write a new one"
+    other = "exists already; fix: add --name NAME, with another name"
+    for arguments, line in {
+        ("mnist", "--write-card"): f"mnist: {card}",
+        (*new, "mnist"): f"datasets/mnist.yaml: {other}",
+        (*new, "taken"): f"sources/taken: {other}",
+        ("sources/taken", "--name", "other"): "--name: the files are in sources/taken; fix: --name taken",
+    }.items():
+        assert_clean_failure(described(*arguments), 2, f"error: {line}")
+    assert described(str(path), "--name", "No Name").code == 2
+
+
+@pytest.mark.fault("a name given to tools.describe that is no data set")
+def test_an_unknown_name_lists_the_choices(described):
+    ended = described("garment")
+
+    assert ended.code == 2
+    assert ended.stderr == (
+        "error: python -m tools.describe garment: no such data set: did you mean garments? (expected fashion_mnist, "
+        "garments or mnist, got garment); fix: name a file of datasets/, or the path of your own file or folder\n"
+    )
+
+
+@pytest.mark.fault("files of no known format")
+def test_files_of_no_known_format_end_in_one_line(described, tmp_path_factory, assert_clean_failure):
+    path = tmp_path_factory.mktemp("other") / "notes.txt"
+    path.write_text("hello", encoding="utf-8")
+
+    ended = described(str(path), "--write-card")
+
+    assert ended.code == 4 and len(ended.stderr.splitlines()) == 1 and ended.after == ended.before
+
+
+@pytest.mark.fault("a data set that teaches nothing")
+def test_bad_data_end_with_the_card_that_is_to_be_edited(arrays, described):
+    path = arrays([0, 2] * 20)
+
+    ended = described(str(path), "--write-card")
+
+    assert ended.code == 4
+    assert "error: sources/own: no train image of class 1; fix: add images of 1, or change classes" in ended.stderr
+    assert "in datasets/own.yaml, then dvc repro" in ended.stderr
+    assert set(ended.after) - set(ended.before) == {"datasets/own.yaml", "sources/own/own.npz"}
+
+
+@pytest.mark.fault("a copy of the files that ends too early")
+def test_a_copy_that_fails_leaves_nothing(arrays, described, monkeypatch):
+    path = arrays([0, 1] * 20)
+
+    def full(source, target):
+        Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(drafts.shutil, "copyfile", full)
+    ended = described(str(path), "--write-card")
+
+    assert ended.code == 1 and ended.after == ended.before
+
+
+@pytest.mark.parametrize(
+    "file, name",
+    [("cifar-10-binary.tar.gz", "cifar_10_binary"), ("A.npz", "a"), ("2024 cats.v2", "cats_v2"), ("123", "mine")],
+)
+def test_a_data_set_is_named_after_its_file(file, name):
+    assert drafts._name(Path(file)) == name
+
+
+def test_a_folder_keeps_what_looks_like_a_suffix(tmp_path):
+    (tmp_path / "set.v2").mkdir()
+
+    assert drafts._name(tmp_path / "set.v2") == "set_v2"
+
+
+def test_samples_of_many_classes_are_evenly_spaced():
+    labels = np.repeat(np.arange(256, dtype=np.uint8), 3)
+
+    chosen = labels[description.samples(labels, 256)]
+
+    assert len(chosen) == description.SAMPLES == len(set(chosen.tolist()))
+    assert (chosen[0], chosen[-1]) == (0, 255)
+    assert set(np.diff(chosen.astype(int))) == {8, 9}

@@ -1,0 +1,60 @@
+"""Describe a data set before anything is trained on it, or files that are to become one.
+
+    python -m tools.describe NAME
+    python -m tools.describe PATH [--write-card] [--name NAME]
+
+Reads the data set into a temporary folder as the stage `download` does: the exit code is 4 if the data would give wrong
+results. Otherwise prints the number of images by class, what was done to the pictures, duplicates and other oddities;
+draws samples into build/describe.
+"""
+
+from pathlib import Path
+
+from core.cli import command  # before any package, so that a python without packages ends in one line
+
+# isort: split
+from core.cli.command import Parser
+from core.cli.errors import InputError, Problem
+from core.config import datasets, kept
+from tools.describe import description, drafts
+
+
+def main(what: str, write_card: bool, name: str | None) -> None:
+    """Describe a data set, or a file or a folder that has no card yet; draw samples of it into build/describe."""
+    known = what if what in datasets.names() else drafts.name_in_sources(Path(what))
+    if known in datasets.names():
+        if write_card or name:
+            fix = f"edit {datasets.path_of(known)}, or delete it to write a new one"
+            raise InputError(Problem(known, "has a card already", fix=fix))
+        description.show(known, datasets.load(known), datasets.SOURCES / known)
+        _say_whether_kept(known)
+        return
+    path = Path(what) if Path(what).exists() else datasets.SOURCES / what
+    if not path.exists():
+        datasets.require(what, given_as=f"python -m tools.describe {what}")
+    draft = drafts.draft(path, name)
+    if not write_card:
+        print(f"{path} has no card. This one would be {draft.card}:\n\n{draft.text()}")
+        description.show(draft.name, draft.read(), draft.source, draft.shown)
+        print(f"\nto write the card{' and copy the files' * bool(draft.below)}:\n  {draft.command()}")
+        return
+    print(f"wrote {' and '.join(map(str, draft.write()))}; edit title, description and licence there")
+    description.show(draft.name, datasets.load(draft.name), datasets.SOURCES / draft.name)
+    print(f"\nto train on it:\n  dvc exp run -S dataset.name={draft.name}")
+    _say_whether_kept(draft.name)
+
+
+def declare(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("what", metavar="NAME-or-PATH", help="a data set, or a file or a folder of your own")
+    parser.add_argument("--write-card", action="store_true", help="make a data set of the file or folder")
+    parser.add_argument("--name", help="of the new data set; default: after the file")
+
+
+def _say_whether_kept(name: str) -> None:
+    if line := kept.command(name):
+        print(f"\nto keep the files with git and DVC, as queued runs and other people need:\n  {line}")
+
+
+if __name__ == "__main__":
+    command.run(main, declare)

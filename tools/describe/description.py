@@ -1,0 +1,144 @@
+"""Read a data set as the stage `download` does, and print what it holds and what looks odd."""
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from core.config import datasets
+from core.files import arrays, atomic, class_names, preparation
+from core.formats.blocks import Block
+from core.images import pixels
+from stages.download import __main__ as download
+from stages.download import storing
+from stages.render import duplicates, style
+from stages.render.figures.samples import labelled, white_on_black
+
+FOLDER = Path("build/describe")
+SAMPLES = 30
+FEW = 10  # images of a class in a split; a score on fewer says little
+MOST_SIZES = 5
+DPI = 100
+
+
+class Part(NamedTuple):
+    """A split: images uint8 (n, height, width) or (n, height, width, 3), mapped; labels uint8 (n,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def show(name: str, card: datasets.Card, source: Path, shown: str = "") -> None:
+    """Print the description of a data set whose files are in `source`, and draw samples.
+
+    shown: the folder of the files in messages, if it is not `source`. Raises DataError if the data would give wrong
+    results.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as temporary:
+        raw, sizes = Path(temporary) / "raw", Counter[str]()
+        with download.reading(card, source, raw) as contents:
+            blocks = _counting(contents.blocks, sizes)
+            problems = storing.Problems(shown or str(source), datasets.path_of(name))
+            storing.store(contents._replace(blocks=blocks), card, raw, problems)
+        classes = class_names.read(raw / storing.CLASSES)
+        parts = {split: _part(raw / split) for split in datasets.SPLITS if (raw / split).is_dir()}
+        prepared = preparation.read(raw / storing.PREPARATION)
+        numbers = ", ".join(f"{len(part.labels):,} {split}" for split, part in parts.items())
+        shape = " x ".join(map(str, parts["train"].images.shape[1:]))
+        print(f"\n{name}: {card.title}; {numbers} images, {shape}")
+        print("\n".join(table({split: part.labels for split, part in parts.items()}, classes)))
+        if sizes:
+            print(f"sizes of the pictures: {', '.join(most(sizes))}")
+        if prepared.done:
+            done = ", ".join(f"{number:,} {what}" for what, number in prepared.done.items())
+            print(f"of {prepared.images:,} pictures: {done}")
+        odd = list(oddities(parts, classes))
+        print("\n".join(["worth a look:", *(f"  {line}" for line in odd)] if odd else ["nothing looks odd"]))
+        print(f"samples: {_draw(name, parts['train'], classes)}")
+
+
+def table(labels: dict[str, np.ndarray], classes: list[str]) -> Iterator[str]:
+    """Yield lines with the number of images by class, from the labels of each split, uint8 (n,)."""
+    width = max(map(len, ["class", *classes]))
+    yield f"{'class':{width}}" + "".join(f"  {split:>10}" for split in labels)
+    counts = zip(*(np.bincount(each, minlength=len(classes)) for each in labels.values()), strict=True)
+    for name, row in zip(classes, counts, strict=True):
+        yield f"{name:{width}}" + "".join(f"  {count:>10,}" for count in row)
+
+
+def most(sizes: Counter[str]) -> list[str]:
+    """Return the most frequent sizes, each with its count."""
+    listed = [f"{size}: {count:,}" for size, count in sizes.most_common(MOST_SIZES)]
+    return [*listed, *([f"{len(sizes) - MOST_SIZES} others"] if len(sizes) > MOST_SIZES else [])]
+
+
+def oddities(parts: dict[str, Part], classes: list[str]) -> Iterator[str]:
+    """Yield a line for each thing that is not wrong by itself, but may be a mistake."""
+    digests = {split: duplicates.digests(part.images) for split, part in parts.items()}
+    for split, part in parts.items():
+        copies = duplicates.within(digests[split], part.labels)
+        yield from _copies(copies, f"{split} images equal an earlier one")
+    for split in list(parts)[1:]:
+        copies = duplicates.shared(digests[split], parts[split].labels, digests["train"], parts["train"].labels)
+        yield from _copies(copies, f"{split} images are among the training images")
+    coloured = False
+    for split, part in parts.items():
+        blank = 0
+        for block in arrays.blocks(part.images):
+            flat = block.reshape(len(block), -1)
+            blank += int((flat.min(axis=1) == flat.max(axis=1)).sum())
+            coloured = coloured or block.ndim == 3 or pixels.is_coloured(block)
+        if blank:
+            yield f"{blank:,} {split} images have one value in all pixels"
+        if few := int((np.bincount(part.labels, minlength=len(classes)) < FEW).sum()):
+            yield f"{few:,} classes have fewer than {FEW} {split} images"
+    if not coloured:
+        height, width = parts["train"].images.shape[1:3]
+        yield f"no pixel has a colour, so image_shape: [{height}, {width}] holds everything"
+
+
+def samples(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return the indices of at most SAMPLES images: the first of each class, then the second of each, and so on.
+
+    If there are more than SAMPLES classes, some are chosen, evenly spaced.
+    """
+    shown = np.unique(np.linspace(0, classes - 1, min(classes, SAMPLES)).round())
+    order = np.argsort(labels, kind="stable")
+    rank = np.empty(len(labels), np.int64)
+    rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+    by_rank = np.lexsort((labels, rank))
+    return by_rank[np.isin(labels[by_rank], shown)][:SAMPLES]
+
+
+def _part(folder: Path) -> Part:
+    images = arrays.read_images(folder / storing.IMAGES, np.uint8)
+    return Part(images, arrays.read(folder / storing.LABELS, np.uint8, 1))
+
+
+def _counting(blocks: Iterator[Block], sizes: Counter[str]) -> Iterator[Block]:
+    """Yield blocks, and count the sizes of the pictures, height x width, by the notes of what was done to them."""
+    for block in blocks:
+        own = " x ".join(map(str, block.images.shape[1:3]))
+        for notes in block.notes:
+            found = [match for note in notes if (match := re.fullmatch(r"resized \((\d+)x(\d+)\)", note))]
+            sizes[f"{found[0][2]} x {found[0][1]}" if found else own] += 1
+        yield block
+
+
+def _copies(copies: dict[int, bool], what: str) -> Iterator[str]:
+    if copies:
+        yield f"{len(copies):,} {what}, {len(copies) - sum(copies.values()):,} of them with another label"
+
+
+def _draw(name: str, train: Part, classes: list[str]) -> Path:
+    """Draw samples of the training images as the report does, and return the path of the figure."""
+    path, chosen = FOLDER / f"{name}.png", samples(train.labels, len(classes))
+    images, labels = arrays.pick(train.images, chosen) / 255, train.labels[chosen]
+    seen = 1 - images if white_on_black(train.images) else images
+    atomic.write_bytes(path, style.png(lambda: labelled(seen, labels, style.drawable(classes)), DPI))
+    return path

@@ -1,0 +1,18 @@
+"""Refuse to queue runs that would not see the files of the data set: python -m tools.kept, as make sweep does."""
+
+from core.cli import command  # before any package, so that a python without packages ends in one line
+
+# isort: split
+from core.cli.errors import InputError
+from core.config import kept, params
+
+
+def main() -> None:
+    """Fail unless git and DVC keep the data set that params.yaml names, as queued runs need."""
+    name = params.load().dataset.name
+    if line := kept.command(name):
+        raise InputError(kept.problem(name, line))
+
+
+if __name__ == "__main__":
+    command.run(main)

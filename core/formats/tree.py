@@ -7,6 +7,7 @@ Hidden files, README.md and the .dvc files of `dvc add` do not count. No member 
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import os
 import shutil
@@ -23,6 +24,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from core.cli.errors import DataError, Problem
 
+LONGEST_NAME = 1000  # of a file that is found by its name
 ZIPS = (".zip", ".npz")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -74,8 +76,9 @@ class Tree:
 
     @cached_property
     def names(self) -> list[str]:
-        """The files, each archive followed by its members."""
-        return [each for name in self.files for each in (name, *(self.members(name) if is_archive(name) else []))]
+        """The files that a card can name, each archive followed by its members."""
+        names = [each for name in self.files for each in (name, *(self.members(name) if is_archive(name) else []))]
+        return [name for name in names if _is_path(name)]
 
     def members(self, archive: str) -> list[str]:
         """Return the names of the files in an archive, in their order there. Raises DataError if it is damaged."""
@@ -163,16 +166,25 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((*ZIPS, *TARS))
 
 
+class _File(io.BufferedReader):
+    """A file that is read into no more memory than it has bytes: tarfile asks for as many as a header claims."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(-1 if size is None else size, os.fstat(self.fileno()).st_size - self.tell()))
+
+
 def _open(path: Path, closing: ExitStack) -> _Archive:
-    file: BinaryIO = closing.enter_context(open(path, "rb"))  # noqa: SIM115
+    file = closing.enter_context(_File(io.FileIO(path)))
     if path.name.lower().endswith(ZIPS):
         zipped = zipfile.ZipFile(file)
-        return _Archive(zipped, {_clean(info.filename): info for info in zipped.infolist() if not info.is_dir()})
+        return _Archive(
+            zipped, {_clean(info.filename): info for info in zipped.infolist() if info.filename[-1:] != "/"}
+        )
     if decompress := DECOMPRESSORS.get(file.read(2)):  # once, as members are read in any order
-        whole = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        whole = closing.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         with decompress(path) as compressed:
             shutil.copyfileobj(compressed, whole, 1 << 20)
-        file = whole
+        file = closing.enter_context(_File(whole))
     file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
     if any(file.read()):  # tarfile takes a header that is cut for the end
         raise EOFError("the end is missing")
@@ -192,6 +204,11 @@ def _clean(name: str) -> str:
 
 def _counts(name: str) -> bool:
     return not name.startswith((".", "__MACOSX")) and name != "README.md" and not name.endswith(".dvc")
+
+
+def _is_path(name: str) -> bool:
+    """Return whether a card accepts a name as a path."""
+    return len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip() and ".." not in name.split("/")
 
 
 def _matches(name: str, path: str) -> bool:

@@ -24,7 +24,6 @@ from typing import Any, BinaryIO, NamedTuple
 
 from core.cli.errors import DataError, Problem
 
-LONGEST_NAME = 1000  # of a file that is found by its name
 ZIPS = (".zip", ".npz")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -76,9 +75,8 @@ class Tree:
 
     @cached_property
     def names(self) -> list[str]:
-        """The files that a card can name, each archive followed by its members."""
-        names = [each for name in self.files for each in (name, *(self.members(name) if is_archive(name) else []))]
-        return [name for name in names if _is_path(name)]
+        """The files, each archive followed by its members."""
+        return [each for name in self.files for each in (name, *(self.members(name) if is_archive(name) else []))]
 
     def members(self, archive: str) -> list[str]:
         """Return the names of the files in an archive, in their order there. Raises DataError if it is damaged."""
@@ -204,11 +202,6 @@ def _clean(name: str) -> str:
 
 def _counts(name: str) -> bool:
     return not name.startswith((".", "__MACOSX")) and name != "README.md" and not name.endswith(".dvc")
-
-
-def _is_path(name: str) -> bool:
-    """Return whether a card accepts a name as a path."""
-    return len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip() and ".." not in name.split("/")
 
 
 def _matches(name: str, path: str) -> bool:

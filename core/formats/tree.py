@@ -52,8 +52,11 @@ class Tree:
         self._archives: dict[str, _Archive] = {}
         self._closing = ExitStack()
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Close all archives."""
         self._closing.close()
+
+    __del__ = close
 
     @cached_property
     def files(self) -> list[str]:

@@ -6,6 +6,7 @@ returns the keys of the card beyond the format, if the card needs any.
 
 import gzip
 import io
+import math
 import os
 import struct
 import tarfile
@@ -74,7 +75,7 @@ def csv(folder: Path, given: Images) -> dict[str, Any]:
         ("train", given.train, given.train_labels),
         ("test", given.test, given.test_labels),
     ):
-        rows = pixels.reshape(len(pixels), -1)
+        rows = pixels.reshape(len(pixels), math.prod(pixels.shape[1:]))
         table = pandas.DataFrame(rows, columns=[f"pixel{number}" for number in range(rows.shape[1])])
         table.insert(0, "label", labels)
         table.to_csv(folder / f"mnist_{split}.csv", index=False)
@@ -87,7 +88,7 @@ def csv_of_names(folder: Path, given: Images) -> dict[str, Any]:
         ("train", given.train, given.train_labels),
         ("test", given.test, given.test_labels),
     ):
-        rows = zip(labels, pixels.reshape(len(pixels), -1), strict=True)
+        rows = zip(labels, pixels.reshape(len(pixels), math.prod(pixels.shape[1:])), strict=True)
         lines = [",".join([f'"{CLASSES[label]}"', *map(str, row)]) for label, row in rows]
         (folder / f"{split}.csv").write_text("\r\n".join(lines), encoding="utf-8")
     return {}
@@ -95,8 +96,9 @@ def csv_of_names(folder: Path, given: Images) -> dict[str, Any]:
 
 def parquet(folder: Path, given: Images) -> dict[str, Any]:
     os.environ |= {"HF_HOME": str(folder.parent / "huggingface"), "HF_HUB_OFFLINE": "1"}
-    import datasets
     from PIL import Image
+
+    import datasets
 
     datasets.disable_progress_bars()
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)})
@@ -116,11 +118,16 @@ def cifar(folder: Path, given: Images) -> dict[str, Any]:
     """Three training batches, which the archive has in another order, as CIFAR-10's has."""
     files = {"batches.meta.txt": "".join(f"{name}\n" for name in CLASSES).encode() + b"\n"}
     third = len(given.train) // 3
-    for name, first, last in (("data_batch_3", 2, 3), ("test_batch", 0, 0), ("data_batch_1", 0, 1), ("data_batch_2", 1, 2)):
+    for name, first, last in (
+        ("data_batch_3", 2, 3),
+        ("test_batch", 0, 0),
+        ("data_batch_1", 0, 1),
+        ("data_batch_2", 1, 2),
+    ):
         pixels, labels = given.train[first * third : last * third], given.train_labels[first * third : last * third]
         if not last:
             pixels, labels = given.test, given.test_labels
-        planes = pixels.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
+        planes = pixels.transpose(0, 3, 1, 2).reshape(len(pixels), math.prod(pixels.shape[1:]))
         files[f"{name}.bin"] = np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1).tobytes()
     with tarfile.open(folder / "cifar-10-binary.tar.gz", "w:gz") as tar:
         for name, data in files.items():

@@ -42,8 +42,10 @@ def read(tree: Tree, card: datasets.Csv) -> Contents:
 
 
 def found(tree: Tree) -> dict[str, Any] | None:
-    """Return the keys of a card for CSV files whose second row has many cells, with numbers in all but the first."""
-    return roles.found_splits(name for name in tree.names if name.lower().endswith(".csv") and _has_pixels(tree, name))
+    """Return the keys of a card for CSV files, or None if none of them has a second row of many numbers."""
+    tables = {name: _has_pixels(tree, name) for name in tree.names if name.lower().endswith(".csv")}
+    names = (name for name, has_pixels in tables.items() if has_pixels or roles.split_of(name))
+    return roles.found_splits(names) if any(tables.values()) else None
 
 
 def _has_pixels(tree: Tree, name: str) -> bool:
@@ -54,7 +56,7 @@ def _has_pixels(tree: Tree, name: str) -> bool:
 
 def _rows(file: BinaryIO) -> Iterator[Row]:
     rows = enumerate(iter(lambda: file.readline(LONGEST_ROW), b""), start=1)
-    return ((number, row.decode().lstrip(BYTE_ORDER_MARK)) for number, row in rows if row.strip())
+    return ((number, row.decode(errors="replace").lstrip(BYTE_ORDER_MARK)) for number, row in rows if row.strip())
 
 
 def _cells(row: str) -> list[str]:
@@ -77,7 +79,7 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
 
 
 def _columns(tree: Tree, name: str, header: list[str], card: datasets.Csv) -> _Columns:
-    wanted, got = (card.label or "label").casefold(), f"{len(header)} columns: {', '.join(header[:4])[:200]}"
+    wanted, got = (card.label or "label").casefold(), f"{len(header)} columns, {', '.join(header[:4])[:60] or 'empty'}"
     fix, expected = "correct label or image_shape in the card, or name a file of pixels", f"a column {wanted}"
     if wanted not in header and card.label:
         raise tree.error(name, "no such column", fix, expected=expected, got=got)
@@ -102,10 +104,12 @@ def _values(tree: Tree, name: str, rows: Sequence[Row], columns: _Columns, card:
             warnings.simplefilter("error")  # of fractions, which old versions of numpy cut off
             texts = [row for _, row in rows]
             values = np.loadtxt(texts, np.int64, None, ",", numbers, ndmin=2, quotechar='"')
+        if values.shape != (len(rows), columns.total):
+            raise ValueError(f"{values.shape[1]} columns instead of {columns.total}")
         pixels = values[:, columns.pixels]
-        if values.shape[1] != columns.total or len(values) < len(rows) or not 0 <= pixels.min() <= pixels.max() <= 255:
-            raise ValueError(f"{values.shape[1]} columns, {values.min()} to {values.max()}")
-    except (ValueError, IndexError, Warning) as error:
+        if pixels.min() < 0 or pixels.max() > 255:
+            raise ValueError(f"values from {pixels.min()} to {pixels.max()}")
+    except (ValueError, Warning) as error:
         for row in rows if len(rows) > 1 else ():
             _values(tree, name, [row], columns, card)
         expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", f"{error}".replace("row 0, ", "")

@@ -82,12 +82,15 @@ def _values(tree: Tree, name: str, array: Array, rows: int) -> Iterator[np.ndarr
     width = math.prod(row) * array.dtype.itemsize
     for start in range(0, count, rows):
         wanted = min(rows, count - start) * width
-        payload = array.stream.read(wanted)
+        with tree.reading(name):  # the files of images and of labels are both open
+            payload = array.stream.read(wanted)
         if len(payload) < wanted:
             expected, got = f"{count * width} bytes of values", str(start * width + len(payload))
             raise tree.error(name, "cut short", "get the whole file", expected=expected, got=got)
         yield np.frombuffer(payload, array.dtype).reshape(-1, *row)
-    if array.stream.read(1):  # gzip and zip check the checksum only when a read reaches the end of the file
+    with tree.reading(name):
+        rest = array.stream.read(1)  # gzip and zip check the checksum only when a read reaches the end of the file
+    if rest:
         what = f"longer than an array of the shape {array.shape}"
         raise tree.error(name, what, "get the file as it was published", expected=f"{count * width} bytes", got="more")
 

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 from core.cli.errors import DataError, Problem
 
@@ -52,11 +52,13 @@ class Tree:
         self._archives: dict[str, _Archive] = {}
         self._closing = ExitStack()
 
-    def close(self) -> None:
-        """Close all archives."""
+    def __enter__(self) -> "Tree":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    __del__ = close
+    __del__ = __exit__
 
     @cached_property
     def files(self) -> list[str]:
@@ -104,7 +106,7 @@ class Tree:
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open a file or a member of an archive. Raises DataError if it is damaged, also from within the block."""
         archive, member = self._place(name)
-        with self._reading(name):
+        with self.reading(name):
             if not archive:
                 with open(self.folder / name, "rb") as file:
                     yield file
@@ -128,14 +130,17 @@ class Tree:
         return DataError(Problem(subject, what, expected=expected, got=got, fix=f"{fix}, then dvc repro"))
 
     @contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
+    def reading(self, name: str) -> Iterator[None]:
+        """Raise DataError for what Python's readers raise within the block."""
         try:
             yield
         except DAMAGED as error:
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
-            what = f"damaged, cut short or locked: {f'{error}'[:100] or type(error).__name__}"
-            raise self.error(name, what, "get the whole file again, without a password") from error
+            what, fix = f"damaged or cut short: {f'{error}'[:100] or type(error).__name__}", "get the whole file again"
+            if "password" in what:
+                what, fix = "protected by a password", "pack it again without a password"
+            raise self.error(name, what, fix) from error
 
     def _place(self, name: str) -> tuple[str, str]:
         """Return the archive that a name leads into, if any, and the name of the member in it."""
@@ -148,7 +153,7 @@ class Tree:
 
     def _opened(self, archive: str) -> _Archive:
         if archive not in self._archives:
-            with self._reading(archive):
+            with self.reading(archive):
                 self._archives[archive] = _open(self.folder / archive, self._closing)
         return self._archives[archive]
 
@@ -159,29 +164,21 @@ def is_archive(name: str) -> bool:
 
 
 def _open(path: Path, closing: ExitStack) -> _Archive:
+    file: BinaryIO = closing.enter_context(open(path, "rb"))  # noqa: SIM115
     if path.name.lower().endswith(ZIPS):
-        zipped = closing.enter_context(zipfile.ZipFile(path))
+        zipped = zipfile.ZipFile(file)
         return _Archive(zipped, {_clean(info.filename): info for info in zipped.infolist() if not info.is_dir()})
-    file = closing.enter_context(_decompressed(path))
+    if decompress := DECOMPRESSORS.get(file.read(2)):  # once, as members are read in any order
+        whole = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        with decompress(path) as compressed:
+            shutil.copyfileobj(compressed, whole, 1 << 20)
+        file = whole
     file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
     if any(file.read()):  # tarfile takes a header that is cut for the end
         raise EOFError("the end is missing")
     file.seek(0)
-    tar = closing.enter_context(tarfile.TarFile(fileobj=file))
+    tar = tarfile.TarFile(fileobj=file)
     return _Archive(tar, {_clean(info.name): info for info in tar if info.isfile()})
-
-
-def _decompressed(path: Path) -> BinaryIO:
-    """Open a tar file. A compressed one is decompressed, once, into a file without a name: members have any order."""
-    file = open(path, "rb")  # noqa: SIM115
-    decompress = DECOMPRESSORS.get(file.read(2))
-    if not decompress:
-        return file
-    file.seek(0)
-    whole = tempfile.TemporaryFile()  # noqa: SIM115
-    with file, decompress(file) as compressed:
-        shutil.copyfileobj(compressed, whole, 1 << 20)
-    return cast(BinaryIO, whole)
 
 
 def _fail(error: OSError) -> None:

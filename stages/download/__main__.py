@@ -59,7 +59,7 @@ def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
 
 @contextmanager
 def _files(tree: Tree, card: datasets.Files) -> Iterator[Contents]:
-    with closing(tree):
+    with tree:
         contents = formats.read(tree, card)
         with closing(contents.blocks):  # type: ignore[type-var] # a generator, which may be in the middle of a file
             yield contents

@@ -1,0 +1,50 @@
+"""The readers of formats on files in a temporary folder."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from core.cli.errors import DataError
+from core.config import datasets
+from core.formats import formats
+from core.formats.tree import Tree
+
+
+@pytest.fixture
+def read(tmp_path):
+    """A function that reads the files in tmp_path with a card of the given keys, and returns the images and labels of
+    each split, and the rest of the contents.
+    """
+
+    def read(format, **keys):
+        kind = next(
+            each for each in get_args(datasets.Files) if get_args(each.model_fields["format"].annotation) == (format,)
+        )
+        common = {"title": "Mine", "description": "of a test", "licence": "none", "format": format}
+        with Tree(tmp_path, "mine") as tree:
+            contents = formats.read(tree, kind.model_validate(common | keys))
+            splits = {}
+            for block in contents.blocks:
+                assert block.images.dtype == np.uint8 and len(block.images) == len(block.labels)
+                splits.setdefault(block.split, []).append(block)
+        arrays = {
+            split: (np.concatenate([each.images for each in parts]), np.concatenate([each.labels for each in parts]))
+            for split, parts in splits.items()
+        }
+        return arrays, contents
+
+    return read
+
+
+@pytest.fixture
+def refused(read):
+    """A function that reads as `read` does, and returns the one line of its error."""
+
+    def refused(format, **keys):
+        with pytest.raises(DataError) as caught:
+            read(format, **keys)
+        [problem] = caught.value.problems
+        return str(problem)
+
+    return refused

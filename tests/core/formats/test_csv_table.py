@@ -1,0 +1,113 @@
+"""Tables of pixels, as Kaggle, pandas and spreadsheets write them."""
+
+import numpy as np
+import pytest
+
+PIXELS = np.arange(2 * 16).reshape(2, 16)
+HEADER = ",".join(f"pixel{number}" for number in range(16))
+ROWS = [",".join(map(str, row)) for row in PIXELS]
+
+
+def write(path, *lines, end="\n"):
+    path.write_bytes("".join(line + end for line in lines).encode())
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        ([f"label,{HEADER}", f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),
+        ([f"{HEADER},Label", f"{ROWS[0]},7", "", f"{ROWS[1]},1"], {}),
+        ([f"digit,{HEADER}", f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),
+        ([f"{HEADER},digit", f"{ROWS[0]},7", f"{ROWS[1]},1"], {"label": "Digit"}),
+        ([f",label,{HEADER}", f"0,7,{ROWS[0]}", f"1000,1,{ROWS[1]}"], {}),  # the index that pandas writes
+        ([f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),
+        ([f"\ufefflabel,{HEADER}", f'"7","{ROWS[0].replace(",", chr(34) + "," + chr(34))}"', f"1,{ROWS[1]}"], {}),
+        ([f"label,{HEADER}", f"hat,{ROWS[0]}", f"cap,{ROWS[1]}"], {"classes": ["hat", "cap"]}),
+        (
+            [f"label,{HEADER}", f'"hat, red",{ROWS[0]}', f"cap,{ROWS[1]}"],
+            {"classes": ["a", "hat, red", "cap"], "first_label": 1},
+        ),
+        ([f"hat,{ROWS[0]}", f"cap,{ROWS[1]}"], {"classes": ["hat", "cap"]}),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_label_is_found_and_all_other_columns_are_pixels(tmp_path, read, lines, keys, end):
+    write(tmp_path / "train.csv", *lines, end=end)
+
+    splits, _ = read("csv", **{"files": {"train": "train.csv"}} | keys)
+
+    images, labels = splits["train"]
+    assert images.tolist() == PIXELS.reshape(2, 4, 4).tolist()
+    assert labels.tolist() == ([7, 1] if "classes" not in keys else [0, 1] if len(keys) == 1 else [2, 3])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "given", "shape"),
+    [
+        (16, None, (4, 4)),
+        (12, None, (2, 2, 3)),
+        (12, [3, 4], (3, 4)),
+        (36, [3, 4], (3, 4, 3)),
+        (36, [3, 4, 3], (3, 4, 3)),
+        (36, None, (6, 6)),
+    ],
+)
+def test_shapes_are_those_of_the_card_or_squares(tmp_path, read, pixels, given, shape):
+    write(tmp_path / "train.csv", "1," + ",".join(map(str, range(pixels))))
+
+    splits, _ = read("csv", files={"train": "*.csv"}, **{"image_shape": given} if given else {})
+
+    assert splits["train"][0].tolist() == np.arange(pixels).reshape(1, *shape).tolist()
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ([HEADER, *ROWS], "train.csv: no labels: it is for predict alone (expected a column label"),
+        ([f"label,{HEADER},pixel16", f"7,{ROWS[0]},0"], "the pixels of a row are no square (expected a label and "
+         "pixels, got 18 columns, label, pixel0, pixel1, pixel2); fix: correct label or image_shape in the card"),
+        ([f"label;{HEADER.replace(',', ';')}", "7;1"], "got 1 columns, label;pixel0"),
+        ([f"label,{HEADER}", f"7,{ROWS[0]}", f"8,{ROWS[1]},5"], "row 3: not an image (expected a label and 16 pixels "
+         "from 0 to 255, got 18 columns instead of 17)"),
+        ([f"label,{HEADER}", f"7,{ROWS[0]}", "8,5"], "row 3: not an image"),
+        ([f"label,{HEADER}", f"7,{ROWS[0]}", f"8,256{ROWS[1][2:]}"], "row 3: not an image (expected a label and 16 "
+         "pixels from 0 to 255, got values from 17 to 256)"),
+        ([f"label,{HEADER}", f"7,{ROWS[0]}", f"8,-1{ROWS[1][2:]}"], "got values from -1 to 31"),
+        ([f"label,{HEADER}", "", f"8,0.5{ROWS[1][2:]}"], "row 3: not an image (expected a label and 16 pixels from 0 "
+         "to 255, got could not convert string '0.5' to int64 at column 2.)"),
+        ([f"label,{HEADER}", f"8,{ROWS[0]}", f"cat,{ROWS[1]}"], "row 3: not an image (expected a label and 16 pixels "
+         "from 0 to 255, got could not convert string 'cat' to int64 at column 1.)"),
+        ([f"label,{HEADER}", f"8,{ROWS[0]}", f"8.0,{ROWS[1]}"], "row 3"),
+        ([f"label,{HEADER}", f"8,{ROWS[0]}", f",{ROWS[1]}"], "row 3"),
+        ([f"label,{HEADER}", f'"8,{ROWS[0]}', f'8",{ROWS[1]}'], "row 2"),
+    ],
+)  # fmt: skip
+@pytest.mark.fault("a CSV file with a row of text, of another length, or of values outside 0 to 255")
+def test_a_bad_row_is_named_as_a_spreadsheet_counts_it(tmp_path, refused, lines, line):
+    write(tmp_path / "train.csv", *lines)
+
+    assert line in refused("csv", files={"train": "train.csv"})
+
+
+def test_train_and_test_are_found_and_other_tables_are_left(tmp_path, read, refused):
+    write(tmp_path / "fashion-mnist_train.csv", f"label,{HEADER}", f"7,{ROWS[0]}")
+    write(tmp_path / "fashion-mnist_test.csv", f"label,{HEADER}", f"1,{ROWS[1]}")
+    write(tmp_path / "sample_submission.csv", "ImageId,Label", "1,0")
+
+    splits, _ = read("csv")
+    assert {split: labels.tolist() for split, (_, labels) in splits.items()} == {"train": [7], "test": [1]}
+
+    (tmp_path / "fashion-mnist_train.csv").unlink()
+    (tmp_path / "fashion-mnist_test.csv").unlink()
+    assert "name the files in the card" in refused("csv")
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_blocks_do_not_change_the_images(tmp_path, read, rows, monkeypatch):
+    monkeypatch.setattr("core.formats.blocks.ROWS", rows)
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16))
+    write(tmp_path / "a.csv", *(f"{number}," + ",".join(map(str, row)) for number, row in enumerate(pixels)))
+
+    images, labels = read("csv")[0]["train"]
+
+    assert images.reshape(12, 16).tolist() == pixels.tolist() and labels.tolist() == list(range(12))

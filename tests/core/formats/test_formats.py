@@ -1,0 +1,65 @@
+"""The format of files without a card is told by their names and contents."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from core.cli.errors import DataError
+from core.config import datasets
+from core.formats import formats
+from core.formats.tree import Tree
+from tests import layouts
+
+
+@pytest.mark.parametrize("layout", [name for name in layouts.LAYOUTS if name != "npy"])
+def test_each_layout_is_recognised_and_read_as_with_its_card(tmp_path, layout):
+    given = layouts.images(*layouts.LAYOUTS[layout].shapes[-1])
+    folder = tmp_path / "files"
+    folder.mkdir()
+    keys = layouts.LAYOUTS[layout].make(folder, given)
+
+    with Tree(folder) as tree:
+        name, found = formats.guess(tree)
+        common = {"title": "a", "description": "a", "licence": "a", "format": name, "classes": layouts.CLASSES}
+        path = tmp_path / "card.yaml"
+        path.write_text(str(common | found | keys), encoding="utf-8")
+        blocks = list(formats.read(tree, datasets.read(path)).blocks)
+
+    assert name == layouts.LAYOUTS[layout].format
+    train = np.concatenate([block.images for block in blocks if block.split == "train"])
+    assert sorted(image.tobytes() for image in train) == sorted(image.tobytes() for image in given.train)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("train_32x32.mat", "a MATLAB file: not read; fix: write an .npz file, see docs/your-data.md#other-formats"),
+        ("mnist.tfrecord", "a TFRecord file: not read"),
+        ("data.tfrecord-00000-of-00002", "a TFRecord file: not read"),
+        ("train.pkl", "a pickled file, which could run code: not read"),
+        ("train.PICKLE", "a pickled file"),
+        ("training.pt", "a pickled file"),
+        ("set.h5", "an HDF5 file"),
+        ("set.hdf5", "an HDF5 file"),
+        ("cifar-10-batches-py/data_batch_1", "the python version of CIFAR, which is pickled: not read"),
+    ],
+)
+@pytest.mark.fault("files of a format that is not read")
+def test_other_formats_are_one_line_that_names_the_way(tmp_path, name, line):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+
+    with Tree(tmp_path, "mine") as tree, pytest.raises(DataError) as caught:
+        formats.guess(tree)
+
+    assert str(caught.value).startswith(f"mine/{name}: {line}")
+
+
+def test_files_of_no_known_format_are_one_line(tmp_path):
+    (tmp_path / "notes.txt").write_bytes(gzip.compress(b"x"))
+
+    with Tree(tmp_path, "mine") as tree, pytest.raises(DataError) as caught:
+        formats.guess(tree)
+
+    assert str(caught.value) == "mine: no files of a known format; fix: see docs/your-data.md, then dvc repro"

@@ -219,6 +219,8 @@ def test_images_in_colour_are_shown_in_colour(browser, tmp_path, write_inputs):
     report = opened(browser, written(tmp_path, write_inputs, images.astype(np.float32) / 255))
 
     assert listed(report) == ALL
+    source = report.find_element(By.CLASS_NAME, "sprite").get_attribute("src")
+    assert source.startswith("data:image/jpeg;base64,/9j/")
     assert np.abs(pixels(report).astype(int) - images[ALL]).mean(axis=(1, 2, 3)).max() < 6
     assert report.get_log("browser") == []
 

@@ -94,6 +94,7 @@ SETS = {
     "inverted digits": (1 - DIGITS, False),
     "garments on light paper": (pixels.with_channels(COLOURED, 1), False),
     "garments in colour": (COLOURED, False),
+    "white on black as a set in colour": (np.pad(DIGITS, ((0, 0), (9, 9), (9, 9)))[..., None].repeat(3, axis=3), False),
     "photographs": (photographs(), False),
     "photographs with dark corners": (with_dark_corners(photographs()), False),
     "photographs in a set with garments": (np.concatenate([photographs()[:, 2:30, 2:30], GARMENTS[:180]]), False),

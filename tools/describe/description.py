@@ -40,7 +40,7 @@ def show(name: str, card: datasets.Card, source: Path, shown: str = "") -> None:
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as temporary:
-        raw, sizes = Path(temporary), Counter[str]()
+        raw, sizes = Path(temporary) / "raw", Counter[str]()
         with download.reading(card, source, raw) as contents:
             blocks = _counting(contents.blocks, sizes)
             problems = storing.Problems(shown or str(source), datasets.path_of(name))

@@ -24,14 +24,14 @@ PATHS = ("folder", "table", "files")  # the keys of a card that hold paths
 
 class Draft(NamedTuple):
     """source: the file or folder that is read. below: its name in sources/<name>, empty if it is there already. keys:
-    of the card, with paths relative to `source`. size: of the first picture, if the card has a smaller one.
+    of the card, with paths relative to `source`. comments: on some of the keys.
     """
 
     name: str
     source: Path
     below: str
     keys: dict[str, Any]
-    size: str
+    comments: dict[str, str]
 
     @property
     def card(self) -> Path:
@@ -49,12 +49,10 @@ class Draft(NamedTuple):
     def text(self) -> str:
         """Return the card for the files in sources/<name>."""
         keys = self.keys | _moved(self.keys, self.below if self.source.is_dir() else "")
-        first = {key: keys.pop(key) for key in ("title", "description", "licence")}
-        lines = [_yaml({key: value}) for key, value in keys.items()]
-        if self.size:
-            at = list(keys).index("image_shape")
-            lines[at] = lines[at].rstrip("\n") + f"  # of {self.size}: larger images train slower\n"
-        return f"# Edit these three lines. docs/your-data.md explains the others.\n{_yaml(first)}{''.join(lines)}"
+        lines = ["# Edit the next three lines. docs/your-data.md explains the others."]
+        for key, value in keys.items():
+            lines.append(_yaml(key, value) + (f"  # {self.comments[key]}" if key in self.comments else ""))
+        return "\n".join([*lines, ""])
 
     def command(self) -> str:
         """Return the command that writes the card."""
@@ -96,9 +94,11 @@ def draft(path: Path, name: str | None) -> Draft:
     shape = list(next(iter(formats.read(tree, card).blocks)).images.shape[1:])
     smaller = _smaller(shape) if format in FITTED else shape
     found = _trial(tree, card.model_copy(update={"image_shape": smaller}))
-    said = {**words, "image_shape": smaller, **found, "format": format, **keys}
-    below = "" if there else _safe(path.resolve().name)
-    return Draft(name, source, below, said, " x ".join(map(str, shape[:2])) if smaller != shape else "")
+    comments = {"classes": "names for these labels; write better ones"}
+    if smaller != shape:
+        comments["image_shape"] = f"of {' x '.join(map(str, shape[:2]))}: larger images train slower"
+    said = {**words, "image_shape": smaller, **found, "format": format, **_sorted(keys)}
+    return Draft(name, source, "" if there else _safe(path.resolve().name), said, comments)
 
 
 def _card(keys: dict[str, Any], path: Path) -> datasets.Files:
@@ -180,13 +180,16 @@ def _copy(source: Path, target: Path, name: str) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _yaml(keys: Mapping[str, Any]) -> str:
+def _sorted(keys: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys with the files in the order of the splits; a list of one file is that file."""
+    if "files" not in keys:
+        return dict(sorted(keys.items()))
+    files = sorted(keys["files"].items(), key=lambda item: datasets.SPLITS.index(item[0].partition("_")[0]))
+    return keys | {"files": {key: value[0] if len(value) == 1 else value for key, value in files}}
+
+
+def _yaml(key: str, value: Any) -> str:
     """Return lines of YAML, a list in one line."""
-    dumped = []
-    for key, value in keys.items():
-        if isinstance(value, list):
-            line = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=110)
-            dumped.append(f"{key}: {line}")
-        else:
-            dumped.append(yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=110))
-    return "".join(dumped)
+    if isinstance(value, list):
+        return f"{key}: {yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)}".rstrip("\n")
+    return yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=1000).rstrip("\n")

@@ -9,9 +9,6 @@ import yaml
 from PIL import Image
 
 from core.cli import command
-from core.config import datasets
-from core.files import class_names
-from stages.download import __main__ as download
 from tests.conftest import Run, snapshot
 from tools.describe import __main__ as describe
 from tools.describe import description, drafts
@@ -42,30 +39,30 @@ def save(path, rows):
 def pictures(project):
     folder = "sources/own/pictures"
     for number in range(12):
-        save(f"{folder}/train/bag/{number:02}.png", [[number, 1, 2], [3, 4, 5]])
-        save(f"{folder}/test/bag/{number:02}.png", [[number, 10, 2], [3, 4, 5]])
-        save(f"{folder}/train/hat/{number:02}.png", [[number, 1, 20], [3, 4, 5]])
-    save(f"{folder}/train/bag/12.png", [[0, 1, 2], [3, 4, 5]])  # equals 00.png
-    save(f"{folder}/train/hat/12.png", [[1, 1, 2], [3, 4, 5]])  # equals a bag
-    save(f"{folder}/test/bag/12.png", [[2, 1, 2], [3, 4, 5]])  # equals a bag of the training images
-    save(f"{folder}/test/hat/00.png", [[7] * 6] * 4)  # larger than the others, and nothing to be seen on it
-    save(f"{folder}/test/hat/01.png", [[[7, 7, 8]] * 3, [[70, 7, 7]] * 3])  # in colour
+        save(f"{folder}/train/bag/{number:02}.png", [[number, 1, 2, 3], [3, 4, 5, 6]])
+        save(f"{folder}/test/bag/{number:02}.png", [[number, 10, 2, 3], [3, 4, 5, 6]])
+        save(f"{folder}/train/hat/{number:02}.png", [[number, 1, 20, 3], [3, 4, 5, 6]])
+    save(f"{folder}/train/bag/12.png", [[0, 1, 2, 3], [3, 4, 5, 6]])  # equals 00.png
+    save(f"{folder}/train/hat/12.png", [[1, 1, 2, 3], [3, 4, 5, 6]])  # equals a bag
+    save(f"{folder}/test/bag/12.png", [[2, 1, 2, 3], [3, 4, 5, 6]])  # equals a bag of the training images
+    save(f"{folder}/test/hat/00.png", [[7] * 8] * 4)  # larger than the others, and nothing to be seen on it
+    save(f"{folder}/test/hat/01.png", [[[7, 7, 8]] * 4, [[70, 7, 7]] * 4])  # in colour
 
 
 @pytest.mark.usefixtures("pictures")
 @pytest.mark.fault("copies on both sides of a split that the folders say, copies with another label")
 def test_counts_sizes_copies_and_what_looks_odd_are_listed(described):
-    Path("datasets/own.yaml").write_text(f"{WORDS}image_shape: [2, 3]\nformat: pictures\n", encoding="utf-8")
+    Path("datasets/own.yaml").write_text(f"{WORDS}image_shape: [2, 4]\nformat: pictures\n", encoding="utf-8")
 
     ended = described("own")
 
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.stdout.split("\n\n")[1].splitlines() == [
-        "own: Own; 26 train, 15 test images, 2 x 3",
+        "own: Own; 26 train, 15 test images, 2 x 4",
         "class       train        test",
         "bag            13          13",
         "hat            13           2",
-        "sizes of the pictures: 2 x 3: 40, 4 x 6: 1",
+        "sizes of the pictures: 2 x 4: 40, 4 x 8: 1",
         "of 41 pictures: 1 made grey, 1 resized",
         "worth a look:",
         "  2 train images equal an earlier one, 1 of them with another label",
@@ -92,8 +89,8 @@ def test_colour_images_without_a_colour_are_named(project, described):
     assert "no pixel has a colour" not in described("own").stdout
 
 
-@pytest.mark.parametrize("sets, light", [(["garments"], False), (["garments"], True)])
-def test_samples_are_drawn_as_the_report_draws_them(project, edit, described, sets, light):
+@pytest.mark.parametrize("light", [False, True])
+def test_samples_are_drawn_as_the_report_draws_them(described, light):
     """Light on dark is drawn dark on light, and other pictures as they are: the corner is light in both cases."""
     for number in range(40):
         ground, subject = (230, 20) if light else (0, 200)
@@ -108,7 +105,7 @@ def test_samples_are_drawn_as_the_report_draws_them(project, edit, described, se
     with Image.open("build/describe/own.png") as drawn:
         pixels = np.asarray(drawn.convert("L"))
     framed = pixels[15:140, 15:140]
-    assert framed[0, 0] >= 230 and framed[60, 60] <= 60
+    assert framed[0, 0] >= 230 and framed[60, 60] <= 80
 
 
 @pytest.fixture
@@ -137,7 +134,7 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     text = Path("datasets/my_pictures_1.yaml").read_text(encoding="utf-8")
     assert f"This one would be datasets/my_pictures_1.yaml:\n\n{text}\n" in first.stdout
     assert text.splitlines() == [
-        "# Edit these three lines. docs/your-data.md explains the others.",
+        "# Edit the next three lines. docs/your-data.md explains the others.",
         "title: My pictures 1",
         "description: images of My Pictures [1]",
         "licence: unknown",
@@ -148,7 +145,7 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     ]
     copied = {path.name for path in Path("sources/my_pictures_1/My Pictures _1_").rglob("*.png")}
     assert copied == {f"{number:02}.png" for number in range(60)}
-    assert described("my_pictures_1").stdout.split("\n\n")[:2] == second.stdout.split("there\n", 1)[1].split("\n\n")[:2]
+    assert described("my_pictures_1").stdout in second.stdout
 
 
 def test_files_in_sources_stay_where_they_are(folder, described, project):
@@ -184,8 +181,10 @@ def test_the_card_has_what_only_the_labels_tell(arrays, described):
     others = {"x_test": np.eye(4, 5, dtype=np.uint8)[None], "y_test": np.array([0])}
     described(str(arrays([0, 0] * 20, **others)), "--write-card", "--name", "from_none")
 
-    card = yaml.safe_load(Path("datasets/from_one.yaml").read_text(encoding="utf-8"))
+    text = Path("datasets/from_one.yaml").read_text(encoding="utf-8")
+    card = yaml.safe_load(text)
     other = yaml.safe_load(Path("datasets/from_none.yaml").read_text(encoding="utf-8"))
+    assert "\nclasses: ['1', '2', '3']  # names for these labels; write better ones\n" in text
     assert (card["classes"], card["first_label"], card["test_fraction"]) == (["1", "2", "3"], 1, 0.2)
     assert (card["image_shape"], card["format"]) == ([4, 5], "npz")
     assert card["files"] == {"train_images": "own.npz/x_train", "train_labels": "own.npz/y_train"}
@@ -198,23 +197,13 @@ def test_nothing_is_overwritten_and_one_line_says_what_to_do(arrays, described, 
     path = arrays([0, 1] * 20)
     Path("sources/taken").mkdir()
 
+    new = (str(path), "--write-card", "--name")
+    card = "has a card already; fix: edit datasets/mnist.yaml, or delete it to write a new one"
+    other = "exists already; fix: add --name NAME, with another name"
     for arguments, line in {
-        (
-            "mnist",
-            "--write-card",
-        ): "mnist: has a card already; fix: edit datasets/mnist.yaml, or delete it to write a new one",
-        (
-            str(path),
-            "--write-card",
-            "--name",
-            "mnist",
-        ): "datasets/mnist.yaml: exists already; fix: add --name NAME, with another name",
-        (
-            str(path),
-            "--write-card",
-            "--name",
-            "taken",
-        ): "sources/taken: exists already; fix: add --name NAME, with another name",
+        ("mnist", "--write-card"): f"mnist: {card}",
+        (*new, "mnist"): f"datasets/mnist.yaml: {other}",
+        (*new, "taken"): f"sources/taken: {other}",
         ("sources/taken", "--name", "other"): "--name: the files are in sources/taken; fix: --name taken",
     }.items():
         assert_clean_failure(described(*arguments), 2, f"error: {line}")
@@ -270,12 +259,7 @@ def test_a_copy_that_fails_leaves_nothing(arrays, described, monkeypatch):
 
 @pytest.mark.parametrize(
     "file, name",
-    [
-        ("cifar-10-binary.tar.gz", "cifar_10_binary"),
-        ("MNIST.npz", "mnist"),
-        ("2024 cats.v2", "cats_v2"),
-        ("123", "mine"),
-    ],
+    [("cifar-10-binary.tar.gz", "cifar_10_binary"), ("A.npz", "a"), ("2024 cats.v2", "cats_v2"), ("123", "mine")],
 )
 def test_a_data_set_is_named_after_its_file(file, name):
     assert drafts._name(Path(file)) == name

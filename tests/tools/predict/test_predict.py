@@ -398,8 +398,9 @@ def test_colours_go_through_untouched_and_grey_pictures_are_made_colour(found, c
     photograph = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     Image.fromarray(photograph).save(tmp_path / "large.png")
     Image.fromarray(np.tile(np.uint8([9, 99, 200]), (4, 6, 1))).save(tmp_path / "plain.png")
-    names = [tmp_path / f"{name}.png" for name in ("light", "grey", "large", "plain")]
-    light, grey, large, plain = found(*names, "--show-input", tmp_path / "others")
+    Image.fromarray(np.dstack([0 * bar(1), 0 * bar(1), bar(1)])).save(tmp_path / "blue.png")
+    names = [tmp_path / f"{name}.png" for name in ("light", "grey", "large", "plain", "blue")]
+    light, grey, large, plain, blue = found(*names, "--show-input", tmp_path / "others")
 
     assert inputs(tmp_path / "inputs") == inputs(tmp_path / "again") == [tinted(TEST[n]).tolist() for n in (3, 17)]
     assert [each["probabilities"] for each in again] == [each["probabilities"] for each in first]
@@ -410,7 +411,12 @@ def test_colours_go_through_untouched_and_grey_pictures_are_made_colour(found, c
     ]
     expected = [255 - tinted(bar(1)), np.dstack([bar(2)] * 3), np.dstack(channels)]
     assert inputs(tmp_path / "others")[:3] == [each.tolist() for each in expected]
-    assert plain["notes"] == [BLANK] and plain["unlike_training"] and not first[0]["unlike_training"]
+    assert (
+        plain["notes"] == [BLANK]
+        and blue["notes"] == []
+        and plain["unlike_training"]
+        and not first[0]["unlike_training"]
+    )
 
 
 @pytest.mark.fault("a picture in colour that is made grey, inverted or framed anew")

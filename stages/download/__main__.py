@@ -39,7 +39,7 @@ def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None
 
 @contextmanager
 def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
-    """Yield the images of a data set in blocks. Archives are fetched to the disk of `raw` first, and removed at the end.
+    """Yield the images of a data set in blocks. Archives are fetched first, into a folder beside `raw`.
 
     Raises DataError or NetworkError.
     """

@@ -34,7 +34,7 @@ def command(name: str, project: Path = Path()) -> str:
     """Return the shell command that lets git and DVC keep a data set, or nothing if they do so, or without git."""
     folder = datasets.SOURCES / name
     inside = {Path(path).relative_to(folder).parts[0] for path in _others(project, f"{folder}/")}
-    things = [f"{folder}/{part}" for part in sorted(inside) if not _is_record(part)]
+    things = [f"{folder}/{part}" for part in sorted(inside) if datasets.is_data(part)]
     added = [thing for thing in things if (project / f"{thing}.dvc").is_file()]
     to_add = [thing for thing in things if thing not in added] + _changed(added, project)
     records = [str(datasets.path_of(name)), *(f"{thing}.dvc" for thing in things)]
@@ -52,11 +52,6 @@ def _project() -> Path | None:
             top, below = _git(outer, "rev-parse", "--show-toplevel"), _git(here, "rev-parse", "--show-prefix")
             return Path(top.removesuffix("\n"), below.removesuffix("\n"))
     return None
-
-
-def _is_record(name: str) -> bool:
-    """Return whether a file in the folder of a data set is none of its files."""
-    return name.startswith(".") or name == "README.md" or name.endswith(".dvc")
 
 
 def _others(project: Path, *paths: str) -> list[str]:

@@ -8,7 +8,6 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from core.cli.errors import InputError, Problem
@@ -92,7 +91,7 @@ def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iter
                     number = roles.number(given, card)
                 except ValueError as error:
                     raise tree.error(place, str(error), "correct it, or label or classes in the card") from error
-                yield Encoded(place, split, number, partial(bytes, data))
+                yield Encoded(place, split, number, data)
                 row += 1
 
 

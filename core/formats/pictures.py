@@ -6,11 +6,11 @@ card has a test_fraction: a new picture moves no other one, and equal pictures s
 """
 
 import posixpath
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
+from core.cli.errors import DataError, Problem
 from core.config import datasets
 from core.formats import class_folders, encoded, labels_table
 from core.formats.blocks import Block, Contents
@@ -67,8 +67,8 @@ def _blocks(
 ) -> Iterator[Block]:
     """Yield the pictures, then print which files are left out."""
     bar = tqdm(places.items(), f"{tree.shown}/{folder}", unit=" pictures", leave=False, disable=None)
-    read = _loose if (is_loose := files[0] in tree.files) else _packed
-    pictures = (Encoded(file, *place, partial(read, tree, file)) for file, place in bar)
+    is_loose = next(iter(places)) in tree.files
+    pictures = (Encoded(file, *place, _data(tree, file, is_loose)) for file, place in bar)
     yield from encoded.blocks_of(tree, pictures, card, table or folder)
     others = suffixes.others(file for file in files if file != table)
     for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[: 1 + is_loose]:  # not the command
@@ -77,10 +77,12 @@ def _blocks(
         print(f"left out {without:,} pictures that have no row in {tree.shown}/{table}")
 
 
-def _loose(tree: Tree, file: str) -> bytes:
-    return decoding.read(f"{tree.folder}/{file}")
-
-
-def _packed(tree: Tree, file: str) -> bytes:
-    with tree.open(file) as stream:
-        return stream.read(decoding.MOST_FILE_BYTES + 1)
+def _data(tree: Tree, file: str, is_loose: bool) -> bytes | Sequence[Problem]:
+    """Return the bytes of a picture, one more than allowed at most, or why it can't be read."""
+    try:
+        if is_loose:
+            return decoding.read(f"{tree.folder}/{file}")
+        with tree.open(file) as stream:
+            return stream.read(decoding.MOST_FILE_BYTES + 1)
+    except DataError as error:
+        return error.problems

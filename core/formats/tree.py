@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from core.cli.errors import DataError, Problem
+from core.config.datasets import is_data
 
 ZIPS = (".zip", ".npz")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -70,7 +71,7 @@ class Tree:
         for path, inner, names in os.walk(self.folder, onerror=_fail):
             inner[:] = [name for name in inner if not name.startswith(".")]
             below = Path(path).relative_to(self.folder)
-            found += [(below / name).as_posix() for name in names if _counts(name)]
+            found += [(below / name).as_posix() for name in names if is_data(name)]
         return sorted(found)
 
     @cached_property
@@ -81,7 +82,7 @@ class Tree:
     def members(self, archive: str) -> list[str]:
         """Return the names of the files in an archive, in their order there. Raises DataError if it is damaged."""
         entries = self._opened(archive).entries
-        return [f"{archive}/{name}" for name in entries if all(map(_counts, name.split("/")))]
+        return [f"{archive}/{name}" for name in entries if all(map(is_data, name.split("/")))]
 
     def match(self, path: str) -> list[str]:
         """Return the sorted names that a path of a card matches. Raises DataError if there are none."""
@@ -198,10 +199,6 @@ def _fail(error: OSError) -> None:
 def _clean(name: str) -> str:
     """Return the name of a member without the beginning ./ of some tar files, and the backslashes of some zip files."""
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-
-
-def _counts(name: str) -> bool:
-    return not name.startswith((".", "__MACOSX")) and name != "README.md" and not name.endswith(".dvc")
 
 
 def _matches(name: str, path: str) -> bool:

@@ -28,7 +28,7 @@ def grey(image: Image.Image, background: int) -> np.ndarray:
 def colour(image: Image.Image, background: int) -> np.ndarray:
     """Return a decoded image as uint8 (height, width, 3), on a grey background in [0, 255] where it is transparent."""
     if image.mode in GREY_MODES:
-        return with_channels(grey(image, background), 3)
+        return np.repeat(grey(image, background)[..., None], 3, axis=-1)
     if not image.has_transparency_data:
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     image = image.convert("RGBA")
@@ -37,11 +37,11 @@ def colour(image: Image.Image, background: int) -> np.ndarray:
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Return uint8 images as (..., height, width) if channels is 1, and as (..., height, width, 3) if it is 3.
+    """Return uint8 images as (n, height, width) if channels is 1, and as (n, height, width, 3) if it is 3.
 
     images: uint8 of one of these shapes; those that have the wanted number of channels are returned as they are.
     """
-    is_colour = images.ndim > 2 and images.shape[-1] == 3
+    is_colour = images.ndim == 4  # not by the last axis: grey images may be 3 pixels wide
     if channels == 3:
         return images if is_colour else np.repeat(images[..., None], 3, axis=-1)
     if not is_colour:

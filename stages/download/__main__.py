@@ -8,7 +8,7 @@ tried before the mirrors and changes no bytes: SHA-256 pins them.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.cli import command
@@ -39,22 +39,30 @@ def write(described: datasets.Card, card: Path, source: Path, raw: Path) -> None
 
 @contextmanager
 def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
-    """Yield the images of a data set in blocks. Archives are fetched to the disk of `raw` first, and removed at the end.
+    """Yield the images of a data set in blocks. Archives are fetched first, into a folder beside `raw`.
 
     Raises DataError or NetworkError.
     """
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
     elif not card.mirrors:
-        with Tree(source) as tree:
-            yield formats.read(tree, card)
+        with _files(Tree(source), card) as contents:
+            yield contents
     else:
         with atomic.beside(raw) as temporary:
             for file, pin in card.archives.items():
                 address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)
                 print(f"{file}: {pin.size} bytes from {address}")
-            with Tree(temporary, str(source)) as tree:
-                yield formats.read(tree, card)
+            with _files(Tree(temporary, str(source)), card) as contents:
+                yield contents
+
+
+@contextmanager
+def _files(tree: Tree, card: datasets.Files) -> Iterator[Contents]:
+    with tree:
+        contents = formats.read(tree, card)
+        with closing(contents.blocks):  # type: ignore[type-var] # a generator, which may be in the middle of a file
+            yield contents
 
 
 def addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:

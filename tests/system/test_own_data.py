@@ -1,10 +1,8 @@
-"""Users' own data sets through the pipeline: an image folder gives the results of the same images as archives, and any
-number of classes gives a report.
-"""
+"""Users' own pictures: a change of one picture is what DVC names, and any number of classes gives a report."""
 
-import hashlib
 import json
-import struct
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,124 +10,112 @@ import pytest
 import yaml
 from PIL import Image
 
-from core.cli import command
-from stages.download import __main__ as download
-from stages.download import garments
-from stages.normalize import __main__ as normalize
-from stages.validate import __main__ as validate
+from tests.project import ALL, Project
 
 PIPELINE = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text(encoding="utf-8"))
-# The module and the arguments of each stage.
-COMMANDS = {name: stage["cmd"].removeprefix("python -m ").split() for name, stage in PIPELINE["stages"].items()}
-FILES = {"train_images": "a.idx", "train_labels": "b.idx", "test_images": "c.idx", "test_labels": "d.idx"}
+CARD = "title: Own\ndescription: noise\nlicence: none\nformat: pictures\n"
 
-CLASSES = ["shirt", "trouser", "pullover", "dress", "coat", "sandal", "blouse", "sneaker", "bag", "boot"]
-COMMON = """
-{name}:
-  title: Own
-  description: of the tests
-  licence: none
-  image_shape: {shape}
-"""
-PICTURED = COMMON + "  source: images\n  folder: pictures\n"
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def add(project, assign, capsys):
-    """A function that adds an entry to datasets.yaml, pinned as validate says, and chooses it."""
-
-    def add(name, entry):
-        path = project / "datasets.yaml"
-        path.write_text(path.read_text(encoding="utf-8") + entry, encoding="utf-8")
-        assign("params.yaml", "dataset.name", name)
-        assert run(validate, "data/validated") == 2
-        pin = capsys.readouterr().err.split("fix: add ")[1].split(" there, ")[0]
-        path.write_text(path.read_text(encoding="utf-8") + f"  {pin}\n", encoding="utf-8")
-        assert run(validate, "data/validated") == 0
-
-    return add
+def save(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.RandomState(seed).randint(0, 256, (28, 28, 3), np.uint8)).save(path)
 
 
-def run(stage, *paths):
-    """Return the exit code of a stage that is run in this process."""
-    with pytest.raises(SystemExit) as exit:
-        command.run(stage.main, argv=paths)
-    return exit.value.code
-
-
-def idx(array):
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+@pytest.fixture(scope="module")
+def trained(baseline, tmp_path_factory) -> Project:
+    """The pipeline, run on 60 colour pictures of two classes."""
+    place = tmp_path_factory.mktemp("own") / "project"
+    shutil.copytree(baseline.folder, place, symlinks=True)
+    project = Project(place)
+    for number in range(60):
+        split = "test" if number % 4 == 3 else "train"
+        save(place / f"sources/own/pictures/{split}/{'ab'[number % 8 // 4]}/{number}.png", number)
+    (place / "datasets/own.yaml").write_text(CARD, encoding="utf-8")
+    project.edit("params.yaml", "name: garments", "name: own")
+    assert project.repro() == (ALL, [])
+    return project
 
 
 @pytest.fixture
-def normalized(project, assign, add):
-    """A function that makes images and labels two data sets, an image folder and archives in the order of the hashes of
-    the pixels, and returns the files that normalize makes of each.
-    """
-
-    def normalized(images, labels, test_fraction):
-        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-            path = project / "pictures" / CLASSES[label] / f"{number:04}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path)
-        hashes = np.array([hashlib.sha256(b"28 28\n" + image.tobytes()).hexdigest() for image in images])
-        order = np.lexsort((labels, hashes))
-        tested = np.array([int(sha256, 16) < test_fraction * 2**256 for sha256 in hashes])
-        entry = COMMON.format(name="archives", shape=[28, 28])
-        entry += f"  source: download\n  classes: {CLASSES}\n  mirrors: [./]\n  archives:\n"
-        for role, file in FILES.items():
-            chosen = order[tested[order] == role.startswith("test")]
-            body = idx((images if role.endswith("images") else labels)[chosen])
-            (project / file).write_bytes(body)
-            pins = f'size: {len(body)}, sha256: "{hashlib.sha256(body).hexdigest()}"'
-            entry += f"    {role}: {{file: {file}, {pins}}}\n"
-        pictured = PICTURED.format(name="pictures", shape=[28, 28])
-        add("pictures", f"{entry}{pictured}  classes: {CLASSES}\n  test_fraction: {test_fraction}\n")
-
-        made = {}
-        for name in ("archives", "pictures"):
-            assign("params.yaml", "dataset.name", name)
-            assert run(download, *COMMANDS["download"][1:]) == run(normalize, *COMMANDS["normalize"][1:]) == 0
-            files = [path for path in Path("data/normalized").rglob("*") if path.is_file()]
-            made[name] = {str(path): path.read_bytes() for path in files}
-        return made
-
-    return normalized
+def own(trained, tmp_path) -> Project:
+    """A copy that a test may change."""
+    shutil.copytree(trained.folder, tmp_path / "project", symlinks=True)
+    return Project(tmp_path / "project")
 
 
-@pytest.mark.fault("pictures that give other results than the same images as archives")
-def test_an_image_folder_gives_the_bytes_of_the_same_images_as_archives(normalized):
-    images, labels = garments.draw(300, seed=0, split="train")
-
-    made = normalized(images, labels, 0.25)
-
-    assert made["pictures"] == made["archives"] and len(made["archives"]) == 5
-    assert json.loads(made["pictures"]["data/normalized/classes.json"]) == CLASSES
-    assert 50 < len(np.load("data/normalized/test/labels.npy")) < 100
+def changed(project: Project) -> list[str]:
+    """Return the stages whose dependencies have changed, by what DVC prints."""
+    return re.findall(r"^(\w+):\n\tchanged deps:", project.dvc("status"), re.M)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("classes", "height", "width"), [(1, 9, 5), (256, 6, 7)])
+def test_a_picture_that_is_added_replaced_or_removed_is_what_dvc_names(own):
+    folder = own.folder / "sources/own/pictures"
+
+    def counts() -> list[int]:
+        return [len(np.load(own.folder / f"data/normalized/{split}/labels.npy")) for split in ("train", "test")]
+
+    assert (counts(), changed(own)) == ([45, 15], [])
+    report = (own.folder / "reports/report.md").read_bytes()
+    save(folder / "train/a/more.png", 100)
+    assert changed(own) == ["download"]
+    assert own.repro() == (ALL[1:], [])
+    assert (counts(), changed(own)) == ([46, 15], [])
+    assert (own.folder / "reports/report.md").read_bytes() != report
+
+    save(folder / "train/a/more.png", 101)
+    assert changed(own) == ["download"]
+    assert re.findall(r"Running stage '(\w+)'", own.dvc("repro", "normalize")) == ["download", "normalize"]
+    assert counts() == [46, 15]
+
+    (folder / "test/b/7.png").unlink()
+    assert changed(own)[0] == "download"
+    assert re.findall(r"Running stage '(\w+)'", own.dvc("repro", "normalize")) == ["download", "normalize"]
+    assert counts() == [46, 14]
+
+
+def test_a_renamed_picture_changes_no_result(own):
+    """DVC sees another folder; the pictures, sorted by their pixels, are the same."""
+    before = own.lock()["download"]["outs"], own.results() | {"dvc.lock": b""}
+    folder = own.folder / "sources/own/pictures/train/a"
+    (folder / "0.png").rename(folder / "renamed.png")
+
+    assert own.repro() == (["download"], [])
+    assert (own.lock()["download"]["outs"], own.results() | {"dvc.lock": b""}) == before
+
+
+@pytest.mark.fault("the card of another data set is edited")
+def test_the_card_of_another_data_set_reruns_validate_alone(own):
+    own.edit("datasets/mnist.yaml", "title: ", "title: The ")
+
+    assert changed(own) == ["validate"]
+    assert own.repro() == (["validate"], [])
+
+
+@pytest.mark.parametrize(("classes", "shape"), [(1, (9, 5)), (256, (6, 7)), (3, (8, 7, 3))])
 @pytest.mark.fault("one class, 256 of them, images that are not square")
-def test_any_number_of_classes_and_any_size_give_a_report(project, assign, add, run_stage, classes, height, width):
+def test_any_number_of_classes_and_any_size_give_a_report(project, assign, run_stage, classes, shape):
     chance = np.random.RandomState(0)
     for label in range(classes):
-        pattern = chance.randint(0, 200, (height, width))
+        pattern = chance.randint(0, 200, shape)
         for split, count in (("train", 6), ("test", 3)):
-            folder = project / "pictures" / split / f"class {label:03}"
+            folder = project / "sources/own" / split / f"class {label:03}"
             folder.mkdir(parents=True)
             for number in range(count):
-                image = pattern + chance.randint(0, 56, (height, width))
+                image = pattern + chance.randint(0, 56, shape)
                 Image.fromarray(image.astype(np.uint8)).save(folder / f"{number}.png")
-    add("own", PICTURED.format(name="own", shape=[height, width]))
+    (project / "datasets/own.yaml").write_text(CARD, encoding="utf-8")
+    shutil.copy(Path(__file__).parents[2] / "requirements.lock", project)
     for key, value in {
-        **{"train.epochs": 3, "train.replicates": 2, "train.batch_size": 4},
+        **{"dataset.name": "own", "train.epochs": 3, "train.replicates": 2, "train.batch_size": 4},
         **{"evaluate.single_image": 1, "render.examples": [0, 1], "render.dpi": 50},
     }.items():
         assign("params.yaml", key, str(value))
 
-    for stage in ("download", "normalize", "train", "evaluate", "render"):
-        ended = run_stage(*COMMANDS[stage])
+    for stage in ALL:
+        command = PIPELINE["stages"][stage]["cmd"].replace("${dataset.name}", "own")
+        ended = run_stage(*command.removeprefix("python -m ").split())
         assert ended.code == 0, ended.stderr
 
     test = json.loads(Path("reports/metrics.json").read_text(encoding="utf-8"))["test"]
@@ -138,5 +124,5 @@ def test_any_number_of_classes_and_any_size_give_a_report(project, assign, add, 
         assert test == {"accuracy": 1, "accuracy_std": 0, "ece": 0, "loss": 0}
     else:
         assert test["accuracy"] > 0.5
-    assert np.load("data/normalized/train/images.npy").shape == (6 * classes, height, width)
+    assert np.load("data/normalized/train/images.npy").shape == (6 * classes, *shape)
     assert Path("reports/figures/confusion_counts.png").stat().st_size > 1000

@@ -2,14 +2,18 @@
 
 import csv
 import importlib.util
+import io
 import json
+import pickle
 import re
+import tarfile
 from functools import cache
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from PIL import Image
+import scipy.io
 
 from core.config import datasets, params
 
@@ -131,21 +135,97 @@ def test_the_recipes_land_where_the_published_runs_do():
     assert float(history()[5]["train_loss"]) == pytest.approx(0.2938, abs=0.01)  # R4 is R1 stopped after five epochs
 
 
-def test_the_example_of_own_data_writes_pictures_and_its_entries_are_valid(tmp_path, monkeypatch):
-    page = text("docs/your-data.md")
-    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    images = np.random.RandomState(0).randint(0, 256, (2001, 28, 28)).astype(np.uint8)
-    (tmp_path / "data/normalized/train").mkdir(parents=True)
-    (tmp_path / "data/normalized/classes.json").write_text(json.dumps(["T-shirt/top", *"bcdefghij"]), encoding="utf-8")
-    np.save(tmp_path / "data/normalized/train/images.npy", images / np.float32(255))
-    np.save(tmp_path / "data/normalized/train/labels.npy", (np.arange(2001) % 10).astype(np.uint8))
-    (tmp_path / "datasets.yaml").write_text(
-        "".join(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)), encoding="utf-8"
-    )
-    monkeypatch.chdir(tmp_path)
+def test_the_example_cards_are_valid(tmp_path):
+    cards = re.findall(r"```yaml\n(.*?)```", text("docs/your-data.md"), re.DOTALL)
+    formats = set()
+    for number, card in enumerate(cards):
+        path = tmp_path / f"card_{number}.yaml"
+        path.write_text(card, encoding="utf-8")
+        formats.add(datasets.read(path).format)
 
+    assert formats == {"pictures", "npz", "csv", "parquet", "idx", "cifar"}
+
+
+def run_example(imported, folder, monkeypatch):
+    """Run the example of docs/your-data.md that imports a module, in a folder; return the arrays that it writes."""
+    scripts = re.findall(r"```python\n(.*?)```", text("docs/your-data.md"), re.DOTALL)
+    (script,) = [each for each in scripts if re.search(rf"^(import|from) {imported}\b", each, re.MULTILINE)]
+    return execute(script, folder, monkeypatch)
+
+
+def execute(script, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = set(folder.glob("*.npz"))
     exec(compile(script, "your-data.md", "exec"), {})
+    (made,) = set(folder.glob("*.npz")) - before
+    with np.load(made) as file:
+        return dict(file)
 
-    assert datasets.load().keys() == {"first_2000", "mine"}
-    assert len(list(tmp_path.glob("pictures/*/*.png"))) == 2000
-    assert np.asarray(Image.open("pictures/T-shirt or top/1990.png")).tolist() == images[1990].tolist()
+
+IMAGES = np.random.RandomState(0).randint(0, 256, (20, 32, 32, 3)).astype(np.uint8)
+LABELS = np.arange(20) % 10
+
+
+def test_the_example_for_matlab_files(tmp_path, monkeypatch):
+    for split in ("train", "test"):
+        content = {"X": IMAGES.transpose(1, 2, 3, 0), "y": np.where(LABELS, LABELS, 10)[:, None]}
+        scipy.io.savemat(tmp_path / f"{split}_32x32.mat", content)
+
+    made = run_example("scipy.io", tmp_path, monkeypatch)
+
+    assert (made["x_train"] == IMAGES).all() and (made["y_test"] == LABELS).all()
+
+
+def test_the_example_for_pickles(tmp_path, monkeypatch):
+    rows = IMAGES.transpose(0, 3, 1, 2).reshape(20, -1)
+    with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
+        for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+            body = pickle.dumps({b"data": rows, b"labels": LABELS.tolist()}, protocol=2)
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+
+    made = run_example("pickle", tmp_path, monkeypatch)
+
+    assert (made["x_test"] == IMAGES).all() and (made["y_train"] == np.tile(LABELS, 5)).all()
+
+
+def test_the_example_for_hdf5_files(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["images"], file["labels"] = IMAGES, LABELS
+
+    made = run_example("h5py", tmp_path, monkeypatch)
+
+    assert (made["x_train"] == IMAGES).all() and (made["y_train"] == LABELS).all()
+
+
+def test_the_example_for_several_labels(tmp_path, monkeypatch):
+    several = np.eye(10, 14, dtype=np.uint8)[LABELS]
+    arrays = {
+        f"{split}_{kind}": value
+        for split in ("train", "val", "test")
+        for kind, value in (("images", IMAGES), ("labels", several))
+    }
+    np.savez(tmp_path / "chestmnist.npz", **arrays)
+    (script,) = re.findall(r"```python\n([^`]*chestmnist[^`]*)```", text("docs/your-data.md"))
+
+    made = execute(script, tmp_path, monkeypatch)
+
+    assert (made["val_labels"] == (LABELS == 0)).all() and (made["test_images"] == IMAGES).all()
+
+
+@pytest.mark.slow
+def test_the_example_for_tfrecord_files(tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    for split in ("train", "test"):
+        with tf.io.TFRecordWriter(str(tmp_path / f"{split}.tfrecord")) as file:
+            for image, label in zip(IMAGES, LABELS, strict=True):
+                picture = tf.train.Feature(bytes_list=tf.train.BytesList(value=[tf.io.encode_png(image).numpy()]))
+                number = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
+                features = tf.train.Features(feature={"image": picture, "label": number})
+                file.write(tf.train.Example(features=features).SerializeToString())
+
+    made = run_example("tensorflow", tmp_path, monkeypatch)
+
+    assert (made["x_train"] == IMAGES).all() and (made["y_test"] == LABELS).all()

@@ -20,7 +20,7 @@ def card(**keys):
 def picture(rows):
     stream = io.BytesIO()
     Image.fromarray(np.array(rows, np.uint8)).save(stream, "PNG")
-    return stream.getvalue
+    return stream.getvalue()
 
 
 def read(tmp_path, *given, **keys):
@@ -83,7 +83,7 @@ def test_blocks_are_full_except_the_last_of_each_split(tmp_path, monkeypatch):
 @pytest.mark.fault("hundreds of pictures that can't be read")
 def test_the_first_twenty_unreadable_pictures_are_named_at_the_end(tmp_path):
     with pytest.raises(DataError) as caught:
-        read(tmp_path, picture(GREY), *[lambda: b"<html>"] * 25, picture(GREY))
+        read(tmp_path, picture(GREY), *[b"<html>"] * 25, picture(GREY))
 
     assert [problem.subject for problem in caught.value.problems[:20]] == [f"{tmp_path}/{n}.png" for n in range(1, 21)]
     assert caught.value.problems[20].what == "5 more problems"

@@ -82,13 +82,20 @@ def test_pictures_in_colour_come_through_byte_for_byte(kind, options):
 
 
 def test_images_get_one_channel_or_three():
-    """Grey values as Pillow makes them, of a single image and of several."""
+    """Grey values as Pillow makes them."""
     luminance = np.asarray(Image.fromarray(COLOURS).convert("L"))
+    images, grey = np.stack([COLOURS, 255 - COLOURS]), luminance[None]
 
-    assert pixels.with_channels(COLOURS, 1).tolist() == luminance.tolist()
-    assert pixels.with_channels(np.stack([COLOURS, 255 - COLOURS]), 1)[0].tolist() == luminance.tolist()
-    assert pixels.with_channels(luminance, 3).tolist() == np.dstack([luminance] * 3).tolist()
-    assert pixels.with_channels(COLOURS, 3) is COLOURS and pixels.with_channels(luminance, 1) is luminance
+    assert pixels.with_channels(images, 1)[0].tolist() == luminance.tolist()
+    assert pixels.with_channels(grey, 3).tolist() == [np.dstack([luminance] * 3).tolist()]
+    assert pixels.with_channels(images, 3) is images and pixels.with_channels(grey, 1) is grey
+
+
+def test_grey_images_of_three_pixels_width_are_not_taken_for_colours():
+    images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+
+    assert pixels.with_channels(images, 1) is images
+    assert pixels.with_channels(images, 3).tolist() == np.stack([images] * 3, axis=-1).tolist()
 
 
 def test_a_single_pixel_that_is_not_grey_makes_a_picture_coloured():

@@ -73,7 +73,7 @@ def test_no_text_is_clipped_or_overlaps_another(draw):
 
 def photographs() -> np.ndarray:
     """Return parts of a photograph in grey, uint8 (260, 32, 32)."""
-    whole = pixels.with_channels(load_sample_image("china.jpg"), 1)[:416, :640]
+    whole = pixels.with_channels(load_sample_image("china.jpg")[None], 1)[0, :416, :640]
     return whole.reshape(13, 32, 20, 32).swapaxes(1, 2).reshape(-1, 32, 32)
 
 

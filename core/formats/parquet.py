@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from core.cli.errors import InputError, Problem
@@ -17,9 +18,8 @@ from core.formats.blocks import Contents
 from core.formats.encoded import Encoded
 from core.formats.tree import Tree
 
-IMAGES, LABELS = ("image", "img"), ("label", "fine_label")  # the usual names of the columns
-ROWS = 64  # to be read at once: each may be a photograph
-BUFFER = 1 << 20  # bytes of a column to be read at once
+COLUMNS = {"image": ["image", "img"], "label": ["label", "fine_label"]}  # the usual names
+ROWS, BUFFER = 64, 1 << 20  # rows, of which each may be a photograph, and bytes of a column, to be read at once
 
 
 def read(tree: Tree, card: datasets.Parquet) -> Contents:
@@ -57,34 +57,33 @@ def _columns(tree: Tree, name: str, schema: Any, card: datasets.Parquet) -> tupl
     """Return the names of the columns of pictures and of labels. Raises DataError if there are no such columns."""
     from pyarrow import types
 
-    chosen = []
-    for key, usual in (("image", IMAGES), ("label", LABELS)):
+    chosen: list[str] = []
+    for key, usual in COLUMNS.items():
         wanted = [getattr(card, key)] if getattr(card, key) else usual
-        column = next((each for each in wanted if each in schema.names), None)
-        if column is None:
+        chosen += [column for column in wanted if column in schema.names][:1]
+        if not set(wanted) & set(chosen):
             expected, got = " or ".join(wanted), ", ".join(schema.names)[:200]
             raise tree.error(name, f"no column of {key}s", f"set {key} in the card", expected=expected, got=got)
-        chosen.append(column)
     image, label = (schema.field(column).type for column in chosen)
-    is_struct = types.is_struct(image) and image.get_field_index("bytes") >= 0
-    if not is_struct and not types.is_binary(image) and not types.is_large_binary(image):
-        expected = "binary, or a struct with the field bytes"
-        raise tree.error(name, "no pictures", "set image in the card", expected=expected, got=f"{image!s:.100}")
-    if not types.is_integer(label) and not types.is_string(label) and not types.is_large_string(label):
+    has_bytes = types.is_struct(image) and image.get_field_index("bytes") >= 0
+    if not has_bytes and str(image) not in ("binary", "large_binary"):
+        expected, got = "binary, or a struct with the field bytes", f"{image!s:.100}"
+        raise tree.error(name, "no pictures", "set image in the card", expected=expected, got=got)
+    if not types.is_integer(label) and str(label) not in ("string", "large_string"):
         expected, got = "a number or a class name in each row", f"{label!s:.100}"
         raise tree.error(name, "not one label for each image", "set label in the card", expected=expected, got=got)
     return chosen[0], chosen[1]
 
 
 def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iterator[Encoded]:
-    row = 0
+    rows = count()
     with _opened(tree, name) as table:
         image, label = _columns(tree, name, table.schema_arrow, card)
         for batch in table.iter_batches(ROWS, columns=[image, label]):
             images = batch.column(image)
             images = images.field("bytes") if hasattr(images, "field") else images
             for data, given in zip(images.to_pylist(), batch.column(label).to_pylist(), strict=True):
-                place = f"{name}: row {row}"
+                place = f"{name}: row {next(rows)}"
                 if data is None:
                     raise tree.error(place, "no bytes of a picture", "save it with the pictures embedded")
                 try:
@@ -92,7 +91,6 @@ def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iter
                 except ValueError as error:
                     raise tree.error(place, str(error), "correct it, or label or classes in the card") from error
                 yield Encoded(place, split, number, data)
-                row += 1
 
 
 def _classes(metadata: dict[bytes, bytes] | None, label: str) -> list[str] | None:

@@ -79,6 +79,7 @@ def test_shapes_are_those_of_the_card_or_squares(tmp_path, read, pixels, given, 
          "from 0 to 255, got could not convert string 'cat' to int64 at column 1.)"),
         ([f"label,{HEADER}", f"8,{ROWS[0]}", f"8.0,{ROWS[1]}"], "row 3"),
         ([f"label,{HEADER}", f"8,{ROWS[0]}", f",{ROWS[1]}"], "row 3"),
+        ([f"label,{HEADER}", '"8', f'",{ROWS[0]}'], "row 2"),
         ([f"label,{HEADER}", f'"8,{ROWS[0]}', f'8",{ROWS[1]}'], "row 2"),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from core.cli.errors import DataError
 from core.config import datasets
-from core.formats import formats
+from core.formats import formats, roles
 from core.formats.tree import Tree
 from tests import layouts
 
@@ -29,6 +29,23 @@ def test_each_layout_is_recognised_and_read_as_with_its_card(tmp_path, layout):
     assert name == layouts.LAYOUTS[layout].format
     train = np.concatenate([block.images for block in blocks if block.split == "train"])
     assert sorted(image.tobytes() for image in train) == sorted(image.tobytes() for image in given.train)
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("data/train-00000-of-00002.parquet", "train"),
+        ("training/0000.parquet", "train"),
+        ("my train set/fashion-mnist_test.csv", "test"),
+        ("t10k-images-idx3-ubyte.gz", "test"),
+        ("val/0.csv", "validation"),
+        ("Valid.csv", "validation"),
+        ("x.npz/validation_images", "validation"),
+        ("a.npz/latest", None),
+    ],
+)
+def test_a_split_is_the_last_word_of_a_path_that_names_one(path, split):
+    assert roles.split_of(path) == split
 
 
 @pytest.mark.parametrize(

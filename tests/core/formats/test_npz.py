@@ -109,6 +109,15 @@ def test_damaged_arrays_are_refused_before_memory_is_taken(tmp_path, refused, da
     assert line in refused("npz", files=FILES)
 
 
+def test_blocks_know_their_place(tmp_path, read, monkeypatch):
+    monkeypatch.setattr("core.formats.blocks.ROWS", 2)
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+
+    images, labels = read("npz", files=FILES)[0]["train"]
+
+    assert np.array_equal(images, IMAGES) and labels.tolist() == [2, 0, 1]
+
+
 def test_two_sets_in_a_folder_are_not_mixed(tmp_path, refused):
     for name in ("a.npz", "b.npz"):
         np.savez(tmp_path / name, x_train=IMAGES, y_train=LABELS)

@@ -51,6 +51,23 @@ def test_columns_are_found_or_named(write, read, kind, columns, keys):
         assert (contents.classes, contents.images) == (None, 2)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "classes"),
+    [
+        ('{"info": {"features": {"label": {"names": ["hat", "cap"], "_type": "ClassLabel"}}}}', ["hat", "cap"]),
+        ('{"info": {"features": {"label": {"dtype": "int64", "_type": "Value"}}}}', None),
+        ("{", None),
+        ("[1]", None),
+    ],
+)
+def test_class_names_are_those_of_the_metadata(write, read, tmp_path, metadata, classes):
+    write()
+    table = parquet.read_table(tmp_path / "train.parquet").replace_schema_metadata({"huggingface": metadata})
+    parquet.write_table(table, tmp_path / "train.parquet")
+
+    assert read("parquet")[1].classes == classes
+
+
 def test_labels_may_be_class_names(write, read):
     write(labels=["hat", "cap"])
 
@@ -88,7 +105,7 @@ def test_pictures_are_made_what_the_card_says(write, read):
          "train.parquet: row 1: no bytes of a picture; fix: save it with the pictures embedded"),
         ({"images": [png(GREY[0]), b"junk"]}, "mine/train.parquet: row 1: not a supported picture"),
         ({"images": [png(GREY[0]), png(GREY[1])[:-20]]}, "mine/train.parquet: row 1: a damaged picture"),
-        ({"labels": [[0, 1], [1]]}, "not one label for each image (expected a number or a class name in each row, got l"),
+        ({"labels": [[0, 1], [1]]}, "not one label for each image (expected a number or a class name in each row, got"),
         ({"labels": ["hat", "cap"]}, "row 0: 'hat' is neither a number nor one of the classes"),
         ({"labels": [1, None]}, "row 1: 'None' is neither a number nor one of the classes"),
     ],

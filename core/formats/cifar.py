@@ -38,7 +38,7 @@ def found(tree: Tree) -> dict[str, Any] | None:
     usual = re.compile("(?:.*/)?(data_batch_[1-5]|test_batch|train|test)[.]bin")
     files = {found[1]: name for name in sorted(tree.names) if (found := usual.fullmatch(name))}
     train, test = ([name for key, name in files.items() if key.startswith("test") == is_test] for is_test in (0, 1))
-    return {"files": {"train": train, "test": test}} if train else None
+    return roles.keys(datasets.Splits, {"train": train, "test": test}) if train else None
 
 
 def _labels(tree: Tree, name: str) -> int:

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.cli.errors import DataError
-from core.config.datasets import SPLITS, FromFiles, Splits
+from core.config.datasets import SPLITS, FromFiles, Roles, Splits
 from core.formats.tree import Tree
 
 SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
@@ -24,7 +26,7 @@ def found(paths: Iterable[str]) -> dict[str, Any] | None:
             if role in files:
                 return None
             files[role] = path
-    return {"files": files} if {"train_images", "train_labels"} <= files.keys() else None
+    return keys(Roles, files)
 
 
 def found_splits(paths: Iterable[str]) -> dict[str, Any] | None:
@@ -34,12 +36,21 @@ def found_splits(paths: Iterable[str]) -> dict[str, Any] | None:
         files.setdefault(split_of(path) or "", []).append(path)
     files = {"train": files.pop("", []), **files} if files.keys() == {""} else files
     named = {split: files[split] for split in SPLITS if split in files}
-    return {"files": named} if named.get("train") else None
+    return keys(Splits, named)
+
+
+def keys(kind: type[Roles] | type[Splits], files: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the keys of a card for files, or None if a card can't have them: without training files, or by a name."""
+    try:
+        kind.model_validate(files)
+    except ValidationError:
+        return None
+    return {"files": files}
 
 
 def matched(tree: Tree, files: Splits | None) -> dict[str, list[str]]:
     """Return the names of the files of each split that has some. Raises DataError if a path matches none."""
-    if files is None:
+    if files is None or not files.train:
         raise unnamed(tree)
     paths = {split: getattr(files, split) for split in SPLITS}
     return {split: [name for path in paths[split] for name in tree.match(path)] for split in SPLITS if paths[split]}

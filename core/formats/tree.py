@@ -7,6 +7,7 @@ Hidden files, README.md and the .dvc files of `dvc add` do not count. No member 
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import os
 import shutil
@@ -164,16 +165,25 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((*ZIPS, *TARS))
 
 
+class _File(io.BufferedReader):
+    """A file that is read into no more memory than it has bytes: tarfile asks for as many as a header claims."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(-1 if size is None else size, os.fstat(self.fileno()).st_size - self.tell()))
+
+
 def _open(path: Path, closing: ExitStack) -> _Archive:
-    file: BinaryIO = closing.enter_context(open(path, "rb"))  # noqa: SIM115
+    file = closing.enter_context(_File(io.FileIO(path)))
     if path.name.lower().endswith(ZIPS):
         zipped = zipfile.ZipFile(file)
-        return _Archive(zipped, {_clean(info.filename): info for info in zipped.infolist() if not info.is_dir()})
+        return _Archive(
+            zipped, {_clean(info.filename): info for info in zipped.infolist() if info.filename[-1:] != "/"}
+        )
     if decompress := DECOMPRESSORS.get(file.read(2)):  # once, as members are read in any order
-        whole = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        whole = closing.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
         with decompress(path) as compressed:
             shutil.copyfileobj(compressed, whole, 1 << 20)
-        file = whole
+        file = closing.enter_context(_File(whole))
     file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
     if any(file.read()):  # tarfile takes a header that is cut for the end
         raise EOFError("the end is missing")

@@ -5,12 +5,13 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from core.cli.errors import InputError, Problem
+from core.cli.errors import DataError, InputError, Problem
 from core.config import datasets, schema
 from core.files import atomic
 from core.formats import formats
@@ -78,31 +79,37 @@ def name_in_sources(path: Path) -> str:
 
 
 def draft(path: Path, name: str | None) -> Draft:
-    """Find out what the card of a file or a folder must say. Raises DataError if no reader understands it."""
+    """Find out what the card of a file or a folder must say. Raises DataError for files of no known format."""
     there = name_in_sources(path)
     source = datasets.SOURCES / there if there else path
     name = name or there or _name(path)
     _require_free(name, there)
-    tree = Tree(source)
-    format, keys = formats.guess(tree)
-    words = {
-        "title": name.replace("_", " ").capitalize(),
-        "description": f"images of {path.resolve().name}",
-        "licence": "unknown",
-    }
-    card = _card({**words, "format": format, **keys}, datasets.path_of(name))
-    shape = list(next(iter(formats.read(tree, card).blocks)).images.shape[1:])
-    smaller = _smaller(shape) if format in FITTED else shape
-    found = _trial(tree, card.model_copy(update={"image_shape": smaller}))
-    comments = {"classes": "names for these labels; write better ones"}
-    if smaller != shape:
-        comments["image_shape"] = f"of {' x '.join(map(str, shape[:2]))}: larger images train slower"
-    said = {**words, "image_shape": smaller, **found, "format": format, **_sorted(keys)}
+    title, description = name.replace("_", " ").capitalize(), f"images of {path.resolve().name}"
+    words = {"title": title, "description": description, "licence": "unknown"}
+    with Tree(source) as tree:
+        format, keys = formats.guess(tree)
+        card = _card({**words, "format": format, **keys}, datasets.path_of(name))
+        found: dict[str, Any] = {}
+        comments = {"classes": "names for these labels; write better ones"}
+        with suppress(DataError):  # an edit of the card may mend that; its description raises this error again
+            shape = _first_shape(tree, card)
+            smaller = _smaller(shape) if format in FITTED else shape
+            found = {"image_shape": smaller, **_trial(tree, card.model_copy(update={"image_shape": smaller}))}
+            if smaller != shape:
+                comments["image_shape"] = f"of {' x '.join(map(str, shape[:2]))}: larger images train slower"
+    said = {**words, **found, "format": format, **_sorted(keys)}
     return Draft(name, source, "" if there else _safe(path.resolve().name), said, comments)
 
 
 def _card(keys: dict[str, Any], path: Path) -> datasets.Files:
     return schema.check(keys, datasets.Card, path)  # type: ignore[arg-type] # mypy takes a union for no type
+
+
+def _first_shape(tree: Tree, card: datasets.Files) -> list[int]:
+    with closing(formats.read(tree, card).blocks) as blocks:  # type: ignore[type-var] # a generator
+        for block in blocks:
+            return list(block.images.shape[1:])
+    raise tree.error("", "no images", "name other files in the card")
 
 
 def _trial(tree: Tree, card: datasets.Files) -> dict[str, Any]:

@@ -62,4 +62,7 @@ def test_files_of_no_known_format_are_one_line(tmp_path):
     with Tree(tmp_path, "mine") as tree, pytest.raises(DataError) as caught:
         formats.guess(tree)
 
-    assert str(caught.value) == "mine: no files of a known format; fix: see docs/your-data.md, then dvc repro"
+    assert str(caught.value) == (
+        "mine/notes.txt: no files of a known format, or of several data sets; "
+        "fix: write a card that names files, as docs/your-data.md shows, then dvc repro"
+    )

@@ -215,15 +215,27 @@ def packed():
     return file.getvalue()
 
 
-def test_a_mirror_may_serve_files_of_any_format(project, server, download):
+def numpy_arrays():
+    """Return an .npz file of the names that Keras uses."""
+    np.savez(
+        file := io.BytesIO(), **dict(zip(("x_train", "y_train", "x_test", "y_test"), ARRAYS.values(), strict=True))
+    )
+    return file.getvalue()
+
+
+ROLES = [f"{split}_{kind}" for split in ("train", "test") for kind in ("images", "labels")]
+IN_TAR = {role: f"toy.tar.gz/toy/{name}" for role, name in zip(ROLES, NAMES, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "keys"),
+    [("toy.tar.gz", packed(), {"format": "idx", "files": IN_TAR}), ("toy.npz", numpy_arrays(), {"format": "npz"})],
+)
+def test_a_mirror_may_serve_files_of_any_format(project, server, download, name, body, keys):
     """An archive is opened where it lies."""
-    roles = [f"{split}_{kind}" for split in ("train", "test") for kind in ("images", "labels")]
-    files = {role: f"toy.tar.gz/toy/{name}" for role, name in zip(roles, NAMES, strict=True)}
-    bodies = {"toy.tar.gz": packed()}
-    keys = {"format": "idx", "files": files, "mirrors": [f"{server.address}/packed/"], "archives": pinned(bodies)}
+    keys |= {"mirrors": [f"{server.address}/packed/"], "archives": pinned({name: body})}
     write_card(project, "packed", classes=["a", "b"], **keys)
-    for name, body in bodies.items():
-        server.route(f"/packed/{name}", reply(200, body))
+    server.route(f"/packed/{name}", reply(200, body))
 
     run = download("packed", mirror="")
 

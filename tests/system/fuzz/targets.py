@@ -8,16 +8,24 @@ import atexit
 import gzip
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable
-from functools import wraps
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from core.cli.errors import StageError
-from core.formats import idx, image_file
+from core.config import datasets
+from core.formats import formats
+from core.formats.tree import Tree
+from core.images import decoding, fitting
 
 LONGEST_LINE = 1500  # a message does not repeat a file
+MOST_LABELS = 1 << 16
+COMMON = {"title": "Mine", "description": "fuzzed", "licence": "none", "classes": ["hat", "cap"]}
 
 FOLDER = Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -25,15 +33,17 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 Target = Callable[[bytes], None]
 
 
-def _file(read: Callable[[Path], object]) -> Target:
-    """Return the target that writes bytes to a file and reads it; our own errors pass if each is one short line."""
+def _target(name: str, read: Callable[[Path], object]) -> Target:
+    """Return the target that writes bytes to a file of this name, alone in its folder, and lets `read` read it.
 
-    @wraps(read)
+    Our own errors pass if each is one short line.
+    """
+    folder = Path(tempfile.mkdtemp(dir=FOLDER))
+
     def target(data: bytes) -> None:
-        path = FOLDER / read.__name__
-        path.write_bytes(data)
+        (folder / name).write_bytes(data)
         try:
-            read(path)
+            read(folder / name)
         except StageError as error:
             lines = [f"error: {problem}" for problem in error.problems]
             assert lines, "an error without a line"
@@ -43,28 +53,70 @@ def _file(read: Callable[[Path], object]) -> Target:
     return target
 
 
-@_file
-def idx_images(path: Path) -> None:
-    """Read archives as they are downloaded."""
-    images = idx.read(path, 3)
-    assert images.dtype == np.uint8 and images.ndim == 3
+def _card(format: str, **keys: Any) -> Any:
+    return TypeAdapter(datasets.Card).validate_python(COMMON | {"format": format} | keys)
 
 
-@_file
-def idx_labels(path: Path) -> None:
-    """Read the contents of an archive: a mutation of compressed bytes never keeps their checksum."""
-    path.write_bytes(gzip.compress(path.read_bytes(), compresslevel=1))
-    labels = idx.read(path, 1)
-    assert labels.dtype == np.uint8 and labels.ndim == 1
+def _blocks(folder: Path, card: Any) -> None:
+    """Read every image of the files in a folder."""
+    with Tree(folder) as tree:
+        for block in formats.read(tree, card).blocks:
+            assert block.images.dtype == np.uint8 and block.images.ndim in (3, 4) and block.images.size
+            assert block.labels.shape == block.images.shape[:1] and block.labels.dtype.kind in "iu"
 
 
-@_file
-def picture(path: Path) -> None:
+def _alone(format: str) -> Callable[[Path], None]:
+    card = _card(format)
+    return lambda path: _blocks(path.parent, card)
+
+
+IDX = _card("idx", files={"train_images": "x", "train_labels": "y"})
+
+
+def _idx_images(path: Path) -> None:
+    """Read images beside as many labels as their header says, if these are few."""
+    count = 2
+    with suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
+        count = int.from_bytes(file.read(8)[4:], "big")
+    if count < MOST_LABELS:
+        path.with_name("y").write_bytes(bytes([0, 0, 8, 1]) + count.to_bytes(4, "big") + bytes(count))
+        _blocks(path.parent, IDX)
+
+
+def _idx_labels(path: Path) -> None:
+    """Read labels beside as many images of a pixel as their header says, if these are few."""
+    count = int.from_bytes(path.read_bytes()[4:8], "big")
+    if count < MOST_LABELS:
+        header = bytes([0, 0, 8, 3]) + count.to_bytes(4, "big") + bytes([0, 0, 0, 1, 0, 0, 0, 1])
+        path.with_name("x").write_bytes(header + bytes(count))
+        _blocks(path.parent, IDX)
+
+
+def _members(path: Path) -> None:
+    """Read every member of an archive."""
+    with Tree(path) as tree:
+        for name in tree.members(path.name):
+            with tree.open(name) as file:
+                while file.read(1 << 16):
+                    pass
+
+
+def _picture(path: Path) -> None:
     """Read image files, and convert them to images of a data set."""
-    image = image_file.decode(image_file.read(path), "picture").image
-    values = image_file.grey(image, 255)
-    assert values.dtype == np.uint8 and values.shape == (image.height, image.width)
-    assert image_file.fitted(image_file.inverted(values, "auto")[0], (28, 28)).shape == (28, 28)
+    card = _card("pictures")
+    for shape in ([28, 28], [28, 28, 3]):
+        picture = decoding.decode(decoding.read(path), "picture")
+        assert fitting.fit(picture, shape, card).values.shape == tuple(shape)
 
 
-TARGETS: dict[str, Target] = {target.__name__: target for target in (idx_images, idx_labels, picture)}
+TARGETS: dict[str, Target] = {
+    "idx_images": _target("x", _idx_images),
+    "idx_labels": _target("y", _idx_labels),
+    "npz": _target("mine.npz", _alone("npz")),
+    "csv": _target("train.csv", _alone("csv")),
+    "parquet": _target("train.parquet", _alone("parquet")),
+    "cifar": _target("train.bin", _alone("cifar")),
+    "zip": _target("mine.zip", _members),
+    "tar": _target("mine.tar", _members),
+    "picture": _target("picture", _picture),
+}

@@ -1,5 +1,6 @@
 """The description of small data sets with known oddities, with and without a card."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -222,13 +223,32 @@ def test_an_unknown_name_lists_the_choices(described):
 
 
 @pytest.mark.fault("files of no known format")
-def test_files_of_no_known_format_end_in_one_line(described, tmp_path_factory, assert_clean_failure):
+def test_files_of_no_known_format_end_in_one_line(described, tmp_path_factory):
     path = tmp_path_factory.mktemp("other") / "notes.txt"
     path.write_text("hello", encoding="utf-8")
 
     ended = described(str(path), "--write-card")
 
     assert ended.code == 4 and len(ended.stderr.splitlines()) == 1 and ended.after == ended.before
+
+
+@pytest.mark.fault("a file that the reader of its format refuses")
+def test_an_edit_of_the_card_mends_what_the_reader_refuses(described, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kaggle")
+    rows = np.c_[np.arange(40) % 2, np.random.RandomState(0).randint(0, 256, (40, 25))]
+    for name, columns in (("train.csv", rows), ("test.csv", rows[:, 1:])):
+        header = ",".join([*["label"][: columns.shape[1] - 25], *(f"pixel{number}" for number in range(25))])
+        np.savetxt(folder / name, columns, "%d", ",", header=header, comments="")
+
+    ended = described(str(folder), "--write-card", "--name", "own")
+
+    assert (ended.code, len(ended.stderr.splitlines())) == (4, 1)
+    assert "/test.csv: no labels: it is for predict alone" in ended.stderr
+    card = Path("datasets/own.yaml")
+    text = re.sub("\n  test: .*", "", card.read_text(encoding="utf-8"))
+    card.write_text(f"{text}test_fraction: 0.2\nclasses: [a, b]\n", encoding="utf-8")
+    ended = described("own")
+    assert (ended.code, ended.stderr) == (0, "")
 
 
 @pytest.mark.fault("a data set that teaches nothing")

@@ -40,7 +40,7 @@ def read(tree: Tree, card: datasets.Pictures) -> Contents:
 
 def found(tree: Tree) -> dict[str, str] | None:
     """Return the keys of a card for the pictures in a tree, or None. Raises DataError if several files hold some."""
-    tops = ["", *(name for name in tree.files if is_archive(name) and not name.endswith(".npz"))]
+    tops = ["", *filter(is_archive, tree.files)]
     holding = [top for top in tops if any(map(suffixes.is_image, _files(tree, top)))]
     if len(holding) > 1:
         got = ", ".join(top or "pictures in folders" for top in holding)[:200]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
-from core.cli.errors import DataError, Problem
+from core.cli.errors import DataError, Problem, printable
 from core.config import datasets
 from core.formats import class_folders, encoded, labels_table
 from core.formats.blocks import Block, Contents
@@ -74,7 +74,7 @@ def _blocks(
     for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[: 1 + is_loose]:  # not the command
         print(line)
     if table and (without := sum(map(suffixes.is_picture, files)) - len(places)):
-        print(f"left out {without:,} pictures that have no row in {tree.shown}/{table}")
+        print(printable(f"{tree.shown}/{table}: pictures without a row are left out: {without:,}"))
 
 
 def _data(tree: Tree, file: str, is_loose: bool) -> bytes | Sequence[Problem]:

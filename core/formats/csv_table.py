@@ -1,38 +1,27 @@
 """Read CSV files with a row for each image: its label, and its pixels row by row, as Kaggle serves MNIST.
 
-The label is in the column that the card names, else in the column `label`, else in the first. All other columns that
-have a name are pixels. A first row of numbers is no header.
+A first row of numbers is no header: the label is in the first column then.
 """
 
-import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from core.config import datasets
 from core.formats import blocks, roles
 from core.formats.blocks import Block, Contents
+from core.formats.pixel_columns import Columns, columns_of
 from core.formats.tree import Tree
 
 NUMBER = re.compile("-?[0-9]+")
-BYTE_ORDER_MARK = "\ufeff"  # at the beginning of a file that Excel wrote
 LONGEST_ROW = 1 << 20  # bytes: a file without line ends is not read as one row
 LEAST_PIXELS = 16  # of a table that `found` takes for images
 
 Row = tuple[int, str]  # the number of a row, from 1, and its text
-
-
-class _Columns(NamedTuple):
-    """total: of all columns. label, pixels: the indices of the label and of the pixels. shape: of an image."""
-
-    total: int
-    label: int
-    pixels: list[int]
-    shape: tuple[int, ...]
 
 
 def read(tree: Tree, card: datasets.Csv) -> Contents:
@@ -56,7 +45,8 @@ def _has_pixels(tree: Tree, name: str) -> bool:
 
 def _rows(file: BinaryIO) -> Iterator[Row]:
     rows = enumerate(iter(lambda: file.readline(LONGEST_ROW), b""), start=1)
-    return ((number, row.decode(errors="replace").lstrip(BYTE_ORDER_MARK)) for number, row in rows if row.strip())
+    # Excel begins a file with a byte order mark.
+    return ((number, row.decode(errors="replace").lstrip("\ufeff")) for number, row in rows if row.strip())
 
 
 def _cells(row: str) -> list[str]:
@@ -70,7 +60,7 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
         header = _cells(first[1])
         if all(map(NUMBER.fullmatch, header)) or header[0] in (card.classes or ()):
             rows, header = chain([first], rows), ["label", *["pixel"] * (len(header) - 1)]
-        columns = _columns(tree, name, [cell.casefold() for cell in header], card)
+        columns = columns_of(tree, name, [cell.casefold() for cell in header], card)
         while chunk := list(islice(rows, blocks.rows(columns.shape))):
             values = _values(tree, name, chunk, columns, card)
             images = values[:, columns.pixels].astype(np.uint8).reshape(-1, *columns.shape)
@@ -78,25 +68,7 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
             start += len(images)
 
 
-def _columns(tree: Tree, name: str, header: list[str], card: datasets.Csv) -> _Columns:
-    wanted, got = (card.label or "label").casefold(), f"{len(header)} columns, {', '.join(header[:4])[:60] or 'empty'}"
-    fix, expected = "correct label or image_shape in the card, or name a file of pixels", f"a column {wanted}"
-    if wanted not in header and card.label:
-        raise tree.error(name, "no such column", fix, expected=expected, got=got)
-    if wanted not in header and {each.rstrip("0123456789") for each in header} == {"pixel"}:
-        what, fix = "no labels: it is for predict alone", "take it out of the card's files, and set test_fraction: 0.2"
-        raise tree.error(name, what, fix, expected=expected, got=got)
-    label = header.index(wanted) if wanted in header else 0
-    pixels = [index for index, each in enumerate(header) if each and index != label]
-    height, width = (card.image_shape or [0, 0])[:2]
-    grey, colour = math.isqrt(len(pixels)), math.isqrt(len(pixels) // 3)
-    for shape in ((height, width), (height, width, 3), (grey, grey), (colour, colour, 3)):
-        if 0 < math.prod(shape) == len(pixels):
-            return _Columns(len(header), label, pixels, shape)
-    raise tree.error(name, "the pixels of a row are no square", fix, expected="a label and pixels", got=got)
-
-
-def _values(tree: Tree, name: str, rows: Sequence[Row], columns: _Columns, card: datasets.Csv) -> np.ndarray:
+def _values(tree: Tree, name: str, rows: Sequence[Row], columns: Columns, card: datasets.Csv) -> np.ndarray:
     """Return int64 (n, columns). Raises DataError with the first row that has other columns, pixels or labels."""
     numbers: dict[int | str, Any] = {columns.label: lambda cell: roles.number(cell, card)}
     try:

@@ -13,10 +13,11 @@ from tqdm import tqdm
 from core.cli.errors import DataError, Problem, printable
 from core.config import datasets
 from core.formats import class_folders, encoded, labels_table
+from core.formats.archives import is_archive
 from core.formats.blocks import Block, Contents
 from core.formats.class_folders import Place
 from core.formats.encoded import Encoded
-from core.formats.tree import Tree, is_archive
+from core.formats.tree import Tree
 from core.images import decoding, suffixes
 
 TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in one folder

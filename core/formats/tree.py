@@ -4,42 +4,19 @@ A name is the path below the folder, with /. A member of `data/images.zip` has t
 Hidden files, README.md and the .dvc files of `dvc add` do not count. No member gets a name on disk.
 """
 
-import bz2
 import errno
-import gzip
-import io
-import lzma
 import os
-import shutil
-import tarfile
-import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from core.cli.errors import DataError, Problem
 from core.config.datasets import is_data
-
-ZIPS = (".zip", ".npz")
-TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
-# What Python's readers of archives raise for damaged bytes, and for a password. OSError has no errno then.
-DAMAGED = (
-    *(EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError, MemoryError, OSError),
-    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
-)
-
-
-class _Archive(NamedTuple):
-    """An open archive, and the entry of each file in it, in the order of the archive."""
-
-    file: zipfile.ZipFile | tarfile.TarFile
-    entries: dict[str, zipfile.ZipInfo | tarfile.TarInfo]
+from core.formats.archives import DAMAGED, Archive, is_archive, open_archive
 
 
 class Tree:
@@ -51,7 +28,7 @@ class Tree:
     def __init__(self, root: Path, shown: str = ""):
         self.folder, self._only = (root, "") if root.is_dir() else (root.parent, root.name)
         self.shown = shown or str(self.folder)
-        self._archives: dict[str, _Archive] = {}
+        self._archives: dict[str, Archive] = {}
         self._closing = ExitStack()
 
     def __enter__(self) -> "Tree":
@@ -153,52 +130,15 @@ class Tree:
                 return archive, "/".join(parts[depth:])
         return "", name
 
-    def _opened(self, archive: str) -> _Archive:
+    def _opened(self, archive: str) -> Archive:
         if archive not in self._archives:
             with self.reading(archive):
-                self._archives[archive] = _open(self.folder / archive, self._closing)
+                self._archives[archive] = open_archive(self.folder / archive, self._closing)
         return self._archives[archive]
-
-
-def is_archive(name: str) -> bool:
-    """Return whether a name is that of a zip or tar file."""
-    return name.lower().endswith((*ZIPS, *TARS))
-
-
-class _File(io.BufferedReader):
-    """A file that is read into no more memory than it has bytes: tarfile asks for as many as a header claims."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(min(-1 if size is None else size, os.fstat(self.fileno()).st_size - self.tell()))
-
-
-def _open(path: Path, closing: ExitStack) -> _Archive:
-    file = closing.enter_context(_File(io.FileIO(path)))
-    if path.name.lower().endswith(ZIPS):
-        zipped = zipfile.ZipFile(file)
-        return _Archive(
-            zipped, {_clean(info.filename): info for info in zipped.infolist() if info.filename[-1:] != "/"}
-        )
-    if decompress := DECOMPRESSORS.get(file.read(2)):  # once, as members are read in any order
-        whole = closing.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
-        with decompress(path) as compressed:
-            shutil.copyfileobj(compressed, whole, 1 << 20)
-        file = closing.enter_context(_File(whole))
-    file.seek(-min(tarfile.BLOCKSIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
-    if any(file.read()):  # tarfile takes a header that is cut for the end
-        raise EOFError("the end is missing")
-    file.seek(0)
-    tar = tarfile.TarFile(fileobj=file)
-    return _Archive(tar, {_clean(info.name): info for info in tar if info.isfile()})
 
 
 def _fail(error: OSError) -> None:
     raise error
-
-
-def _clean(name: str) -> str:
-    """Return the name of a member without the beginning ./ of some tar files, and the backslashes of some zip files."""
-    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def _matches(name: str, path: str) -> bool:

@@ -15,7 +15,8 @@ from core.cli.errors import DataError, InputError, Problem
 from core.config import datasets, schema
 from core.files import atomic
 from core.formats import formats
-from core.formats.tree import TARS, ZIPS, Tree
+from core.formats.archives import TARS, ZIPS
+from core.formats.tree import Tree
 
 FITTED = ("pictures", "parquet")  # the formats whose images get the size of the card
 LONGEST = 64  # pixels a side, unless the card is edited: larger pictures are slow to train on

@@ -25,8 +25,7 @@ ROWS, BUFFER = 64, 1 << 20  # rows, of which each may be a photograph, and bytes
 def read(tree: Tree, card: datasets.Parquet) -> Contents:
     """Return the images of a card in blocks. Raises DataError, or InputError if pyarrow is not installed."""
     files = roles.matched(tree, card.files)
-    names = [name for names in files.values() for name in names]
-    classes, images = None, 0
+    classes, images, names = None, 0, [name for names in files.values() for name in names]
     for name in names:
         with _opened(tree, name) as table:
             _, label = _columns(tree, name, table.schema_arrow, card)

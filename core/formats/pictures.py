@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
-from core.cli.errors import DataError, Problem
+from core.cli.errors import DataError, Problem, printable
 from core.config import datasets
 from core.formats import class_folders, encoded, labels_table
 from core.formats.archives import is_archive
@@ -41,7 +41,7 @@ def read(tree: Tree, card: datasets.Pictures) -> Contents:
 
 def found(tree: Tree) -> dict[str, str] | None:
     """Return the keys of a card for the pictures in a tree, or None. Raises DataError if several files hold some."""
-    tops = ["", *(name for name in tree.files if is_archive(name) and not name.endswith(".npz"))]
+    tops = ["", *filter(is_archive, tree.files)]
     holding = [top for top in tops if any(map(suffixes.is_image, _files(tree, top)))]
     if len(holding) > 1:
         got = ", ".join(top or "pictures in folders" for top in holding)[:200]
@@ -75,7 +75,7 @@ def _blocks(
     for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[: 1 + is_loose]:  # not the command
         print(line)
     if table and (without := sum(map(suffixes.is_picture, files)) - len(places)):
-        print(f"left out {without:,} pictures that have no row in {tree.shown}/{table}")
+        print(printable(f"{tree.shown}/{table}: pictures without a row are left out: {without:,}"))
 
 
 def _data(tree: Tree, file: str, is_loose: bool) -> bytes | Sequence[Problem]:

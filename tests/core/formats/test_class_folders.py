@@ -94,7 +94,7 @@ def test_folders_around_a_data_set_do_not_count(make, tmp_path, names):
         (tmp_path / name).rename(tmp_path / "outer/own" / name)
     (tmp_path / "outer/own").rename(tmp_path / "outer/deep")
     (tmp_path / "outer").rename(tmp_path / "own")
-    make("licence.txt")
+    make("licence.txt", "documentation/more.txt")
 
     assert list(places(tmp_path)[1].items()) == expected
 
@@ -178,6 +178,17 @@ def test_a_class_of_other_pictures_has_the_command_that_converts_them(make, tmp_
     [problem] = caught.value.problems
     assert problem.fix.startswith("make PNG files of them: python -m pip install pillow-heif && python -c")
     assert problem.fix.endswith(f" {tmp_path}/b .heic, then dvc repro")
+
+
+def test_a_class_of_other_pictures_in_an_archive_has_no_command(tmp_path):
+    """The command converts the files of a folder."""
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
+        archive.writestr("a/1.png", b"")
+        archive.writestr("b/1.heic", b"")
+    tree = Tree(tmp_path)
+
+    with pytest.raises(DataError, match=r"got 1 \.heic\); fix: add some, or remove the class, then dvc repro"):
+        pictures.class_folders.places(tree, tree.members("own.zip"), card())
 
 
 def test_a_name_that_is_no_text_is_a_line(make, tmp_path):

@@ -27,7 +27,7 @@ def places(tmp_path):
 @pytest.mark.parametrize("column", ["file", "filename", "image", "ID"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_a_table_gives_a_label_to_a_picture(places, column, ending):
-    rows = [f"size,{column}, Label ", "9,10.jpg,dog", '7,pictures/2.png,"cat"', ""]
+    rows = [f"{column},size, Label ", "10.jpg,9,dog", 'pictures/2.png,7,"cat"', ""]
 
     assert places(b"\xef\xbb\xbf" + ending.join(rows).encode()) == (
         ["cat", "dog"],

@@ -155,8 +155,10 @@ def test_a_table_names_the_labels(tmp_path, capsys, place):
 
     assert (classes, images) == (["a", "b"], sorted(("train", *image[1:]) for image in EXPECTED[1]))
     printed = capsys.readouterr().out
-    assert "left out 1 pictures that have no row in" in printed and ("1 .gif" in printed) == (place != "own.zip")
-    assert ".csv:" not in printed
+    assert "labels.csv: pictures without a row are left out: 1\n" in printed and ("1 .gif" in printed) == (
+        place != "own.zip"
+    )
+    assert ".csv: only" not in printed
 
 
 @pytest.mark.fault("hidden files, and files that are no pictures by their names")

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -62,6 +63,32 @@ def test_a_picture_is_turned_by_its_orientation_tag():
         picture = decoding.decode(encoded(SMALL, exif=tags), "a.png")
         assert (pixels.grey(picture.image, 0).tolist(), picture.notes) == (upright, notes)
     assert grey(png(1, 1, 8, GREY, b"\0\x07", (b"eXIf", b"II*\0\xff\xff\xff\xff"))).tolist() == [[7]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {"xmp": b'<x tiff:Orientation="6"/>'}), ("WEBP", {"lossless": True, "xmp": b"tiff:Orientation>6<"})],
+)
+@pytest.mark.fault("turned by its tag, a tag that can't be read")
+def test_the_orientation_may_be_in_xmp(kind, options):
+    assert decoding.decode(encoded(SMALL, kind, **options), "a").notes == ("turned by its orientation tag",)
+
+
+@pytest.mark.fault("a PNG with a wrong checksum, whose pixels can be decompressed")
+def test_the_checksums_of_a_png_count():
+    data = bytearray(encoded(SMALL))
+    data[data.index(b"IEND") - 5] ^= 1  # the last byte of the checksum of the pixels
+
+    assert "checksum" in refusal(bytes(data)).got
+
+
+def test_warnings_of_pillow_are_not_shown():
+    """An animation of 0 frames is one of the faults that do not count."""
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        picture = decoding.decode(png(1, 1, 8, GREY, b"\0\x07", (b"acTL", bytes(8))), "a.png")
+
+    assert (shown, np.asarray(picture.image).tolist()) == ([], [[7]])
 
 
 @pytest.mark.fault("several frames")

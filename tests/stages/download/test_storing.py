@@ -152,7 +152,7 @@ def test_a_label_out_of_range_is_named_with_its_place(store, first_label):
 def test_the_number_of_a_label_is_right_after_a_split_by_test_fraction(store):
     values = list(range(60))
     labels = [value % 2 for value in values]
-    wrong = next(value for value in values[20:] if int(sha256(value), 16) < 0.5 * 2**256)
+    wrong = next(value for value in values[40:] if int(sha256(value), 16) < 0.5 * 2**256)
     labels[wrong] = -1
 
     given = [block("train", values[:20], labels[:20]), block("train", values[20:], labels[20:], first=20)]

@@ -6,11 +6,12 @@ a folder of its name to cases/.
 
 import atexit
 import gzip
+import io
 import shutil
 import tempfile
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ from core.images import decoding, fitting
 LONGEST_LINE = 1500  # a message does not repeat a file
 MOST_LABELS = 1 << 16
 COMMON = {"title": "Mine", "description": "fuzzed", "licence": "none", "classes": ["hat", "cap"]}
+
+# A PNG file of a grey pixel.
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600700000900"
+    "082023c38c0000000049454e44ae426082"
+)
 
 FOLDER = Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -109,6 +116,14 @@ def _picture(path: Path) -> None:
         assert fitting.fit(picture, shape, card).values.shape == tuple(shape)
 
 
+def _labels(path: Path) -> None:
+    """Read a table of labels beside two pictures."""
+    for name in ("1.png", "2.png"):
+        path.with_name(name).write_bytes(PICTURE)
+    with redirect_stdout(io.StringIO()):  # it says which pictures are left out
+        _blocks(path.parent, _card("pictures", classes=None))
+
+
 TARGETS: dict[str, Target] = {
     "idx_images": _target("x", _idx_images),
     "idx_labels": _target("y", _idx_labels),
@@ -119,4 +134,5 @@ TARGETS: dict[str, Target] = {
     "zip": _target("mine.zip", _members),
     "tar": _target("mine.tar", _members),
     "picture": _target("picture", _picture),
+    "labels": _target("labels.csv", _labels),
 }

@@ -252,6 +252,16 @@ def is_data(name: str) -> bool:
     return not name.startswith((".", "__MACOSX")) and name != "README.md" and not name.endswith(".dvc")
 
 
+def has_validation(card: Card) -> bool | None:
+    """Return whether a card names validation images, or None if only its files tell."""
+    if isinstance(card, Garments):
+        return False
+    files = None if isinstance(card, Pictures) else card.files
+    if files is None:
+        return None
+    return bool(files.validation if isinstance(files, Splits) else files.validation_images)
+
+
 def missing(name: str, card: Card) -> list[Problem]:
     """Return the problem of a data set whose files are not there, or an empty list."""
     folder = SOURCES / name

@@ -39,6 +39,8 @@ def main(validated: Path) -> None:
                 shape = card.image_shape or [datasets.LONGEST] * 2  # `train` checks it again, once the images are read
                 problems += architectures.problems(settings.train.network, shape)
                 problems += datasets.missing(settings.dataset.name, card)
+                if (official := datasets.has_validation(card)) is not None:  # `train` checks it again
+                    params.require_one_source(settings.train, official)
     if problems:
         raise InputError(*problems)
     atomic.write_text(validated, "params.yaml and the cards are valid\n")

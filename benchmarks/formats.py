@@ -94,8 +94,8 @@ def page(results: dict[str, Any]) -> str:
     return (
         f"# Reading data sets\n\nMade by `python -m benchmarks.formats` on {results['machine']}. The stage `download` "
         f"on {results['images']:,} images; medians, with the smallest and the largest value in brackets. Memory "
-        f"is that of the stage itself, not of the processes that decode pictures. Folders have an order of their own.\n\n"
-        f"{measure.table(columns, rows)}"
+        f"is that of the stage itself, not of the processes that decode pictures. Folders have an order of their own."
+        f"\n\n{measure.table(columns, rows)}"
     )
 
 

@@ -78,7 +78,7 @@ def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iter
     rows = count()
     with _opened(tree, name) as table:
         image, label = _columns(tree, name, table.schema_arrow, card)
-        for batch in table.iter_batches(ROWS, columns=[image, label]):
+        for batch in table.iter_batches(ROWS, columns=[image, label], use_threads=False):
             images = batch.column(image)
             images = images.field("bytes") if hasattr(images, "field") else images
             for data, given in zip(images.to_pylist(), batch.column(label).to_pylist(), strict=True):

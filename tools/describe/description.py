@@ -12,7 +12,8 @@ import numpy as np
 from core.config import datasets
 from core.files import arrays, atomic, class_names, preparation
 from core.formats.blocks import Block
-from core.images import pixels
+from core.formats.tree import Tree
+from core.images import pixels, suffixes
 from stages.download import __main__ as download
 from stages.download import storing
 from stages.render import duplicates, style
@@ -53,10 +54,11 @@ def show(name: str, card: datasets.Card, source: Path, shown: str = "") -> None:
         print(f"\n{name}: {card.title}; {numbers} images, {shape}")
         print("\n".join(table({split: part.labels for split, part in parts.items()}, classes)))
         if sizes:
-            print(f"sizes of the pictures: {', '.join(most(sizes))}")
+            print(f"sizes of the pictures, height x width: {', '.join(most(sizes))}")
         if prepared.done:
-            done = ", ".join(f"{number:,} {what}" for what, number in prepared.done.items())
-            print(f"of {prepared.images:,} pictures: {done}")
+            print(f"of {prepared.images:,} pictures: {'; '.join(prepared.phrases())}")
+        if command := _converter(card, source):
+            print(f"to make PNG files of the other pictures, run: {command}")
         odd = list(oddities(parts, classes))
         print("\n".join(["worth a look:", *(f"  {line}" for line in odd)] if odd else ["nothing looks odd"]))
         print(f"samples: {_draw(name, parts['train'], classes)}")
@@ -82,10 +84,10 @@ def oddities(parts: dict[str, Part], classes: list[str]) -> Iterator[str]:
     digests = {split: duplicates.digests(part.images) for split, part in parts.items()}
     for split, part in parts.items():
         copies = duplicates.within(digests[split], part.labels)
-        yield from _copies(copies, f"{split} images equal an earlier one")
+        yield from _copies(copies, f"{split} images equal to an earlier one")
     for split in list(parts)[1:]:
         copies = duplicates.shared(digests[split], parts[split].labels, digests["train"], parts["train"].labels)
-        yield from _copies(copies, f"{split} images are among the training images")
+        yield from _copies(copies, f"{split} images that are among the training images")
     coloured = False
     for split, part in parts.items():
         blank = 0
@@ -94,9 +96,9 @@ def oddities(parts: dict[str, Part], classes: list[str]) -> Iterator[str]:
             blank += int((flat.min(axis=1) == flat.max(axis=1)).sum())
             coloured = coloured or block.ndim == 3 or pixels.is_coloured(block)
         if blank:
-            yield f"{blank:,} {split} images have one value in all pixels"
+            yield f"{split} images with one value in all pixels: {blank:,}"
         if few := int((np.bincount(part.labels, minlength=len(classes)) < FEW).sum()):
-            yield f"{few:,} classes have fewer than {FEW} {split} images"
+            yield f"classes with fewer than {FEW} {split} images: {few:,}"
     if not coloured:
         height, width = parts["train"].images.shape[1:3]
         yield f"no pixel has a colour, so image_shape: [{height}, {width}] holds everything"
@@ -113,6 +115,15 @@ def samples(labels: np.ndarray, classes: int) -> np.ndarray:
     rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
     by_rank = np.lexsort((labels, rank))
     return by_rank[np.isin(labels[by_rank], shown)][:SAMPLES]
+
+
+def _converter(card: datasets.Card, source: Path) -> str:
+    """Return a command that makes PNG files of pictures in a folder that can't be read, or nothing."""
+    folder = source / ((isinstance(card, datasets.Pictures) and card.folder) or "")
+    if not isinstance(card, datasets.Pictures) or not folder.is_dir():
+        return ""
+    with Tree(folder) as tree:
+        return suffixes.converter(str(folder), map(suffixes.suffix, tree.files))
 
 
 def _part(folder: Path) -> Part:
@@ -132,7 +143,7 @@ def _counting(blocks: Iterator[Block], sizes: Counter[str]) -> Iterator[Block]:
 
 def _copies(copies: dict[int, bool], what: str) -> Iterator[str]:
     if copies:
-        yield f"{len(copies):,} {what}, {len(copies) - sum(copies.values()):,} of them with another label"
+        yield f"{what}: {len(copies):,}, of them with another label: {len(copies) - sum(copies.values()):,}"
 
 
 def _draw(name: str, train: Part, classes: list[str]) -> Path:

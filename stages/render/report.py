@@ -10,7 +10,7 @@ SECTIONS = (verdict, training_run, class_errors, calibration, training_data, exa
 
 
 def build(results: Results, render: Render) -> Report:
-    """Return the report; its figures are not drawn yet. Raises InputError if `render` names no image of the data set."""
+    """Return the report; its figures are not drawn yet. Raises InputError if `render` names no image of the data."""
     _check_indices(results, render)
     licence = Section("Data licence", [f"{results.card.title}: {results.card.licence}."])
     return Report(

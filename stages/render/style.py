@@ -6,6 +6,7 @@ equal arrays give equal bytes. For this, matplotlib is imported here only; other
 
 import io
 import os
+import re
 import tempfile
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,8 +57,8 @@ WIDTH = 8  # inches; at 100 dpi, the width of an image on a git host
 
 # More class names along an axis would overlap: then it shows every second or third name.
 AXIS_NAMES = 32
-# The width of a class name under an image and along an axis, in multiples of its font size; a wider name is cut.
-PICTURE_NAME, TICK_NAME = 5.5, 12
+# The width of a line under an image and along an axis, in multiples of its font size; a wider name is wrapped or cut.
+PICTURE_LINE, TICK_NAME = 10, 12
 
 
 @contextmanager
@@ -146,6 +147,23 @@ def cut(name: str, most: float) -> str:
         return name
     fitting = bisect(range(len(name)), most, key=lambda kept: _width(name[:kept] + "…"))
     return name[: fitting - 1] + "…"
+
+
+@cache
+def wrapped(before: str, name: str, after: str, most: float = PICTURE_LINE) -> str:
+    """Return a name between two texts, in two lines if one would be wider than `most` times the font size.
+
+    A name that is too long for two lines is cut.
+    """
+    text, named = before + name + after, len(before + name)
+    if _width(text) <= most:
+        return text
+    fitting = bisect(range(named - 1), most, key=lambda kept: _width(text[:kept])) - 1
+    breaks = [match.end() for match in re.finditer("[ _-]", text[: named + after.find(" ") + 1])]
+    breaks = [end for end in breaks if end > len(before) and _width(text[:end].rstrip()) <= most]
+    good = [end for end in breaks if _width(text[end:]) <= most or 2 * end > fitting]
+    end = good[-1] if good else fitting
+    return f"{text[:end].rstrip()}\n{cut(text[end:named], most - _width(after))}{after if end < named else text[end:]}"
 
 
 def _width(text: str) -> float:

@@ -30,8 +30,8 @@ def _drawn(results: Sequence[Result], classes: Sequence[str], negative: bool) ->
         named = result.ranking[0]
         image = result.values / 255
         samples.draw_picture(picture, 1 - image if negative else image)
-        picture.set_title(style.cut(_title(result.name), style.PICTURE_NAME), fontsize=8, color="dimgrey")
-        caption = f"{style.cut(classes[named], style.PICTURE_NAME)} {style.percent(float(result.probabilities[named]))}"
+        picture.set_title(style.cut(_title(result.name), style.PICTURE_LINE), fontsize=8, color="dimgrey")
+        caption = style.wrapped("", classes[named], f" {style.percent(float(result.probabilities[named]))}")
         caption += "\nunlike training" if result.unlike else ""
         picture.set_xlabel(caption, fontsize=8, color=style.WRONG if result.unlike else style.RIGHT)
         samples.draw_probabilities(bars, result.probabilities, named)

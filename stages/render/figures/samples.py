@@ -61,13 +61,15 @@ def training_image(image: np.ndarray, name: str) -> Figure:
 
 def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw images in rows of five, each above its class name."""
-    return _gallery(images, [style.cut(classes[label], style.PICTURE_NAME) for label in labels])
+    return _gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels])
 
 
 def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the mean image of each class above its name."""
     columns, size = (5, 9) if len(classes) <= LARGE_IMAGES else (10, 7)
-    return _gallery(images, [style.cut(name, style.PICTURE_NAME) for name in classes], columns=columns, size=size)
+    return _gallery(
+        images, [style.wrapped("", name, "", _line(columns, size)) for name in classes], columns=columns, size=size
+    )
 
 
 def predicted(
@@ -75,7 +77,7 @@ def predicted(
 ) -> Figure:
     """Draw images in rows of five, each with its number above and its prediction below."""
     pairs = zip(probabilities, labels, strict=True)
-    captions, colours = zip(*(_prediction(row, label, classes) for row, label in pairs), strict=True)
+    captions, colours = zip(*(_prediction(row, label, classes, _line()) for row, label in pairs), strict=True)
     return _gallery(images, captions, colours=colours, headings=_headings(numbers))
 
 
@@ -90,9 +92,9 @@ def voted(
     for of_class, label in zip(votes, labels, strict=True):
         first, second = np.argsort(-of_class, kind="stable")[:2]
         others = of_class.sum() - of_class[[first, second]].sum()
-        lines = [f"{of_class[each]} {style.cut(classes[each], style.PICTURE_NAME)}" for each in (first, second)]
-        lines[1] += f", {others} other" if others else ""
-        captions.append("\n".join([*lines, f"({style.cut(classes[label], style.PICTURE_NAME)})"]))
+        parts = [(f"{of_class[first]} ", classes[first], "")]
+        parts += [(f"{of_class[second]} ", classes[second], f", {others} other" if others else "")]
+        captions.append("\n".join(style.wrapped(*part, _line()) for part in [*parts, ("(", classes[label], ")")]))
     return _gallery(images, captions, headings=_headings(numbers))
 
 
@@ -155,16 +157,23 @@ def name_cell(bars: Axes, classes: Sequence[str], *, first: bool, last: bool) ->
         bars.set_xticks([])
 
 
-def _prediction(probabilities: np.ndarray, label: int, classes: Sequence[str]) -> tuple[str, str]:
-    """Return `<predicted> NN%` above `(<true>)`, and the colour of this text."""
+def _prediction(
+    probabilities: np.ndarray, label: int, classes: Sequence[str], most: float = style.PICTURE_LINE
+) -> tuple[str, str]:
+    """Return `<predicted> NN%` above `(<true>)`, each line at most `most` wide, and the colour of this text."""
     predicted = int(probabilities.argmax())
-    names = [style.cut(classes[index], style.PICTURE_NAME) for index in (predicted, label)]
-    text = f"{names[0]} {style.percent(probabilities[predicted])}\n({names[1]})"
+    named = style.wrapped("", classes[predicted], f" {style.percent(probabilities[predicted])}", most)
+    text = f"{named}\n{style.wrapped('(', classes[label], ')', most)}"
     return text, style.RIGHT if predicted == label else style.WRONG
 
 
 def _headings(numbers: Iterable[int]) -> list[str]:
     return [f"test image {number}" for number in numbers]
+
+
+def _line(columns: int = 5, size: float = 9) -> float:
+    """Return the room for a line of a caption in a gallery, in multiples of its font size, in points."""
+    return 0.88 * style.WIDTH / columns * 72 / size
 
 
 def _gallery(

@@ -54,3 +54,21 @@ def test_text_on_a_colour_has_contrast(scale):
         for ink, luminance in zip(inks, luminances, strict=True)
     ]
     assert min(contrasts) >= 4.5 and {"black", "white"} == set(inks)
+
+
+@pytest.mark.parametrize(
+    ("parts", "lines"),
+    [
+        (("", "Ankle boot", " >99.9%"), ["Ankle boot >99.9%"]),
+        (("", "Chien de berger allemand", " 43%"), ["Chien de berger", "allemand 43%"]),
+        (("(", "Chien de berger belge", ")"), ["(Chien de berger", "belge)"]),
+        (("2 ", "Chien de berger", ", 2 other"), ["2 Chien de berger,", "2 other"]),
+        (("", "cheval (poulain)", " 43%"), ["cheval (poulain)", "43%"]),
+        (("", "a_very_long_name_without_blanks", ""), ["a_very_long_name_", "without_blanks"]),
+        (("(", "W" * 64, ")"), ["(" + "W" * 9, "W" * 8 + "…)"]),
+    ],
+)
+@pytest.mark.fault("names of classes that differ at their ends only")
+def test_a_long_name_is_wrapped_and_only_then_cut(parts, lines):
+    assert style.wrapped(*parts).split("\n") == lines
+    assert max(map(style._width, lines)) <= style.PICTURE_LINE

@@ -1,5 +1,6 @@
 """How figures of images look; test_numbers checks their images, texts and values."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -69,6 +70,17 @@ def test_no_text_is_clipped_or_overlaps_another(draw):
     assert min(drawn.x0, drawn.y0) >= 0
     assert drawn.x1 <= figure.get_figwidth() + 1e-6 and drawn.y1 <= figure.get_figheight() + 1e-6
     assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[:index])
+
+
+@pytest.mark.parametrize("name", ["labelled", "means", "example", "examples_grid", "predicted", "voted"])
+@pytest.mark.fault("names of classes that differ at their ends only")
+def test_names_that_differ_at_their_ends_only_can_be_told_apart(name):
+    names = ["Chien de berger allemand", "Chien de berger belge", "Chien de berger blanc"]
+    with style.styled():
+        figure = everything(names)[name]()
+
+    shown = " ".join(text.get_text() for ax in figure.axes for text in level_texts(ax))
+    assert "…" not in shown and re.search(r"Chien de\s+berger\s+(allemand|belge|blanc)", shown)
 
 
 def photographs() -> np.ndarray:

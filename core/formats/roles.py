@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from core.cli.errors import DataError
 from core.config.datasets import SPLITS, FromFiles, Roles, Splits
+from core.config.schema import MOST_CLASSES
 from core.formats.tree import Tree
 
 SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
@@ -81,14 +82,22 @@ def _words(path: str) -> list[str]:
     return re.split("[^a-z0-9]+", path.lower())
 
 
+class Seen(list[str]):
+    """In a card in place of classes: takes up to MOST_CLASSES + 1 labels of a table, as `tools.describe` needs them."""
+
+
 def number(label: object, card: FromFiles) -> int:
     """Return the label of a table as a number that counts from the card's first_label.
 
     A label that equals a class of the card is that class, also if both are numbers: with classes ["1", "2", "0"], the
     label 0 is the last class. Any other label is a number. Raises ValueError for another text, and for a number whose
-    class has another number as its name.
+    class has another number as its name. With `Seen` labels, a text is 0.
     """
     text, classes = "" if label is None else str(label).strip(), card.classes or []
+    if isinstance(card.classes, Seen) and text:
+        if text not in card.classes and len(card.classes) <= MOST_CLASSES:
+            card.classes.append(text)
+        return int(text) if NUMBER.fullmatch(text) else 0
     if text in classes:
         return classes.index(text) + card.first_label
     if NUMBER.fullmatch(text):

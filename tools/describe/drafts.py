@@ -14,7 +14,7 @@ import yaml
 from core.cli.errors import DataError, InputError, Problem
 from core.config import datasets, schema
 from core.files import atomic
-from core.formats import formats
+from core.formats import formats, roles
 from core.formats.archives import TARS, ZIPS
 from core.formats.tree import Tree
 
@@ -90,12 +90,15 @@ def draft(path: Path, name: str | None) -> Draft:
     with Tree(source) as tree:
         format, keys = formats.guess(tree)
         card = _card({**words, "format": format, **keys}, datasets.path_of(name))
+        card = card.model_copy(update={"classes": roles.Seen()})
         found: dict[str, Any] = {}
-        comments = {"classes": "names for these labels; write better ones"}
+        comments: dict[str, str] = {}
         with suppress(DataError):  # an edit of the card may mend that; its description raises this error again
             shape = _first_shape(tree, card)
             smaller = _smaller(shape) if format in FITTED else shape
             found = {"image_shape": smaller, **_trial(tree, card.model_copy(update={"image_shape": smaller}))}
+            if "classes" in found and all(map(roles.NUMBER.fullmatch, found["classes"])):
+                comments["classes"] = "replace these numbers with names"
             if smaller != shape:
                 comments["image_shape"] = f"of {' x '.join(map(str, shape[:2]))}: larger images train slower"
     said = {**words, **found, "format": format, **_sorted(keys)}
@@ -114,15 +117,17 @@ def _first_shape(tree: Tree, card: datasets.Files) -> list[int]:
 
 
 def _trial(tree: Tree, card: datasets.Files) -> dict[str, Any]:
-    """Return the keys that only the images and labels tell."""
-    contents = formats.read(tree, card)
+    """Return the keys that only the images and labels tell. The card's classes are `roles.Seen`."""
+    contents, seen = formats.read(tree, card), card.classes or []
     splits: set[str] = set()
     low, high = 2**31, -(2**31)
     for block in contents.blocks:
         splits.add(block.split)
         low, high = min(low, int(block.labels.min())), max(high, int(block.labels.max()))
     keys: dict[str, Any] = {}
-    if contents.classes is None:
+    if not all(map(roles.NUMBER.fullmatch, seen)):
+        keys["classes"] = sorted(seen)
+    elif contents.classes is None:
         keys["classes"] = [str(number) for number in range(low == 1, high + 1)]
     if low == 1:
         keys["first_label"] = 1

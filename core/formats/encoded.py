@@ -83,13 +83,17 @@ def _batches(files: Iterable[Encoded], most: int) -> Iterator[list[Encoded]]:
 
 
 def _shape(batch: Iterable[Encoded]) -> tuple[str, list[int]]:
-    """Return the name and the shape of the first picture that can be read; if there is none, the shape is of no use."""
+    """Return the name and the size of the first picture that can be read, in colour if any picture of the batch is. If
+    none can be read, the shape is of no use.
+    """
+    first, shape = "", [1, 1]
     for file in batch:
         with suppress(DataError):
-            image = decoding.decode(file.data, file.name).image if isinstance(file.data, bytes) else None
-            if image:
-                return file.name, [image.height, image.width] + [3] * (image.mode not in pixels.GREY_MODES)
-    return "", [1, 1]
+            image = decoding.decode(file.data if isinstance(file.data, bytes) else b"", file.name).image
+            first, shape = (first, shape) if first else (file.name, [image.height, image.width])
+            if image.mode not in pixels.GREY_MODES:
+                return first, [*shape, 3]
+    return first, shape
 
 
 def _prepared(

@@ -125,7 +125,7 @@ def _counting(blocks: Iterator[Block], sizes: Counter[str]) -> Iterator[Block]:
     for block in blocks:
         own = " x ".join(map(str, block.images.shape[1:3]))
         for notes in block.notes:
-            found = [match for note in notes if (match := re.fullmatch(r"resized \((\d+)x(\d+)\)", note))]
+            found = [match for note in notes if (match := re.fullmatch(r"[a-z]+ \((\d+)x(\d+)\)", note))]
             sizes[f"{found[0][2]} x {found[0][1]}" if found else own] += 1
         yield block
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 
 from core.cli import command
+from core.formats.blocks import Block
 from tests.conftest import Run, snapshot
 from tools.describe import __main__ as describe
 from tools.describe import description, drafts
@@ -299,3 +301,12 @@ def test_samples_of_many_classes_are_evenly_spaced():
     assert len(chosen) == description.SAMPLES == len(set(chosen.tolist()))
     assert (chosen[0], chosen[-1]) == (0, 255)
     assert set(np.diff(chosen.astype(int))) == {8, 9}
+
+
+def test_sizes_are_those_of_the_pictures_before_they_were_resized_padded_or_cropped():
+    notes = [("made grey", "resized (6x4)", "padded"), ("padded (6x4)",), ("cropped (9x1)",), ("turned by its tag",)]
+    sizes: Counter[str] = Counter()
+
+    list(description._counting(iter([Block("train", np.zeros((4, 2, 3)), np.zeros(4), "", notes=notes)]), sizes))
+
+    assert sizes == {"4 x 6": 2, "1 x 9": 1, "2 x 3": 1}

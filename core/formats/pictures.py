@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from core.cli.errors import DataError, Problem, printable
 from core.config import datasets
-from core.formats import class_folders, encoded, labels_table
+from core.formats import class_folders, encoded, labels_table, roles
 from core.formats.archives import is_archive
 from core.formats.blocks import Block, Contents
 from core.formats.class_folders import Place
@@ -20,7 +20,7 @@ from core.formats.encoded import Encoded
 from core.formats.tree import Tree
 from core.images import decoding, suffixes
 
-TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in one folder
+TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in no class folders
 
 
 def read(tree: Tree, card: datasets.Pictures) -> Contents:
@@ -51,8 +51,12 @@ def found(tree: Tree) -> dict[str, str] | None:
     keys = {"folder": holding[0]} if holding[0] else {}
     files = _files(tree, holding[0])
     tables = [file for file in {*tree.files, *files} if posixpath.basename(file) in TABLES]
-    if tables and len({posixpath.dirname(file) for file in files if suffixes.is_image(file)}) == 1:
+    folders = {posixpath.dirname(file) for file in files if suffixes.is_image(file)}
+    splits = {roles.split_of(posixpath.basename(folder)): folder for folder in folders}
+    if tables and len(folders) == 1:
         keys["table"] = min(tables)
+    elif tables and "train" in splits and None not in splits:  # as from Kaggle, whose other pictures have no labels
+        keys |= {"folder": splits["train"], "table": min(tables)}
     return keys
 
 

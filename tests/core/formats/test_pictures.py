@@ -128,6 +128,13 @@ def test_a_single_file_is_read_without_a_folder(tmp_path):
         (["x/1.png", "labels.csv"], {"table": "labels.csv"}),
         (["x/1.png", "x/train.csv"], {"table": "x/train.csv"}),
         (["x/1.png", "y/1.png", "labels.csv"], {}),
+        (["test/1.png", "train/1.png", "train.csv", "test.csv"], {"folder": "train", "table": "train.csv"}),
+        (
+            ["x/test_images/1.png", "x/train_images/1.png", "x/train.csv"],
+            {"folder": "x/train_images", "table": "x/train.csv"},
+        ),
+        (["test/a/1.png", "train/a/1.png", "train.csv"], {}),
+        (["train/1.png", "plane/1.png", "train.csv"], {}),
         (["x.zip"], {"folder": "x.zip"}),
         (["x.zip", "train.csv"], {"folder": "x.zip", "table": "train.csv"}),
     ],
@@ -140,6 +147,17 @@ def test_pictures_and_a_table_beside_them_are_found(tmp_path, names, keys):
         np.savez(tmp_path / "x.npz", **{"1.png": np.zeros(1)})
 
     assert pictures.found(Tree(tmp_path)) == keys
+
+
+@pytest.mark.fault("a table of the labels of some of the pictures, others of the same names without labels")
+def test_a_table_is_of_the_training_pictures_beside_unlabelled_ones(tmp_path):
+    table = {"train.csv": b"id,label\n1,b\n2,a\n"}
+    save(
+        tmp_path,
+        table | {f"{split}/{n}.png": encoded(ONE if n == 1 else TWO) for split in ("train", "test") for n in (1, 2)},
+    )
+
+    assert read(tmp_path) == (["a", "b"], sorted([("train", key(ONE), 1, ONE, ()), ("train", key(TWO), 0, TWO, ())]))
 
 
 @pytest.mark.parametrize("place", ["labels.csv", "own.zip"])

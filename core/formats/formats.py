@@ -48,7 +48,7 @@ def guess(tree: Tree) -> tuple[str, dict[str, Any]]:
     for name, module in READERS.items():
         if (keys := module.found(tree)) is not None:
             return name, keys
-    name, what = tree.files[0] if len(tree.files) == 1 else "", "no files of a known format, or of several data sets"
+    name, what = tree.files[0] if len(tree.files) == 1 else "", "no known format, or several data sets"
     raise _refused(tree) or tree.error(name, what, "write a card that names files, as docs/your-data.md shows")
 
 

@@ -271,7 +271,7 @@ CASES = {
         "move its pictures into the class folder",
         lambda _: shell(f"mv {FOLDER}/train/bag/red/* {FOLDER}/train/bag && rmdir {FOLDER}/train/bag/red"),
     ),
-    "a picture in no class": Case(
+    "a picture outside the class folders": Case(
         pictures("train/2"),
         DOWNLOAD,
         "move it into a class folder",

@@ -61,6 +61,16 @@ def test_classes_are_folders_within_the_splits(make, tmp_path):
     )
 
 
+def test_splits_have_the_names_that_files_of_splits_have(make, tmp_path):
+    make("training/a/1.png", "Testing/a/1.png", "t10k/a/2.png")
+
+    assert places(tmp_path)[1] == {
+        "training/a/1.png": ("train", 0),
+        "Testing/a/1.png": ("test", 0),
+        "t10k/a/2.png": ("test", 0),
+    }
+
+
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
 def test_the_validation_split_has_three_names(make, tmp_path, name):
     make("train/a/1.png", "test/a/1.png", f"{name}/a/1.png")
@@ -136,12 +146,12 @@ NONE = "no train picture of class b that can be read"
         (
             ["a/1.png", "2.png", "b/c/1.png", "b/c/2.png", "b/3.png"],
             {},
-            ["2.png: a picture in no class", "b/c: a folder in a class folder"],
+            ["2.png: a picture outside the class folders", "b/c: a folder in a class folder"],
         ),
         (
             ["train/1.png", "test/2.png"],
             {},
-            ["test/2.png: a picture in no class", "train/1.png: a picture in no class"],
+            ["test/2.png: a picture outside the class folders", "train/1.png: a picture outside the class folders"],
         ),
         (
             ["a/1.png", "b/1.png"],
@@ -206,7 +216,7 @@ def test_the_first_twenty_of_many_problems_are_shown(make, tmp_path):
 
     lines = refusal(tmp_path)
 
-    assert lines[19:] == ["19.png: a picture in no class", "the files: 10 more problems"]
+    assert lines[19:] == ["19.png: a picture outside the class folders", "the files: 10 more problems"]
 
 
 def test_classes_in_a_zip_are_those_of_its_members(tmp_path):

@@ -80,6 +80,6 @@ def test_files_of_no_known_format_are_one_line(tmp_path):
         formats.guess(tree)
 
     assert str(caught.value) == (
-        "mine/notes.txt: no files of a known format, or of several data sets; "
+        "mine/notes.txt: no known format, or several data sets; "
         "fix: write a card that names files, as docs/your-data.md shows, then dvc repro"
     )

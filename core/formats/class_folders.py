@@ -71,10 +71,9 @@ def refuse(problems: Iterable[Problem]) -> None:
 def _depth(tree: Tree, root: str, folders: Sequence[Sequence[str]]) -> int:
     """Return how many folders lie between the root and a picture: 2 if the outer ones are splits, else 1."""
     tops = sorted({parts[0] for parts in folders})
-    odd = [top for top in tops if top.lower() not in SPLIT_OF]
-    if "train" not in (SPLIT_OF.get(top.lower()) for top in tops) or (
-        odd and all(len(parts) == 1 for parts in folders)
-    ):
+    splits = [SPLIT_OF.get(top.lower()) for top in tops]
+    odd = None in splits
+    if "train" not in splits or (odd and all(len(parts) == 1 for parts in folders)):
         return 1
     if odd:
         expected, got = "train and test, maybe validation", ", ".join(tops)[:100]

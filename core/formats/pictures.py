@@ -51,11 +51,11 @@ def found(tree: Tree) -> dict[str, str] | None:
     keys = {"folder": holding[0]} if holding[0] else {}
     files = _files(tree, holding[0])
     tables = [file for file in {*tree.files, *files} if posixpath.basename(file) in TABLES]
-    folders = {posixpath.dirname(file) for file in files if suffixes.is_image(file)}
+    folders = sorted({posixpath.dirname(file) for file in files if suffixes.is_image(file)})
     splits = {roles.split_of(posixpath.basename(folder)): folder for folder in folders}
     if tables and len(folders) == 1:
         keys["table"] = min(tables)
-    elif tables and "train" in splits and None not in splits:  # as from Kaggle, whose other pictures have no labels
+    elif tables and "train" in splits and None not in splits and len(splits) == len(folders):  # one has no labels
         keys |= {"folder": splits["train"], "table": min(tables)}
     return keys
 

@@ -36,12 +36,8 @@ def fit(picture: Picture, shape: Sequence[int], card: Described) -> Fitted:
     if values.shape[:2] != size:
         inner = cropped(values, size) if card.fit == "crop" else values
         resized = _resized(inner.shape, size)
-        done = {
-            "resized": resized != inner.shape[:2],
-            "cropped": inner.shape != values.shape,
-            "padded": resized != size,
-        }
-        first, *more = [what for what in done if done[what]]
+        steps = ["resized"] * (resized != inner.shape[:2]) + ["cropped"] * (inner.shape != values.shape)
+        first, *more = steps + ["padded"] * (resized != size)
         notes += [f"{first} ({source.shape[1]}x{source.shape[0]})", *more]
         values = fitted(inner, size)
     return Fitted(values, (*picture.notes, *notes), source)

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from core.cli.errors import DataError, Problem
-from core.config import datasets, schema
+from core.config import schema
 from core.formats.roles import SPLIT_OF
-from core.formats.tree import Tree
 from core.images import decoding, suffixes
+from core.sources import datasets
+from core.sources.tree import Tree
 
 MOST_PROBLEMS = 20  # shown, a line each
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import DataError, Problem
-from core.config import datasets
 from core.formats import blocks, parallel
 from core.formats.blocks import Block
 from core.formats.class_folders import refuse
-from core.formats.tree import Tree
 from core.images import decoding, fitting, pixels
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FIRST = 256  # files of which one tells the shape, if the card does not
 

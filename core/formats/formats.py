@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import cifar, csv_table, idx, npz, parquet, pictures
 from core.formats.blocks import Contents
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 # In the order in which `guess` asks them.
 READERS: dict[str, Any] = {

@@ -12,11 +12,11 @@ from itertools import count
 from typing import Any
 
 from core.cli.errors import InputError, Problem
-from core.config import datasets
 from core.formats import encoded, roles
 from core.formats.blocks import Contents
 from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 COLUMNS = {"image": ["image", "img"], "label": ["label", "fine_label"]}  # the usual names
 ROWS, BUFFER = 64, 1 << 20  # rows, of which each may be a photograph, and bytes of a column, to be read at once

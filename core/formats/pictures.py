@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from core.cli.errors import DataError, Problem, printable
-from core.config import datasets
 from core.formats import class_folders, encoded, labels_table, roles
-from core.formats.archives import is_archive
 from core.formats.blocks import Block, Contents
 from core.formats.class_folders import Place
 from core.formats.encoded import Encoded
-from core.formats.tree import Tree
 from core.images import decoding, suffixes
+from core.sources import datasets
+from core.sources.archives import is_archive
+from core.sources.tree import Tree
 
 TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in no class folders
 

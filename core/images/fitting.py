@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.config.datasets import Described, Invert
 from core.images import pixels
 from core.images.decoding import Picture
+from core.sources.datasets import Described, Invert
 
 
 class Fitted(NamedTuple):

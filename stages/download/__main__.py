@@ -12,11 +12,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets, kept
 from core.files import atomic
 from core.formats import formats
 from core.formats.blocks import Contents
-from core.formats.tree import Tree
+from core.sources import datasets, kept
+from core.sources.tree import Tree
 from stages.download import fetch, garments, pillow, storing
 
 PICTURED = (datasets.Garments, datasets.Parquet, datasets.Pictures)  # what Pillow draws or decodes

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.config import datasets
 from core.formats.blocks import Block, Contents
+from core.sources import datasets
 
 SIDE = datasets.DRAWN_SIDE
 OVERSAMPLING = 4  # times larger, then averaged, which smooths the edges

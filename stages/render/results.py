@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.config.datasets import Card
 from core.files import arrays, records
 from core.files.arrays import Split
 from core.files.preparation import Preparation
 from core.files.training import Training
 from core.scores import intervals, scores
 from core.scores.metrics import Scores
+from core.sources.datasets import Card
 from stages.render.document import Table, decimal
 
 

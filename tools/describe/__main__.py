@@ -15,7 +15,7 @@ from core.cli import command  # before any package, so that a python without pac
 # isort: split
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
-from core.config import datasets, kept
+from core.sources import datasets, kept
 from tools.describe import description, drafts
 
 

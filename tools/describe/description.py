@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.config import datasets
 from core.files import arrays, atomic, class_names, preparation
 from core.formats.blocks import Block
 from core.images import pixels
+from core.sources import datasets
 from stages.download import __main__ as download
 from stages.download import storing
 from stages.render import duplicates, style

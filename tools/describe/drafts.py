@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import yaml
 
 from core.cli.errors import DataError, InputError, Problem
-from core.config import datasets, schema
+from core.config import schema
 from core.files import atomic
 from core.formats import formats
-from core.formats.archives import TARS, ZIPS
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.archives import TARS, ZIPS
+from core.sources.tree import Tree
 
 FITTED = ("pictures", "parquet")  # the formats whose images get the size of the card
 LONGEST = 64  # pixels a side, unless the card is edited: larger pictures are slow to train on

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.config.datasets import Described, Invert
 from core.images import fitting, pixels
 from core.images.decoding import Picture
 from core.networks.architectures import Shape
+from core.sources.datasets import Described, Invert
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing
 from tools.predict import subject

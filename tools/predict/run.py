@@ -16,10 +16,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from core.cli.errors import InputError, Problem, StageError, printable
-from core.config import datasets, params
-from core.config.datasets import Invert
+from core.config import params
 from core.files import arrays, atomic
 from core.images.decoding import Picture
+from core.sources import datasets
+from core.sources.datasets import Invert
 from stages.evaluate.prediction import at_once
 from stages.normalize import scaling
 from stages.render import duplicates

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import blocks, encoded
 from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 
 def card(**keys):

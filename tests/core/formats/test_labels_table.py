@@ -3,9 +3,9 @@
 import pytest
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import labels_table
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FILES = ["labels.csv", "pictures/10.jpg", "pictures/2.png", "pictures/a/x.png", "pictures/b/x.png"]
 

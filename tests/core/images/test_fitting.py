@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.config.datasets import Pictures
 from core.images import fitting
 from core.images.decoding import Picture
+from core.sources.datasets import Pictures
 
 
 @pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")

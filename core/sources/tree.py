@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.cli.errors import DataError, Problem
-from core.config.datasets import is_data
-from core.formats.archives import DAMAGED, Archive, is_archive, open_archive
+from core.sources.archives import DAMAGED, Archive, is_archive, open_archive
+from core.sources.datasets import is_data
 
 
 class Tree:

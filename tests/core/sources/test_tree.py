@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from core.cli.errors import DataError
-from core.formats.tree import Tree
+from core.sources.tree import Tree
 
 MIB = 1 << 20
 

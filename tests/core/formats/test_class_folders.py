@@ -31,13 +31,13 @@ def card(**keys):
 
 def places(folder, **keys):
     """Return the class names, and the split and label of each picture by its name."""
-    tree = Tree(folder)
-    return pictures.class_folders.places(tree, tree.files, card(**keys))
+    with Tree(folder) as tree:
+        return pictures.class_folders.places(tree, tree.files, card(**keys))
 
 
 def refusal(folder, **keys):
-    with pytest.raises(DataError) as caught:
-        pictures.read(Tree(folder), card(**keys))
+    with Tree(folder) as tree, pytest.raises(DataError) as caught:
+        pictures.read(tree, card(**keys))
     assert all(problem.fix.endswith(", then dvc repro") for problem in caught.value.problems)
     return [
         str(problem).replace(f"{folder}/", "").replace(str(folder), ".").split("; fix: ")[0]
@@ -195,9 +195,8 @@ def test_a_class_of_other_pictures_in_an_archive_has_no_command(tmp_path):
     with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
         archive.writestr("a/1.png", b"")
         archive.writestr("b/1.heic", b"")
-    tree = Tree(tmp_path)
-
-    with pytest.raises(DataError, match=r"got 1 \.heic\); fix: add some, or remove the class, then dvc repro"):
+    line = r"got 1 \.heic\); fix: add some, or remove the class, then dvc repro"
+    with Tree(tmp_path) as tree, pytest.raises(DataError, match=line):
         pictures.class_folders.places(tree, tree.members("own.zip"), card())
 
 
@@ -223,9 +222,8 @@ def test_classes_in_a_zip_are_those_of_its_members(tmp_path):
     with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
         for name in ("own/test/b/1.png", "own/train/b/1.png", "__MACOSX/own/train/b/._1.png", "own/train/b/.x.png"):
             archive.writestr(name, b"")
-    tree = Tree(tmp_path)
+    with Tree(tmp_path) as tree:
+        found = pictures.class_folders.places(tree, tree.members("own.zip"), card())
 
-    assert pictures.class_folders.places(tree, tree.members("own.zip"), card()) == (
-        ["b"],
-        {"own.zip/own/test/b/1.png": ("test", 0), "own.zip/own/train/b/1.png": ("train", 0)},
-    )
+    places = {"own.zip/own/test/b/1.png": ("test", 0), "own.zip/own/train/b/1.png": ("train", 0)}
+    assert found == (["b"], places)

@@ -34,12 +34,13 @@ def save(folder, files):
 
 def read(tree, **keys):
     """Return the class names, and the sorted values, labels, splits, keys and notes of the images of a folder."""
-    contents = pictures.read(Tree(tree), card(**keys))
-    images = [
-        (block.split, block.keys[number], int(block.labels[number]), image.tolist(), tuple(block.notes[number]))
-        for block in contents.blocks
-        for number, image in enumerate(block.images)
-    ]
+    with Tree(tree) as opened:
+        contents = pictures.read(opened, card(**keys))
+        images = [
+            (block.split, block.keys[number], int(block.labels[number]), image.tolist(), tuple(block.notes[number]))
+            for block in contents.blocks
+            for number, image in enumerate(block.images)
+        ]
     assert len(images) == contents.images
     return contents.classes, sorted(images)
 
@@ -146,7 +147,8 @@ def test_pictures_and_a_table_beside_them_are_found(tmp_path, names, keys):
     if "x.npz" in names:
         np.savez(tmp_path / "x.npz", **{"1.png": np.zeros(1)})
 
-    assert pictures.found(Tree(tmp_path)) == keys
+    with Tree(tmp_path) as tree:
+        assert pictures.found(tree) == keys
 
 
 @pytest.mark.fault("a table of the labels of some of the pictures, others of the same names without labels")
@@ -249,9 +251,9 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path):
 def test_a_tar_is_read_in_its_order(tmp_path):
     tarred(tmp_path / "own.tar", dict(sorted(FILES.items(), reverse=True)))
     opened = []
-    tree = Tree(tmp_path)
-    original, tree.open = tree.open, lambda name: opened.append(name) or original(name)
+    with Tree(tmp_path) as tree:
+        original, tree.open = tree.open, lambda name: opened.append(name) or original(name)
 
-    list(pictures.read(tree, card()).blocks)
+        list(pictures.read(tree, card()).blocks)
 
     assert opened == [f"own.tar/{name}" for name in sorted(FILES, reverse=True)]

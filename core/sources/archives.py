@@ -62,8 +62,8 @@ def open_archive(path: Path, closing: ExitStack, scratch: Path) -> Archive:
     file = closing.enter_context(_File(io.FileIO(path)))
     if path.name.lower().endswith(ZIPS):
         zipped = zipfile.ZipFile(file)
-        entries = {_clean(info.filename): info for info in zipped.infolist() if info.filename[-1:] != "/"}
-        return Archive(zipped, entries, {})
+        infos = (info for info in zipped.infolist() if info.filename[-1:] != "/")
+        return Archive(zipped, {_clean(info.filename): info for info in infos}, {})
     if decompress := DECOMPRESSORS.get(file.read(2)):  # once, as members are read in any order
         whole = closing.enter_context(tempfile.TemporaryFile(buffering=0, dir=scratch))  # noqa: SIM115
         with decompress(path) as compressed:

@@ -19,14 +19,12 @@ from core.sources import datasets, kept
 from core.sources.tree import Tree
 from stages.download import fetch, garments, pillow, storing
 
-PICTURED = (datasets.Garments, datasets.Parquet, datasets.Pictures)  # what Pillow draws or decodes
-
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder."""
     kept.require(card.stem)
     described = datasets.read(card)
-    if isinstance(described, PICTURED):
+    if isinstance(described, (datasets.Garments, *datasets.FITTED)):
         pillow.require_locked(pillow_lock)
     write(described, card, source, raw)
 

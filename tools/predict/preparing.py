@@ -53,7 +53,7 @@ def prepare(picture: Picture, shape: tuple[int, int], like: Framing, invert: Inv
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 
-def as_pictured(picture: Picture, shape: Shape, card: Described) -> Prepared:
+def as_downloaded(picture: Picture, shape: Shape, card: Described) -> Prepared:
     """Return a picture as `download` prepares those of a data set."""
     values, notes, _ = fitting.fit(picture, shape, card)
     return Prepared(values, (*notes, *_blank(values)))

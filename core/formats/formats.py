@@ -32,15 +32,18 @@ OTHERS = {  # what a file is by its name, and what to do
 }
 
 
-def read(tree: Tree, card: datasets.Files) -> Contents:
-    """Return the images of a card in blocks. Raises DataError if the files are damaged or do not fit the card."""
+def read(tree: Tree, card: datasets.Files, longest: int | None = None) -> Contents:
+    """Return the images of a card in blocks. Raises DataError if the files are damaged or do not fit the card.
+
+    longest: pixels on the longer side of pictures of a card without a shape, if the first picture has more.
+    """
     module = READERS[card.format]
     if not isinstance(card, datasets.Pictures) and card.files is None:
         keys = module.found(tree)
         if keys is None and (refused := _refused(tree)):
             raise refused
         card = type(card).model_validate((keys or {}) | card.model_dump(exclude_unset=True))
-    return module.read(tree, card)
+    return module.read(tree, card, longest) if isinstance(card, datasets.FITTED) else module.read(tree, card)
 
 
 def guess(tree: Tree) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.cli.errors import DataError
 from core.formats import blocks, encoded
-from core.formats.encoded import Encoded
+from core.formats.picture_files import Encoded
 from core.sources import datasets
 from core.sources.tree import Tree
 

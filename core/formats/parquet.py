@@ -12,17 +12,17 @@ from itertools import count
 from typing import Any
 
 from core.cli.errors import InputError, Problem
-from core.config import datasets
 from core.formats import encoded, roles
 from core.formats.blocks import Contents
-from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.formats.picture_files import Encoded
+from core.sources import datasets
+from core.sources.tree import Tree
 
 COLUMNS = {"image": ["image", "img"], "label": ["label", "fine_label"]}  # the usual names
 ROWS, BUFFER = 64, 1 << 20  # rows, of which each may be a photograph, and bytes of a column, to be read at once
 
 
-def read(tree: Tree, card: datasets.Parquet) -> Contents:
+def read(tree: Tree, card: datasets.Parquet, longest: int | None = None) -> Contents:
     """Return the images of a card in blocks. Raises DataError, or InputError if pyarrow is not installed."""
     files = roles.matched(tree, card.files)
     classes, images, names = None, 0, [name for names in files.values() for name in names]
@@ -32,7 +32,7 @@ def read(tree: Tree, card: datasets.Parquet) -> Contents:
             classes = classes or _classes(table.schema_arrow.metadata, label)
             images += table.metadata.num_rows
     pictures = (each for split in files for name in files[split] for each in _pictures(tree, split, name, card))
-    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names))
+    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names), longest)
     return Contents((replace(block, keys=()) for block in found), classes, images)  # rows keep their order
 
 

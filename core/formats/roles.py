@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.cli.errors import DataError
-from core.config.datasets import SPLITS, FromFiles, Roles, Splits
-from core.formats.tree import Tree
+from core.sources.datasets import SPLITS, FromFiles, Roles, Splits
+from core.sources.tree import Tree
 
+# The words for the splits, in names of files and as names of folders.
 SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
 SPLIT_OF |= dict.fromkeys(("validation", "valid", "val"), "validation")
 KIND_OF = dict.fromkeys(("images", "image", "imgs", "img", "x"), "images")

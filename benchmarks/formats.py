@@ -93,8 +93,9 @@ def page(results: dict[str, Any]) -> str:
     columns = ["layout", "MB of files", "seconds", "peak MB", "the bytes of data/raw"]
     return (
         f"# Reading data sets\n\nMade by `python -m benchmarks.formats` on {results['machine']}. The stage `download` "
-        f"on {results['images']:,} images; medians, with the smallest and the largest value in brackets. Pictures in "
-        f"folders have an order of their own.\n\n{measure.table(columns, rows)}"
+        f"on {results['images']:,} images; medians, with the smallest and the largest value in brackets. Memory "
+        f"is that of the stage itself, not of the processes that decode pictures. Folders have an order of their own."
+        f"\n\n{measure.table(columns, rows)}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
+from core.cli.errors import InputError, Problem
 from core.config import schema, yaml
 from core.config.schema import Name, Strict
 
@@ -81,3 +82,18 @@ def section(model: type[Section], path: Path = PATH) -> Section:
     """
     name = model.__name__.lower()
     return schema.check(yaml.load(path).get(name), model, path, under=name)
+
+
+def require_one_source(settings: Train, official: bool) -> None:
+    """Raise InputError if there are validation images of two kinds, or none for early stopping.
+
+    official: whether the data set has validation images of its own.
+    """
+    if official and settings.validation_fraction:
+        param, what = "params.yaml: train.validation_fraction", "the data set has validation images of its own"
+        fix = "set train.validation_fraction to 0, then dvc repro"
+        raise InputError(Problem(param, what, expected="0", got=str(settings.validation_fraction), fix=fix))
+    if settings.early_stopping_patience and not (official or settings.validation_fraction):
+        param, what = "params.yaml: train.early_stopping_patience", "needs validation images"
+        fix = "set train.validation_fraction above 0, then dvc repro"
+        raise InputError(Problem(param, what, fix=fix))

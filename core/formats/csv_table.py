@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from core.config import datasets
 from core.formats import blocks, roles
 from core.formats.blocks import Block, Contents
 from core.formats.pixel_columns import Columns, columns_of
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 NUMBER = re.compile("-?[0-9]+")
 LONGEST_ROW = 1 << 20  # bytes: a file without line ends is not read as one row

@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.cli.errors import DataError, Problem
-from core.config import datasets
 from core.formats import roles
 from core.formats.class_folders import Place, refuse
-from core.formats.tree import Tree
 from core.images import suffixes
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FILE = ("file", "filename", "image", "id")  # the names that the column of the files may have
 LABEL = "label"

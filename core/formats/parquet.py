@@ -11,17 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from core.cli.errors import InputError, Problem
-from core.config import datasets
 from core.formats import encoded, roles
 from core.formats.blocks import Contents
-from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.formats.picture_files import Encoded
+from core.sources import datasets
+from core.sources.tree import Tree
 
 COLUMNS = {"image": ["image", "img"], "label": ["label", "fine_label"]}  # the usual names
 ROWS, BUFFER = 4, 1 << 20  # rows, of which each may be a photograph, and bytes of a column, to be read at once
 
 
-def read(tree: Tree, card: datasets.Parquet) -> Contents:
+def read(tree: Tree, card: datasets.Parquet, longest: int | None = None) -> Contents:
     """Return the images of a card in blocks. Raises DataError, or InputError if pyarrow is not installed."""
     files = roles.matched(tree, card.files)
     classes, images, names = None, 0, [name for names in files.values() for name in names]
@@ -35,7 +35,7 @@ def read(tree: Tree, card: datasets.Parquet) -> Contents:
             raise tree.error(name, what, "save all files with the same classes in the same order")
     card = card.model_copy(update={"classes": None}) if classes else card  # labels are indices into those of the files
     pictures = (each for split in files for name in files[split] for each in _pictures(tree, split, name, card))
-    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names))
+    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names), longest)
     return Contents((replace(block, keys=()) for block in found), classes, images)  # rows keep their order
 
 
@@ -79,7 +79,7 @@ def _columns(tree: Tree, name: str, schema: Any, card: datasets.Parquet) -> tupl
 def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iterator[Encoded]:
     with _opened(tree, name) as table:
         image, label = _columns(tree, name, table.schema_arrow, card)
-        batches = table.iter_batches(ROWS, columns=[image, label])
+        batches = table.iter_batches(ROWS, columns=[image, label], use_threads=False)
         cells = (pair for batch in batches for pair in zip(batch[image], batch[label], strict=True))
         for row, (cell, given) in enumerate(cells):
             place, data = f"{name}: row {row}", cell.as_py()

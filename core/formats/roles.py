@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.cli.errors import DataError
-from core.config.datasets import SPLITS, FromFiles, Roles, Splits
 from core.config.schema import MOST_CLASSES
-from core.formats.tree import Tree
+from core.sources.datasets import SPLITS, FromFiles, Roles, Splits
+from core.sources.tree import Tree
 
+# The words for the splits, in names of files and as names of folders.
 SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
 SPLIT_OF |= dict.fromkeys(("validation", "valid", "val"), "validation")
 KIND_OF = dict.fromkeys(("images", "image", "imgs", "img", "x"), "images")
@@ -83,7 +84,7 @@ def _words(path: str) -> list[str]:
 
 
 class Seen(list[str]):
-    """In a card in place of classes: takes up to MOST_CLASSES + 1 labels of a table, as `tools.describe` needs them."""
+    """In place of the classes of a card: takes in each label of a table, up to MOST_CLASSES."""
 
 
 def number(label: object, card: FromFiles) -> int:
@@ -91,13 +92,11 @@ def number(label: object, card: FromFiles) -> int:
 
     A label that equals a class of the card is that class, also if both are numbers: with classes ["1", "2", "0"], the
     label 0 is the last class. Any other label is a number. Raises ValueError for another text, and for a number whose
-    class has another number as its name. With `Seen` labels, a text is 0.
+    class has another number as its name.
     """
-    text, classes = "" if label is None else str(label).strip(), card.classes or []
-    if isinstance(card.classes, Seen) and text:
-        if text not in card.classes and len(card.classes) <= MOST_CLASSES:
-            card.classes.append(text)
-        return int(text) if NUMBER.fullmatch(text) else 0
+    text, classes = "" if label is None else str(label).strip(), [] if card.classes is None else card.classes
+    if isinstance(classes, Seen) and text and text not in classes and len(classes) < MOST_CLASSES:
+        classes.append(text)
     if text in classes:
         return classes.index(text) + card.first_label
     if NUMBER.fullmatch(text):

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from core.cli.errors import DataError, InputError, Problem, StageError
-from core.config import datasets, schema
+from core.config import schema
 from core.files import arrays, class_names, preparation
 from core.formats import blocks
 from core.formats.blocks import Block, Contents
 from core.images import pixels
+from core.sources import datasets
 
 IMAGES, LABELS, CLASSES, PREPARATION = "images.npy", "labels.npy", "classes.json", "preparation.json"
 NEEDED = ("train", "test")

@@ -4,6 +4,7 @@ Reads the arrays in data/raw. Writes images.npy, float32 in [0, 1], and labels.n
 An official validation split lies in the folder of the training images.
 """
 
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
         for name, (images, labels) in splits.items():
             scaled = map(scaling.scale, arrays.blocks(images))
             outputs.enter_context(arrays.replacing_split(folders[name], images.shape, scaled, labels))
+    if arrays.VALIDATION not in folders:  # of an earlier run of this stage alone; DVC would have removed it
+        shutil.rmtree(train / arrays.VALIDATION, ignore_errors=True)
     for name, folder in folders.items():
         print(scaling.summary(name, arrays.read_split(folder), names))
     class_names.write(classes, names)

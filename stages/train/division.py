@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import InputError, Problem
-from core.config.params import Train
 from core.files import arrays
 
 
@@ -37,21 +36,6 @@ def divide(images: np.ndarray, labels: np.ndarray, fraction: float) -> Division:
             is_held_out[members[np.argsort(digests[members], kind="stable")[:share]]] = True
     kept, held_out = (np.flatnonzero(rows).astype(np.int32) for rows in (~is_held_out, is_held_out))
     return Division(kept, held_out)
-
-
-def require_one_source(settings: Train, official: bool) -> None:
-    """Raise InputError if there are validation images of two kinds, or none for early stopping.
-
-    official: whether the data set has validation images of its own.
-    """
-    if official and settings.validation_fraction:
-        param, what = "params.yaml: train.validation_fraction", "the data set has validation images of its own"
-        fix = "set train.validation_fraction to 0, then dvc repro"
-        raise InputError(Problem(param, what, expected="0", got=str(settings.validation_fraction), fix=fix))
-    if settings.early_stopping_patience and not (official or settings.validation_fraction):
-        param, what = "params.yaml: train.early_stopping_patience", "needs validation images"
-        fix = "set train.validation_fraction above 0, then dvc repro"
-        raise InputError(Problem(param, what, fix=fix))
 
 
 def require_each_class(labels: np.ndarray, classes: Sequence[str], fraction: float) -> None:

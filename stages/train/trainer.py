@@ -55,7 +55,7 @@ def fit(
 
     validation: the official validation images, if there are any; none are held out of `split` then.
     Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
-    `division.require_one_source` and `division.require_each_class` check before whether there are validation images.
+    `params.require_one_source` and `division.require_each_class` check before whether there are validation images.
     """
     kept, held_out = divide(*split, settings.validation_fraction)
     if validation:

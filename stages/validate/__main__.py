@@ -10,9 +10,10 @@ from pathlib import Path
 
 from core.cli import command
 from core.cli.errors import InputError, Problem
-from core.config import datasets, kept, params
+from core.config import params
 from core.files import atomic
 from core.networks import architectures
+from core.sources import datasets, kept
 
 EARLIER = Path("datasets.yaml")
 
@@ -39,6 +40,8 @@ def main(validated: Path) -> None:
                 shape = card.image_shape or [datasets.LONGEST] * 2  # `train` checks it again, once the images are read
                 problems += architectures.problems(settings.train.network, shape)
                 problems += datasets.missing(settings.dataset.name, card)
+                if (official := datasets.has_validation(card)) is not None:  # `train` checks it again
+                    params.require_one_source(settings.train, official)
     if problems:
         raise InputError(*problems)
     atomic.write_text(validated, "params.yaml and the cards are valid\n")

@@ -3,9 +3,9 @@
 import pytest
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import labels_table
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FILES = ["labels.csv", "pictures/10.jpg", "pictures/2.png", "pictures/a/x.png", "pictures/b/x.png"]
 
@@ -17,7 +17,8 @@ def places(tmp_path):
     def places(text, classes=None, **keys):
         (tmp_path / "labels.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
         card = datasets.Pictures(title="t", description="d", licence="l", format="pictures", classes=classes, **keys)
-        names, placed = labels_table.places(Tree(tmp_path), "labels.csv", FILES, card)
+        with Tree(tmp_path) as tree:
+            names, placed = labels_table.places(tree, "labels.csv", FILES, card)
         assert all(place.split == "train" for place in placed.values())
         return names, {file: place.label for file, place in placed.items()}
 

@@ -113,8 +113,8 @@ def test_a_few_bytes_that_make_gigabytes_take_little_memory(write, tmp_path):
     code = """
 import resource, sys
 from core.cli.errors import DataError
-from core.config import datasets
-from core.formats import parquet, tree
+from core.sources import datasets, tree
+from core.formats import parquet
 card = datasets.Parquet(title="t", description="d", licence="l", format="parquet", files={"train": "*.parquet"})
 try:
     list(parquet.read(tree.Tree(__import__("pathlib").Path(sys.argv[1])), card).blocks)

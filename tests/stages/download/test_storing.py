@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.cli.errors import DataError, StageError
-from core.config import datasets
 from core.formats import blocks
 from core.formats.blocks import Block, Contents
+from core.sources import datasets
 from stages.download import storing
 
 CARD = Path("datasets/own.yaml")

@@ -1,5 +1,7 @@
 """The stage normalize by its command line, on a data set of a few images made by hand."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,9 @@ def test_colours_and_an_official_validation_split_are_scaled_too(tmp_path, norma
         assert scaled.dtype == np.float32
         assert scaled.tolist() == (colours(images).astype(np.float64) / 255).astype(np.float32).tolist()
     assert np.load(tmp_path / "data/train/validation/labels.npy").tolist() == [1]
+
+    shutil.rmtree(tmp_path / "raw/validation")
+    assert not [name for name in normalize().after if name.startswith("data/train/validation")]
 
 
 def test_equal_arrays_give_equal_bytes_in_any_locale(normalize):

@@ -116,3 +116,32 @@ def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failu
 
     fix = "git checkout -- params.yaml, or run from the folder that holds it"
     assert_clean_failure(validate(), 2, f"error: params.yaml: no such file; fix: {fix}")
+
+
+@pytest.mark.fault("early stopping without validation images, or validation images of two kinds")
+@pytest.mark.parametrize(
+    ("files", "param", "value", "line"),
+    [
+        ("", "early_stopping_patience", "2", "early_stopping_patience: needs validation images; fix: set "),
+        ("{train: a.csv, test: b.csv}", "early_stopping_patience", "2", "early_stopping_patience: needs validation "),
+        ("{train: a.csv, validation: c.csv}", "validation_fraction", "0.1", "validation_fraction: the data set has "),
+        ("{train: a.csv, validation: c.csv}", "early_stopping_patience", "2", None),
+        (None, "early_stopping_patience", "2", None),
+    ],
+)
+def test_a_card_that_tells_of_validation_images_is_held_against_the_params(
+    project, validate, assign, files, param, value, line
+):
+    """Fashion-MNIST has none. If only the files tell, `train` finds out."""
+    if files != "":
+        own = "title: Own\ndescription: own\nlicence: none\nformat: csv\n" + (f"files: {files}\n" if files else "")
+        (project / "datasets/own.yaml").write_text(own, encoding="utf-8")
+        (project / "sources/own").mkdir()
+        (project / "sources/own/a.csv").touch()
+        assign("params.yaml", "dataset.name", "own")
+    assign("params.yaml", f"train.{param}", value)
+    ended = validate()
+
+    assert ended.code == (2 if line else 0), ended.stderr
+    assert ended.stderr.startswith(f"error: params.yaml: train.{line}" if line else "")
+    assert ended.stderr.count("\n") == bool(line)

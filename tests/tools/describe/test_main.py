@@ -3,6 +3,7 @@
 import io
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from core.cli import command
+from core.formats.blocks import Block
+from core.images import fitting
 from tests.conftest import Run, snapshot
 from tools.describe import __main__ as describe
 from tools.describe import description, drafts
@@ -150,6 +153,21 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     copied = {path.name for path in Path("sources/my_pictures_1/My Pictures _1_").rglob("*.png")}
     assert copied == {f"{number:02}.png" for number in range(60)}
     assert described("my_pictures_1").stdout in second.stdout
+
+
+def test_each_picture_is_prepared_once_also_when_the_card_is_written(folder, described, monkeypatch):
+    prepared, fit = [], fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda *given: prepared.append(given) or fit(*given))
+    save(folder / "b/60.png", np.full((70, 30, 3), 9))  # of another size
+
+    for arguments in ([], ["--write-card"]):
+        prepared.clear()
+        ended = described(str(folder), *arguments)
+
+        assert (ended.code, ended.stderr, len(prepared)) == (0, "", 61)
+        assert (
+            "sizes of the pictures: 100 x 160: 60, 70 x 30: 1\nof 61 pictures: 1 padded, 61 resized\n" in ended.stdout
+        )
 
 
 def test_files_in_sources_stay_where_they_are(folder, described, project):
@@ -330,3 +348,12 @@ def test_samples_of_many_classes_are_evenly_spaced():
     assert len(chosen) == description.SAMPLES == len(set(chosen.tolist()))
     assert (chosen[0], chosen[-1]) == (0, 255)
     assert set(np.diff(chosen.astype(int))) == {8, 9}
+
+
+def test_sizes_are_those_of_the_pictures_before_they_were_resized_padded_or_cropped():
+    notes = [("made grey", "resized (6x4)", "padded"), ("padded (6x4)",), ("cropped (9x1)",), ("turned by its tag",)]
+    sizes: Counter[str] = Counter()
+
+    list(description._counting(iter([Block("train", np.zeros((4, 2, 3)), np.zeros(4), "", notes=notes)]), sizes))
+
+    assert sizes == {"4 x 6": 2, "1 x 9": 1, "2 x 3": 1}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from core.cli.errors import InputError, Problem
-from core.config import datasets
+from core.sources import datasets
 
 COPIES = Path(".dvc/tmp/exps")
 # `dvc status` would wait for the lock that a running queue holds. A status is empty if nothing has changed.

@@ -204,6 +204,8 @@ class Garments(Described):
         return shape
 
 
+FITTED = (Parquet, Pictures)  # of picture files, each of which is brought to the shape of the card
+
 Files: TypeAlias = Idx | Npz | Csv | Parquet | Cifar | Pictures
 Card: TypeAlias = Annotated[Files | Garments, Field(discriminator="format")]
 
@@ -250,6 +252,16 @@ def require(name: str, *, given_as: str = PARAM) -> None:
 def is_data(name: str) -> bool:
     """Return whether a file or folder of this name may belong to a data set. What `dvc add` writes does not."""
     return not name.startswith((".", "__MACOSX")) and name != "README.md" and not name.endswith(".dvc")
+
+
+def has_validation(card: Card) -> bool | None:
+    """Return whether a card names validation images, or None if only its files tell."""
+    if isinstance(card, Garments):
+        return False
+    files = None if isinstance(card, Pictures) else card.files
+    if files is None:
+        return None
+    return bool(files.validation if isinstance(files, Splits) else files.validation_images)
 
 
 def missing(name: str, card: Card) -> list[Problem]:

@@ -84,7 +84,7 @@ def _words(path: str) -> list[str]:
 
 
 class Seen(list[str]):
-    """In place of the classes of a card: takes in each label of a table, up to MOST_CLASSES."""
+    """In a card in place of classes: takes up to MOST_CLASSES + 1 labels of a table, in their order of appearance."""
 
 
 def number(label: object, card: FromFiles) -> int:
@@ -92,11 +92,13 @@ def number(label: object, card: FromFiles) -> int:
 
     A label that equals a class of the card is that class, also if both are numbers: with classes ["1", "2", "0"], the
     label 0 is the last class. Any other label is a number. Raises ValueError for another text, and for a number whose
-    class has another number as its name.
+    class has another number as its name. With `Seen` labels, it is the index there.
     """
-    text, classes = "" if label is None else str(label).strip(), [] if card.classes is None else card.classes
-    if isinstance(classes, Seen) and text and text not in classes and len(classes) < MOST_CLASSES:
-        classes.append(text)
+    text, classes = "" if label is None else str(label).strip(), card.classes or []
+    if isinstance(card.classes, Seen) and text:
+        if text not in card.classes and len(card.classes) <= MOST_CLASSES:
+            card.classes.append(text)
+        return card.classes.index(text) if text in card.classes else MOST_CLASSES
     if text in classes:
         return classes.index(text) + card.first_label
     if NUMBER.fullmatch(text):

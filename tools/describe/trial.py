@@ -29,7 +29,9 @@ class Found(NamedTuple):
 def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     """Read all images into a file, and find out what they tell. Raises DataError."""
     seen = roles.Seen()
-    contents = formats.read(tree, card.model_copy(update={"classes": seen}), LONGEST)
+    if isinstance(card, datasets.Csv | datasets.Parquet):
+        card = card.model_copy(update={"classes": seen})
+    contents = formats.read(tree, card, LONGEST)
     first, blocks = None, list[tuple[Block, tuple[int, ...]]]()  # without their images, but with the shape of these
     with open(path, "wb") as file:
         for block in contents.blocks:
@@ -39,11 +41,10 @@ def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     if first is None:
         raise tree.error("", "no images", "name other files in the card")
 
-    # Labels of a table are indices into `seen` so far. They are names if one is no number.
-    names = [] if all(map(roles.NUMBER.fullmatch, seen)) else sorted(seen)
+    is_named = not all(map(roles.NUMBER.fullmatch, seen))
     if seen:
-        numbers = np.array([names.index(label) if names else int(label) for label in seen])
-        blocks = [(replace(block, labels=numbers[block.labels]), shape) for block, shape in blocks]
+        meant = np.array([sorted(seen).index(label) if is_named else int(label) for label in seen])
+        blocks = [(replace(block, labels=meant[block.labels]), shape) for block, shape in blocks]
 
     def again() -> Iterator[Block]:
         with open(path, "rb") as file:
@@ -52,12 +53,12 @@ def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
 
     low, high = (int(end([end(block.labels) for block, _ in blocks])) for end in (np.min, np.max))
     keys: dict[str, Any] = {"image_shape": list(first.images.shape[1:])}
-    comments = {"classes": "replace these numbers with names"} if not names else {}
+    comments = {} if is_named else {"classes": "replace these numbers with names"}
     if first.notes and (size := description.size(first.notes[0])) and max(size) > LONGEST:
         comments["image_shape"] = f"of {' x '.join(map(str, size))}: larger images train slower"
     if contents.classes is None:
-        keys["classes"] = names or [str(number) for number in range(low == 1, high + 1)]
-    if low == 1 and not names:
+        keys["classes"] = sorted(seen) if is_named else [str(number) for number in range(low == 1, high + 1)]
+    if low == 1 and not is_named:
         keys["first_label"] = 1
     if all(block.split != "test" for block, _ in blocks):
         keys["test_fraction"] = TEST_FRACTION

@@ -55,7 +55,7 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
                 folder = posixpath.dirname(own[0]) if own else root
                 errors[f"{split}: {name}"] = unreadable(tree, folder, own, what, fix)
     refuse(problem for error in errors.values() for problem in error.problems)
-    labels = {name: label for label, name in enumerate(classes)}
+    labels = {name: label for label, name in enumerate(classes, card.first_label)}
     placed = {file: Place(split, labels[name]) for (split, name), own in members.items() for file in own}
     return classes, {file: place for file, place in placed.items() if suffixes.is_picture(file)}
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.formats import formats
+from core.formats import formats, roles
 from core.formats.blocks import Block, Contents
 from core.sources import datasets
 from core.sources.tree import Tree
@@ -28,6 +28,9 @@ class Found(NamedTuple):
 
 def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     """Read all images into a file, and find out what they tell. Raises DataError."""
+    seen = roles.Seen()
+    if isinstance(card, datasets.Csv | datasets.Parquet):
+        card = card.model_copy(update={"classes": seen})
     contents = formats.read(tree, card, LONGEST)
     first, blocks = None, list[tuple[Block, tuple[int, ...]]]()  # without their images, but with the shape of these
     with open(path, "wb") as file:
@@ -38,6 +41,11 @@ def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     if first is None:
         raise tree.error("", "no images", "name other files in the card")
 
+    is_named = not all(map(roles.NUMBER.fullmatch, seen))
+    if seen:
+        meant = np.array([sorted(seen).index(label) if is_named else int(label) for label in seen])
+        blocks = [(replace(block, labels=meant[block.labels]), shape) for block, shape in blocks]
+
     def again() -> Iterator[Block]:
         with open(path, "rb") as file:
             for block, shape in blocks:
@@ -45,12 +53,12 @@ def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
 
     low, high = (int(end([end(block.labels) for block, _ in blocks])) for end in (np.min, np.max))
     keys: dict[str, Any] = {"image_shape": list(first.images.shape[1:])}
-    comments = {"classes": "names for these labels; write better ones"}
+    comments = {} if is_named else {"classes": "replace these numbers with names"}
     if first.notes and (size := description.size(first.notes[0])) and max(size) > LONGEST:
         comments["image_shape"] = f"of {' x '.join(map(str, size))}: larger images train slower"
     if contents.classes is None:
-        keys["classes"] = [str(number) for number in range(low == 1, high + 1)]
-    if low == 1:
+        keys["classes"] = sorted(seen) if is_named else [str(number) for number in range(low == 1, high + 1)]
+    if low == 1 and not is_named:
         keys["first_label"] = 1
     if all(block.split != "test" for block, _ in blocks):
         keys["test_fraction"] = TEST_FRACTION

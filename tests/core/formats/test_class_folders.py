@@ -88,6 +88,12 @@ def test_classes_without_splits_have_the_order_of_the_card(make, tmp_path, class
     assert placed == {f"{name}/1.png": ("train", label) for name, label in zip("abc", labels, strict=True)}
 
 
+def test_labels_count_from_the_first_label(make, tmp_path):
+    make("a/1.png", "b/2.png")
+
+    assert [place.label for place in places(tmp_path, first_label=1)[1].values()] == [1, 2]
+
+
 def test_a_class_may_be_called_train(make, tmp_path):
     make("train/1.png", "plane/1.png")
 

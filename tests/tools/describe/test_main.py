@@ -1,14 +1,17 @@
 """The description of small data sets with known oddities, with and without a card."""
 
+import io
 import re
 import shlex
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 import yaml
 from PIL import Image
+from pyarrow import parquet
 
 from core.cli import command
 from core.formats.blocks import Block
@@ -203,12 +206,40 @@ def test_the_card_has_what_only_the_labels_tell(arrays, described):
     text = Path("datasets/from_one.yaml").read_text(encoding="utf-8")
     card = yaml.safe_load(text)
     other = yaml.safe_load(Path("datasets/from_none.yaml").read_text(encoding="utf-8"))
-    assert "\nclasses: ['1', '2', '3']  # names for these labels; write better ones\n" in text
+    assert "\nclasses: ['1', '2', '3']  # replace these numbers with names\n" in text
     assert (card["classes"], card["first_label"], card["test_fraction"]) == (["1", "2", "3"], 1, 0.2)
     assert (card["image_shape"], card["format"]) == ([4, 5], "npz")
     assert card["files"] == {"train_images": "own.npz/x_train", "train_labels": "own.npz/y_train"}
     assert (other["classes"], other["files"].keys() >= {"test_images"}) == (["0"], True)
     assert not other.keys() & {"first_label", "test_fraction"}
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+@pytest.mark.parametrize("labels", [["dog", "cat, red"], ["dog", "7"]])
+def test_the_card_has_the_class_names_of_a_table(described, tmp_path_factory, format, labels):
+    path = tmp_path_factory.mktemp("things") / f"own.{format}"
+    images = np.random.RandomState(0).randint(0, 256, (40, 4, 4)).astype(np.uint8)
+    if format == "csv":
+        rows = [
+            f'"{label}",' + ",".join(map(str, image.ravel())) for label, image in zip(labels * 20, images, strict=True)
+        ]
+        path.write_text("\n".join([f"label,{','.join(f'pixel{number}' for number in range(16))}", *rows]))
+    else:
+        pictures = []
+        for image in images:
+            Image.fromarray(image).save(stream := io.BytesIO(), "PNG")
+            pictures.append(stream.getvalue())
+        parquet.write_table(pyarrow.table({"image": pictures, "label": labels * 20}), path)
+
+    ended = described(str(path), "--write-card")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    text = Path("datasets/own.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["classes"] == sorted(labels)
+    assert "replace these" not in text and "first_label" not in text
+    counts = dict(re.findall(r"^(dog|cat, red|7) +(\d+)", ended.stdout, re.MULTILINE))
+    tests = dict(re.findall(r"^(dog|cat, red|7) +\d+ +(\d+)", ended.stdout, re.MULTILINE))
+    assert {name: int(counts[name]) + int(tests[name]) for name in counts} == dict.fromkeys(labels, 20)
 
 
 @pytest.mark.fault("a new data set over an old one")

@@ -183,7 +183,7 @@ def pictures(*more: str, spoil: Callable[[], object] = lambda: None) -> Callable
 
 def gifs() -> None:
     os.remove(FOLDER / "test/hat/1.png")
-    picture("test/hat/1", suffix=".gif")
+    picture("test/hat/1", 10, suffix=".gif")
 
 
 def rename(line: str) -> None:

@@ -17,6 +17,10 @@ class Preparation(BaseModel):
     images: PositiveInt
     done: dict[str, PositiveInt]
 
+    def phrases(self) -> list[str]:
+        """Return what was done as prose, such as "12 were made grey"."""
+        return [f"{number:,} {'was' if number == 1 else 'were'} {what}" for what, number in self.done.items()]
+
 
 def write(path: Path, preparation: Preparation) -> None:
     """Write the record."""

@@ -61,13 +61,16 @@ def _require(tree: Tree, images: str, pixels: Array, labels: str, classes: Array
     if len(shape) not in (3, 4) or shape[3:] not in ((), (1,), (3,)) or dtype != np.uint8:
         if dtype != np.uint8 and len(shape) > 2:
             fix = 'save them as np.rint(x * 255).astype("uint8") if they end at 1, as x.astype("uint8") if at 255'
+        elif len(shape) == 4 and shape[1] in (1, 3):
+            fix = "save x.transpose(0, 2, 3, 1), with the channels last"
         expected = "uint8 (n, height, width) or (n, height, width, 3)"
         raise tree.error(images, "not images", fix, expected=expected, got=_shown(pixels))
     if min(shape) < 0 or not 0 < min(shape[1:3]) <= max(shape[1:3]) <= LONGEST:
         raise tree.error(images, "images of no size", fix, expected=f"1 to {LONGEST} pixels a side", got=_shown(pixels))
     if classes.dtype.kind not in "iu" or not classes.shape or math.prod(classes.shape[1:]) not in columns:
-        fix = "correct files in the card"
-        if len(classes.shape) == 2:
+        if classes.dtype.kind in "SU":
+            fix = "save np.unique(y, return_inverse=True)[1], and list np.unique(y) as classes in the card"
+        elif len(classes.shape) == 2:
             fix = "save one class for each image, as labels.argmax(axis=1) if one value in a row is set"
         raise tree.error(labels, "not one label for each image", fix, expected="integers (n,)", got=_shown(classes))
     if shape[0] != classes.shape[0]:

@@ -82,7 +82,7 @@ def _blocks(
     pictures = (Encoded(file, *place, _data(tree, file, is_loose)) for file, place in bar)
     yield from encoded.blocks_of(tree, pictures, card, table or folder, longest)
     others = suffixes.others(file for file in files if file != table)
-    for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[: 1 + is_loose]:  # not the command
+    for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[:1]:  # describe has the command
         print(line)
     if table and (without := sum(map(suffixes.is_picture, files)) - len(places)):
         print(printable(f"{tree.shown}/{table}: pictures without a row are left out: {without:,}"))

@@ -87,8 +87,8 @@ def decode(data: bytes, name: str) -> Picture:
     if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
         image.info["transparency"] *= _SCALES.get(data[_BIT_DEPTH], 1)
     upright, turned = _upright(image)
-    notes = [f"the first of {frames} frames"] if frames > 1 else []
-    return Picture(upright, (*notes, *(["turned by its orientation tag"] if turned else [])))
+    notes = [f"cut to the first frame (of {frames})"] if frames > 1 else []
+    return Picture(upright, (*notes, *(["turned upright by an orientation tag"] if turned else [])))
 
 
 def _loaded(data: bytes) -> tuple[Image.Image, int]:

@@ -51,7 +51,7 @@ def inverted(values: np.ndarray, choice: Invert) -> tuple[np.ndarray, str]:
     value = pixels.border(values)
     if choice == "no" or (choice == "auto" and value <= 127):
         return values, ""
-    return 255 - values, "inverted, " + (f"as its border is light ({value} of 255)" if choice == "auto" else "as asked")
+    return 255 - values, "inverted, " + (f"as the border is light ({value} of 255)" if choice == "auto" else "as asked")
 
 
 def fitted(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -109,5 +109,5 @@ def _converted(picture: Picture, channels: int, background: int) -> tuple[np.nda
     elif channels == 1 and image.mode not in pixels.GREY_MODES and pixels.is_coloured(pixels.colour(image, background)):
         notes.append("made grey")
     if image.has_transparency_data and (values != convert(image, 255 - background)).any():
-        notes.append(f"transparent parts laid on {background} of 255")
+        notes.append(f"laid on {background} of 255 where transparent")
     return values, notes

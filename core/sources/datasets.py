@@ -7,6 +7,7 @@ wildcards * and ?.
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -267,6 +268,8 @@ def has_validation(card: Card) -> bool | None:
 def missing(name: str, card: Card) -> list[Problem]:
     """Return the problem of a data set whose files are not there, or an empty list."""
     folder = SOURCES / name
+    if absent := [str(path) for path in sorted(folder.glob("*.dvc")) if not path.with_suffix("").exists()]:
+        return [Problem(str(folder), "not fetched from the remote", fix=shlex.join(["dvc", "pull", *absent]))]
     if folder.is_dir() and (isinstance(card, Garments) or card.mirrors or any(map(is_data, os.listdir(folder)))):
         return []
     what = "no files of this data set" if folder.is_dir() else "no such folder"

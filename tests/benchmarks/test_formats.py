@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core.formats.tree import Tree
 
 from benchmarks import formats
-from core.config import datasets
 from core.formats import formats as readers
+from core.sources import datasets
+from core.sources.tree import Tree
 from tests.conftest import ROOT
 
 GIVEN = {

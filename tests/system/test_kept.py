@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.sources import kept
 from stages.download import garments
 from tests.project import Project
 
@@ -70,8 +71,8 @@ def sweep(project):
 @pytest.mark.fault("a queued run on pictures that nothing keeps, or that changed after dvc add")
 def test_runs_that_would_not_see_the_pictures_are_refused_until_the_printed_line_has_run(own):
     refusal = "sources/mine: queued runs would not see the files as they are, as git and DVC do not keep them; fix: "
-    assert temp(own) == f"{refusal}{LINE}; then run it again"
-    assert sweep(own) == f"error: {refusal}{LINE}; then run it again"
+    assert temp(own) == f"{refusal}{LINE}; {kept.AGAIN}"
+    assert sweep(own) == f"error: {refusal}{LINE}; {kept.AGAIN}"
     assert "No experiment tasks in the queue" in own.dvc("queue", "status")
     own.run("sh", "-ec", LINE)
     assert temp(own) == ""
@@ -80,11 +81,11 @@ def test_runs_that_would_not_see_the_pictures_are_refused_until_the_printed_line
 
     add(own, 10, seed=1)
     # One param has changed, so only `validate` runs: the old pictures fit dvc.lock.
-    assert temp(own, "-S", "train.seed=1") == f"{refusal}{LINE}; then run it again"
+    assert temp(own, "-S", "train.seed=1") == f"{refusal}{LINE}; {kept.AGAIN}"
     own.run("sh", "-ec", LINE)
     # The pictures have changed, and the params have not: so `download` runs.
     add(own, 10, seed=2)
-    assert temp(own) == f"{refusal}{LINE}; then run it again"
+    assert temp(own) == f"{refusal}{LINE}; {kept.AGAIN}"
     own.run("sh", "-ec", LINE)
     assert temp(own) == ""
     own.dvc("repro", "normalize")

@@ -182,6 +182,24 @@ def test_the_next_commands_are_lines_to_paste(name, patience, commands):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("patience", "fraction", "again"), [(0, " -S train.validation_fraction=0.0", [formats.ON_ALL_IMAGES]), (2, "", [])]
+)
+@pytest.mark.fault("the next commands after a sweep")
+def test_if_head_has_other_test_images_a_run_takes_its_place(patience, fraction, again):
+    best = experiment("hammy-whit", [0.9], early_stopping_patience=patience)._replace(elsewhere="mine")
+
+    text = blocks.text(formats.report(ranking.rank([best, experiment("other", [0.8])]), []))
+
+    assert re.findall("^  (.*)$", text, re.M) == [
+        f"dvc exp run --name baseline-mine -S dataset.name=mine{fraction}",
+        "dvc exp apply hammy-whit",
+        *again,
+        "python -m tools.compare baseline-mine",
+    ]
+    assert "HEAD has no run on these test images." in text
+
+
 @pytest.mark.parametrize("patience", [0, 2])
 @pytest.mark.fault("the next commands after a sweep")
 def test_validation_images_of_the_data_set_are_not_called_training_images(patience):

@@ -5,6 +5,7 @@ output of a revision is checked against the MD5 that was recorded for it; `statu
 """
 
 import hashlib
+import shlex
 from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
@@ -172,10 +173,9 @@ def require_same_test_set(base: Side, new: Side) -> None:
         expected, got = (side.record.output(side.path(name)) for side in (base, new))
         if expected != got:
             what = f"{base.name} and {new.name} were scored on different test sets, which can't be compared"
-            problem = Problem(
-                new.path(name), what, expected=str(expected), got=str(got), fix="compare runs on one data set"
-            )
-            raise InputError(problem)
+            fix = "commit a first run on this data set, or name an experiment on it: "
+            fix += f"python -m tools.compare EXPERIMENT {shlex.quote(new.name)}"
+            raise InputError(Problem(new.path(name), what, expected=str(expected), got=str(got), fix=fix))
 
 
 def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:

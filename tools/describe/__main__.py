@@ -8,6 +8,7 @@ results. Otherwise prints the number of images by class, what was done to the pi
 draws samples into build/describe.
 """
 
+import os
 from pathlib import Path
 
 from core.cli import command  # before any package, so that a python without packages ends in one line
@@ -27,10 +28,15 @@ def main(what: str, write_card: bool, name: str | None) -> None:
         if write_card or name:
             fix = f"edit {datasets.path_of(known)}, or delete it to write a new one"
             raise InputError(Problem(known, "has a card already", fix=fix))
-        description.show(known, datasets.load(known), datasets.SOURCES / known)
+        card = datasets.load(known)
+        if problems := datasets.missing(known, card):
+            raise InputError(*problems)
+        description.show(known, card, datasets.SOURCES / known)
         _say_whether_kept(known)
         return
     path = Path(what) if Path(what).exists() else datasets.SOURCES / what
+    if not path.exists() and (os.sep in what or Path(what).suffix):
+        raise InputError(Problem(what, "no such file or folder", fix="correct the path, or name a data set"))
     if not path.exists():
         datasets.require(what, given_as=f"python -m tools.describe {what}")
     with atomic.beside(description.FOLDER / path.name) as temporary:

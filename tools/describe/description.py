@@ -11,8 +11,9 @@ import numpy as np
 
 from core.files import arrays, atomic, class_names, preparation
 from core.formats.blocks import Block, Contents
-from core.images import pixels
+from core.images import pixels, suffixes
 from core.sources import datasets
+from core.sources.tree import Tree
 from stages.download import __main__ as download
 from stages.download import storing
 from stages.render import duplicates, style
@@ -52,10 +53,11 @@ def show(name: str, card: datasets.Card, source: Path, shown: str = "", known: C
         print(f"\n{name}: {card.title}; {numbers} images, {shape}")
         print("\n".join(table({split: part.labels for split, part in parts.items()}, classes)))
         if sizes:
-            print(f"sizes of the pictures: {', '.join(most(sizes))}")
+            print(f"sizes of the pictures, height x width: {', '.join(most(sizes))}")
         if prepared.done:
-            done = ", ".join(f"{number:,} {what}" for what, number in prepared.done.items())
-            print(f"of {prepared.images:,} pictures: {done}")
+            print(f"of {prepared.images:,} pictures: {'; '.join(prepared.phrases())}")
+        if command := _converter(card, source):
+            print(f"to make PNG files of the other pictures, run: {command}")
         odd = list(oddities(parts, classes))
         print("\n".join(["worth a look:", *(f"  {line}" for line in odd)] if odd else ["nothing looks odd"]))
         print(f"samples: {_draw(name, parts['train'], classes)}")
@@ -81,10 +83,10 @@ def oddities(parts: dict[str, Part], classes: list[str]) -> Iterator[str]:
     digests = {split: duplicates.digests(part.images) for split, part in parts.items()}
     for split, part in parts.items():
         copies = duplicates.within(digests[split], part.labels)
-        yield from _copies(copies, f"{split} images equal an earlier one")
+        yield from _copies(copies, f"{split} images equal to an earlier one")
     for split in list(parts)[1:]:
         copies = duplicates.shared(digests[split], parts[split].labels, digests["train"], parts["train"].labels)
-        yield from _copies(copies, f"{split} images are among the training images")
+        yield from _copies(copies, f"{split} images that are among the training images")
     coloured = False
     for split, part in parts.items():
         blank = 0
@@ -93,9 +95,9 @@ def oddities(parts: dict[str, Part], classes: list[str]) -> Iterator[str]:
             blank += int((flat.min(axis=1) == flat.max(axis=1)).sum())
             coloured = coloured or block.ndim == 3 or pixels.is_coloured(block)
         if blank:
-            yield f"{blank:,} {split} images have one value in all pixels"
+            yield f"{split} images with one value in all pixels: {blank:,}"
         if few := int((np.bincount(part.labels, minlength=len(classes)) < FEW).sum()):
-            yield f"{few:,} classes have fewer than {FEW} {split} images"
+            yield f"classes with fewer than {FEW} {split} images: {few:,}"
     if not coloured:
         height, width = parts["train"].images.shape[1:3]
         yield f"no pixel has a colour, so image_shape: [{height}, {width}] holds everything"
@@ -112,6 +114,15 @@ def samples(labels: np.ndarray, classes: int) -> np.ndarray:
     rank[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
     by_rank = np.lexsort((labels, rank))
     return by_rank[np.isin(labels[by_rank], shown)][:SAMPLES]
+
+
+def _converter(card: datasets.Card, source: Path) -> str:
+    """Return a command that makes PNG files of pictures in a folder that can't be read, or nothing."""
+    folder = source / ((isinstance(card, datasets.Pictures) and card.folder) or "")
+    if not isinstance(card, datasets.Pictures) or not folder.is_dir():
+        return ""
+    with Tree(folder) as tree:
+        return suffixes.converter(str(folder), map(suffixes.suffix, tree.files))
 
 
 def _part(folder: Path) -> Part:
@@ -136,7 +147,7 @@ def size(notes: Iterable[str]) -> tuple[int, int] | None:
 
 def _copies(copies: dict[int, bool], what: str) -> Iterator[str]:
     if copies:
-        yield f"{len(copies):,} {what}, {len(copies) - sum(copies.values()):,} of them with another label"
+        yield f"{what}: {len(copies):,}, of them with another label: {len(copies) - sum(copies.values()):,}"
 
 
 def _draw(name: str, train: Part, classes: list[str]) -> Path:

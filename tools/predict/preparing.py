@@ -92,7 +92,7 @@ def _opaque(picture: Picture, background: int, invert: Invert) -> tuple[np.ndarr
     white = np.median(shown) <= LIGHT if len(shown) else True
     if invert != "auto":
         white = (background > 127) != (invert == "yes")
-    note = f"transparent parts laid on {'white' if white else 'black'}"
+    note = f"laid on {'white' if white else 'black'} where transparent"
     return on_white if white else on_black, (*notes, note)
 
 

@@ -1,11 +1,15 @@
 """The experiments that started from HEAD, as DVC's public API lists them, and what each of them recorded."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import dvc.api
 import numpy as np
 
+from core.cli.errors import InputError
+from core.sources import datasets
 from tools import lock
+from tools.compare import sides
 from tools.compare.sides import Side
 from tools.sweep.ranking import Experiment
 
@@ -23,12 +27,12 @@ class Found(NamedTuple):
 def of_head() -> Found:
     """Return all experiments of HEAD. Raises DataError if a record or a history is damaged."""
     rows = [row for row in dvc.api.exp_show() if row["Experiment"]]
-    sides = [Side(row["Experiment"], row["rev"]) for row in rows if row["State"] not in (*UNFINISHED, FAILED)]
+    ended = [Side(row["Experiment"], row["rev"]) for row in rows if row["State"] not in (*UNFINISHED, FAILED)]
     head = Side("HEAD")
     if head.files.exists(f"/{lock.PATH}"):
-        sides.insert(0, head)
+        ended.insert(0, head)
     return Found(
-        experiments=[_experiment(side) for side in sides],
+        experiments=[_experiment(side, head) for side in ended],
         failed=sorted(row["Experiment"] for row in rows if row["State"] == FAILED),
         unfinished=sorted(row["Experiment"] for row in rows if row["State"] in UNFINISHED),
     )
@@ -49,7 +53,7 @@ def kept(history: np.ndarray, patience: int) -> np.ndarray:
     return np.array([row["validation_accuracy"] for row in rows])
 
 
-def _experiment(side: Side) -> Experiment:
+def _experiment(side: Side, head: Side) -> Experiment:
     params = side.record.params()
     return Experiment(
         name=side.name,
@@ -58,4 +62,15 @@ def _experiment(side: Side) -> Experiment:
         fraction=params.get("train.validation_fraction", 0),
         networks=str(side.record.output(side.path("model"))),
         accuracies=kept(side.history(), params.get("train.early_stopping_patience", 0)),
+        elsewhere=_elsewhere(side, head),
     )
+
+
+def _elsewhere(side: Side, head: Side) -> str:
+    """Return the name of the data set of a side, if HEAD can't be compared with it; otherwise nothing."""
+    try:
+        sides.require_same_test_set(head, side)
+    except InputError:  # also if HEAD has no run
+        read = [Path(dep.path) for dep in side.record.stages["download"].deps]
+        return next((path.stem for path in read if path.parent == datasets.FOLDER), "")
+    return ""

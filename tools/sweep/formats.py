@@ -22,6 +22,10 @@ MEANING = (
 WITHHELD = "Test accuracy is not shown. If it took part in the choice, it would no longer tell how good the choice is."
 ON_ALL = "Next, train the best on all training images, and compare it once with HEAD on the test images:"
 AS_IT_IS = "Next, compare the best once with HEAD on the test images:"
+ELSEWHERE = (
+    "HEAD has no run on these test images. Next, train once with params.yaml as it is, and compare the best once with "
+    "that run on the test images:"
+)
 STOPPED = (
     "Next, compare the best once with HEAD on the test images. It is not trained on all training images, as early "
     "stopping needs the validation images:"
@@ -39,6 +43,7 @@ def report(ranking: Ranking, unfinished: Sequence[str]) -> Report:
     shown += [Lines([line]) for line in _notes(ranking, unfinished)]
     if commands := next_commands(ranking):
         lead = ON_ALL if ON_ALL_IMAGES in commands else STOPPED if ranking.tables[0].fraction else AS_IT_IS
+        lead = ELSEWHERE if ranking.tables[0].places[0].experiment.elsewhere else lead
         shown += [Lines([lead]), Commands(commands)]
     tables = [
         {
@@ -61,6 +66,8 @@ def next_commands(ranking: Ranking) -> list[str]:
     """Return the command lines that take the best experiment, train it on all training images, and compare it with
     HEAD. With early stopping it needs its validation images, and is not trained again; nor if it was trained on all
     training images already. Several tables have no best.
+
+    If HEAD was scored on other test images, another run takes its place.
     """
     if len(ranking.tables) != 1:
         return []
@@ -68,6 +75,11 @@ def next_commands(ranking: Ranking) -> list[str]:
     commands = [f"dvc exp apply {shlex.quote(best.name)}"] if best.name != "HEAD" else []
     if best.fraction and not best.params.get("train.early_stopping_patience"):
         commands.append(ON_ALL_IMAGES)
+    if best.elsewhere:
+        on_all = ON_ALL_IMAGES.removeprefix("dvc exp run") if ON_ALL_IMAGES in commands else ""
+        base = f"baseline-{best.elsewhere}"
+        first = f"dvc exp run --name {base} -S dataset.name={best.elsewhere}{on_all}"
+        return [first, *commands, f"python -m tools.compare {base}"]
     return [*commands, "python -m tools.compare"] if commands else []
 
 

@@ -18,7 +18,7 @@ class Experiment(NamedTuple):
     """One run. params: by their full names. images: the MD5 of its training images, and of the validation images that
     the data set may have. fraction: the share of the training images that was kept for validation; 0 if the data set
     has validation images. networks: the MD5 of its networks. accuracies: on the validation images, float (replicates,);
-    empty if there are none.
+    empty if there are none. elsewhere: the name of its data set, if HEAD was not scored on the same test images.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Experiment(NamedTuple):
     fraction: float
     networks: str
     accuracies: np.ndarray
+    elsewhere: str = ""
 
 
 class Place(NamedTuple):

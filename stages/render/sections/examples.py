@@ -71,6 +71,7 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
     examples = [
         _example(results, index, probabilities[index], f"example_{index}.png")
         for index in dict.fromkeys(render.examples)
+        if index < len(labels)
     ]
     grid = Illustration(
         "examples_grid.png",

@@ -8,7 +8,7 @@ from core.config.params import Render
 from core.files import arrays
 from core.files.arrays import Split
 from stages.render import duplicates, style
-from stages.render.document import MOST_ROWS, Illustration, Section, Table, count, listed, pixels
+from stages.render.document import MOST_ROWS, Illustration, Section, Table, count, pixels
 from stages.render.figures import samples
 from stages.render.results import Results
 
@@ -55,8 +55,8 @@ def _counts(results: Results) -> list[str | Table]:
     if numbered:
         text += f" The font of the figures lacks letters of some class names: {', '.join(numbered[:MOST_ROWS])}."
     if results.preparation.done:
-        done = [f"{what} ({count(number)})" for what, number in results.preparation.done.items()]
-        text += f" The stage download prepared the {count(results.preparation.images)} pictures: {listed(done)}."
+        images, done = results.preparation.images, "; ".join(results.preparation.phrases())
+        text += f" The stage download prepared the pictures. Of {count(images)}, {done}."
     rows = [[classes[index], *(count(of_split[index]) for of_split in counts.values())] for index in shown]
     return [text, Table(["class", *counts], rows)]
 

@@ -64,6 +64,8 @@ def test_one_channel_or_three_and_labels_of_any_integer(tmp_path, read, shape, d
         ({"x": IMAGES.astype(np.int64)}, 'as x.astype("uint8") if at 255'),
         ({"x": IMAGES[0]}, "not images (expected uint8 (n, height, width) or (n, height, width, 3), got uint8 (4, 5))"),
         ({"x": np.zeros((3, 4, 5, 2), np.uint8)}, "got uint8 (3, 4, 5, 2)"),
+        ({"x": np.zeros((4, 3, 28, 28), np.uint8)}, "(4, 3, 28, 28)); fix: save x.transpose(0, 2, 3, 1), with"),
+        ({"y": np.array(["b", "a", "b"])}, "got str32 (3,)); fix: save np.unique(y, return_inverse=True)[1]"),
         ({"x": np.zeros((3, 0, 5), np.uint8)}, "images of no size"),
         ({"x": np.array([[[1]], "2"], object)}, "pickled objects, which are never read"),
         ({"x": np.asfortranarray(IMAGES)}, "columns before rows (expected C order, got Fortran order); fix: save np"),
@@ -80,6 +82,16 @@ def test_other_arrays_are_refused_with_a_way_to_convert_them(tmp_path, refused, 
     np.savez(tmp_path / "a.npz", **{"x": IMAGES, "y": LABELS} | arrays)
 
     assert line in refused("npz", files=FILES)
+
+
+def test_the_printed_ways_to_convert_arrays_work(tmp_path, read):
+    x, y = np.arange(4 * 3 * 28 * 28).reshape(4, 3, 28, 28).astype(np.uint8), np.array(["cat", "ant", "bee", "cat"])
+    np.savez(tmp_path / "a.npz", x=x.transpose(0, 2, 3, 1), y=np.unique(y, return_inverse=True)[1])
+
+    images, labels = read("npz", files=FILES)[0]["train"]
+
+    assert images[3, 5, 7].tolist() == x[3, :, 5, 7].tolist()
+    assert np.unique(y)[labels].tolist() == y.tolist()
 
 
 def header(shape, descr="|u1", version=1):

@@ -55,7 +55,7 @@ def test_a_picture_is_turned_by_its_orientation_tag():
     """The tag says where row 0 and column 0 are shown (Exif 2.32): 6 is the right side and the top."""
     for orientation, upright, notes in (
         (1, SMALL.tolist(), ()),
-        (6, [[4, 1], [5, 2], [6, 3]], ("turned by its orientation tag",)),
+        (6, [[4, 1], [5, 2], [6, 3]], ("turned upright by an orientation tag",)),
         (9, SMALL.tolist(), ()),
     ):
         tags = Image.Exif()
@@ -71,7 +71,7 @@ def test_a_picture_is_turned_by_its_orientation_tag():
 )
 @pytest.mark.fault("turned by its tag, a tag that can't be read")
 def test_the_orientation_may_be_in_xmp(kind, options):
-    assert decoding.decode(encoded(SMALL, kind, **options), "a").notes == ("turned by its orientation tag",)
+    assert decoding.decode(encoded(SMALL, kind, **options), "a").notes == ("turned upright by an orientation tag",)
 
 
 @pytest.mark.fault("a PNG with a wrong checksum, whose pixels can be decompressed")
@@ -97,7 +97,7 @@ def test_the_first_of_several_frames_is_read():
 
     picture = decoding.decode(data, "a.png")
 
-    assert picture.notes == ("the first of 2 frames",)
+    assert picture.notes == ("cut to the first frame (of 2)",)
     assert pixels.grey(picture.image, 0).tolist() == SMALL.tolist()
 
 

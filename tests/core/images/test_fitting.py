@@ -78,7 +78,7 @@ def test_light_and_dark_are_exchanged_if_asked_or_if_the_border_is_light():
     exchanged = [[0, 5, 0], [0, 255, 0], [0, 0, 235]]
 
     for values, choice, expected, note in [
-        (light, "auto", exchanged, "inverted, as its border is light (255 of 255)"),
+        (light, "auto", exchanged, "inverted, as the border is light (255 of 255)"),
         (255 - light, "auto", exchanged, ""),
         (light, "yes", exchanged, "inverted, as asked"),
         (light, "no", light.tolist(), ""),
@@ -116,16 +116,21 @@ THROUGH = np.dstack([RED, np.full((4, 6), 0, np.uint8)])
     [
         (picture(RED), (4, 6, 3), {}, []),
         (picture(RED), (4, 6, 3), {"invert": "yes"}, []),
-        (picture(RED, "turned by its orientation tag"), (4, 6), {}, ["turned by its orientation tag", "made grey"]),
+        (
+            picture(RED, "turned upright by an orientation tag"),
+            (4, 6),
+            {},
+            ["turned upright by an orientation tag", "made grey"],
+        ),
         (picture(np.dstack([DARK] * 3)), (4, 6), {}, []),
         (picture(DARK), (4, 6), {"invert": "auto"}, []),
         (picture(DARK), (4, 6), {"invert": "yes"}, ["inverted, as asked"]),
-        (picture(LIGHT), (4, 6), {"invert": "auto"}, ["inverted, as its border is light (240 of 255)"]),
+        (picture(LIGHT), (4, 6), {"invert": "auto"}, ["inverted, as the border is light (240 of 255)"]),
         (picture(LIGHT), (4, 6, 3), {"invert": "auto"}, ["made colour"]),
         (picture(LIGHT, mode="1"), (4, 6, 3), {}, ["made colour"]),
         (picture(LIGHT, mode="RGBA"), (4, 6), {}, []),
-        (picture(THROUGH), (4, 6, 3), {"background": 7}, ["transparent parts laid on 7 of 255"]),
-        (picture(THROUGH), (4, 6), {"background": 7}, ["transparent parts laid on 7 of 255"]),
+        (picture(THROUGH), (4, 6, 3), {"background": 7}, ["laid on 7 of 255 where transparent"]),
+        (picture(THROUGH), (4, 6), {"background": 7}, ["laid on 7 of 255 where transparent"]),
         (picture(RED), (2, 3, 3), {}, ["resized (6x4)"]),
         (picture(RED), (2, 3, 3), {"fit": "crop"}, ["resized (6x4)"]),
         (picture(RED), (8, 8, 3), {}, ["resized (6x4)", "padded"]),
@@ -139,7 +144,7 @@ THROUGH = np.dstack([RED, np.full((4, 6), 0, np.uint8)])
             picture(LIGHT, mode="RGB"),
             (8, 8),
             {"invert": "auto", "fit": "crop"},
-            ["inverted, as its border is light (240 of 255)", "resized (6x4)", "cropped"],
+            ["inverted, as the border is light (240 of 255)", "resized (6x4)", "cropped"],
         ),
     ],
 )

@@ -279,7 +279,7 @@ def test_an_unknown_name_has_the_choices_listed(given_as, fix):
     [
         (None, "no such folder"),
         ([], "no files of this data set"),
-        (["README.md", ".gitignore", "pictures.dvc"], "no files of this data set"),  # of `dvc add`, before a `dvc pull`
+        (["README.md", ".gitignore"], "no files of this data set"),
         (["README.md", "pictures.zip"], None),
     ],
 )
@@ -293,6 +293,21 @@ def test_the_files_of_a_local_data_set_are_looked_for(project, load, files, what
 
     fix = "put the files of own there, or dvc pull, then dvc repro"
     assert list(map(str, datasets.missing("own", card))) == ([f"sources/own: {what}; fix: {fix}"] if what else [])
+
+
+@pytest.mark.fault("the files of a data set are missing, or not pulled")
+def test_files_of_dvc_add_before_a_dvc_pull_are_named(project, load):
+    card = load(format="pictures")
+    (project / "sources/own").mkdir()
+    for name in (".gitignore", "README.md", "a.zip", "a.zip.dvc", "b.dvc", "c d.dvc"):
+        (project / "sources/own" / name).touch()
+
+    fix = "dvc pull sources/own/b.dvc 'sources/own/c d.dvc'"
+    expected = f"sources/own: not fetched from the remote; fix: {fix}"
+    assert list(map(str, datasets.missing("own", card))) == [expected]
+    (project / "sources/own/b").mkdir()
+    (project / "sources/own/c d").mkdir()
+    assert datasets.missing("own", card) == []
 
 
 @pytest.mark.parametrize("name", ["mnist", "garments"])

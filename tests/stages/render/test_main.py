@@ -91,13 +91,27 @@ def test_a_large_page_has_a_warning_and_links_lead_to_the_figures_in_any_folder(
 
 def test_an_image_out_of_range_is_refused_before_anything_is_written(work):
     params = json.loads(Path("params.yaml").read_text(encoding="utf-8"))
-    params["render"]["examples"] = [0, 8]
+    params["render"]["examples"] = [9, 8]
     Path("params.yaml").write_text(json.dumps(params), encoding="utf-8")
     before = files()
 
     with pytest.raises(InputError, match=r"params\.yaml: render\.examples: .* \(expected 0 to 7, got 8\)"):
         main(*map(Path, INPUTS + OUTPUTS))
     assert files() == before
+
+
+@pytest.mark.fault("images that params.yaml names and a small data set lacks")
+def test_examples_that_do_not_exist_are_left_out_with_one_line(work, capsys):
+    params = json.loads(Path("params.yaml").read_text(encoding="utf-8"))
+    params["render"]["examples"] = [12, 7, 8]
+    Path("params.yaml").write_text(json.dumps(params), encoding="utf-8")
+
+    main(*map(Path, INPUTS + OUTPUTS))
+
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == "render.examples: left out 12, 8, as the test images are 0 to 7"
+    assert "figures; test accuracy" in last
+    assert {path for path in files() if "/example_" in path} == {f"{OUTPUTS[-1]}/example_7.png"}
 
 
 @pytest.mark.slow

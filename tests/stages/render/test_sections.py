@@ -170,11 +170,11 @@ def test_validation_images_of_the_data_set_are_counted_and_named_where_their_sco
 
 
 def test_the_report_says_what_was_done_to_how_many_pictures(some, section):
-    done = {"made grey": 12, "padded": 7, "resized": 59_988}
+    done = {"made grey": 12, "padded": 1, "resized": 59_988}
 
     text, _, image, *_ = section(some(preparation=Preparation(images=60_000, done=done)), "Training data")
 
-    assert text.endswith("prepared the 60,000 pictures: made grey (12), padded (7) and resized (59,988).")
+    assert text.endswith("prepared the pictures. Of 60,000, 12 were made grey; 1 was padded; 59,988 were resized.")
     assert "with its pixel values" in image.caption
     text, _, image, *_ = section(some(), "Training data")
     assert "pictures" not in text and "with its original pixel values" in image.caption

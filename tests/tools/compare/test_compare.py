@@ -231,6 +231,8 @@ def test_another_test_set_is_refused(compare, made):
 
     assert (code, printed) == (2, "")
     assert error.startswith("error: data/normalized/test: before and other-test-set were scored on different test sets")
+    fix = "commit a first run on this data set, or name an experiment on it: python -m tools.compare EXPERIMENT "
+    assert error.endswith(f"; fix: {fix}other-test-set")
 
 
 def test_one_replicate_on_a_side_gives_no_verdict_on_recipes(compare, made):

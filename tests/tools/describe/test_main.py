@@ -69,13 +69,13 @@ def test_counts_sizes_copies_and_what_looks_odd_are_listed(described):
         "class       train        test",
         "bag            13          13",
         "hat            13           2",
-        "sizes of the pictures: 2 x 4: 40, 4 x 8: 1",
-        "of 41 pictures: 1 made grey, 1 resized",
+        "sizes of the pictures, height x width: 2 x 4: 40, 4 x 8: 1",
+        "of 41 pictures: 1 was made grey; 1 was resized",
         "worth a look:",
-        "  2 train images equal an earlier one, 1 of them with another label",
-        "  1 test images are among the training images, 0 of them with another label",
-        "  1 test images have one value in all pixels",
-        "  1 classes have fewer than 10 test images",
+        "  train images equal to an earlier one: 2, of them with another label: 1",
+        "  test images that are among the training images: 1, of them with another label: 0",
+        "  test images with one value in all pixels: 1",
+        "  classes with fewer than 10 test images: 1",
         "samples: build/describe/own.png",
     ]
     assert set(ended.after) - set(ended.before) == {"build/describe/own.png"}
@@ -131,7 +131,7 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
 
     assert (first.code, first.stderr) == (0, "")
     assert set(first.after) - set(first.before) == {"build/describe/my_pictures_1.png"}
-    assert "sizes of the pictures: 100 x 160: 60\nof 60 pictures: 60 resized\n" in first.stdout
+    assert "sizes of the pictures, height x width: 100 x 160: 60\nof 60 pictures: 60 were resized\n" in first.stdout
     printed = first.stdout.splitlines()[-1].strip()
 
     second = described(*shlex.split(printed)[3:])
@@ -269,6 +269,37 @@ def test_an_unknown_name_lists_the_choices(described):
         "error: python -m tools.describe garment: no such data set: did you mean garments? (expected fashion_mnist, "
         "garments or mnist, got garment); fix: name a file of datasets/, or the path of your own file or folder\n"
     )
+
+
+@pytest.mark.parametrize("path", ["/x/nope.zip", "nope.zip", "sources/nope", "nope/"])
+@pytest.mark.fault("a name given to tools.describe that is no data set")
+def test_a_path_that_leads_nowhere_is_not_called_a_name(described, assert_clean_failure, path):
+    line = f"error: {path}: no such file or folder; fix: correct the path, or name a data set"
+    assert_clean_failure(described(path), 2, line)
+
+
+@pytest.mark.fault("the files of a data set are missing, or not pulled")
+def test_files_that_were_not_pulled_are_named_with_the_command(project, described, assert_clean_failure):
+    (project / "datasets/own.yaml").write_text(f"{WORDS}format: pictures\n", encoding="utf-8")
+    (project / "sources/own").mkdir()
+    (project / "sources/own/pictures.dvc").write_text("outs: []\n", encoding="utf-8")
+    line = "error: sources/own: not fetched from the remote; fix: dvc pull sources/own/pictures.dvc"
+
+    assert_clean_failure(described("own"), 2, line)
+    assert_clean_failure(described("sources/own"), 2, line)
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.fault("pictures of other kinds (GIF, TIFF, HEIC) left out without a word, and how to convert them")
+def test_the_command_that_converts_other_pictures_is_printed_once(described):
+    Path("datasets/own.yaml").write_text(f"{WORDS}image_shape: [2, 4]\nformat: pictures\n", encoding="utf-8")
+    assert "to make PNG files" not in described("own").stdout
+    Path("sources/own/pictures/train/bag/other.gif").write_bytes(b"")
+
+    for printed in (described("own").stdout, described("sources/own").stdout):
+        assert printed.count("sources/own: left out 1 .gif") == 1
+        (line,) = [line for line in printed.splitlines() if line.startswith("to make PNG files of the other pictures")]
+        assert line.endswith(" sources/own .gif")
 
 
 @pytest.mark.fault("files of no known format")

@@ -12,7 +12,7 @@ from tools.predict.formats import BLANK, FORMATS, Result
 
 CLASSES = ["Coat", "=Bag()", "Dress"]
 IMAGE = np.zeros((2, 2), np.uint8)
-INVERTED = "inverted, as its border is light (255 of 255)"
+INVERTED = "inverted, as the border is light (255 of 255)"
 
 
 def result(name="a.png", shares=(0.1, 0.7, 0.2), agreement=2, distance=0.5, notes=()):
@@ -27,9 +27,9 @@ def printed(kind, *batches, classes=CLASSES, networks=3):
 def test_notes_that_most_pictures_share_are_printed_once_at_the_end():
     """Details in brackets do not make notes differ: two of the three pictures were inverted, two trimmed."""
     notes = [
-        (INVERTED, "trimmed to the subject (9x8 of 50x40)", "the first of 2 frames"),
-        ("inverted, as its border is light (250 of 255)", "trimmed to the subject (28x28 of 30x30)"),
-        ("not inverted, as its border is dark (3 of 255)",),
+        (INVERTED, "trimmed to the subject (9x8 of 50x40)", "cut to the first frame (of 2)"),
+        ("inverted, as the border is light (250 of 255)", "trimmed to the subject (28x28 of 30x30)"),
+        ("not inverted, as the border is dark (3 of 255)",),
     ]
     batches = [
         [result(notes=notes[0])],
@@ -43,15 +43,15 @@ def test_notes_that_most_pictures_share_are_printed_once_at_the_end():
     assert printed("text", *batches).splitlines() == [
         "file                              class   probability  runner-up       agreement",
         "a.png                             =Bag()       0.7000  Dress 0.2000    2 of 3",
-        "  the first of 2 frames",
+        "  cut to the first frame (of 2)",
         "a/rather/long/path/to/a/picture/of/a/coat.png",
         "                                  Coat        >0.9999  =Bag() <0.0001  3 of 3",
         "d.png                             =Bag()       1.0000  Coat 0.0000     1 of 3",
-        "  not inverted, as its border is dark (3 of 255)",
+        "  not inverted, as the border is dark (3 of 255)",
         "  unlike the training images (out of distribution): do not rely on the class",
         "",
         "3 pictures: 2 =Bag(), 1 Coat",
-        "2 of 3: inverted, as its border is light",
+        "2 of 3: inverted, as the border is light",
         "2 of 3: trimmed to the subject",
         "1 of 3: unlike the training images (out of distribution): do not rely on the",
         "  class",

@@ -345,9 +345,9 @@ def test_the_card_decides_about_light_and_transparency_unless_the_command_line_d
     auto, through = found("light.png", "through.png", "--show-input", "auto")
     [by_hand] = found("light.png", "--show-input", "by hand", "--invert", "no")
 
-    assert auto["notes"] == ["inverted, as its border is light (255 of 255)"]
+    assert auto["notes"] == ["inverted, as the border is light (255 of 255)"]
     assert by_hand["notes"] == []
-    assert through["notes"] == ["transparent parts laid on 60 of 255"]
+    assert through["notes"] == ["laid on 60 of 255 where transparent"]
     assert inputs("auto") == [bar(1).tolist(), np.where(bar(1), 200, 60).tolist()]
     assert inputs("by hand") == [(255 - bar(1)).tolist()]
 

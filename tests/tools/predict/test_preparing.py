@@ -188,11 +188,11 @@ def test_transparent_parts_are_laid_on_a_ground_that_shows_the_rest(colour, inve
 
     values, notes = prepared(picture, invert=invert)
 
-    assert notes[0] == f"transparent parts laid on {ground}"
+    assert notes[0] == f"laid on {ground} where transparent"
     assert values[14, 14] == shown
     if invert != "auto":
         other = {"white": "black", "black": "white"}[ground]
-        assert prepared(picture, invert=invert, like=LIGHT).notes[0] == f"transparent parts laid on {other}"
+        assert prepared(picture, invert=invert, like=LIGHT).notes[0] == f"laid on {other} where transparent"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3000, 1), (28, 28), (50, 40)])

@@ -23,7 +23,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 	$(BIN)/python -m pip install --require-hashes --requirement $<
 	@touch $@
 
-# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3 GB.
+# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3.3 GB.
 .venv/runtime: requirements.lock .venv/uv tools/path.pth tools/dvc
 	$(INSTALL)
 

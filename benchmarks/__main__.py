@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks import growth, measure, predict, recipes
 from benchmarks.measure import DVC, PYTHON, Process, summary, table
 from core.cli import command
-from core.config import datasets
 from core.scores import metrics
+from core.sources import datasets
 from stages.download import __main__ as download
 from stages.download import fetch
 from stages.render import published

@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks import measure
 from core.cli import command
-from core.config import datasets
 from core.files import arrays, class_names
+from core.sources import datasets
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "growth"

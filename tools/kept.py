@@ -4,7 +4,8 @@ from core.cli import command  # before any package, so that a python without pac
 
 # isort: split
 from core.cli.errors import InputError
-from core.config import kept, params
+from core.config import params
+from core.sources import kept
 
 
 def main() -> None:

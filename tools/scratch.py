@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.config import datasets, params
+from core.config import params
 from core.files import atomic
+from core.sources import datasets
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-pillow.lock")

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from core.config import datasets
 from core.formats import blocks, roles
 from core.formats.blocks import Block, Contents
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 SHAPE = (32, 32, 3)
 VALUES = 3 * 32 * 32

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from core.cli.errors import DataError, Problem
-from core.config import datasets, schema
-from core.formats.tree import Tree
+from core.config import schema
+from core.formats.roles import SPLIT_OF
 from core.images import decoding, suffixes
+from core.sources import datasets
+from core.sources.tree import Tree
 
 MOST_PROBLEMS = 20  # shown, a line each
-# The folders of splits, in lower case.
-SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 
 
 class Place(NamedTuple):
@@ -38,11 +38,11 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
     errors: dict[str, DataError] = {}
     for file in (file for file in files if file.startswith(above_all)):
         *above, _ = file[len(above_all) :].split("/")
-        if len(above) == depth and (depth == 1 or above[0].lower() in SPLITS):
-            split = SPLITS[above[0].lower()] if depth == 2 else "train"
+        if len(above) == depth and (depth == 1 or above[0].lower() in SPLIT_OF):
+            split = SPLIT_OF[above[0].lower()] if depth == 2 else "train"
             members.setdefault((split, unicodedata.normalize("NFC", above[-1])), []).append(file)
         elif suffixes.is_picture(file) and len(above) < depth:
-            errors[file] = tree.error(file, "a picture in no class", "move it into a class folder")
+            errors[file] = tree.error(file, "a picture outside the class folders", "move it into a class folder")
         elif suffixes.is_picture(file):
             folder, fix = posixpath.dirname(file), "move its pictures into the class folder"
             errors[folder] = tree.error(folder, "a folder in a class folder", fix)
@@ -55,7 +55,7 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
                 folder = posixpath.dirname(own[0]) if own else root
                 errors[f"{split}: {name}"] = unreadable(tree, folder, own, what, fix)
     refuse(problem for error in errors.values() for problem in error.problems)
-    labels = {name: label for label, name in enumerate(classes)}
+    labels = {name: label for label, name in enumerate(classes, card.first_label)}
     placed = {file: Place(split, labels[name]) for (split, name), own in members.items() for file in own}
     return classes, {file: place for file, place in placed.items() if suffixes.is_picture(file)}
 
@@ -72,8 +72,9 @@ def refuse(problems: Iterable[Problem]) -> None:
 def _depth(tree: Tree, root: str, folders: Sequence[Sequence[str]]) -> int:
     """Return how many folders lie between the root and a picture: 2 if the outer ones are splits, else 1."""
     tops = sorted({parts[0] for parts in folders})
-    odd = [top for top in tops if top.lower() not in SPLITS]
-    if "train" not in map(str.lower, tops) or (odd and all(len(parts) == 1 for parts in folders)):
+    splits = [SPLIT_OF.get(top.lower()) for top in tops]
+    odd = None in splits
+    if "train" not in splits or (odd and all(len(parts) == 1 for parts in folders)):
         return 1
     if odd:
         expected, got = "train and test, maybe validation", ", ".join(tops)[:100]

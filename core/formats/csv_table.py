@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from core.config import datasets
 from core.formats import blocks, roles
 from core.formats.blocks import Block, Contents
 from core.formats.pixel_columns import Columns, columns_of
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 NUMBER = re.compile("-?[0-9]+")
 LONGEST_ROW = 1 << 20  # bytes: a file without line ends is not read as one row
@@ -34,7 +34,7 @@ def found(tree: Tree) -> dict[str, Any] | None:
     """Return the keys of a card for CSV files, or None if none of them has a second row of many numbers."""
     tables = {name: _has_pixels(tree, name) for name in tree.names if name.lower().endswith(".csv")}
     names = (name for name, has_pixels in tables.items() if has_pixels or roles.split_of(name))
-    return roles.found_splits(names) if any(tables.values()) else None
+    return roles.found_splits(tree, names) if any(tables.values()) else None
 
 
 def _has_pixels(tree: Tree, name: str) -> bool:
@@ -84,7 +84,8 @@ def _values(tree: Tree, name: str, rows: Sequence[Row], columns: Columns, card: 
     except (ValueError, Warning) as error:
         for row in rows if len(rows) > 1 else ():
             _values(tree, name, [row], columns, card)
-        expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", f"{error}".replace("row 0, ", "")
-        fix = "correct it, or classes or label in the card"
-        raise tree.error(f"{name}: row {rows[0][0]}", "not an image", fix, expected=expected, got=got) from error
+        # The cause is the error of a label.
+        expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", f"{error.__cause__ or error}"
+        got, place = got.replace("row 0, ", ""), f"{name}: row {rows[0][0]}"
+        raise tree.error(place, "not an image", roles.FIX, expected=expected, got=got) from error
     return values

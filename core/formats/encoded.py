@@ -1,7 +1,6 @@
 """Picture files as blocks of images, with little memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -9,23 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import DataError, Problem
-from core.config import datasets
-from core.formats import blocks, parallel
+from core.formats import blocks, parallel, picture_files
 from core.formats.blocks import Block
 from core.formats.class_folders import refuse
-from core.formats.tree import Tree
-from core.images import decoding, fitting, pixels
+from core.formats.picture_files import Encoded
+from core.images import decoding, fitting
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FIRST = 256  # files of which one tells the shape, if the card does not
-
-
-class Encoded(NamedTuple):
-    """A picture file: its name in the tree, its split and label, and its bytes, or why it can't be read."""
-
-    name: str
-    split: str
-    label: int
-    data: bytes | Sequence[Problem]
 
 
 class _Image(NamedTuple):
@@ -37,16 +28,21 @@ class _Image(NamedTuple):
     size: list[int]
 
 
-def blocks_of(tree: Tree, files: Iterable[Encoded], card: datasets.Described, shown: str) -> Iterator[Block]:
+def blocks_of(
+    tree: Tree, files: Iterable[Encoded], card: datasets.Described, shown: str, longest: int | None = None
+) -> Iterator[Block]:
     """Yield the pictures in blocks of the shape of the card, or else of the first picture.
 
-    shown: where the pictures are, as a name in the tree. Raises DataError at the end for pictures that can't be read,
-    and at once for a picture of another size if the card has no shape.
+    shown: where the pictures are, as a name in the tree. longest: pixels on the longer side of that shape, if the first
+    picture has more; pictures may have any size then. Raises DataError at the end for pictures that can't be read, and
+    at once for a picture of another size if neither the card nor `longest` is given.
     """
     files = iter(files)
-    begin = next(_batches(files, FIRST), [])
-    first, shape = ("", card.image_shape) if card.image_shape else _shape(begin)
-    batches = chain([begin], _batches(files, blocks.rows(shape)))
+    begin = next(picture_files.batches(files, FIRST), [])
+    first, shape = ("", card.image_shape) if card.image_shape else picture_files.shape(begin)
+    if longest:
+        first, shape = "", picture_files.smaller(shape, longest)
+    batches = chain([begin], picture_files.batches(files, blocks.rows(shape)))
     prepare = partial(_prepared, tree.shown, shape, card)
     problems: list[Problem] = []
     waiting: dict[str, list[tuple[_Image, int]]] = {}
@@ -68,30 +64,6 @@ def blocks_of(tree: Tree, files: Iterable[Encoded], card: datasets.Described, sh
         yield _block(split, group, shown)
 
 
-def _batches(files: Iterable[Encoded], most: int) -> Iterator[list[Encoded]]:
-    """Yield the files in batches of `most` files, or fewer if they are large."""
-    batch: list[Encoded] = []
-    size = 0
-    for file in files:
-        batch.append(file)
-        size += len(file.data)
-        if len(batch) == most or size >= blocks.BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _shape(batch: Iterable[Encoded]) -> tuple[str, list[int]]:
-    """Return the name and the shape of the first picture that can be read; if there is none, the shape is of no use."""
-    for file in batch:
-        with suppress(DataError):
-            image = decoding.decode(file.data, file.name).image if isinstance(file.data, bytes) else None
-            if image:
-                return file.name, [image.height, image.width] + [3] * (image.mode not in pixels.GREY_MODES)
-    return "", [1, 1]
-
-
 def _prepared(
     folder: str, shape: Sequence[int], card: datasets.Described, batch: Sequence[Encoded]
 ) -> list[_Image | Sequence[Problem]]:
@@ -105,9 +77,9 @@ def _prepared(
             picture = decoding.decode(file.data, f"{folder}/{file.name}")
         except DataError as error:
             made.append(error.problems)
-            continue
-        values, notes, source = fitting.fit(picture, shape, card)
-        made.append(_Image(values, notes, blocks.key(source), [picture.image.height, picture.image.width]))
+        else:
+            values, notes, source = fitting.fit(picture, shape, card)
+            made.append(_Image(values, notes, blocks.key(source), list(source.shape[:2])))
     return made
 
 

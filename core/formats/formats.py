@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import cifar, csv_table, idx, npz, parquet, pictures
 from core.formats.blocks import Contents
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 # In the order in which `guess` asks them.
 READERS: dict[str, Any] = {
@@ -32,15 +32,18 @@ OTHERS = {  # what a file is by its name, and what to do
 }
 
 
-def read(tree: Tree, card: datasets.Files) -> Contents:
-    """Return the images of a card in blocks. Raises DataError if the files are damaged or do not fit the card."""
+def read(tree: Tree, card: datasets.Files, longest: int | None = None) -> Contents:
+    """Return the images of a card in blocks. Raises DataError if the files are damaged or do not fit the card.
+
+    longest: pixels on the longer side of pictures of a card without a shape, if the first picture has more.
+    """
     module = READERS[card.format]
     if not isinstance(card, datasets.Pictures) and card.files is None:
         keys = module.found(tree)
         if keys is None and (refused := _refused(tree)):
             raise refused
         card = type(card).model_validate((keys or {}) | card.model_dump(exclude_unset=True))
-    return module.read(tree, card)
+    return module.read(tree, card, longest) if isinstance(card, datasets.FITTED) else module.read(tree, card)
 
 
 def guess(tree: Tree) -> tuple[str, dict[str, Any]]:
@@ -48,7 +51,7 @@ def guess(tree: Tree) -> tuple[str, dict[str, Any]]:
     for name, module in READERS.items():
         if (keys := module.found(tree)) is not None:
             return name, keys
-    name, what = tree.files[0] if len(tree.files) == 1 else "", "no files of a known format, or of several data sets"
+    name, what = tree.files[0] if len(tree.files) == 1 else "", "no known format, or several data sets"
     raise _refused(tree) or tree.error(name, what, "write a card that names files, as docs/your-data.md shows")
 
 

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from core.config import datasets
 from core.formats import paired, roles
 from core.formats.blocks import Contents
 from core.formats.paired import Array
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 GZIP = b"\x1f\x8b"

@@ -7,14 +7,14 @@ or a number.
 import csv
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.cli.errors import DataError, Problem
-from core.config import datasets
+from core.formats import roles
 from core.formats.class_folders import Place, refuse
-from core.formats.tree import Tree
 from core.images import suffixes
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FILE = ("file", "filename", "image", "id")  # the names that the column of the files may have
 LABEL = "label"
@@ -37,15 +37,14 @@ def places(tree: Tree, table: str, files: Sequence[str], card: datasets.Pictures
     refuse(problems)
     if not labels:
         raise tree.error(table, "no rows", "add a row for each picture")
-    classes, numbers = card.classes, all(re.fullmatch("-?[0-9]{1,9}", label) for label in lines)
-    if classes is None:
-        classes = sorted(lines, key=int) if numbers else sorted(lines)
-    if odd := sorted(lines.keys() - set(classes)):
-        if not numbers:
-            fix, expected = "correct the label, or classes in the card", "a class of the card"
-            raise _error(tree, table, lines[odd[0]], "a label that is no class", fix, expected, odd[0])
-        return classes, {file: Place("train", int(label)) for file, label in labels.items()}
-    return classes, {file: Place("train", classes.index(label)) for file, label in labels.items()}
+    classes = card.classes or sorted(lines, key=int if all(map(roles.NUMBER.fullmatch, lines)) else str)
+    named, numbers = card.model_copy(update={"classes": classes}), {}
+    for label, line in lines.items():
+        try:
+            numbers[label] = roles.number(label, named)
+        except ValueError as error:
+            raise tree.error(f"{table}: line {line}", str(error), roles.FIX) from error
+    return classes, {file: Place("train", numbers[label]) for file, label in labels.items()}
 
 
 def _rows(tree: Tree, table: str) -> Iterator[tuple[int, str, str]]:

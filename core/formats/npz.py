@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from core.config import datasets
 from core.formats import paired, roles
 from core.formats.blocks import Contents
 from core.formats.paired import Array
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 SUFFIX = ".npy"  # of a file, and of a member of an .npz file
 

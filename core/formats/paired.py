@@ -7,10 +7,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from core.config.datasets import LONGEST, SPLITS, Roles
 from core.formats import blocks, roles
 from core.formats.blocks import Block, Contents
-from core.formats.tree import Tree
+from core.sources.datasets import LONGEST, SPLITS, Roles
+from core.sources.tree import Tree
 
 
 class Array(NamedTuple):

@@ -8,37 +8,40 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from core.cli.errors import InputError, Problem
-from core.config import datasets
 from core.formats import encoded, roles
 from core.formats.blocks import Contents
-from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.formats.picture_files import Encoded
+from core.sources import datasets
+from core.sources.tree import Tree
 
 COLUMNS = {"image": ["image", "img"], "label": ["label", "fine_label"]}  # the usual names
-ROWS, BUFFER = 64, 1 << 20  # rows, of which each may be a photograph, and bytes of a column, to be read at once
+ROWS, BUFFER = 4, 1 << 20  # rows, of which each may be a photograph, and bytes of a column, to be read at once
 
 
-def read(tree: Tree, card: datasets.Parquet) -> Contents:
+def read(tree: Tree, card: datasets.Parquet, longest: int | None = None) -> Contents:
     """Return the images of a card in blocks. Raises DataError, or InputError if pyarrow is not installed."""
     files = roles.matched(tree, card.files)
     classes, images, names = None, 0, [name for names in files.values() for name in names]
     for name in names:
         with _opened(tree, name) as table:
             _, label = _columns(tree, name, table.schema_arrow, card)
-            classes = classes or _classes(table.schema_arrow.metadata, label)
+            own = _classes(table.schema_arrow.metadata, label) or classes
             images += table.metadata.num_rows
+        if own != (classes := classes or own):
+            what = f"has the classes {own!s:.99}, an earlier file has {classes!s:.99}"
+            raise tree.error(name, what, "save all files with the same classes in the same order")
+    card = card.model_copy(update={"classes": None}) if classes else card  # labels are indices into those of the files
     pictures = (each for split in files for name in files[split] for each in _pictures(tree, split, name, card))
-    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names))
+    found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names), longest)
     return Contents((replace(block, keys=()) for block in found), classes, images)  # rows keep their order
 
 
 def found(tree: Tree) -> dict[str, Any] | None:
     """Return the keys of a card for Parquet files, or None."""
-    return roles.found_splits(name for name in tree.names if name.lower().endswith(".parquet"))
+    return roles.found_splits(tree, (name for name in tree.names if name.lower().endswith(".parquet")))
 
 
 @contextmanager
@@ -69,27 +72,24 @@ def _columns(tree: Tree, name: str, schema: Any, card: datasets.Parquet) -> tupl
         expected, got = "binary, or a struct with the field bytes", f"{image!s:.100}"
         raise tree.error(name, "no pictures", "set image in the card", expected=expected, got=got)
     if not types.is_integer(label) and str(label) not in ("string", "large_string"):
-        expected, got = "a number or a class name in each row", f"{label!s:.100}"
-        raise tree.error(name, "not one label for each image", "set label in the card", expected=expected, got=got)
+        raise tree.error(name, "no labels", "set label in the card", expected="numbers or names", got=f"{label!s:.99}")
     return chosen[0], chosen[1]
 
 
 def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iterator[Encoded]:
-    rows = count()
     with _opened(tree, name) as table:
         image, label = _columns(tree, name, table.schema_arrow, card)
-        for batch in table.iter_batches(ROWS, columns=[image, label], use_threads=False):
-            images = batch.column(image)
-            images = images.field("bytes") if hasattr(images, "field") else images
-            for data, given in zip(images.to_pylist(), batch.column(label).to_pylist(), strict=True):
-                place = f"{name}: row {next(rows)}"
-                if data is None:
-                    raise tree.error(place, "no bytes of a picture", "save it with the pictures embedded")
-                try:
-                    number = roles.number(given, card)
-                except ValueError as error:
-                    raise tree.error(place, str(error), "correct it, or label or classes in the card") from error
-                yield Encoded(place, split, number, data)
+        batches = table.iter_batches(ROWS, columns=[image, label], use_threads=False)
+        cells = (pair for batch in batches for pair in zip(batch[image], batch[label], strict=True))
+        for row, (cell, given) in enumerate(cells):
+            place, data = f"{name}: row {row}", cell.as_py()
+            data = data["bytes"] if isinstance(data, dict) else data
+            if data is None:
+                raise tree.error(place, "no bytes of a picture", "save it with the pictures embedded")
+            try:
+                yield Encoded(place, split, roles.number(given.as_py(), card), data)
+            except ValueError as error:
+                raise tree.error(place, str(error), roles.FIX) from error
 
 
 def _classes(metadata: dict[bytes, bytes] | None, label: str) -> list[str] | None:

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from core.cli.errors import DataError, Problem, printable
-from core.config import datasets
-from core.formats import class_folders, encoded, labels_table
-from core.formats.archives import is_archive
+from core.formats import class_folders, encoded, labels_table, roles
 from core.formats.blocks import Block, Contents
 from core.formats.class_folders import Place
-from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.formats.picture_files import Encoded
 from core.images import decoding, suffixes
+from core.sources import datasets
+from core.sources.archives import is_archive
+from core.sources.tree import Tree
 
-TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in one folder
+TABLES = ("labels.csv", "train.csv")  # that are found beside pictures in no class folders
 
 
-def read(tree: Tree, card: datasets.Pictures) -> Contents:
+def read(tree: Tree, card: datasets.Pictures, longest: int | None = None) -> Contents:
     """Return the images of a card in blocks. Raises DataError with every problem of the layout."""
     keys = found(tree) or {} if card.folder is None else {"folder": card.folder}
     folder, table = keys.get("folder", ""), tree.only(card.table) if card.table else keys.get("table", "")
@@ -36,7 +36,7 @@ def read(tree: Tree, card: datasets.Pictures) -> Contents:
     else:
         classes, places = class_folders.places(tree, files, card)
     places = {file: places[file] for file in files if file in places}  # in the order in which they are read
-    return Contents(_blocks(tree, folder, files, places, table, card), classes, len(places))
+    return Contents(_blocks(tree, folder, files, places, table, card, longest), classes, len(places))
 
 
 def found(tree: Tree) -> dict[str, str] | None:
@@ -51,8 +51,12 @@ def found(tree: Tree) -> dict[str, str] | None:
     keys = {"folder": holding[0]} if holding[0] else {}
     files = _files(tree, holding[0])
     tables = [file for file in {*tree.files, *files} if posixpath.basename(file) in TABLES]
-    if tables and len({posixpath.dirname(file) for file in files if suffixes.is_image(file)}) == 1:
+    folders = sorted({posixpath.dirname(file) for file in files if suffixes.is_image(file)})
+    splits = {roles.split_of(posixpath.basename(folder)): folder for folder in folders}
+    if tables and len(folders) == 1:
         keys["table"] = min(tables)
+    elif tables and "train" in splits and None not in splits and len(splits) == len(folders):  # one has no labels
+        keys |= {"folder": splits["train"], "table": min(tables)}
     return keys
 
 
@@ -64,13 +68,19 @@ def _files(tree: Tree, folder: str) -> list[str]:
 
 
 def _blocks(
-    tree: Tree, folder: str, files: list[str], places: dict[str, Place], table: str, card: datasets.Pictures
+    tree: Tree,
+    folder: str,
+    files: list[str],
+    places: dict[str, Place],
+    table: str,
+    card: datasets.Pictures,
+    longest: int | None,
 ) -> Iterator[Block]:
     """Yield the pictures, then print which files are left out."""
     bar = tqdm(places.items(), f"{tree.shown}/{folder}", unit=" pictures", leave=False, disable=None)
     is_loose = next(iter(places)) in tree.files
     pictures = (Encoded(file, *place, _data(tree, file, is_loose)) for file, place in bar)
-    yield from encoded.blocks_of(tree, pictures, card, table or folder)
+    yield from encoded.blocks_of(tree, pictures, card, table or folder, longest)
     others = suffixes.others(file for file in files if file != table)
     for line in suffixes.left_out(f"{tree.shown}/{folder}".rstrip("/"), others)[:1]:  # describe has the command
         print(line)

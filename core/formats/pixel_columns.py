@@ -7,8 +7,8 @@ have a name are pixels, as many as an image of the card's shape has, or else a s
 import math
 from typing import NamedTuple
 
-from core.config import datasets
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 
 class Columns(NamedTuple):

@@ -7,13 +7,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.cli.errors import DataError
-from core.config.datasets import SPLITS, FromFiles, Roles, Splits
-from core.formats.tree import Tree
+from core.config.schema import MOST_CLASSES
+from core.sources.datasets import SPLITS, FromFiles, Roles, Splits
+from core.sources.tree import Tree
 
+# The words for the splits, in names of files and as names of folders.
 SPLIT_OF = {"train": "train", "training": "train", "test": "test", "testing": "test", "t10k": "test"}
 SPLIT_OF |= dict.fromkeys(("validation", "valid", "val"), "validation")
 KIND_OF = dict.fromkeys(("images", "image", "imgs", "img", "x"), "images")
 KIND_OF |= dict.fromkeys(("labels", "label", "y"), "labels")
+NUMBER = re.compile("-?[0-9]{1,18}")
+FIX = "correct the row, or list all classes under classes in the card"  # if `number` raises ValueError
 
 
 def found(paths: Iterable[str]) -> dict[str, Any] | None:
@@ -29,12 +33,18 @@ def found(paths: Iterable[str]) -> dict[str, Any] | None:
     return keys(Roles, files)
 
 
-def found_splits(paths: Iterable[str]) -> dict[str, Any] | None:
-    """Return the keys of a card for files of whole splits. If no name tells a split, all are training files."""
+def found_splits(tree: Tree, paths: Iterable[str]) -> dict[str, Any] | None:
+    """Return the keys of a card for files of whole splits. If no name tells a split, all are training files.
+
+    Raises DataError if only some names tell one.
+    """
     files: dict[str, list[str]] = {}
     for path in paths:
         files.setdefault(split_of(path) or "", []).append(path)
-    files = {"train": files.pop("", []), **files} if files.keys() == {""} else files
+    if "" in files and len(files) > 1:
+        what, fix = "its name tells no split, though others do", "put train or test into its name, or write a card"
+        raise tree.error(files[""][0], what, fix)
+    files = {"train": files[""]} if "" in files else files
     named = {split: files[split] for split in SPLITS if split in files}
     return keys(Splits, named)
 
@@ -64,19 +74,35 @@ def unnamed(tree: Tree) -> DataError:
 
 
 def split_of(path: str) -> str | None:
-    """Return the split that a path names, as in train/1.png, fashion-mnist_test.csv or t10k-images-idx3-ubyte.gz."""
-    return next((SPLIT_OF[word] for word in reversed(_words(path)) if word in SPLIT_OF), None)
+    """Return the split that a path names, as in train/1.png, fashion-mnist_test2.csv or t10k-images-idx3-ubyte.gz."""
+    words = (word.rstrip("0123456789") for word in reversed(_words(path)))
+    return next((SPLIT_OF[word] for word in words if word in SPLIT_OF), None)
 
 
 def _words(path: str) -> list[str]:
     return re.split("[^a-z0-9]+", path.lower())
 
 
+class Seen(list[str]):
+    """In a card in place of classes: takes up to MOST_CLASSES + 1 labels of a table, in their order of appearance."""
+
+
 def number(label: object, card: FromFiles) -> int:
-    """Return the label of a table as a number, as the files would have it. Raises ValueError if it names no class."""
-    text = str(label).strip()
-    if re.fullmatch("-?[0-9]{1,18}", text):
-        return int(text)
-    if text in (card.classes or ()):
-        return (card.classes or []).index(text) + card.first_label
-    raise ValueError(f"{text[:40]!r} is neither a number nor one of the classes")
+    """Return the label of a table as a number that counts from the card's first_label.
+
+    A label that equals a class of the card is that class, also if both are numbers: with classes ["1", "2", "0"], the
+    label 0 is the last class. Any other label is a number. Raises ValueError for another text, and for a number whose
+    class has another number as its name. With `Seen` labels, it is the index there.
+    """
+    text, classes = "" if label is None else str(label).strip(), card.classes or []
+    if isinstance(card.classes, Seen) and text:
+        if text not in card.classes and len(card.classes) <= MOST_CLASSES:
+            card.classes.append(text)
+        return card.classes.index(text) if text in card.classes else MOST_CLASSES
+    if text in classes:
+        return classes.index(text) + card.first_label
+    if NUMBER.fullmatch(text):
+        named = dict(enumerate(classes, card.first_label)).get(int(text), text)
+        if not NUMBER.fullmatch(named) or int(named) == int(text):
+            return int(text)
+    raise ValueError(f"{text[:40]!r} is neither a class nor the number of one")

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.config.datasets import Described, Invert
 from core.images import pixels
 from core.images.decoding import Picture
+from core.sources.datasets import Described, Invert
 
 
 class Fitted(NamedTuple):
@@ -34,12 +34,12 @@ def fit(picture: Picture, shape: Sequence[int], card: Described) -> Fitted:
         notes += [done] if done else []
     size = (shape[0], shape[1])
     if values.shape[:2] != size:
-        height, width = values.shape[:2]
         inner = cropped(values, size) if card.fit == "crop" else values
-        notes += [f"resized ({width}x{height})"]
-        notes += ["cropped"] if inner.shape != values.shape else []
+        resized = _resized(inner.shape, size)
+        steps = ["resized"] * (resized != inner.shape[:2]) + ["cropped"] * (inner.shape != values.shape)
+        first, *more = steps + ["padded"] * (resized != size)
+        notes += [f"{first} ({source.shape[1]}x{source.shape[0]})", *more]
         values = fitted(inner, size)
-        notes += ["padded"] if card.fit == "pad" and height * size[1] != width * size[0] else []
     return Fitted(values, (*picture.notes, *notes), source)
 
 
@@ -79,8 +79,7 @@ def placed(
     values: uint8 (height, width), with a grey value as background, or (height, width, 3), with a colour.
     """
     height, width = size
-    scale = min(room[0] / values.shape[0], room[1] / values.shape[1])
-    inner_height, inner_width = (max(1, round(side * scale)) for side in values.shape[:2])
+    inner_height, inner_width = _resized(values.shape, room)
     inner = values
     if values.shape[:2] != (inner_height, inner_width):  # before padding: a thin picture would become a huge square
         # When it shrinks an image, this filter averages over all pixels, and it never overshoots.
@@ -92,6 +91,12 @@ def placed(
     top, left = (height - inner_height) // 2, (width - inner_width) // 2
     canvas[top : top + inner_height, left : left + inner_width] = inner
     return canvas
+
+
+def _resized(shape: Sequence[int], room: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width of an image that is made as large as it fits into `room`."""
+    scale = min(room[0] / shape[0], room[1] / shape[1])
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def _converted(picture: Picture, channels: int, background: int) -> tuple[np.ndarray, list[str]]:

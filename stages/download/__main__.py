@@ -12,21 +12,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets, kept
 from core.files import atomic
 from core.formats import formats
 from core.formats.blocks import Contents
-from core.formats.tree import Tree
+from core.sources import datasets, kept
+from core.sources.tree import Tree
 from stages.download import fetch, garments, pillow, storing
-
-PICTURED = (datasets.Garments, datasets.Parquet, datasets.Pictures)  # what Pillow draws or decodes
 
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
     """Write the arrays of a data set into a folder."""
     kept.require(card.stem)
     described = datasets.read(card)
-    if isinstance(described, PICTURED):
+    if isinstance(described, (datasets.Garments, *datasets.FITTED)):
         pillow.require_locked(pillow_lock)
     write(described, card, source, raw)
 
@@ -45,24 +43,15 @@ def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
     """
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
-    elif not card.mirrors:
-        with _files(Tree(source), card) as contents:
-            yield contents
-    else:
-        with atomic.beside(raw) as temporary:
-            for file, pin in card.archives.items():
-                address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)
-                print(f"{file}: {pin.size} bytes from {address}")
-            with _files(Tree(temporary, str(source)), card) as contents:
+        return
+    with atomic.beside(raw) as temporary:
+        for file, pin in card.archives.items():
+            address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)
+            print(f"{file}: {pin.size} bytes from {address}")
+        with Tree(temporary, str(source)) if card.archives else Tree(source, scratch=temporary) as tree:
+            contents = formats.read(tree, card)
+            with closing(contents.blocks):  # type: ignore[type-var] # a generator, which may be in the middle of a file
                 yield contents
-
-
-@contextmanager
-def _files(tree: Tree, card: datasets.Files) -> Iterator[Contents]:
-    with tree:
-        contents = formats.read(tree, card)
-        with closing(contents.blocks):  # type: ignore[type-var] # a generator, which may be in the middle of a file
-            yield contents
 
 
 def addresses(name: str, card: datasets.FromFiles, file: str) -> list[str]:

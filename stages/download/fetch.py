@@ -21,8 +21,8 @@ import requests
 from tqdm import tqdm
 
 from core.cli.errors import DataError, NetworkError, Problem, printable
-from core.config.datasets import Pin
 from core.files import atomic
+from core.sources.datasets import Pin
 
 BLOCK = 1 << 16
 

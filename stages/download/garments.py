@@ -13,11 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.config import datasets
 from core.formats.blocks import Block, Contents
+from core.sources import datasets
 
 SIDE = datasets.DRAWN_SIDE
-SPLITS = ("train", "test")
 OVERSAMPLING = 4  # times larger, then averaged, which smooths the edges
 
 Random = np.random.RandomState
@@ -29,7 +28,7 @@ def read(card: datasets.Garments) -> Contents:
     colour = len(card.image_shape) == 3
 
     def drawn() -> Iterator[Block]:
-        for split in SPLITS:
+        for split in ("train", "test"):
             images, labels = draw(getattr(card.images, split), seed=card.seed, split=split, colour=colour)
             yield Block(split, images, labels, "")
 
@@ -47,7 +46,7 @@ def draw(count: int, *, seed: int, split: str, colour: bool = False) -> tuple[np
     images = np.empty((count, SIDE, SIDE, *([3] * colour)), np.uint8)
     labels = np.empty(count, np.uint8)
     for start in range(0, count, len(WARDROBE)):
-        key = (seed, SPLITS.index(split), start // len(WARDROBE))
+        key = (seed, ("train", "test").index(split), start // len(WARDROBE))
         random, dyes = _stream(*key), _stream(*key, 1)
         order = random.permutation(len(WARDROBE))[: count - start]
         for index, label in enumerate(order, start):

@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from core.cli.errors import DataError, InputError, Problem, StageError
-from core.config import datasets, schema
+from core.config import schema
 from core.files import arrays, class_names, preparation
 from core.formats import blocks
 from core.formats.blocks import Block, Contents
 from core.images import pixels
+from core.sources import datasets
 
 IMAGES, LABELS, CLASSES, PREPARATION = "images.npy", "labels.npy", "classes.json", "preparation.json"
 NEEDED = ("train", "test")
@@ -77,13 +79,18 @@ def _write(contents: Contents, card: datasets.Described, folder: Path, problem: 
     done: Counter[str] = Counter()
     shape = list(card.image_shape or ())
     ends = [255, 0]
+    count, free = 0, 0  # images so far, and bytes on the disk before them
     is_free = False  # whether the files leave the order of the images free
     classes = _classes(contents, card, problem)
     with ExitStack() as files:
         for block in contents.blocks:
             if not splits:
                 shape = shape or list(block.images.shape[1:])
-                _require_room(folder, contents.images, shape)
+                folder.mkdir(parents=True)
+                free = shutil.disk_usage(folder).free
+                _say_room(contents.images or 0, shape)
+            count += len(block.images)
+            _require_room(folder, max(count, contents.images or 0), shape, free)
             images, notes = _fitted(block, shape, problem)
             is_free = bool(block.keys)
             keys = block.keys or [blocks.key(image) for image in images]
@@ -147,11 +154,15 @@ def _divided(
 
 
 def _classes(contents: Contents, card: datasets.Described, problem: Problems) -> list[str]:
-    """Return the class names of the card, or else those of the files."""
-    if card.classes or not contents.classes:
-        return card.classes or []
+    """Return the class names of the card, or else those of the files. Raises DataError if only their order differs."""
+    own, theirs = card.classes or [], contents.classes or []
+    if own != theirs and sorted(own) == sorted(map(str, theirs)):
+        what, fix = "classes in another order than in the files", "give classes that order"
+        raise problem("", what, fix, expected=f"{theirs!s:.300}", got=f"{own!s:.300}")
+    if own or not theirs:
+        return own
     try:
-        return schema.check(contents.classes, datasets.ClassNames, Path(problem.shown))
+        return schema.check(theirs, datasets.ClassNames, Path(problem.shown))
     except InputError as error:
         fix = f"rename classes in the files, or list them as classes in {problem.card}, then dvc repro"
         raise DataError(*(replace(each, fix=fix) for each in error.problems)) from error
@@ -196,13 +207,16 @@ def _require_splits(labels: dict[str, np.ndarray], classes: Sequence[str], probl
 
 
 def _require_contents(splits: dict[str, _Split], ends: Sequence[int], problem: Problems) -> None:
-    """Raise DataError if nothing can be learned: all pixels are equal, or the test images are training images."""
+    """Raise DataError if nothing can be learned or measured: all pixels are equal, or a split is part of another."""
     if ends[0] == ends[1]:
         what, got = "every pixel of every image has the same value", str(ends[0])
         raise problem("", what, "name other files", expected="different values", got=got)
-    if set(splits["test"].keys) <= set(splits["train"].keys):
-        file = splits["test"].places[0][0]
-        raise problem(file, "every test image is also a training image", "name other test images")
+    keys = {name: set(splits[name].keys) for name in datasets.SPLITS if name in splits}
+    for pair in combinations(keys, 2):
+        small, large = sorted(reversed(pair), key=lambda name: len(keys[name]))
+        if keys[small] <= keys[large]:
+            what = f"every {small} image is also a {large} image"
+            raise problem(splits[small].places[0][0], what, f"name other {small} images")
 
 
 def _sort(path: Path, order: np.ndarray) -> None:
@@ -214,14 +228,21 @@ def _sort(path: Path, order: np.ndarray) -> None:
             put((start,), arrays.pick(images, order[start : start + step]))
 
 
-def _require_room(folder: Path, images: int | None, shape: Sequence[int]) -> None:
-    """Say how much disk the arrays will take, if it is much. Raises StageError if there is less."""
-    needed = (images or 0) * math.prod(shape) * (RAW + NORMALIZED) * COPIES
-    if needed > WORTH_SAYING:
+def _needed(images: int, shape: Sequence[int]) -> int:
+    """Return how many bytes of disk the arrays will take."""
+    return images * math.prod(shape) * (RAW + NORMALIZED) * COPIES
+
+
+def _say_room(images: int, shape: Sequence[int]) -> None:
+    """Say how much disk the arrays will take, if it is much. Without a number of images, nothing is known."""
+    if (needed := _needed(images, shape)) > WORTH_SAYING:
         size = f"{images} images of {' x '.join(map(str, shape))}"
         print(f"{size} will take {needed / 1e9:.0f} GB: half in data/, half in DVC's cache")
-    folder.mkdir(parents=True)
-    if (free := shutil.disk_usage(folder).free) < needed:
-        expected, got = f"{needed / 1e9:.1f} GB", f"{free / 1e9:.1f} GB free"
+
+
+def _require_room(folder: Path, images: int, shape: Sequence[int], free: int) -> None:
+    """Raise StageError if this many images take more bytes of disk than were free."""
+    if (needed := _needed(images, shape)) > free:
+        expected, got = f"{needed / 1e9:.1f} GB for {images} images", f"{free / 1e9:.1f} GB free"
         fix = "free some disk (dvc gc --workspace removes old results), or set a smaller image_shape; then dvc repro"
         raise StageError(Problem(str(folder.parent), "no room for the images", expected=expected, got=got, fix=fix))

@@ -9,12 +9,13 @@ import os
 from pathlib import Path
 
 from core.cli import command
-from core.config import datasets, params
+from core.config import params
 from core.files import arrays, atomic, class_names, records
 from core.files import history as histories
 from core.files import preparation as preparations
 from core.files import training as trainings
 from core.scores import metrics as reported
+from core.sources import datasets
 from stages.render.figures.samples import white_on_black
 from stages.render.html import html
 from stages.render.markdown import markdown

@@ -51,7 +51,7 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
             "tested": len(labels),
             "images": [_entry(results, index) for index in kept],
         },
-        sprite=sprite(np.stack([tile(results.tested([index])[0], step) for index in kept]), columns),
+        sprite=sprite(np.stack([tile(results.test_images([index])[0], step) for index in kept]), columns),
     )
 
 

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.config.datasets import Card
 from core.files import arrays, records
 from core.files.arrays import Split
 from core.files.preparation import Preparation
 from core.files.training import Training
 from core.scores import intervals, scores
 from core.scores.metrics import Scores
+from core.sources.datasets import Card
 from stages.render.document import Table, decimal
 
 
@@ -51,13 +51,13 @@ class Results(NamedTuple):
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in splits.items() if split}
 
-    def seen(self, images: np.ndarray) -> np.ndarray:
+    def for_figures(self, images: np.ndarray) -> np.ndarray:
         """Return images as figures show them: a set that is white on black is dark on white paper."""
         return 1 - images if self.negative else images
 
-    def tested(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    def test_images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return the test images with these indices as figures show them."""
-        return self.seen(arrays.pick(self.test.images, np.asarray(indices)))
+        return self.for_figures(arrays.pick(self.test.images, np.asarray(indices)))
 
     def table(self, head: str, names: Mapping[str, str]) -> Table:
         """Return a table of scores of the test images, with their standard deviations if there are several networks.

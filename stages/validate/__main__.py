@@ -10,9 +10,10 @@ from pathlib import Path
 
 from core.cli import command
 from core.cli.errors import InputError, Problem
-from core.config import datasets, kept, params
+from core.config import params
 from core.files import atomic
 from core.networks import architectures
+from core.sources import datasets, kept
 
 EARLIER = Path("datasets.yaml")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks import formats
-from core.config import datasets
 from core.formats import formats as readers
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 from tests.conftest import ROOT
 
 GIVEN = {

@@ -183,7 +183,7 @@ def pictures(*more: str, spoil: Callable[[], object] = lambda: None) -> Callable
 
 def gifs() -> None:
     os.remove(FOLDER / "test/hat/1.png")
-    picture("test/hat/1", suffix=".gif")
+    picture("test/hat/1", 10, suffix=".gif")
 
 
 def rename(line: str) -> None:
@@ -271,7 +271,7 @@ CASES = {
         "move its pictures into the class folder",
         lambda _: shell(f"mv {FOLDER}/train/bag/red/* {FOLDER}/train/bag && rmdir {FOLDER}/train/bag/red"),
     ),
-    "a picture in no class": Case(
+    "a picture outside the class folders": Case(
         pictures("train/2"),
         DOWNLOAD,
         "move it into a class folder",
@@ -288,6 +288,23 @@ CASES = {
         DOWNLOAD,
         "name one as folder in the card",
         put(folder="old.zip"),
+    ),
+    "a linked class folder": Case(
+        pictures(spoil=lambda: shell(f"mv {FOLDER}/train/bag . && ln -s ../../../bag {FOLDER}/train/bag")),
+        DOWNLOAD,
+        "copy the folder to this place instead",
+        lambda _: shell(f"rm {FOLDER}/train/bag && cp -r bag {FOLDER}/train/bag"),
+    ),
+    "a link out of a tar file": Case(
+        pictures(
+            spoil=lambda: shell(
+                f"mkdir kept && mv {FOLDER}/* kept && mv kept/train/bag . && ln -s ../../bag kept/train/bag && "
+                f"tar -cf {FOLDER}/own.tar -C kept ."
+            )
+        ),
+        DOWNLOAD,
+        "pack the archive again with tar --dereference",
+        lambda _: shell(f"tar --dereference -cf {FOLDER}/own.tar -C kept ."),
     ),
 }
 

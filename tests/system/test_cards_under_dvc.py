@@ -76,7 +76,7 @@ def change(project: Project, fault: str) -> None:
         project.edit("params.yaml", "name: own", "name: new")
     else:
         (project.folder / "datasets.yaml").write_text("own: {title: Own}\n", encoding="utf-8")
-        with open(project.folder / "core/config/datasets.py", "a", encoding="utf-8") as file:
+        with open(project.folder / "core/sources/datasets.py", "a", encoding="utf-8") as file:
             file.write("# newer\n")
 
 

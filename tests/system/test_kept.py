@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.config import kept
+from core.sources import kept
 from stages.download import garments
 from tests.project import Project
 

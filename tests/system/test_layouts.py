@@ -108,7 +108,7 @@ BAD = {
 LINES = {
     "a label 5 of 0 to 2": "is out of range (expected 0 to 2, got 5); fix: list 6 classes, or correct first_label",
     "labels from 1": "labels start at 1 (expected 0 to 2, got 1 to 3); fix: set first_label: 1",
-    "overlap": "every test image is also a training image; fix: name other test images",
+    "overlap": "every test image is also a train image; fix: name other test images",
     "no test image of a class": "no test image of class Bag; fix: add images of Bag",
     "no training images": "no train images; fix: name training images",
     "blank": "every pixel of every image has the same value (expected different values, got 0); fix: name other files",

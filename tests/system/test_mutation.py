@@ -39,6 +39,7 @@ FILES = {
     "core/images": "download evaluate render",
     "core/networks": "validate train evaluate",
     "core/scores": "evaluate render",
+    "core/sources": "validate download render",
     **{f"stages/{stage}": stage for stage in ALL},
     "requirements.lock": "train evaluate render",
     "requirements-pillow.lock": "download",

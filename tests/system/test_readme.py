@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from core.config import datasets, params
+from core.config import params
+from core.sources import datasets
 
 ROOT = Path(__file__).parents[2]
 PAGES = [path for folder in ("", "docs", "data") for path in sorted((ROOT / folder).glob("*.md"))]

@@ -16,7 +16,8 @@ from core.cli import command  # before any package, so that a python without pac
 # isort: split
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
-from core.config import datasets, kept
+from core.files import atomic
+from core.sources import datasets, kept
 from tools.describe import description, drafts
 
 
@@ -38,14 +39,17 @@ def main(what: str, write_card: bool, name: str | None) -> None:
         raise InputError(Problem(what, "no such file or folder", fix="correct the path, or name a data set"))
     if not path.exists():
         datasets.require(what, given_as=f"python -m tools.describe {what}")
-    draft = drafts.draft(path, name)
-    if not write_card:
-        print(f"{path} has no card. This one would be {draft.card}:\n\n{draft.text()}")
-        description.show(draft.name, draft.read(), draft.source, draft.shown)
-        print(f"\nto write the card{' and copy the files' * bool(draft.below)}:\n  {draft.command()}")
-        return
-    print(f"wrote {' and '.join(map(str, draft.write()))}; edit title, description and licence there")
-    description.show(draft.name, datasets.load(draft.name), datasets.SOURCES / draft.name)
+    with atomic.beside(description.FOLDER / path.name) as temporary:
+        draft = drafts.draft(path, name, temporary)
+        if not write_card:
+            print(f"{path} has no card. This one would be {draft.card}:\n\n{draft.text()}")
+            description.show(draft.name, draft.read(), draft.source, draft.shown, draft.contents)
+            print(f"\nto write the card{' and copy the files' * bool(draft.below)}:\n  {draft.command()}")
+            return
+        print(f"wrote {' and '.join(map(str, draft.write()))}; edit title, description and licence there")
+        folder = datasets.SOURCES / draft.name
+        shown = str(folder / draft.below) if draft.source.is_dir() else ""
+        description.show(draft.name, datasets.load(draft.name), folder, shown, draft.contents)
     print(f"\nto train on it:\n  dvc exp run -S dataset.name={draft.name}")
     _say_whether_kept(draft.name)
 

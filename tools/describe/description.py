@@ -1,19 +1,19 @@
 """Read a data set as the stage `download` does, and print what it holds and what looks odd."""
 
 import re
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from core.config import datasets
 from core.files import arrays, atomic, class_names, preparation
-from core.formats.blocks import Block
-from core.formats.tree import Tree
+from core.formats.blocks import Block, Contents
 from core.images import pixels, suffixes
+from core.sources import datasets
+from core.sources.tree import Tree
 from stages.download import __main__ as download
 from stages.download import storing
 from stages.render import duplicates, style
@@ -33,16 +33,15 @@ class Part(NamedTuple):
     labels: np.ndarray
 
 
-def show(name: str, card: datasets.Card, source: Path, shown: str = "") -> None:
+def show(name: str, card: datasets.Card, source: Path, shown: str = "", known: Contents | None = None) -> None:
     """Print the description of a data set whose files are in `source`, and draw samples.
 
-    shown: the folder of the files in messages, if it is not `source`. Raises DataError if the data would give wrong
-    results.
+    shown: the folder of the files in messages, if it is not `source`. known: what the files hold, if they have been
+    read. Raises DataError if the data would give wrong results.
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER) as temporary:
-        raw, sizes = Path(temporary) / "raw", Counter[str]()
-        with download.reading(card, source, raw) as contents:
+    with atomic.beside(FOLDER / name) as temporary:
+        raw, sizes = temporary / "raw", Counter[str]()
+        with nullcontext(known) if known else download.reading(card, source, raw) as contents:
             blocks = _counting(contents.blocks, sizes)
             problems = storing.Problems(shown or str(source), datasets.path_of(name))
             storing.store(contents._replace(blocks=blocks), card, raw, problems)
@@ -134,11 +133,16 @@ def _part(folder: Path) -> Part:
 def _counting(blocks: Iterator[Block], sizes: Counter[str]) -> Iterator[Block]:
     """Yield blocks, and count the sizes of the pictures, height x width, by the notes of what was done to them."""
     for block in blocks:
-        own = " x ".join(map(str, block.images.shape[1:3]))
+        own = block.images.shape[1:3]
         for notes in block.notes:
-            found = [match for note in notes if (match := re.fullmatch(r"resized \((\d+)x(\d+)\)", note))]
-            sizes[f"{found[0][2]} x {found[0][1]}" if found else own] += 1
+            sizes[" x ".join(map(str, size(notes) or own))] += 1
         yield block
+
+
+def size(notes: Iterable[str]) -> tuple[int, int] | None:
+    """Return the height and width of a picture by the notes on it, or None if they are as those of its image."""
+    found = (re.fullmatch(r"[a-z]+ \((\d+)x(\d+)\)", note) for note in notes)
+    return next(((int(match[2]), int(match[1])) for match in found if match), None)
 
 
 def _copies(copies: dict[int, bool], what: str) -> Iterator[str]:

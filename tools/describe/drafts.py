@@ -4,29 +4,30 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from core.cli.errors import DataError, InputError, Problem
-from core.config import datasets, schema
+from core.config import schema
 from core.files import atomic
 from core.formats import formats
-from core.formats.archives import TARS, ZIPS
-from core.formats.tree import Tree
+from core.formats.blocks import Contents
+from core.sources import datasets
+from core.sources.archives import TARS, ZIPS
+from core.sources.tree import Tree
+from tools.describe import trial
 
-FITTED = ("pictures", "parquet")  # the formats whose images get the size of the card
-LONGEST = 64  # pixels a side, unless the card is edited: larger pictures are slow to train on
-TEST_FRACTION = 0.2
 PATHS = ("folder", "table", "files")  # the keys of a card that hold paths
 
 
 class Draft(NamedTuple):
     """source: the file or folder that is read. below: its name in sources/<name>, empty if it is there already. keys:
-    of the card, with paths relative to `source`. comments: on some of the keys.
+    of the card, with paths relative to `source`. comments: on some of the keys. contents: what the files hold, or None
+    if only an edit of the card tells.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Draft(NamedTuple):
     below: str
     keys: dict[str, Any]
     comments: dict[str, str]
+    contents: Contents | None
 
     @property
     def card(self) -> Path:
@@ -79,62 +81,29 @@ def name_in_sources(path: Path) -> str:
     return below[0] if below and below[0] != ".." and path.exists() else ""
 
 
-def draft(path: Path, name: str | None) -> Draft:
-    """Find out what the card of a file or a folder must say. Raises DataError for files of no known format."""
+def draft(path: Path, name: str | None, folder: Path) -> Draft:
+    """Find out what the card of a file or a folder must say, and keep the images in an empty folder.
+
+    Raises DataError for files of no known format.
+    """
     there = name_in_sources(path)
     source = datasets.SOURCES / there if there else path
     name = name or there or _name(path)
     _require_free(name, there)
-    title, description = name.replace("_", " ").capitalize(), f"images of {path.resolve().name}"
-    words = {"title": title, "description": description, "licence": "unknown"}
-    with Tree(source) as tree:
+    title = name.replace("_", " ").capitalize()
+    words = {"title": title, "description": f"images of {path.resolve().name}", "licence": "unknown"}
+    found = trial.Found(None, {}, {})
+    with Tree(source, scratch=folder) as tree:
         format, keys = formats.guess(tree)
         card = _card({**words, "format": format, **keys}, datasets.path_of(name))
-        found: dict[str, Any] = {}
-        comments = {"classes": "names for these labels; write better ones"}
         with suppress(DataError):  # an edit of the card may mend that; its description raises this error again
-            shape = _first_shape(tree, card)
-            smaller = _smaller(shape) if format in FITTED else shape
-            found = {"image_shape": smaller, **_trial(tree, card.model_copy(update={"image_shape": smaller}))}
-            if smaller != shape:
-                comments["image_shape"] = f"of {' x '.join(map(str, shape[:2]))}: larger images train slower"
-    said = {**words, **found, "format": format, **_sorted(keys)}
-    return Draft(name, source, "" if there else _safe(path.resolve().name), said, comments)
+            found = trial.read(tree, card, folder / "images")
+    said = {**words, **found.keys, "format": format, **_sorted(keys)}
+    return Draft(name, source, "" if there else _safe(path.resolve().name), said, found.comments, found.contents)
 
 
 def _card(keys: dict[str, Any], path: Path) -> datasets.Files:
     return schema.check(keys, datasets.Card, path)  # type: ignore[arg-type] # mypy takes a union for no type
-
-
-def _first_shape(tree: Tree, card: datasets.Files) -> list[int]:
-    with closing(formats.read(tree, card).blocks) as blocks:  # type: ignore[type-var] # a generator
-        for block in blocks:
-            return list(block.images.shape[1:])
-    raise tree.error("", "no images", "name other files in the card")
-
-
-def _trial(tree: Tree, card: datasets.Files) -> dict[str, Any]:
-    """Return the keys that only the images and labels tell."""
-    contents = formats.read(tree, card)
-    splits: set[str] = set()
-    low, high = 2**31, -(2**31)
-    for block in contents.blocks:
-        splits.add(block.split)
-        low, high = min(low, int(block.labels.min())), max(high, int(block.labels.max()))
-    keys: dict[str, Any] = {}
-    if contents.classes is None:
-        keys["classes"] = [str(number) for number in range(low == 1, high + 1)]
-    if low == 1:
-        keys["first_label"] = 1
-    if "test" not in splits:
-        keys["test_fraction"] = TEST_FRACTION
-    return keys
-
-
-def _smaller(shape: Sequence[int]) -> list[int]:
-    """Return the shape of images with LONGEST pixels on the longer side, unless they have fewer."""
-    scale = min(1, LONGEST / max(shape[:2]))
-    return [*(max(1, round(side * scale)) for side in shape[:2]), *shape[2:]]
 
 
 def _name(path: Path) -> str:

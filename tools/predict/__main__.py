@@ -6,7 +6,7 @@ from typing import get_args
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
-from core.config.datasets import Invert
+from core.sources.datasets import Invert
 from tools.predict import formats, sources
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from core.config.datasets import Described, Invert
 from core.images import fitting, pixels
 from core.images.decoding import Picture
 from core.networks.architectures import Shape
+from core.sources.datasets import Described, Invert
 from stages.evaluate import framing
 from stages.evaluate.framing import Framing
 from tools.predict import subject
@@ -53,7 +53,7 @@ def prepare(picture: Picture, shape: tuple[int, int], like: Framing, invert: Inv
     return Prepared(_placed(found.strength, shape, like), (*notes, *([SHADOWED] if found.shadowed else [])))
 
 
-def as_pictured(picture: Picture, shape: Shape, card: Described) -> Prepared:
+def as_downloaded(picture: Picture, shape: Shape, card: Described) -> Prepared:
     """Return a picture as `download` prepares those of a data set."""
     values, notes, _ = fitting.fit(picture, shape, card)
     return Prepared(values, (*notes, *_blank(values)))

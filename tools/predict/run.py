@@ -16,17 +16,18 @@ from PIL import Image
 from tqdm import tqdm
 
 from core.cli.errors import InputError, Problem, StageError, printable
-from core.config import datasets, params
-from core.config.datasets import Invert
+from core.config import params
 from core.files import arrays, atomic
 from core.images.decoding import Picture
+from core.sources import datasets
+from core.sources.datasets import Invert
 from stages.evaluate.prediction import at_once
 from stages.normalize import scaling
 from stages.render import duplicates
 from tools import pipeline
 from tools.predict import classify, sources
 from tools.predict.formats import FORMATS, TRAINED, Batches, Result
-from tools.predict.preparing import Prepared, as_pictured, prepare
+from tools.predict.preparing import Prepared, as_downloaded, prepare
 
 MOST_DRAWN = 60  # pictures in one figure
 
@@ -101,7 +102,7 @@ def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable
     """
     name = params.section(params.Dataset).name
     card, shape, like = datasets.load(name), ensemble.shape, ensemble.reference.framing
-    if like and not isinstance(card, datasets.Pictures | datasets.Parquet):
+    if like and not isinstance(card, datasets.FITTED):
         return lambda picture: prepare(picture, (shape[0], shape[1]), like, invert or "auto")
     if card.image_shape and tuple(card.image_shape) != shape:
         what, got = "the networks take images of another shape", f"{tuple(card.image_shape)} of {name}"
@@ -110,7 +111,7 @@ def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable
         fix = "leave --invert out"
         raise InputError(Problem("--invert", "colours are never inverted", expected="auto or no", got="yes", fix=fix))
     card = card.model_copy(update={"invert": invert or card.invert})
-    return lambda picture: as_pictured(picture, shape, card)
+    return lambda picture: as_downloaded(picture, shape, card)
 
 
 def _test_images(names: Sequence[str]) -> dict[str, Prepared]:

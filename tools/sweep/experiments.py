@@ -7,7 +7,7 @@ import dvc.api
 import numpy as np
 
 from core.cli.errors import InputError
-from core.config import datasets
+from core.sources import datasets
 from tools import lock
 from tools.compare import sides
 from tools.compare.sides import Side

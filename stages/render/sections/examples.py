@@ -80,7 +80,7 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
         f"{results.shown}",
         partial(
             samples.examples_grid,
-            results.tested(range(shown)),
+            results.test_images(range(shown)),
             probabilities[:shown],
             labels[:shown],
             style.drawable(results.classes),
@@ -94,7 +94,7 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
 def _example(
     results: Results, index: int, probabilities: np.ndarray, file: str, *, alone: bool = False
 ) -> Illustration:
-    (image,), label = results.tested([index]), results.test.labels[index]
+    (image,), label = results.test_images([index]), results.test.labels[index]
     how = ", predicted alone, as a batch of one" if alone else ""
     return Illustration(
         file,
@@ -134,7 +134,9 @@ def _disagreements(results: Results, most: int) -> list[str | Illustration]:
     ]
     if len(shown := open_[:most]):
         names = style.drawable(results.classes)
-        drawn = partial(samples.voted, results.tested(shown), votes(probabilities)[shown], labels[shown], names, shown)
+        drawn = partial(
+            samples.voted, results.test_images(shown), votes(probabilities)[shown], labels[shown], names, shown
+        )
         alternative = f"Test images {', '.join(map(str, shown))}, with the votes of {replicates} networks"
         caption = (
             "The most disputed images first. Below each image: how many networks predict each class and, in brackets, "
@@ -158,7 +160,7 @@ def _gallery(results: Results, file: str, shown: np.ndarray, probabilities: np.n
         file,
         f"Test images {described}",
         f"{len(shown)} test image{'s' * (len(shown) > 1)} {caption}",
-        partial(samples.predicted, results.tested(shown), probabilities[shown], labels[shown], names, shown),
+        partial(samples.predicted, results.test_images(shown), probabilities[shown], labels[shown], names, shown),
     )
 
 

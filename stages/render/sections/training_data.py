@@ -85,13 +85,13 @@ def _figures(results: Results, render: Render) -> list[Illustration]:
             "training_grid.png",
             f"The first {first} training images in rows of five, beginning with {beginning}",
             f"The first {first} training images with their classes.{tones}",
-            partial(samples.labelled, results.seen(images[:first]), labels[:first], names),
+            partial(samples.labelled, results.for_figures(images[:first]), labels[:first], names),
         ),
         Illustration(
             "class_means.png",
             f"The mean image of each of {len(classes)} classes, beginning with {', '.join(classes[:5])}",
             "The mean training image of each class. It is sharp where the images of the class are alike.",
-            lambda: samples.means(results.seen(class_means(images, labels, len(classes))), names),
+            lambda: samples.means(results.for_figures(class_means(images, labels, len(classes))), names),
         ),
     ]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import formats
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 
 @pytest.fixture

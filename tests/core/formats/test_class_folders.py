@@ -6,9 +6,9 @@ import zipfile
 import pytest
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import pictures
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 SUFFIXES = ".png, .jpg, .jpeg, .webp, .bmp"
 
@@ -31,13 +31,13 @@ def card(**keys):
 
 def places(folder, **keys):
     """Return the class names, and the split and label of each picture by its name."""
-    tree = Tree(folder)
-    return pictures.class_folders.places(tree, tree.files, card(**keys))
+    with Tree(folder) as tree:
+        return pictures.class_folders.places(tree, tree.files, card(**keys))
 
 
 def refusal(folder, **keys):
-    with pytest.raises(DataError) as caught:
-        pictures.read(Tree(folder), card(**keys))
+    with Tree(folder) as tree, pytest.raises(DataError) as caught:
+        pictures.read(tree, card(**keys))
     assert all(problem.fix.endswith(", then dvc repro") for problem in caught.value.problems)
     return [
         str(problem).replace(f"{folder}/", "").replace(str(folder), ".").split("; fix: ")[0]
@@ -61,6 +61,16 @@ def test_classes_are_folders_within_the_splits(make, tmp_path):
     )
 
 
+def test_splits_have_the_names_that_files_of_splits_have(make, tmp_path):
+    make("training/a/1.png", "Testing/a/1.png", "t10k/a/2.png")
+
+    assert places(tmp_path)[1] == {
+        "training/a/1.png": ("train", 0),
+        "Testing/a/1.png": ("test", 0),
+        "t10k/a/2.png": ("test", 0),
+    }
+
+
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
 def test_the_validation_split_has_three_names(make, tmp_path, name):
     make("train/a/1.png", "test/a/1.png", f"{name}/a/1.png")
@@ -76,6 +86,12 @@ def test_classes_without_splits_have_the_order_of_the_card(make, tmp_path, class
 
     assert found == (classes or ["a", "b", "c"])
     assert placed == {f"{name}/1.png": ("train", label) for name, label in zip("abc", labels, strict=True)}
+
+
+def test_labels_count_from_the_first_label(make, tmp_path):
+    make("a/1.png", "b/2.png")
+
+    assert [place.label for place in places(tmp_path, first_label=1)[1].values()] == [1, 2]
 
 
 def test_a_class_may_be_called_train(make, tmp_path):
@@ -136,12 +152,12 @@ NONE = "no train picture of class b that can be read"
         (
             ["a/1.png", "2.png", "b/c/1.png", "b/c/2.png", "b/3.png"],
             {},
-            ["2.png: a picture in no class", "b/c: a folder in a class folder"],
+            ["2.png: a picture outside the class folders", "b/c: a folder in a class folder"],
         ),
         (
             ["train/1.png", "test/2.png"],
             {},
-            ["test/2.png: a picture in no class", "train/1.png: a picture in no class"],
+            ["test/2.png: a picture outside the class folders", "train/1.png: a picture outside the class folders"],
         ),
         (
             ["a/1.png", "b/1.png"],
@@ -185,9 +201,8 @@ def test_a_class_of_other_pictures_in_an_archive_has_no_command(tmp_path):
     with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
         archive.writestr("a/1.png", b"")
         archive.writestr("b/1.heic", b"")
-    tree = Tree(tmp_path)
-
-    with pytest.raises(DataError, match=r"got 1 \.heic\); fix: add some, or remove the class, then dvc repro"):
+    line = r"got 1 \.heic\); fix: add some, or remove the class, then dvc repro"
+    with Tree(tmp_path) as tree, pytest.raises(DataError, match=line):
         pictures.class_folders.places(tree, tree.members("own.zip"), card())
 
 
@@ -206,16 +221,15 @@ def test_the_first_twenty_of_many_problems_are_shown(make, tmp_path):
 
     lines = refusal(tmp_path)
 
-    assert lines[19:] == ["19.png: a picture in no class", "the files: 10 more problems"]
+    assert lines[19:] == ["19.png: a picture outside the class folders", "the files: 10 more problems"]
 
 
 def test_classes_in_a_zip_are_those_of_its_members(tmp_path):
     with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
         for name in ("own/test/b/1.png", "own/train/b/1.png", "__MACOSX/own/train/b/._1.png", "own/train/b/.x.png"):
             archive.writestr(name, b"")
-    tree = Tree(tmp_path)
+    with Tree(tmp_path) as tree:
+        found = pictures.class_folders.places(tree, tree.members("own.zip"), card())
 
-    assert pictures.class_folders.places(tree, tree.members("own.zip"), card()) == (
-        ["b"],
-        {"own.zip/own/test/b/1.png": ("test", 0), "own.zip/own/train/b/1.png": ("train", 0)},
-    )
+    places = {"own.zip/own/test/b/1.png": ("test", 0), "own.zip/own/train/b/1.png": ("train", 0)}
+    assert found == (["b"], places)

@@ -42,6 +42,25 @@ def test_the_label_is_found_and_all_other_columns_are_pixels(tmp_path, read, lin
 
 
 @pytest.mark.parametrize(
+    ("classes", "labels", "expected"),
+    [
+        (["1", "2", "0"], ["1", "0"], [0, 2]),  # names come before numbers
+        (["cat", "1", "dog"], ["0", "1", "2"], [0, 1, 2]),
+        (["0", "1", "2"], ["2", "01"], [2, 1]),
+        (["1", "2"], ["1", "0"], "got '0' is neither a class"),  # the class at 0 is another number
+    ],
+)
+@pytest.mark.fault("labels that are numbers, and classes that are other numbers")
+def test_a_label_is_a_name_before_it_is_a_number(tmp_path, read, refused, classes, labels, expected):
+    write(tmp_path / "train.csv", f"label,{HEADER}", *(f"{label},{ROWS[0]}" for label in labels))
+
+    if isinstance(expected, str):
+        assert expected in refused("csv", classes=classes)
+    else:
+        assert read("csv", classes=classes)[0]["train"][1].tolist() == expected
+
+
+@pytest.mark.parametrize(
     ("pixels", "given", "shape"),
     [
         (16, None, (4, 4)),
@@ -76,7 +95,7 @@ def test_shapes_are_those_of_the_card_or_squares(tmp_path, read, pixels, given, 
         ([f"label,{HEADER}", "", f"8,0.5{ROWS[1][2:]}"], "row 3: not an image (expected a label and 16 pixels from 0 "
          "to 255, got could not convert string '0.5' to int64 at column 2.)"),
         ([f"label,{HEADER}", f"8,{ROWS[0]}", f"cat,{ROWS[1]}"], "row 3: not an image (expected a label and 16 pixels "
-         "from 0 to 255, got could not convert string 'cat' to int64 at column 1.)"),
+         "from 0 to 255, got 'cat' is neither a class nor the number of one); fix: correct the row, or list all"),
         ([f"label,{HEADER}", f"8,{ROWS[0]}", f"8.0,{ROWS[1]}"], "row 3"),
         ([f"label,{HEADER}", f"8,{ROWS[0]}", f",{ROWS[1]}"], "row 3"),
         ([f"label,{HEADER}", '"8', f'",{ROWS[0]}'], "row 2"),
@@ -101,6 +120,17 @@ def test_train_and_test_are_found_and_other_tables_are_left(tmp_path, read, refu
     (tmp_path / "fashion-mnist_train.csv").unlink()
     (tmp_path / "fashion-mnist_test.csv").unlink()
     assert "name the files in the card" in refused("csv")
+
+
+@pytest.mark.fault("files of which only some names tell a split")
+def test_no_table_of_images_is_left_out(tmp_path, read, refused):
+    for number, name in enumerate(["train", "train2", "test1"]):
+        write(tmp_path / f"{name}.csv", f"label,{HEADER}", f"{number},{ROWS[0]}")
+    splits, _ = read("csv")
+    assert {split: labels.tolist() for split, (_, labels) in splits.items()} == {"train": [0, 1], "test": [2]}
+
+    write(tmp_path / "more.csv", f"label,{HEADER}", f"7,{ROWS[0]}")
+    assert refused("csv").startswith("mine/more.csv: its name tells no split, though others do; fix: put train")
 
 
 @pytest.mark.parametrize("rows", [1, 5])

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import blocks, encoded
-from core.formats.encoded import Encoded
-from core.formats.tree import Tree
+from core.formats.picture_files import Encoded
+from core.sources import datasets
+from core.sources.tree import Tree
 
 
 def card(**keys):
@@ -32,10 +32,14 @@ GREY = [[1, 2, 3], [4, 5, 6]]
 COLOUR = [[[9, 8, 7], [6, 5, 4], [3, 2, 1]], [[0, 0, 0], [255, 255, 255], [1, 1, 1]]]
 
 
-def test_the_first_picture_sets_the_size_and_the_channels(tmp_path):
-    [grey] = read(tmp_path, picture(GREY), picture(COLOUR))
+@pytest.mark.fault("a grey picture as the first of a set in colour")
+def test_the_first_picture_sets_the_size_and_any_of_the_first_the_channels(tmp_path):
+    [grey] = read(tmp_path, picture(GREY), picture(COLOUR), image_shape=[2, 3])
     [colour] = read(tmp_path, picture(COLOUR), picture(GREY))
+    [colour_late] = read(tmp_path, picture(GREY), picture(GREY), picture(COLOUR))
+    [without] = read(tmp_path, picture(GREY), picture(GREY))
 
+    assert (colour_late.images.shape, without.images.shape) == ((3, 2, 3, 3), (2, 2, 3))
     assert grey.images.tolist() == [GREY, [[8, 5, 2], [0, 255, 1]]]  # by the weights of ITU-R 601
     assert grey.notes == ((), ("made grey",))
     assert colour.images.tolist() == [COLOUR, [[[value] * 3 for value in row] for row in GREY]]
@@ -50,7 +54,7 @@ def test_keys_are_of_the_whole_picture_in_the_channels_of_the_data_set(tmp_path)
     greys = [GREY, [[8, 5, 2], [0, 255, 1]]]
     assert list(block.keys) == [blocks.key(np.array(rows, np.uint8)) for rows in greys]
     assert block.images.shape == (2, 1, 1)
-    assert block.notes[1] == ("made grey", "inverted, as asked", "resized (3x2)", "padded")
+    assert block.notes[1] == ("made grey", "inverted, as asked", "resized (3x2)")
 
 
 @pytest.mark.fault("pictures of mixed sizes")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import formats, roles
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 from tests import layouts
 
 
@@ -80,6 +80,6 @@ def test_files_of_no_known_format_are_one_line(tmp_path):
         formats.guess(tree)
 
     assert str(caught.value) == (
-        "mine/notes.txt: no files of a known format, or of several data sets; "
+        "mine/notes.txt: no known format, or several data sets; "
         "fix: write a card that names files, as docs/your-data.md shows, then dvc repro"
     )

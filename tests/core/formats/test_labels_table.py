@@ -3,9 +3,9 @@
 import pytest
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import labels_table
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 FILES = ["labels.csv", "pictures/10.jpg", "pictures/2.png", "pictures/a/x.png", "pictures/b/x.png"]
 
@@ -14,10 +14,11 @@ FILES = ["labels.csv", "pictures/10.jpg", "pictures/2.png", "pictures/a/x.png", 
 def places(tmp_path):
     """A function that returns what a table with this text says of FILES."""
 
-    def places(text, classes=None):
+    def places(text, classes=None, **keys):
         (tmp_path / "labels.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-        card = datasets.Pictures(title="t", description="d", licence="l", format="pictures", classes=classes)
-        names, placed = labels_table.places(Tree(tmp_path), "labels.csv", FILES, card)
+        card = datasets.Pictures(title="t", description="d", licence="l", format="pictures", classes=classes, **keys)
+        with Tree(tmp_path) as tree:
+            names, placed = labels_table.places(tree, "labels.csv", FILES, card)
         assert all(place.split == "train" for place in placed.values())
         return names, {file: place.label for file, place in placed.items()}
 
@@ -51,6 +52,7 @@ def test_a_picture_is_named_by_the_end_of_its_path_with_or_without_suffix(places
         (("1", "0"), ["cat", "dog"], (["cat", "dog"], (1, 0))),
         (("3", "1"), ["cat", "dog"], (["cat", "dog"], (3, 1))),  # of what is out of range, download says more
         (("1", "0"), ["1", "0"], (["1", "0"], (0, 1))),
+        (("1", "0"), ["1", "2", "0"], (["1", "2", "0"], (0, 2))),
         (("dog", "cat"), ["dog", "cat", "cow"], (["dog", "cat", "cow"], (0, 1))),
     ],
 )
@@ -58,6 +60,12 @@ def test_labels_are_names_or_numbers(places, labels, classes, expected):
     names, placed = places("file,label\n10,{}\n2,{}\n".format(*labels), classes)
 
     assert (names, tuple(placed.values())) == expected
+
+
+def test_names_and_numbers_count_from_the_first_label(places):
+    assert list(places("file,label\n10,dog\n2,cat\n", first_label=1)[1].values()) == [2, 1]
+    assert list(places("file,label\n10,2\n2,1\n", first_label=1)[1].values()) == [2, 1]
+    assert list(places("file,label\n10,2\n2,1\n", ["cat", "dog"], first_label=1)[1].values()) == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,9 @@ def test_a_wrong_table_is_refused_by_its_lines(places, tmp_path, text, lines):
 
 @pytest.mark.fault("a label that is no class")
 def test_a_label_that_is_no_class_is_named_with_its_line(places):
-    with pytest.raises(DataError, match=r"line 3: a label that is no class \(expected a class of the card, got cow\)"):
+    with pytest.raises(
+        DataError, match="line 3: 'cow' is neither a class nor the number of one; fix: correct the row, or list all"
+    ):
         places("file,label\n10,dog\n2,cow\n", ["cat", "dog"])
 
 

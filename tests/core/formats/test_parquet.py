@@ -1,6 +1,8 @@
 """Parquet tables, written by pyarrow as other tools write them; tests/system/test_layouts.py has Hugging Face's own."""
 
 import io
+import json
+import subprocess
 import sys
 
 import numpy as np
@@ -68,10 +70,62 @@ def test_class_names_are_those_of_the_metadata(write, read, tmp_path, metadata, 
     assert read("parquet")[1].classes == classes
 
 
+def named(path, classes):
+    """Give a file the metadata that the library `datasets` writes for class names."""
+    features = json.dumps({"info": {"features": {"label": {"names": classes}}}})
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata({"huggingface": features}), path)
+
+
+@pytest.mark.fault("files of a data set with class names in different orders")
+def test_all_files_have_the_same_class_names(write, read, refused, tmp_path):
+    for name, classes in (("train", ["cat", "dog"]), ("test", ["dog", "cat"])):
+        write(name=f"{name}.parquet")
+        named(tmp_path / f"{name}.parquet", classes)
+
+    assert refused("parquet").startswith(
+        "mine/test.parquet: has the classes ['dog', 'cat'], an earlier file has ['cat', 'dog']; fix: save all files"
+    )
+    named(tmp_path / "test.parquet", ["cat", "dog"])
+    assert read("parquet")[1].classes == ["cat", "dog"]
+
+
 def test_labels_may_be_class_names(write, read):
     write(labels=["hat", "cap"])
 
     assert read("parquet", classes=["cap", "hat"], first_label=3)[0]["train"][1].tolist() == [4, 3]
+
+
+def test_labels_are_names_of_the_card_or_indices_into_the_names_of_the_metadata(write, read, tmp_path):
+    write(labels=[1, 0])
+
+    assert read("parquet", classes=["1", "0"])[0]["train"][1].tolist() == [0, 1]
+    named(tmp_path / "train.parquet", ["1", "0"])
+    assert read("parquet", classes=["1", "0"])[0]["train"][1].tolist() == [1, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.fault("a small file whose rows take gigabytes")
+def test_a_few_bytes_that_make_gigabytes_take_little_memory(write, tmp_path):
+    cells = pyarrow.DictionaryArray.from_arrays(np.zeros(64, np.int32), pyarrow.array([bytes(19 << 20)]))
+    table = pyarrow.table({"image": cells, "label": [0, 1] * 32})
+    parquet.write_table(table, tmp_path / "train.parquet", compression="zstd", store_schema=False)
+    assert (tmp_path / "train.parquet").stat().st_size < 4096
+    code = """
+import resource, sys
+from core.cli.errors import DataError
+from core.sources import datasets, tree
+from core.formats import parquet
+card = datasets.Parquet(title="t", description="d", licence="l", format="parquet", files={"train": "*.parquet"})
+try:
+    list(parquet.read(tree.Tree(__import__("pathlib").Path(sys.argv[1])), card).blocks)
+except DataError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+
+    *lines, megabytes = ended.stdout.splitlines()
+    assert "row 0: not a supported picture" in lines[0] and int(megabytes) < 1000
 
 
 def test_splits_are_those_of_the_names_and_rows_keep_their_order(write, read):
@@ -105,9 +159,9 @@ def test_pictures_are_made_what_the_card_says(write, read):
          "train.parquet: row 1: no bytes of a picture; fix: save it with the pictures embedded"),
         ({"images": [png(GREY[0]), b"junk"]}, "mine/train.parquet: row 1: not a supported picture"),
         ({"images": [png(GREY[0]), png(GREY[1])[:-20]]}, "mine/train.parquet: row 1: a damaged picture"),
-        ({"labels": [[0, 1], [1]]}, "not one label for each image (expected a number or a class name in each row, got"),
-        ({"labels": ["hat", "cap"]}, "row 0: 'hat' is neither a number nor one of the classes"),
-        ({"labels": [1, None]}, "row 1: 'None' is neither a number nor one of the classes"),
+        ({"labels": [[0, 1], [1]]}, "train.parquet: no labels (expected numbers or names, got list<"),
+        ({"labels": ["hat", "cap"]}, "row 0: 'hat' is neither a class nor the number of one; fix: correct"),
+        ({"labels": [1, None]}, "row 1: '' is neither a class nor the number of one"),
     ],
 )  # fmt: skip
 @pytest.mark.fault("a Parquet table without pictures or labels, or with damaged ones")

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from core.cli.errors import DataError
-from core.config import datasets
 from core.formats import pictures
-from core.formats.tree import Tree
+from core.sources import datasets
+from core.sources.tree import Tree
 
 
 def card(**keys):
@@ -34,12 +34,13 @@ def save(folder, files):
 
 def read(tree, **keys):
     """Return the class names, and the sorted values, labels, splits, keys and notes of the images of a folder."""
-    contents = pictures.read(Tree(tree), card(**keys))
-    images = [
-        (block.split, block.keys[number], int(block.labels[number]), image.tolist(), tuple(block.notes[number]))
-        for block in contents.blocks
-        for number, image in enumerate(block.images)
-    ]
+    with Tree(tree) as opened:
+        contents = pictures.read(opened, card(**keys))
+        images = [
+            (block.split, block.keys[number], int(block.labels[number]), image.tolist(), tuple(block.notes[number]))
+            for block in contents.blocks
+            for number, image in enumerate(block.images)
+        ]
     assert len(images) == contents.images
     return contents.classes, sorted(images)
 
@@ -128,6 +129,13 @@ def test_a_single_file_is_read_without_a_folder(tmp_path):
         (["x/1.png", "labels.csv"], {"table": "labels.csv"}),
         (["x/1.png", "x/train.csv"], {"table": "x/train.csv"}),
         (["x/1.png", "y/1.png", "labels.csv"], {}),
+        (["test/1.png", "train/1.png", "train.csv", "test.csv"], {"folder": "train", "table": "train.csv"}),
+        (
+            ["x/test_images/1.png", "x/train_images/1.png", "x/train.csv"],
+            {"folder": "x/train_images", "table": "x/train.csv"},
+        ),
+        (["test/a/1.png", "train/a/1.png", "train.csv"], {}),
+        (["train/1.png", "plane/1.png", "train.csv"], {}),
         (["x.zip"], {"folder": "x.zip"}),
         (["x.zip", "train.csv"], {"folder": "x.zip", "table": "train.csv"}),
     ],
@@ -139,7 +147,19 @@ def test_pictures_and_a_table_beside_them_are_found(tmp_path, names, keys):
     if "x.npz" in names:
         np.savez(tmp_path / "x.npz", **{"1.png": np.zeros(1)})
 
-    assert pictures.found(Tree(tmp_path)) == keys
+    with Tree(tmp_path) as tree:
+        assert pictures.found(tree) == keys
+
+
+@pytest.mark.fault("a table of the labels of some of the pictures, others of the same names without labels")
+def test_a_table_is_of_the_training_pictures_beside_unlabelled_ones(tmp_path):
+    table = {"train.csv": b"id,label\n1,b\n2,a\n"}
+    save(
+        tmp_path,
+        table | {f"{split}/{n}.png": encoded(ONE if n == 1 else TWO) for split in ("train", "test") for n in (1, 2)},
+    )
+
+    assert read(tmp_path) == (["a", "b"], sorted([("train", key(ONE), 1, ONE, ()), ("train", key(TWO), 0, TWO, ())]))
 
 
 @pytest.mark.parametrize("place", ["labels.csv", "own.zip"])
@@ -231,9 +251,9 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path):
 def test_a_tar_is_read_in_its_order(tmp_path):
     tarred(tmp_path / "own.tar", dict(sorted(FILES.items(), reverse=True)))
     opened = []
-    tree = Tree(tmp_path)
-    original, tree.open = tree.open, lambda name: opened.append(name) or original(name)
+    with Tree(tmp_path) as tree:
+        original, tree.open = tree.open, lambda name: opened.append(name) or original(name)
 
-    list(pictures.read(tree, card()).blocks)
+        list(pictures.read(tree, card()).blocks)
 
     assert opened == [f"own.tar/{name}" for name in sorted(FILES, reverse=True)]

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.config.datasets import Pictures
 from core.images import fitting
 from core.images.decoding import Picture
+from core.sources.datasets import Pictures
 
 
 @pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")
@@ -135,6 +135,11 @@ THROUGH = np.dstack([RED, np.full((4, 6), 0, np.uint8)])
         (picture(RED), (2, 3, 3), {"fit": "crop"}, ["resized (6x4)"]),
         (picture(RED), (8, 8, 3), {}, ["resized (6x4)", "padded"]),
         (picture(RED), (8, 8, 3), {"fit": "crop"}, ["resized (6x4)", "cropped"]),
+        (picture(RED), (6, 6, 3), {}, ["padded (6x4)"]),
+        (picture(RED), (5, 7, 3), {}, ["resized (6x4)"]),
+        (picture(RED), (4, 4, 3), {"fit": "crop"}, ["cropped (6x4)"]),
+        (picture(RED), (1, 2, 3), {}, ["resized (6x4)"]),
+        (picture(np.full((7, 1), 9, np.uint8)), (2, 20), {"fit": "crop"}, ["resized (1x7)", "cropped", "padded"]),
         (
             picture(LIGHT, mode="RGB"),
             (8, 8),

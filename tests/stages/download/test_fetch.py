@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.cli.errors import DataError, NetworkError
-from core.config import datasets
+from core.sources import datasets
 from stages.download import fetch
 from tests.stages.download.loopback import CHUNKED, OK, Server, close, drip, hang, pour, reply, say
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from core.config import datasets
+from core.sources import datasets
 from stages.download import garments
 
 ROOT = Path(__file__).parents[3]

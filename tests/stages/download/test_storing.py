@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.cli.errors import DataError, StageError
-from core.config import datasets
 from core.formats import blocks
 from core.formats.blocks import Block, Contents
+from core.sources import datasets
 from stages.download import storing
 
 CARD = Path("datasets/own.yaml")
@@ -117,9 +117,9 @@ def test_the_hash_of_an_image_decides_on_its_split(store, keyed):
 
 
 def test_an_official_validation_split_is_not_divided(store):
-    values = list(range(60))
+    values = list(range(100, 160))
 
-    made = store(block("train", values, [0, 1] * 30), block("validation", values, [0] * 60), test_fraction=0.5)
+    made = store(block("train", range(60), [0, 1] * 30), block("validation", values, [0] * 60), test_fraction=0.5)
 
     assert made["validation"] == (stored(values), [0] * 60)
 
@@ -204,10 +204,39 @@ def test_the_test_images_must_not_all_be_training_images(store, keys):
     train = block("train", [1, 2], [0, 0], keys=keys[0])
 
     assert problem(store, train, block("test", [2], [0], keys=keys[1]), classes=["a"]) == (
-        "sources/own/test.npy: every test image is also a training image; "
+        "sources/own/test.npy: every test image is also a train image; "
         "fix: name other test images in datasets/own.yaml, then dvc repro"
     )
     store(train, block("test", [2, 3], [0, 0], keys=[*keys[1], "c"][: 2 * len(keys[1])]), classes=["a"])
+
+
+@pytest.mark.parametrize(("first", "second"), [("train", "test"), ("train", "validation"), ("test", "validation")])
+@pytest.mark.parametrize("is_smaller", [True, False])
+@pytest.mark.fault("a split whose images are all in another split")
+def test_no_split_is_part_of_another(store, first, second, is_smaller):
+    values = {"train": [1, 2, 9], "validation": [3, 4, 9], "test": [5, 6, 9]}
+    values[second] = values[first][:2] if is_smaller else [*values[first], 7]
+    small, large = (second, first) if is_smaller else (first, second)
+    given = [block(name, each, [0] * len(each)) for name, each in values.items()]
+
+    assert problem(store, *given, classes=["a"]) == (
+        f"sources/own/{small}.npy: every {small} image is also a {large} image; "
+        f"fix: name other {small} images in datasets/own.yaml, then dvc repro"
+    )
+    if is_smaller:
+        given = [block(name, [*each, 10], [0] * (len(each) + 1)) for name, each in values.items() if name != second]
+        store(*given, block(second, [*values[second], 11], [0] * 3), classes=["a"])
+
+
+@pytest.mark.fault("classes in another order than in the files")
+def test_the_classes_of_the_card_have_the_order_of_those_of_the_files(store):
+    given = block("train", [1, 2], [0, 1]), TEST
+
+    assert problem(store, *given, names=["a", "b"], classes=["b", "a"]) == (
+        "sources/own: classes in another order than in the files (expected ['a', 'b'], got ['b', 'a']); "
+        "fix: give classes that order in datasets/own.yaml, then dvc repro"
+    )
+    store(*given, names=["a", "b"], classes=["a", "c"])
 
 
 def test_class_names_of_the_files_count_if_the_card_has_none(store, tmp_path):
@@ -268,14 +297,23 @@ def test_a_disk_without_room_is_refused_before_images_are_written(store, tmp_pat
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2_400_000_000 - 1))
     count = 120_000_000
     assert problem(store, block("train", [1, 2], [0, 1]), count=count, error=StageError) == (
-        f"{tmp_path}/raw: no room for the images (expected 2.4 GB, got 2.4 GB free); fix: free some disk "
-        "(dvc gc --workspace removes old results), or set a smaller image_shape; then dvc repro"
+        f"{tmp_path}/raw: no room for the images (expected 2.4 GB for 120000000 images, got 2.4 GB free); "
+        "fix: free some disk (dvc gc --workspace removes old results), or set a smaller image_shape; then dvc repro"
     )
     assert capsys.readouterr().out == ("120000000 images of 1 x 2 will take 2 GB: half in data/, half in DVC's cache\n")
     assert list((tmp_path / "raw").iterdir()) == []
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2_400_000_000))
     store(block("train", [1, 2], [0, 1]), TEST, count=count)
+
+
+@pytest.mark.fault("a disk that is too small for the images of a data set")
+def test_a_disk_without_room_is_noticed_at_each_block_if_the_number_of_images_is_unknown(store, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 20))
+    given = block("train", [1, 2], [0, 1]), TEST
+
+    assert "GB for 6 images" in problem(store, *given, block("validation", [3, 4], [0, 1]), error=StageError)
+    store(*given, block("validation", [3], [0]))
 
 
 @pytest.mark.fault("a fault in the last block, over the arrays of an earlier data set")

@@ -10,7 +10,6 @@ import pytest
 from markdown_it import MarkdownIt
 
 from core.config import params
-from core.config.datasets import Pictures
 from core.config.params import Render
 from core.files import arrays, atomic, class_names
 from core.files import history as histories
@@ -20,6 +19,7 @@ from core.files.arrays import Split
 from core.files.preparation import Preparation
 from core.files.training import Training
 from core.scores import metrics, scores
+from core.sources.datasets import Pictures
 from stages.render import report
 from stages.render.document import Report
 from stages.render.html import html

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from core.config import datasets
 from core.files.arrays import Split
+from core.sources import datasets
 from stages.render import style
 from stages.render.markdown import markdown
 from tests.stages.render.conftest import ROOT

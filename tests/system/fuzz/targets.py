@@ -19,10 +19,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from core.cli.errors import StageError
-from core.config import datasets
 from core.formats import formats
-from core.formats.tree import Tree
 from core.images import decoding, fitting
+from core.sources import datasets
+from core.sources.tree import Tree
 
 LONGEST_LINE = 1500  # a message does not repeat a file
 MOST_LABELS = 1 << 16

@@ -1,15 +1,21 @@
 """The description of small data sets with known oddities, with and without a card."""
 
+import io
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 import yaml
 from PIL import Image
+from pyarrow import parquet
 
 from core.cli import command
+from core.formats.blocks import Block
+from core.images import fitting
 from tests.conftest import Run, snapshot
 from tools.describe import __main__ as describe
 from tools.describe import description, drafts
@@ -149,6 +155,21 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     assert described("my_pictures_1").stdout in second.stdout
 
 
+def test_each_picture_is_prepared_once_also_when_the_card_is_written(folder, described, monkeypatch):
+    prepared, fit = [], fitting.fit
+    monkeypatch.setattr(fitting, "fit", lambda *given: prepared.append(given) or fit(*given))
+    save(folder / "b/60.png", np.full((70, 30, 3), 9))  # of another size
+
+    for arguments in ([], ["--write-card"]):
+        prepared.clear()
+        ended = described(str(folder), *arguments)
+
+        assert (ended.code, ended.stderr, len(prepared)) == (0, "", 61)
+        assert (
+            "sizes of the pictures: 100 x 160: 60, 70 x 30: 1\nof 61 pictures: 1 padded, 61 resized\n" in ended.stdout
+        )
+
+
 def test_files_in_sources_stay_where_they_are(folder, described, project):
     target = project / "sources/own/pictures"
     target.parent.mkdir()
@@ -185,12 +206,40 @@ def test_the_card_has_what_only_the_labels_tell(arrays, described):
     text = Path("datasets/from_one.yaml").read_text(encoding="utf-8")
     card = yaml.safe_load(text)
     other = yaml.safe_load(Path("datasets/from_none.yaml").read_text(encoding="utf-8"))
-    assert "\nclasses: ['1', '2', '3']  # names for these labels; write better ones\n" in text
+    assert "\nclasses: ['1', '2', '3']  # replace these numbers with names\n" in text
     assert (card["classes"], card["first_label"], card["test_fraction"]) == (["1", "2", "3"], 1, 0.2)
     assert (card["image_shape"], card["format"]) == ([4, 5], "npz")
     assert card["files"] == {"train_images": "own.npz/x_train", "train_labels": "own.npz/y_train"}
     assert (other["classes"], other["files"].keys() >= {"test_images"}) == (["0"], True)
     assert not other.keys() & {"first_label", "test_fraction"}
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+@pytest.mark.parametrize("labels", [["dog", "cat, red"], ["dog", "7"]])
+def test_the_card_has_the_class_names_of_a_table(described, tmp_path_factory, format, labels):
+    path = tmp_path_factory.mktemp("things") / f"own.{format}"
+    images = np.random.RandomState(0).randint(0, 256, (40, 4, 4)).astype(np.uint8)
+    if format == "csv":
+        rows = [
+            f'"{label}",' + ",".join(map(str, image.ravel())) for label, image in zip(labels * 20, images, strict=True)
+        ]
+        path.write_text("\n".join([f"label,{','.join(f'pixel{number}' for number in range(16))}", *rows]))
+    else:
+        pictures = []
+        for image in images:
+            Image.fromarray(image).save(stream := io.BytesIO(), "PNG")
+            pictures.append(stream.getvalue())
+        parquet.write_table(pyarrow.table({"image": pictures, "label": labels * 20}), path)
+
+    ended = described(str(path), "--write-card")
+
+    assert (ended.code, ended.stderr) == (0, "")
+    text = Path("datasets/own.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["classes"] == sorted(labels)
+    assert "replace these" not in text and "first_label" not in text
+    counts = dict(re.findall(r"^(dog|cat, red|7) +(\d+)", ended.stdout, re.MULTILINE))
+    tests = dict(re.findall(r"^(dog|cat, red|7) +\d+ +(\d+)", ended.stdout, re.MULTILINE))
+    assert {name: int(counts[name]) + int(tests[name]) for name in counts} == dict.fromkeys(labels, 20)
 
 
 @pytest.mark.fault("a new data set over an old one")
@@ -330,3 +379,12 @@ def test_samples_of_many_classes_are_evenly_spaced():
     assert len(chosen) == description.SAMPLES == len(set(chosen.tolist()))
     assert (chosen[0], chosen[-1]) == (0, 255)
     assert set(np.diff(chosen.astype(int))) == {8, 9}
+
+
+def test_sizes_are_those_of_the_pictures_before_they_were_resized_padded_or_cropped():
+    notes = [("made grey", "resized (6x4)", "padded"), ("padded (6x4)",), ("cropped (9x1)",), ("turned by its tag",)]
+    sizes: Counter[str] = Counter()
+
+    list(description._counting(iter([Block("train", np.zeros((4, 2, 3)), np.zeros(4), "", notes=notes)]), sizes))
+
+    assert sizes == {"4 x 6": 2, "1 x 9": 1, "2 x 3": 1}

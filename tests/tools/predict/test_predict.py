@@ -14,11 +14,12 @@ from PIL import Image
 
 from core.cli.command import Parser
 from core.cli.errors import InputError, StageError
-from core.config import datasets, params
+from core.config import params
 from core.files import arrays, class_names, training
 from core.images import decoding, fitting
 from core.networks import architectures, models
 from core.networks.runtime import keras
+from core.sources import datasets
 from stages.evaluate import out_of_distribution
 from tools import pipeline
 from tools.predict import __main__, classify

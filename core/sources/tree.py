@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.cli.errors import DataError, Problem
-from core.config.datasets import is_data
-from core.formats.archives import DAMAGED, Archive, is_archive, open_archive
+from core.sources.archives import DAMAGED, Archive, is_archive, open_archive
+from core.sources.datasets import is_data
 
 
 class Tree:
     """The files below a folder, or a single file as if it were alone in its folder.
 
-    shown: the folder as it is named in messages.
+    shown: the folder as it is named in messages. scratch: a folder for temporary files, if it is another.
     """
 
-    def __init__(self, root: Path, shown: str = ""):
+    def __init__(self, root: Path, shown: str = "", scratch: Path | None = None):
         self.folder, self._only = (root, "") if root.is_dir() else (root.parent, root.name)
         self.shown = shown or str(self.folder)
+        self._scratch = scratch or self.folder
         self._archives: dict[str, Archive] = {}
         self._closing = ExitStack()
 
@@ -36,8 +37,6 @@ class Tree:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
-
-    __del__ = __exit__
 
     @cached_property
     def files(self) -> list[str]:
@@ -48,6 +47,9 @@ class Tree:
         for path, inner, names in os.walk(self.folder, onerror=_fail):
             inner[:] = [name for name in inner if not name.startswith(".")]
             below = Path(path).relative_to(self.folder)
+            for link in (name for name in inner if os.path.islink(os.path.join(path, name))):
+                what, fix = "a link to a folder, which DVC does not follow", "copy the folder to this place instead"
+                raise self.error((below / link).as_posix(), what, fix)
             found += [(below / name).as_posix() for name in names if is_data(name)]
         return sorted(found)
 
@@ -58,8 +60,11 @@ class Tree:
 
     def members(self, archive: str) -> list[str]:
         """Return the names of the files in an archive, in their order there. Raises DataError if it is damaged."""
-        entries = self._opened(archive).entries
-        return [f"{archive}/{name}" for name in entries if all(map(is_data, name.split("/")))]
+        _, entries, lost = self._opened(archive)
+        for name in filter(_is_data, lost):
+            what, fix = "a link that leads to no file of the archive", "pack the archive again with tar --dereference"
+            raise self.error(f"{archive}/{name}", what, fix, expected="a member", got=lost[name])
+        return [f"{archive}/{name}" for name in filter(_is_data, entries)]
 
     def match(self, path: str) -> list[str]:
         """Return the sorted names that a path of a card matches. Raises DataError if there are none."""
@@ -90,7 +95,7 @@ class Tree:
                 with open(self.folder / name, "rb") as file:
                     yield file
                 return
-            opened, entries = self._opened(archive)
+            opened, entries, _ = self._opened(archive)
             open_member: Any = opened.open if isinstance(opened, zipfile.ZipFile) else opened.extractfile
             with open_member(entries[member]) as file:
                 yield file
@@ -133,8 +138,12 @@ class Tree:
     def _opened(self, archive: str) -> Archive:
         if archive not in self._archives:
             with self.reading(archive):
-                self._archives[archive] = open_archive(self.folder / archive, self._closing)
+                self._archives[archive] = open_archive(self.folder / archive, self._closing, self._scratch)
         return self._archives[archive]
+
+
+def _is_data(member: str) -> bool:
+    return all(map(is_data, member.split("/")))
 
 
 def _fail(error: OSError) -> None:

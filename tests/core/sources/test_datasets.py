@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.cli.errors import InputError
-from core.config import datasets
+from core.sources import datasets
 
 QUOTES = "a text, in quotes if it looks like a number"
 FORMATS = "idx, npz, csv, parquet, cifar, pictures or garments"

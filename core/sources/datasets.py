@@ -205,6 +205,8 @@ class Garments(Described):
         return shape
 
 
+FITTED = (Parquet, Pictures)  # of picture files, each of which is brought to the shape of the card
+
 Files: TypeAlias = Idx | Npz | Csv | Parquet | Cifar | Pictures
 Card: TypeAlias = Annotated[Files | Garments, Field(discriminator="format")]
 

@@ -3,13 +3,16 @@
 import io
 import os
 import tarfile
+import tempfile
 import tracemalloc
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
-from core.cli.errors import DataError
-from core.formats.tree import Tree
+from core.cli.errors import DataError, StageError
+from core.sources import archives
+from core.sources.tree import Tree
 
 MIB = 1 << 20
 
@@ -54,6 +57,86 @@ def test_members_are_read_in_any_order(tmp_path, kind):
             assert (contents(tree, names[index]), tree.size(names[index])) == (data, len(data))
         assert tree.match(f"inner/set.{kind}/*/?.png") == sorted(names[1:])
         assert tree.only("inner/*/b/2 [x].png") == names[0]
+
+
+def linked(path, kind, name, target):
+    """Write a tar file with a/1.png, a link to it or elsewhere, and a link to that link."""
+    with tarfile.open(path, "w") as tar:
+        for member, of_kind, to in (("./a/1.png", tarfile.REGTYPE, ""), (name, kind, target), ("c", kind, name)):
+            info = tarfile.TarInfo(member)
+            info.type, info.linkname, info.size = of_kind, to, 3 * (not to)
+            tar.addfile(info, io.BytesIO(b"one"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "target"), [(tarfile.LNKTYPE, "b/2.png", "./a/1.png"), (tarfile.SYMTYPE, "b/2.png", "../a/1.png")]
+)
+@pytest.mark.fault("links in a tar file, to other members or elsewhere")
+def test_links_in_a_tar_file_are_the_files_to_which_they_lead(tmp_path, kind, name, target):
+    linked(tmp_path / "a.tar", kind, name, target)
+
+    with Tree(tmp_path) as tree:
+        assert tree.members("a.tar") == ["a.tar/a/1.png", "a.tar/b/2.png", "a.tar/c"]
+        for each in tree.members("a.tar"):
+            assert (contents(tree, each), tree.size(each)) == (b"one", 3)
+
+
+@pytest.mark.parametrize("target", ["../../etc/passwd", "/etc/passwd", "nothing", "../a", "2.png"])
+@pytest.mark.fault("links in a tar file, to other members or elsewhere")
+def test_a_link_that_leads_to_no_file_of_the_archive_is_refused(tmp_path, target):
+    linked(tmp_path / "a.tar", tarfile.SYMTYPE, "b/2.png", target)
+
+    with Tree(tmp_path, "mine") as tree, pytest.raises(DataError) as caught:
+        tree.members("a.tar")
+
+    assert str(caught.value) == (
+        f"mine/a.tar/b/2.png: a link that leads to no file of the archive (expected a member, got {target}); "
+        "fix: pack the archive again with tar --dereference, then dvc repro"
+    )
+
+
+@pytest.mark.fault("a link to a folder, which DVC does not follow")
+def test_a_linked_folder_is_refused_and_a_linked_file_is_read(tmp_path):
+    (tmp_path / "else/b").mkdir(parents=True)
+    (tmp_path / "else/b/1.png").write_bytes(b"1")
+    (tmp_path / "own/a").mkdir(parents=True)
+    (tmp_path / "own/a/2.png").symlink_to("../../else/b/1.png")
+    (tmp_path / "linked").symlink_to("own")
+
+    for root in ("own", "linked"):
+        with Tree(tmp_path / root) as tree:
+            assert tree.files == ["a/2.png"] and contents(tree, "a/2.png") == b"1"
+    (tmp_path / "own/.hidden").symlink_to("../else")
+    (tmp_path / "own/a/b").symlink_to("../../else/b")
+    with Tree(tmp_path / "own", "mine") as tree, pytest.raises(DataError) as caught:
+        print(tree.files)
+    fix = "copy the folder to this place instead, then dvc repro"
+    assert str(caught.value) == f"mine/a/b: a link to a folder, which DVC does not follow; fix: {fix}"
+
+
+@pytest.mark.fault("a compressed tar file that would fill the disk")
+def test_a_compressed_tar_is_unpacked_beside_the_results_and_leaves_room(tmp_path, monkeypatch):
+    packed(tmp_path / "a.tar.gz", "w:gz", x=bytes(8 * MIB))
+    asked = []
+
+    def usage(folder):
+        asked.append(folder)
+        return SimpleNamespace(free=archives.RESERVE + (4 - len(asked)) * MIB)
+
+    made, temporary = [], tempfile.TemporaryFile
+    noted = lambda **keys: made.append(keys["dir"]) or temporary(**keys)  # noqa: E731
+    monkeypatch.setattr(archives.tempfile, "TemporaryFile", noted)
+    monkeypatch.setattr(archives.shutil, "disk_usage", usage)
+    (tmp_path / "scratch").mkdir()
+    with Tree(tmp_path, "mine", tmp_path / "scratch") as tree, pytest.raises(StageError) as caught:
+        tree.members("a.tar.gz")
+
+    assert (asked, made) == ([tmp_path / "scratch"] * 5, [tmp_path / "scratch"])
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert str(caught.value) == (
+        f"{tmp_path}/scratch: no room to unpack a.tar.gz (expected 0.3 GB that stay free, got 0.3 GB); "
+        "fix: free some disk, or pack the files as zip, then dvc repro"
+    )
 
 
 def test_wildcards_do_not_reach_across_a_slash(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.cli.errors import InputError
-from core.config import kept
+from core.sources import kept
 from tests.project import ROOT, scrubbed
 
 ADD = (

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from core.cli.errors import InputError, Problem
-from core.config import datasets
+from core.sources import datasets
 
 AGAIN = "then queue the runs again (dvc queue remove --failed deletes the failed ones)"
 COPIES = Path(".dvc/tmp/exps")

@@ -171,7 +171,8 @@ def test_each_picture_is_prepared_once_also_when_the_card_is_written(folder, des
 
         assert (ended.code, ended.stderr, len(prepared)) == (0, "", 61)
         assert (
-            "sizes of the pictures: 100 x 160: 60, 70 x 30: 1\nof 61 pictures: 1 padded, 61 resized\n" in ended.stdout
+            "sizes of the pictures, height x width: 100 x 160: 60, 70 x 30: 1\n"
+            "of 61 pictures: 1 was padded; 61 were resized\n" in ended.stdout
         )
 
 

@@ -21,7 +21,8 @@ def parse(text: str) -> object:
         return YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ValueError(f"{place}{error.problem or error.context}") from error
+        quotes = ": put a text with a colon in quotes" * ("mapping values are not allowed" in str(error.problem))
+        raise ValueError(f"{place}{error.problem or error.context}{quotes}") from error
     except YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
 

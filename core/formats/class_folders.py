@@ -28,6 +28,8 @@ class Place(NamedTuple):
 def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[list[str], dict[str, Place]]:
     """Return the class names, and the place of each picture among some files. Raises DataError with every problem."""
     folders = {posixpath.dirname(file) for file in files if suffixes.is_image(file)}
+    beside = set(map(posixpath.dirname, folders))  # an empty folder there was a class
+    folders |= {file[:-1] for file in files if file[-1:] == "/" and posixpath.dirname(file[:-1]) in beside}
     root = posixpath.commonpath(folders)
     if folders == {root}:
         fix = "put each picture into a folder named as its class, or name a table of labels in the card"
@@ -47,13 +49,12 @@ def places(tree: Tree, files: Sequence[str], card: datasets.Pictures) -> tuple[l
             folder, fix = posixpath.dirname(file), "move its pictures into the class folder"
             errors[folder] = tree.error(folder, "a folder in a class folder", fix)
     classes = _classes(tree, root, card, {name for _, name in members})
-    for split in {split: 0 for split, _ in members}:
-        for name in classes:
-            own = members.get((split, name), [])
-            if not any(map(suffixes.is_picture, own)) and (own or split != "validation"):
-                what, fix = f"no {split} picture of class {name} that can be read", "add some, or remove the class"
-                folder = posixpath.dirname(own[0]) if own else root
-                errors[f"{split}: {name}"] = unreadable(tree, folder, own, what, fix)
+    for split, name in [(split, name) for split in {split: 0 for split, _ in members} for name in classes]:
+        own = members.get((split, name), [])
+        if not any(map(suffixes.is_picture, own)) and (own or split != "validation"):
+            what, fix = f"no {split} picture of class {name} that can be read", "add some, or remove the class"
+            folder = posixpath.dirname(own[0]) if own else root
+            errors[f"{split}: {name}"] = unreadable(tree, folder, own, what, fix)
     refuse(problem for error in errors.values() for problem in error.problems)
     labels = {name: label for label, name in enumerate(classes, card.first_label)}
     placed = {file: Place(split, labels[name]) for (split, name), own in members.items() for file in own}

@@ -25,7 +25,7 @@ OTHERS = {  # what a file is by its name, and what to do
     r"\.tfrecords?(-[^/]*)?$": ("a TFRecord file", NPZ),
     r"(^|/)(cifar-100?-python\.tar\.gz|data_batch_[1-5])$": (
         "the python version of CIFAR, which is pickled",
-        "get the binary version, cifar-10-binary.tar.gz or cifar-100-binary.tar.gz",
+        f"get the binary version, cifar-10-binary.tar.gz or cifar-100-binary.tar.gz, or {NPZ}",
     ),
     r"\.(pkl|pickle|pt|pth)$": ("a pickled file, which could run code", NPZ),
     r"\.(h5|hdf5)$": ("an HDF5 file", NPZ),
@@ -51,8 +51,21 @@ def guess(tree: Tree) -> tuple[str, dict[str, Any]]:
     for name, module in READERS.items():
         if (keys := module.found(tree)) is not None:
             return name, keys
-    name, what = tree.files[0] if len(tree.files) == 1 else "", "no known format, or several data sets"
-    raise _refused(tree) or tree.error(name, what, "write a card that names files, as docs/your-data.md shows")
+    raise _refused(tree) or _unknown(tree)
+
+
+def _unknown(tree: Tree) -> DataError:
+    """Return the error for files of which no format is found."""
+    if not tree.files:
+        return tree.error("", "an empty folder", "put pictures, an archive or a table there")
+    name = tree.files[0] if len(tree.files) == 1 else ""
+    if arrays := [each.removesuffix(npz.SUFFIX) for each in tree.names if each.endswith(npz.SUFFIX)]:
+        what, expected = "the names of the arrays do not tell what they are for", "x_train and y_train"
+        fix = f"save them with these names, or name them in a card, as train_images: {arrays[0]}"
+        fix += " (docs/your-data.md#numpy-arrays)"
+        return tree.error(name, what, fix, expected=expected, got=", ".join(arrays)[:300])
+    what = "no known format, or several data sets"
+    return tree.error(name, what, "write a card that names files, as docs/your-data.md shows")
 
 
 def _refused(tree: Tree) -> DataError | None:

@@ -21,9 +21,7 @@ SUFFIX = ".npy"  # of a file, and of a member of an .npz file
 
 def read(tree: Tree, card: datasets.Npz) -> Contents:
     """Return the images of a card in blocks. Raises DataError."""
-    paths = card.files.model_dump(exclude_none=True) if card.files else {}
-    paths = {role: path if path.endswith(SUFFIX) else path + SUFFIX for role, path in paths.items()}
-    return paired.read(tree, datasets.Roles(**paths) if paths else None, _opened)
+    return paired.read(tree, card.files, _opened)
 
 
 def found(tree: Tree) -> dict[str, Any] | None:

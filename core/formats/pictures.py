@@ -61,9 +61,10 @@ def found(tree: Tree) -> dict[str, str] | None:
 
 
 def _files(tree: Tree, folder: str) -> list[str]:
-    """Return the files in a folder, in the order in which they are read fast: sorted, or that of their archive."""
+    """Return the files in a folder, in the order of their archive, or sorted and then the empty folders, with /."""
     archive = next((name for name in tree.files if is_archive(name) and f"{folder}/".startswith(f"{name}/")), "")
-    files = tree.members(archive) if archive else [name for name in tree.files if not is_archive(name)]
+    loose = [*(name for name in tree.files if not is_archive(name)), *(f"{name}/" for name in tree.empty)]
+    files = tree.members(archive) if archive else loose
     return [file for file in files if not folder or file.startswith(f"{folder}/")]
 
 

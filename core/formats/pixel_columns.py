@@ -27,7 +27,8 @@ def columns_of(tree: Tree, name: str, header: list[str], card: datasets.Csv) -> 
     if wanted not in header and card.label:
         raise tree.error(name, "no such column", fix, expected=expected, got=got)
     if wanted not in header and {each.rstrip("0123456789") for each in header} == {"pixel"}:
-        what, fix = "no labels: it is for predict alone", "take it out of the card's files, and set test_fraction: 0.2"
+        what = "no labels: it is for predict alone"
+        fix = "describe the file with labels alone, or take this one out of the card's files and set test_fraction: 0.2"
         raise tree.error(name, what, fix, expected=expected, got=got)
     label = header.index(wanted) if wanted in header else 0
     pixels = [index for index, each in enumerate(header) if each and index != label]

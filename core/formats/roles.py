@@ -36,7 +36,7 @@ def found(paths: Iterable[str]) -> dict[str, Any] | None:
 def found_splits(tree: Tree, paths: Iterable[str]) -> dict[str, Any] | None:
     """Return the keys of a card for files of whole splits. If no name tells a split, all are training files.
 
-    Raises DataError if only some names tell one.
+    Raises DataError if only some names tell one, or none tells training files.
     """
     files: dict[str, list[str]] = {}
     for path in paths:
@@ -45,6 +45,10 @@ def found_splits(tree: Tree, paths: Iterable[str]) -> dict[str, Any] | None:
         what, fix = "its name tells no split, though others do", "put train or test into its name, or write a card"
         raise tree.error(files[""][0], what, fix)
     files = {"train": files[""]} if "" in files else files
+    if files and "train" not in files:
+        first, (split, *_) = next(iter(files.values()))[0], files
+        fix = "add the file of the training images, or put train into the name of this one"
+        raise tree.error(first, f"only {split} images by its name", fix)
     named = {split: files[split] for split in SPLITS if split in files}
     return keys(Splits, named)
 

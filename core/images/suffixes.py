@@ -36,8 +36,8 @@ def is_image(name: str) -> bool:
 
 
 def others(names: Iterable[str]) -> Counter[str]:
-    """Return the number of files that are no pictures that can be read, by suffix."""
-    return Counter(suffix(name) for name in names if not is_picture(name))
+    """Return the number of files that are no pictures that can be read, by suffix. A name with / at its end is none."""
+    return Counter(suffix(name) for name in names if not is_picture(name) and name[-1:] != "/")
 
 
 def left_out(folder: str, others: Mapping[str, int]) -> list[str]:

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.cli.errors import DataError, Problem
+from core.config import schema
 from core.sources.archives import DAMAGED, Archive, is_archive, open_archive
 from core.sources.datasets import is_data
+
+MOST_COMPARED = 100  # names, in search of the one that a card means
 
 
 class Tree:
@@ -38,20 +41,32 @@ class Tree:
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    @cached_property
+    @property
     def files(self) -> list[str]:
         """The files of the folder and its subfolders, sorted; archives are not opened."""
+        return self._listed[0]
+
+    @property
+    def empty(self) -> list[str]:
+        """The subfolders without files and folders, sorted."""
+        return self._listed[1]
+
+    @cached_property
+    def _listed(self) -> tuple[list[str], list[str]]:
         if self._only:
-            return [self._only]
-        found = []
+            return [self._only], []
+        found, empty = [], []
         for path, inner, names in os.walk(self.folder, onerror=_fail):
             inner[:] = [name for name in inner if not name.startswith(".")]
             below = Path(path).relative_to(self.folder)
             for link in (name for name in inner if os.path.islink(os.path.join(path, name))):
                 what, fix = "a link to a folder, which DVC does not follow", "copy the folder to this place instead"
                 raise self.error((below / link).as_posix(), what, fix)
-            found += [(below / name).as_posix() for name in names if is_data(name)]
-        return sorted(found)
+            own = [(below / name).as_posix() for name in names if is_data(name)]
+            found += own
+            if not own and not inner:
+                empty.append(below.as_posix())
+        return sorted(found), sorted(empty)
 
     @cached_property
     def names(self) -> list[str]:
@@ -72,11 +87,13 @@ class Tree:
         for archive in filter(is_archive, self.files):
             if _matches(archive, "/".join(path.split("/")[: archive.count("/") + 1])):
                 inside += self.members(archive)
-        found = [name for name in (*self.files, *inside) if _matches(name, path)]
+        found = [name for name in (*self.files, *inside) if _matches(name, path) or _matches(_array(name), path)]
         if not found:
-            names = inside or self.files
-            got = ", ".join(names[:5])[:300] + ", ..." * (len(names) > 5) or "an empty folder"
-            raise self.error(path, "no such file", "correct the path in the card", expected="a file", got=got)
+            names = list(map(_array, inside or self.files))
+            meant = schema.nearest(path, names[:MOST_COMPARED])
+            shown = names[: MOST_COMPARED if meant else 5]
+            got = ", ".join(shown)[:300] + ", ..." * (len(names) > len(shown)) or "an empty folder"
+            raise self.error(path, f"no such file{meant}", "correct the path in the card", expected="a file", got=got)
         return sorted(found)
 
     def only(self, path: str) -> str:
@@ -140,6 +157,11 @@ class Tree:
             with self.reading(archive):
                 self._archives[archive] = open_archive(self.folder / archive, self._closing, self._scratch)
         return self._archives[archive]
+
+
+def _array(name: str) -> str:
+    """Return the name of an array in an .npz file as NumPy shows it, and any other name as it is."""
+    return name.removesuffix(".npy") if ".npz/" in name else name
 
 
 def _is_data(member: str) -> bool:

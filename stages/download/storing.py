@@ -179,7 +179,7 @@ def _require_labels(
     if not len(wrong):
         return
     file, number = _place(split, wrong[0])
-    what = "a label is out of range" if is_free else f"label {number} is out of range"
+    what = "a label is out of range" if is_free else f"the label of image {number} is out of range"
     fix, got = f"list {highest + 1} classes, or correct first_label", str(labels[wrong[0]])
     if labels.min() == 1 and highest == len(classes):
         what, fix, got = "labels start at 1", "set first_label: 1", f"1 to {highest}"

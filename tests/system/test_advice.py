@@ -262,7 +262,7 @@ CASES = {
     "a test table without labels": Case(
         kaggle,
         DOWNLOAD,
-        "take it out of the card's files, and set test_fraction: 0.2",
+        "take this one out of the card's files and set test_fraction: 0.2",
         put(files={"train": "train.csv"}, test_fraction=0.2),
     ),
     "a folder in a class": Case(

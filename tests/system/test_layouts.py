@@ -147,12 +147,12 @@ def test_images_that_do_not_fit_are_one_line(refusal, layout, bad):
         (
             "npz",
             {"files": {"train_images": "mine.npz/x", "train_labels": "mine.npz/y_train"}},
-            "mine.npz/x.npy: no such file",
+            "mine.npz/x: no such file",
         ),
         (
             "npz",
             {"files": {"train_images": "mine.npz/x_*", "train_labels": "mine.npz/y_train"}},
-            "mine.npz/x_*.npy: several files",
+            "mine.npz/x_*: several files",
         ),
         (
             "npz",

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -81,6 +82,11 @@ def name_in_sources(path: Path) -> str:
     return below[0] if below and below[0] != ".." and path.exists() else ""
 
 
+def name_for(path: Path, given: str | None) -> str:
+    """Return the name of the data set that is made of a file or a folder: as given, or after it."""
+    return given or name_in_sources(path) or _name(path)
+
+
 def draft(path: Path, name: str | None, folder: Path) -> Draft:
     """Find out what the card of a file or a folder must say, and keep the images in an empty folder.
 
@@ -88,9 +94,9 @@ def draft(path: Path, name: str | None, folder: Path) -> Draft:
     """
     there = name_in_sources(path)
     source = datasets.SOURCES / there if there else path
-    name = name or there or _name(path)
+    given, name = name or there, name_for(path, name)
     _require_free(name, there)
-    title = name.replace("_", " ").capitalize()
+    title = given.replace("_", " ").capitalize() or _title(path)
     words = {"title": title, "description": f"images of {path.resolve().name}", "licence": "unknown"}
     found = trial.Found(None, {}, {})
     with Tree(source, scratch=folder) as tree:
@@ -108,10 +114,26 @@ def _card(keys: dict[str, Any], path: Path) -> datasets.Files:
 
 def _name(path: Path) -> str:
     """Return the name of a data set after a file or a folder."""
-    stem = path.resolve().name.lower()
-    while (ending := Path(stem).suffix) and (stem.endswith((*ZIPS, *TARS)) or path.is_file()):
+    return _as_name(_stem(path))
+
+
+def _as_name(text: str) -> str:
+    """Return the name of a data set that is most like a text. Letters lose their accents."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return re.sub("^[^a-z]+", "", re.sub("[^a-z0-9]+", "_", plain))[:64].strip("_") or "mine"
+
+
+def _title(path: Path) -> str:
+    """Return the title of a data set after a file or a folder."""
+    words = " ".join(re.split(r"[\s_-]+", unicodedata.normalize("NFC", _stem(path)))).strip()
+    return words[:1].upper() + words[1:] or "Mine"
+
+
+def _stem(path: Path) -> str:
+    stem = path.resolve().name
+    while (ending := Path(stem).suffix) and (stem.lower().endswith((*ZIPS, *TARS)) or path.is_file()):
         stem = stem.removesuffix(ending)
-    return re.sub("^[^a-z]+", "", re.sub("[^a-z0-9]+", "_", stem).strip("_"))[:64] or "mine"
+    return stem
 
 
 def _safe(name: str) -> str:
@@ -121,7 +143,11 @@ def _safe(name: str) -> str:
 
 def _require_free(name: str, there: str) -> None:
     """Raise InputError unless a new data set may have the name."""
-    schema.check(name, schema.Name, Path("--name"))
+    if not re.fullmatch(schema.NAME, name):
+        expected = "a to z, 0 to 9 and _, a letter first, at most 64"
+        raise InputError(
+            Problem("--name", "cannot name a data set", expected=expected, got=name, fix=f"--name {_as_name(name)}")
+        )
     if there and name != there:
         raise InputError(Problem("--name", f"the files are in {datasets.SOURCES / there}", fix=f"--name {there}"))
     taken = [file for file in (datasets.path_of(name), datasets.SOURCES / name) if file.exists()]

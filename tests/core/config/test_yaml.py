@@ -58,6 +58,7 @@ def test_a_byte_order_mark_and_windows_newlines_are_accepted():
         ("a: 1\nb: [1, 2\nc: 3\n", "line 3: expected ',' or ']', but got ':'"),
         ("<<<<<<< HEAD\na: 1\n=======\na: 2\n", "contains the markers of a merge conflict, <<<<<<<"),
         ("a: 1\nb: Bücher\n".encode("latin-1"), "line 2: not UTF-8"),
+        ("a: cats: big\n", "line 1: mapping values are not allowed here: put a text with a colon in quotes"),
         ("a: x\0y\n", "unacceptable character #x0000: special characters are not allowed in "),
         ("a: 2026-99-99\n", "month must be in 1..12"),
         ("a: " + "7" * 5000, "Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; "),

@@ -129,6 +129,42 @@ def test_accents_may_be_stored_apart_from_their_letters(make, tmp_path):
     assert places(tmp_path, classes=["b", "\u00c4rmel"])[1]["A\u0308rmel/1.png"] == ("train", 1)
 
 
+@pytest.mark.parametrize(
+    ("names", "empty", "lines"),
+    [
+        (["a/1.png", "b/1.png"], "c", ["c: no train picture of class c"]),
+        (["a/1.png"], "b", ["b: no train picture of class b"]),
+        (["own/a/1.png", "own/b/1.png"], "own/.git/c", []),
+        (["train/a/1.png", "test/a/1.png"], "train/b", [".: no test picture of class b", "train/b: no train picture"]),
+        (["train/a/1.png", "test/a/1.png"], "more", []),
+        (["own/a/1.png", "own/b/1.png"], "more", []),
+    ],
+)
+@pytest.mark.fault("a class folder that was emptied")
+def test_an_empty_folder_beside_class_folders_is_a_class_without_pictures(make, tmp_path, names, empty, lines):
+    make(*names)
+    (tmp_path / empty).mkdir(parents=True)
+    if not lines:
+        with Tree(tmp_path) as tree:
+            assert "c" not in pictures.read(tree, card()).classes
+        return
+
+    for hidden in ([], [f"{empty}/.DS_Store"]):
+        make(*hidden)
+        found = refusal(tmp_path)
+        assert [line.startswith(start) for line, start in zip(found, lines, strict=True)] == [True] * len(lines)
+        assert all("got no files" in line for line in found)
+
+
+def test_an_empty_folder_beside_an_archive_is_no_class(tmp_path):
+    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
+        for name in ("a/1.png", "b/2.png"):
+            archive.writestr(name, b"")
+    (tmp_path / "c").mkdir()
+    with Tree(tmp_path) as tree:
+        assert pictures.read(tree, card()).classes == ["a", "b"]
+
+
 NONE = "no train picture of class b that can be read"
 
 

@@ -59,7 +59,11 @@ def test_a_split_is_the_last_word_of_a_path_that_names_one(path, split):
         ("training.pt", "a pickled file"),
         ("set.h5", "an HDF5 file"),
         ("set.hdf5", "an HDF5 file"),
-        ("cifar-10-batches-py/data_batch_1", "the python version of CIFAR, which is pickled: not read"),
+        (
+            "cifar-10-batches-py/data_batch_1",
+            "the python version of CIFAR, which is pickled: not read; fix: get the binary version, "
+            "cifar-10-binary.tar.gz or cifar-100-binary.tar.gz, or write an .npz file, see docs/your-data.md#other-fo",
+        ),
     ],
 )
 @pytest.mark.fault("files of a format that is not read")
@@ -71,6 +75,29 @@ def test_other_formats_are_one_line_that_names_the_way(tmp_path, name, line):
         formats.guess(tree)
 
     assert str(caught.value).startswith(f"mine/{name}: {line}")
+
+
+@pytest.mark.fault("files that are not told by their names: none, arrays a and b, a lone test file")
+def test_what_can_not_be_told_by_its_name_has_a_line_of_its_own(tmp_path):
+    def line(name):
+        with Tree(tmp_path / name, "mine") as tree, pytest.raises(DataError) as caught:
+            formats.guess(tree)
+        return str(caught.value).removesuffix(", then dvc repro")
+
+    (tmp_path / "none").mkdir()
+    np.savez(tmp_path / "odd.npz", a=np.zeros((3, 4, 5), np.uint8), b=np.zeros(3, int))
+    np.savetxt(tmp_path / "test.csv", np.ones((3, 26)), "%d", ",", header="label" + ",pixel" * 25, comments="")
+
+    assert line("none") == "mine: an empty folder; fix: put pictures, an archive or a table there"
+    assert line("odd.npz") == (
+        "mine/odd.npz: the names of the arrays do not tell what they are for (expected x_train and y_train, "
+        "got odd.npz/a, odd.npz/b); fix: save them with these names, or name them in a card, "
+        "as train_images: odd.npz/a (docs/your-data.md#numpy-arrays)"
+    )
+    assert line("test.csv") == (
+        "mine/test.csv: only test images by its name; "
+        "fix: add the file of the training images, or put train into the name of this one"
+    )
 
 
 def test_files_of_no_known_format_are_one_line(tmp_path):

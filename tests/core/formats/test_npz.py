@@ -43,6 +43,19 @@ def test_keras_and_medmnist_and_kmnist_are_found_by_their_names(tmp_path, read):
         assert contents.images == 3 * len(splits)
 
 
+@pytest.mark.fault("a misspelt array of an .npz file")
+def test_a_misspelt_array_has_the_one_that_is_meant_and_all_names(tmp_path, refused):
+    names = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
+    np.savez(tmp_path / "bloodmnist.npz", **dict.fromkeys(names, LABELS))
+    files = {"train_images": "bloodmnist.npz/valid_images", "train_labels": "bloodmnist.npz/train_labels"}
+
+    listed = ", ".join(f"bloodmnist.npz/{name}" for name in names)
+    assert refused("npz", files=files) == (
+        "mine/bloodmnist.npz/valid_images: no such file: did you mean bloodmnist.npz/val_images? "
+        f"(expected a file, got {listed}); fix: correct the path in the card, then dvc repro"
+    )
+
+
 @pytest.mark.parametrize("dtype", ["int8", ">i4", "uint64", "int64"])
 @pytest.mark.parametrize("shape", [(3, 4, 5), (3, 4, 5, 1), (3, 4, 5, 3)])
 def test_one_channel_or_three_and_labels_of_any_integer(tmp_path, read, shape, dtype):

@@ -152,13 +152,26 @@ def test_wildcards_do_not_reach_across_a_slash(tmp_path):
         for path, line in (
             (
                 "a/1.bin",
-                "shown/a/1.bin: no such file (expected a file, got a/[1].bin, a/b/train-2.bin, a/train-1.bin, ",
+                "shown/a/1.bin: no such file: did you mean a/[1].bin? "
+                "(expected a file, got a/[1].bin, a/b/train-2.bin, a/train-1.bin, train-3.bin); ",
             ),
             ("*/*", "shown/*/*: several files (expected one, got a/[1].bin, a/train-1.bin)"),
         ):
             with pytest.raises(DataError) as caught:
                 tree.only(path)
             assert str(caught.value).startswith(line)
+
+
+def test_empty_folders_are_those_without_files_and_folders(tmp_path):
+    for name in ("a/b", "c/.git", "d/e", ".f/g"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("c/.hidden", "d/1.png", "c/README.md"):
+        (tmp_path / name).touch()
+
+    with Tree(tmp_path) as tree:
+        assert (tree.empty, tree.files) == (["a/b", "c", "d/e"], ["d/1.png"])
+    with Tree(tmp_path / "d/1.png") as tree:
+        assert tree.empty == []
 
 
 def test_a_file_is_a_tree_of_its_own(tmp_path):

@@ -144,7 +144,7 @@ def test_a_label_out_of_range_is_named_with_its_place(store, first_label):
     given = [Block(*(each.split, each.images, each.labels + first_label, each.file, each.first)) for each in given]
 
     assert problem(store, *given, TEST, first_label=first_label) == (
-        "sources/own/train.npy: label 12 is out of range (expected 0 to 1, got 2); "
+        "sources/own/train.npy: the label of image 12 is out of range (expected 0 to 1, got 2); "
         "fix: list 3 classes, or correct first_label in datasets/own.yaml, then dvc repro"
     )
 
@@ -156,7 +156,7 @@ def test_the_number_of_a_label_is_right_after_a_split_by_test_fraction(store):
     labels[wrong] = -1
 
     given = [block("train", values[:20], labels[:20]), block("train", values[20:], labels[20:], first=20)]
-    assert f": label {wrong} is out of range" in problem(store, *given, test_fraction=0.5)
+    assert f": the label of image {wrong} is out of range" in problem(store, *given, test_fraction=0.5)
 
 
 def test_the_number_of_a_label_means_nothing_if_the_order_is_free(store):

@@ -142,7 +142,7 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     assert f"This one would be datasets/my_pictures_1.yaml:\n\n{text}\n" in first.stdout
     assert text.splitlines() == [
         "# Edit the next three lines. docs/your-data.md explains the others.",
-        "title: My pictures 1",
+        "title: My Pictures [1]",
         "description: images of My Pictures [1]",
         "licence: unknown",
         "image_shape: [40, 64, 3]  # of 100 x 160: larger images train slower",
@@ -152,7 +152,12 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
     ]
     copied = {path.name for path in Path("sources/my_pictures_1/My Pictures _1_").rglob("*.png")}
     assert copied == {f"{number:02}.png" for number in range(60)}
-    assert described("my_pictures_1").stdout in second.stdout
+    wrote = "wrote sources/my_pictures_1/My Pictures _1_ and datasets/my_pictures_1.yaml; edit title, description and "
+    again = described("my_pictures_1").stdout
+    assert [line for line in second.stdout.splitlines() if line and line in again] == list(
+        filter(None, again.split("\n"))
+    )
+    assert wrote in second.stdout and f":\n\n{text}" in second.stdout
 
 
 def test_each_picture_is_prepared_once_also_when_the_card_is_written(folder, described, monkeypatch):
@@ -166,7 +171,8 @@ def test_each_picture_is_prepared_once_also_when_the_card_is_written(folder, des
 
         assert (ended.code, ended.stderr, len(prepared)) == (0, "", 61)
         assert (
-            "height x width: 100 x 160: 60, 70 x 30: 1\nof 61 pictures: 1 was padded; 61 were resized\n" in ended.stdout
+            "sizes of the pictures, height x width: 100 x 160: 60, 70 x 30: 1\n"
+            "of 61 pictures: 1 was padded; 61 were resized\n" in ended.stdout
         )
 
 
@@ -257,7 +263,10 @@ def test_nothing_is_overwritten_and_one_line_says_what_to_do(arrays, described, 
         ("sources/taken", "--name", "other"): "--name: the files are in sources/taken; fix: --name taken",
     }.items():
         assert_clean_failure(described(*arguments), 2, f"error: {line}")
-    assert described(str(path), "--name", "No Name").code == 2
+    assert described(str(path), "--name", "My Blood").stderr == (
+        "error: --name: cannot name a data set (expected a to z, 0 to 9 and _, a letter first, at most 64, "
+        "got My Blood); fix: --name my_blood\n"
+    )
 
 
 @pytest.mark.fault("a name given to tools.describe that is no data set")
@@ -309,7 +318,12 @@ def test_files_of_no_known_format_end_in_one_line(described, tmp_path_factory):
 
     ended = described(str(path), "--write-card")
 
-    assert ended.code == 4 and len(ended.stderr.splitlines()) == 1 and ended.after == ended.before
+    assert ended.code == 4 and ended.after == ended.before
+    assert ended.stderr == (
+        f"error: {path}: no known format, or several data sets; fix: write a card that names files, as "
+        "docs/your-data.md shows, save the card as datasets/notes.yaml, put the files into sources/notes, "
+        "then python -m tools.describe notes\n"
+    )
 
 
 @pytest.mark.fault("a file that the reader of its format refuses")
@@ -322,25 +336,62 @@ def test_an_edit_of_the_card_mends_what_the_reader_refuses(described, tmp_path_f
 
     ended = described(str(folder), "--write-card", "--name", "own")
 
-    assert (ended.code, len(ended.stderr.splitlines())) == (4, 1)
+    assert (ended.code, len(ended.stderr.splitlines()), ended.after) == (4, 1, ended.before)
     assert "/test.csv: no labels: it is for predict alone" in ended.stderr
-    card = Path("datasets/own.yaml")
-    text = re.sub("\n  test: .*", "", card.read_text(encoding="utf-8"))
-    card.write_text(f"{text}test_fraction: 0.2\nclasses: [a, b]\n", encoding="utf-8")
+    assert ended.stderr.endswith(
+        "fix: describe the file with labels alone, or take this one out of the card's files and set test_fraction: "
+        "0.2, then run this command again; to edit the card, save it as datasets/own.yaml, put the files "
+        "into sources/own, then python -m tools.describe own\n"
+    )
+    text = re.sub("\n  test: .*", "", ended.stdout.split("\n\n")[1])
+    Path("datasets/own.yaml").write_text(f"{text}\ntest_fraction: 0.2\nclasses: [a, b]\n", encoding="utf-8")
+    Path("sources/own").mkdir()
+    folder.rename(f"sources/own/{folder.name}")
     ended = described("own")
     assert (ended.code, ended.stderr) == (0, "")
 
 
 @pytest.mark.fault("a data set that teaches nothing")
-def test_bad_data_end_with_the_card_that_is_to_be_edited(arrays, described):
+def test_after_bad_data_are_mended_the_same_command_works(arrays, described):
     path = arrays([0, 2] * 20)
 
     ended = described(str(path), "--write-card")
 
-    assert ended.code == 4
-    assert "error: sources/own: no train image of class 1; fix: add images of 1, or change classes" in ended.stderr
-    assert "in datasets/own.yaml, then dvc repro" in ended.stderr
-    assert set(ended.after) - set(ended.before) == {"datasets/own.yaml", "sources/own/own.npz"}
+    assert (ended.code, ended.after) == (4, ended.before)
+    assert ended.stderr == (
+        f"error: {path.parent}: no train image of class 1; fix: add images of 1, or change classes or test_fraction "
+        "in datasets/own.yaml, then run this command again; to edit the card, save it as "
+        "datasets/own.yaml, put the files into sources/own, then python -m tools.describe own\n"
+    )
+
+    arrays([0, 1] * 20).replace(path)
+    ended = described(str(path), "--write-card")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert {"datasets/own.yaml", "sources/own/own.npz"} <= set(ended.after) - set(ended.before)
+
+
+def test_a_fix_for_a_card_ends_with_the_same_command(arrays, described):
+    described(str(arrays([0, 1] * 20)), "--write-card")
+    card = Path("datasets/own.yaml")
+    card.write_text(card.read_text(encoding="utf-8").replace("own.npz/x_train", "own.npz/x_trian"), encoding="utf-8")
+
+    ended = described("own")
+
+    assert ended.stderr == (
+        "error: sources/own/own.npz/x_trian: no such file: did you mean own.npz/x_train? (expected a file, "
+        "got own.npz/x_train, own.npz/y_train); fix: correct the path in the card, then run this command again\n"
+    )
+
+
+def test_how_to_train_on_a_set_depends_on_params(arrays, described):
+    described(str(arrays([0, 1] * 20)), "--write-card")
+
+    assert "\nto train on it:\n  dvc exp run -S dataset.name=own\n" in described("own").stdout
+    params = Path("params.yaml")
+    params.write_text(re.sub("name: .*", "name: own", params.read_text(encoding="utf-8"), count=1), encoding="utf-8")
+    assert "\nto train on it:\n  dvc repro\n" in described("own").stdout
+    params.unlink()
+    assert "\n  dvc exp run -S dataset.name=own\n" in described("own").stdout
 
 
 @pytest.mark.fault("a copy of the files that ends too early")
@@ -354,15 +405,37 @@ def test_a_copy_that_fails_leaves_nothing(arrays, described, monkeypatch):
     monkeypatch.setattr(drafts.shutil, "copyfile", full)
     ended = described(str(path), "--write-card")
 
-    assert ended.code == 1 and ended.after == ended.before
+    assert ended.code == 1 and ended.after == ended.before | {
+        "build/describe/own.png": ended.after["build/describe/own.png"]
+    }
 
 
 @pytest.mark.parametrize(
     "file, name",
-    [("cifar-10-binary.tar.gz", "cifar_10_binary"), ("A.npz", "a"), ("2024 cats.v2", "cats_v2"), ("123", "mine")],
+    [
+        ("Mes photos d'\u00e9te\u0301", "mes_photos_d_ete"),
+        ("Stra\u00dfe.zip", "strasse"),
+        ("cifar-10-binary.tar.gz", "cifar_10_binary"),
+        ("A.npz", "a"),
+        ("2024 cats.v2", "cats_v2"),
+        ("123", "mine"),
+    ],
 )
 def test_a_data_set_is_named_after_its_file(file, name):
     assert drafts._name(Path(file)) == name
+
+
+@pytest.mark.parametrize(
+    "file, title",
+    [
+        ("Mes photos d'e\u0301t\u00e9", "Mes photos d'\u00e9t\u00e9"),
+        ("cifar-10-binary.tar.gz", "Cifar 10 binary"),
+        ("my_cats.npz", "My cats"),
+        ("___", "Mine"),
+    ],
+)
+def test_a_title_keeps_the_letters_of_the_file(file, title):
+    assert drafts._title(Path(file)) == title
 
 
 def test_a_folder_keeps_what_looks_like_a_suffix(tmp_path):

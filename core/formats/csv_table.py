@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from core.formats import blocks, roles
+from core.formats import blocks, roles, table_labels
 from core.formats.blocks import Block, Contents
 from core.formats.pixel_columns import Columns, columns_of
 from core.sources import datasets
@@ -70,7 +70,7 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
 
 def _values(tree: Tree, name: str, rows: Sequence[Row], columns: Columns, card: datasets.Csv) -> np.ndarray:
     """Return int64 (n, columns). Raises DataError with the first row that has other columns, pixels or labels."""
-    numbers: dict[int | str, Any] = {columns.label: lambda cell: roles.number(cell, card)}
+    numbers: dict[int | str, Any] = {columns.label: lambda cell: table_labels.number(cell, card)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of fractions, which old versions of numpy cut off
@@ -87,5 +87,5 @@ def _values(tree: Tree, name: str, rows: Sequence[Row], columns: Columns, card: 
         # The cause is the error of a label.
         expected, got = f"a label and {len(columns.pixels)} pixels from 0 to 255", f"{error.__cause__ or error}"
         got, place = got.replace("row 0, ", ""), f"{name}: row {rows[0][0]}"
-        raise tree.error(place, "not an image", roles.FIX, expected=expected, got=got) from error
+        raise tree.error(place, "not an image", table_labels.FIX, expected=expected, got=got) from error
     return values

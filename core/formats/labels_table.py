@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.cli.errors import DataError, Problem
-from core.formats import roles
+from core.formats import table_labels
 from core.formats.class_folders import Place, refuse
 from core.images import suffixes
 from core.sources import datasets
@@ -37,13 +37,13 @@ def places(tree: Tree, table: str, files: Sequence[str], card: datasets.Pictures
     refuse(problems)
     if not labels:
         raise tree.error(table, "no rows", "add a row for each picture")
-    classes = card.classes or sorted(lines, key=int if all(map(roles.NUMBER.fullmatch, lines)) else str)
+    classes = card.classes or sorted(lines, key=int if all(map(table_labels.NUMBER.fullmatch, lines)) else str)
     named, numbers = card.model_copy(update={"classes": classes}), {}
     for label, line in lines.items():
         try:
-            numbers[label] = roles.number(label, named)
+            numbers[label] = table_labels.number(label, named)
         except ValueError as error:
-            raise tree.error(f"{table}: line {line}", str(error), roles.FIX) from error
+            raise tree.error(f"{table}: line {line}", str(error), table_labels.FIX) from error
     return classes, {file: Place("train", numbers[label]) for file, label in labels.items()}
 
 

@@ -33,8 +33,7 @@ def read(tree: Tree, files: Roles | None, opened: Opened, columns: Sequence[int]
         paths = [getattr(files, f"{split}_{kind}") for kind in ("images", "labels")]
         if any(paths):
             if None in paths:
-                fix = f"name {split}_images and {split}_labels"
-                raise tree.error("", f"{split} images or labels are missing in the card", fix)
+                raise tree.error("", f"{split} images or labels are missing in the card", "name both there")
             pairs[split] = tree.only(paths[0]), tree.only(paths[1])
     total = 0
     for images, labels in pairs.values():
@@ -74,9 +73,8 @@ def _require(tree: Tree, images: str, pixels: Array, labels: str, classes: Array
             fix = "save one class for each image, as labels.argmax(axis=1) if one value in a row is set"
         raise tree.error(labels, "not one label for each image", fix, expected="integers (n,)", got=_shown(classes))
     if shape[0] != classes.shape[0]:
-        fix = "name the labels of these images in the card"
-        expected, got = f"{shape[0]} labels", str(classes.shape[0])
-        raise tree.error(labels, "images and labels differ in number", fix, expected=expected, got=got)
+        what, fix = "images and labels differ in number", "name the labels of these images in the card"
+        raise tree.error(labels, what, fix, expected=f"{shape[0]} labels", got=str(classes.shape[0]))
 
 
 def _values(tree: Tree, name: str, array: Array, rows: int) -> Iterator[np.ndarray]:

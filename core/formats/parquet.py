@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.cli.errors import InputError, Problem
-from core.formats import encoded, roles
+from core.formats import encoded, roles, table_labels
 from core.formats.blocks import Contents
 from core.formats.picture_files import Encoded
 from core.sources import datasets
@@ -87,9 +87,9 @@ def _pictures(tree: Tree, split: str, name: str, card: datasets.Parquet) -> Iter
             if data is None:
                 raise tree.error(place, "no bytes of a picture", "save it with the pictures embedded")
             try:
-                yield Encoded(place, split, roles.number(given.as_py(), card), data)
+                yield Encoded(place, split, table_labels.number(given.as_py(), card), data)
             except ValueError as error:
-                raise tree.error(place, str(error), roles.FIX) from error
+                raise tree.error(place, str(error), table_labels.FIX) from error
 
 
 def _classes(metadata: dict[bytes, bytes] | None, label: str) -> list[str] | None:

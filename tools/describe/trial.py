@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.formats import formats, roles
+from core.formats import formats, table_labels
 from core.formats.blocks import Block, Contents
 from core.sources import datasets
 from core.sources.tree import Tree
@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     """Read all images into a file, and find out what they tell. Raises DataError."""
-    seen = roles.Seen()
+    seen = table_labels.Seen()
     if isinstance(card, datasets.Csv | datasets.Parquet):
         card = card.model_copy(update={"classes": seen})
     contents = formats.read(tree, card, LONGEST)
@@ -41,7 +41,7 @@ def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     if first is None:
         raise tree.error("", "no images", "name other files in the card")
 
-    is_named = not all(map(roles.NUMBER.fullmatch, seen))
+    is_named = not all(map(table_labels.NUMBER.fullmatch, seen))
     if seen:
         meant = np.array([sorted(seen).index(label) if is_named else int(label) for label in seen])
         blocks = [(replace(block, labels=meant[block.labels]), shape) for block, shape in blocks]

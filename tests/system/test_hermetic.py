@@ -71,8 +71,8 @@ def test_a_stage_makes_the_same_of_what_it_declares_alone(baseline, tmp_path, st
 def test_an_undeclared_input_and_an_undeclared_output_are_found(pipeline, tmp_path):
     """Both are added to `normalize`, and DVC runs and records it."""
     lies = """
-    import shutil, os
-    os.path.exists("names.json") and shutil.copy("names.json", classes)
+    import os
+    os.path.exists("names.json") and __import__("shutil").copy("names.json", classes)
     Path("data/statistics.txt").write_text(str(names))
 """
     pipeline.edit("stages/normalize/__main__.py", "\n\n\nif __name__", f"\n{lies}\n\nif __name__")

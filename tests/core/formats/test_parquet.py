@@ -125,7 +125,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     ended = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
 
     *lines, megabytes = ended.stdout.splitlines()
-    assert "row 0: not a supported picture" in lines[0] and int(megabytes) < 1000
+    assert "row 0: not a supported picture" in lines[0] and int(megabytes) < 2000  # 3700 if it reads 64 rows at once
 
 
 def test_splits_are_those_of_the_names_and_rows_keep_their_order(write, read):

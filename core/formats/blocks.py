@@ -16,11 +16,11 @@ BYTES = 1 << 22  # of the images in a block
 class Block:
     """Some images of a split, in their order.
 
-    split: train, validation or test. images: uint8 (n, height, width) or
-    (n, height, width, 3). labels: integer (n,), as the files have them. file, first: where the images are, for
-    messages: a name of the tree, and the number of the first image there. notes: what was done to each image, empty if
-    nothing. keys: the SHA-256 of each source picture, as hexadecimal digits, if these decide on the order of the
-    images; empty if the files do.
+    split: train, validation or test. images: uint8 (n, height, width) or (n, height, width, 3). labels: integer (n,),
+    as the files have them. file, first: where the images are, for messages: a name of the tree, and the number of the
+    first image there. notes: what was done to each image, empty if nothing. keys: the SHA-256 of each source picture,
+    in hexadecimal; empty if the images are the source. is_sorted: whether the keys decide on the order of the images,
+    and not the files.
     """
 
     split: str
@@ -30,6 +30,7 @@ class Block:
     first: int = 0
     notes: Sequence[tuple[str, ...]] = ()
     keys: Sequence[str] = ()
+    is_sorted: bool = False
 
 
 class Contents(NamedTuple):

@@ -58,7 +58,10 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
         rows, start = _rows(file), 0
         first = next(rows, (1, ""))
         header = _cells(first[1])
-        if all(map(NUMBER.fullmatch, header)) or header[0] in (card.classes or ()):
+        is_header = header == [str(number) for number in range(len(header))]  # as pandas names columns without names
+        if is_header:
+            header[0] = "label"
+        elif all(map(NUMBER.fullmatch, header)) or header[0] in (card.classes or ()):
             rows, header = chain([first], rows), ["label", *["pixel"] * (len(header) - 1)]
         columns = columns_of(tree, name, [cell.casefold() for cell in header], card)
         while chunk := list(islice(rows, blocks.rows(columns.shape))):

@@ -1,5 +1,6 @@
 """Picture files as blocks of images, with little memory."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -46,6 +47,7 @@ def blocks_of(
     prepare = partial(_prepared, tree.shown, shape, card)
     problems: list[Problem] = []
     waiting: dict[str, list[tuple[_Image, int]]] = {}
+    done: Counter[str] = Counter()  # images of each split
     for batch, images in parallel.ordered(prepare, batches):
         for file, image in zip(batch, images, strict=True):
             if not isinstance(image, _Image):
@@ -58,10 +60,11 @@ def blocks_of(
             group = waiting.setdefault(file.split, [])
             group.append((image, file.label))
             if len(group) == blocks.rows(shape):
-                yield _block(file.split, waiting.pop(file.split), shown)
+                yield _block(file.split, waiting.pop(file.split), shown, done[file.split])
+                done[file.split] += len(group)
     refuse(problems)
     for split, group in waiting.items():
-        yield _block(split, group, shown)
+        yield _block(split, group, shown, done[split])
 
 
 def _prepared(
@@ -83,7 +86,8 @@ def _prepared(
     return made
 
 
-def _block(split: str, group: list[tuple[_Image, int]], shown: str) -> Block:
+def _block(split: str, group: list[tuple[_Image, int]], shown: str, first: int) -> Block:
     images, labels = zip(*group, strict=True)
     values, notes, keys, _ = zip(*images, strict=True)
-    return Block(split, np.stack(values), np.array(labels, np.int64), shown, notes=notes, keys=keys)
+    given = np.stack(values), np.array(labels, np.int64), shown, first
+    return Block(split, *given, notes=notes, keys=keys, is_sorted=True)

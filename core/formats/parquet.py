@@ -36,7 +36,7 @@ def read(tree: Tree, card: datasets.Parquet, longest: int | None = None) -> Cont
     card = card.model_copy(update={"classes": None}) if classes else card  # labels are indices into those of the files
     pictures = (each for split in files for name in files[split] for each in _pictures(tree, split, name, card))
     found = encoded.blocks_of(tree, pictures, card, posixpath.commonpath(names), longest)
-    return Contents((replace(block, keys=()) for block in found), classes, images)  # rows keep their order
+    return Contents((replace(block, is_sorted=False) for block in found), classes, images)  # rows keep their order
 
 
 def found(tree: Tree) -> dict[str, Any] | None:

@@ -92,7 +92,7 @@ def _write(contents: Contents, card: datasets.Described, folder: Path, problem: 
             count += len(block.images)
             _require_room(folder, max(count, contents.images or 0), shape, free)
             images, notes = _fitted(block, shape, problem)
-            is_free = bool(block.keys)
+            is_free = block.is_sorted
             keys = block.keys or [blocks.key(image) for image in images]
             done.update(note.partition(" (")[0] for each in notes for note in each)
             ends = [min(ends[0], int(images.min())), max(ends[1], int(images.max()))]

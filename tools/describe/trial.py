@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.config.schema import MOST_CLASSES
 from core.formats import formats, table_labels
 from core.formats.blocks import Block, Contents
 from core.sources import datasets
@@ -57,7 +58,8 @@ def read(tree: Tree, card: datasets.Files, path: Path) -> Found:
     if first.notes and (size := description.size(first.notes[0])) and max(size) > LONGEST:
         comments["image_shape"] = f"of {' x '.join(map(str, size))}: larger images train slower"
     if contents.classes is None:
-        keys["classes"] = sorted(seen) if is_named else [str(number) for number in range(low == 1, high + 1)]
+        numbers = range(low == 1, min(high, MOST_CLASSES) + 1)
+        keys["classes"] = sorted(seen) if is_named else list(map(str, numbers))
     if low == 1 and not is_named:
         keys["first_label"] = 1
     if all(block.split != "test" for block, _ in blocks):

@@ -28,7 +28,7 @@ def read(tmp_path):
             for block in contents.blocks:
                 assert block.images.dtype == np.uint8 and len(block.images) == len(block.labels)
                 before = [len(each.images) for each in splits.get(block.split, []) if each.file == block.file]
-                assert block.first == sum(before) or format == "parquet"
+                assert block.first == sum(before)
                 splits.setdefault(block.split, []).append(block)
         arrays = {
             split: (np.concatenate([each.images for each in parts]), np.concatenate([each.labels for each in parts]))

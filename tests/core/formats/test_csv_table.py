@@ -18,6 +18,9 @@ def write(path, *lines, end="\n"):
         ([f"label,{HEADER}", f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),
         ([f"{HEADER},Label", f"{ROWS[0]},7", "", f"{ROWS[1]},1"], {}),
         ([f"digit,{HEADER}", f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),
+        ([f"{HEADER},class", f"{ROWS[0]},7", f"{ROWS[1]},1"], {}),  # as OpenML has MNIST
+        ([f"{HEADER.replace('pixel', 'p')},target", f"{ROWS[0]},7", f"{ROWS[1]},1"], {}),
+        ([",".join(map(str, range(17))), f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),  # as pandas names columns without names
         ([f"{HEADER},digit", f"{ROWS[0]},7", f"{ROWS[1]},1"], {"label": "Digit"}),
         ([f",label,{HEADER}", f"0,7,{ROWS[0]}", f"1000,1,{ROWS[1]}"], {}),  # the index that pandas writes
         ([f"7,{ROWS[0]}", f"1,{ROWS[1]}"], {}),
@@ -39,6 +42,13 @@ def test_the_label_is_found_and_all_other_columns_are_pixels(tmp_path, read, lin
     images, labels = splits["train"]
     assert images.tolist() == PIXELS.reshape(2, 4, 4).tolist()
     assert labels.tolist() == ([7, 1] if "classes" not in keys else [0, 1] if len(keys) == 1 else [2, 3])
+
+
+@pytest.mark.fault("a column of pixels that is taken for the labels")
+def test_the_first_of_equal_columns_is_no_label(tmp_path, refused):
+    write(tmp_path / "train.csv", f"{HEADER.replace('pixel', 'p')},digit", f"{ROWS[0]},7")
+
+    assert "train.csv: no such column (expected a column label, class or target, got 17 columns, p0, " in refused("csv")
 
 
 @pytest.mark.parametrize(

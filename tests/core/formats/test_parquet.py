@@ -1,5 +1,6 @@
 """Parquet tables, written by pyarrow as other tools write them; tests/system/test_layouts.py has Hugging Face's own."""
 
+import hashlib
 import io
 import json
 import subprocess
@@ -12,6 +13,9 @@ from PIL import Image
 from pyarrow import parquet
 
 from core.cli.errors import InputError
+from core.formats import formats
+from core.sources import datasets
+from core.sources.tree import Tree
 
 GREY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 STRUCT = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
@@ -181,3 +185,20 @@ def test_without_pyarrow_the_line_says_how_to_install_it(write, read, monkeypatc
 
     line = 'pyarrow: not installed, and Parquet files need it; fix: python -m pip install "pyarrow>=21", then dvc repro'
     assert str(caught.value) == line
+
+
+@pytest.mark.fault("test images that change sides when the card does")
+def test_the_source_picture_decides_on_the_split_and_the_rows_keep_their_order(tmp_path):
+    """So an edit of image_shape moves no picture from the test images to the training images."""
+    rows = [{"image": png(np.full((16, 16), value, np.uint8)), "label": value % 2} for value in range(40)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train.parquet")
+
+    expected = [hashlib.sha256(b"16 16\n" + bytes([value] * 256)).hexdigest() for value in range(40)]
+    for shape in ([16, 16], [8, 8]):
+        card = datasets.Parquet(
+            title="t", description="d", licence="l", format="parquet", files={"train": ["*.parquet"]}, image_shape=shape
+        )
+        with Tree(tmp_path) as tree:
+            found = list(formats.read(tree, card).blocks)
+        assert [key for block in found for key in block.keys] == expected
+        assert not any(block.is_sorted for block in found)

@@ -43,7 +43,7 @@ def store(tmp_path):
 def block(split, values, labels, *, keys=(), **more):
     """Return a block of images of 1 x 2 pixels, each of one value."""
     images = np.array([[[value, value]] for value in values], np.uint8)
-    return Block(split, images, np.array(labels), f"{split}.npy", keys=keys, **more)
+    return Block(split, images, np.array(labels), f"{split}.npy", keys=keys, is_sorted=bool(keys), **more)
 
 
 def stored(values):

@@ -39,7 +39,10 @@ def found_splits(tree: Tree, paths: Iterable[str]) -> dict[str, Any] | None:
     for path in paths:
         files.setdefault(split_of(path) or "", []).append(path)
     if "" in files and len(files) > 1:
-        what, fix = "its name tells no split, though others do", "put train or test into its name, or write a card"
+        what, fix = (
+            "its name has no split, but other names have one",
+            "put train or test into its name, or write a card",
+        )
         raise tree.error(files[""][0], what, fix)
     files = {"train": files[""]} if "" in files else files
     if files and "train" not in files:
@@ -70,7 +73,7 @@ def matched(tree: Tree, files: Splits | None) -> dict[str, list[str]]:
 def unnamed(tree: Tree) -> DataError:
     """Return the error for a card without files, if their names do not tell what they are for."""
     got = ", ".join(tree.names[:5])[:300] + ", ..." * (len(tree.names) > 5) or "an empty folder"
-    what = "no files, or several, of this format with the usual names"
+    what = "the file names do not tell which files to read"
     return tree.error("", what, "name the files in the card", expected="names with train and test", got=got)
 
 

@@ -27,7 +27,7 @@ def require(name: str) -> None:
 
 def problem(name: str, line: str) -> Problem:
     """Return the problem of a data set that `line` would keep."""
-    what = "queued runs would not see the files as they are, as git and DVC do not keep them"
+    what = "queued runs would miss files or changes that git and DVC do not track"
     return Problem(str(datasets.SOURCES / name), what, fix=f"{line}; {AGAIN}")
 
 
@@ -36,6 +36,8 @@ def command(name: str, project: Path = Path()) -> str:
     folder = datasets.SOURCES / name
     inside = {Path(path).relative_to(folder).parts[0] for path in _others(project, f"{folder}/")}
     things = [f"{folder}/{part}" for part in sorted(inside) if datasets.is_data(part)]
+    if (project / f"{folder}.dvc").is_file():  # dvc add was given the whole folder
+        things = [str(folder)]
     added = [thing for thing in things if (project / f"{thing}.dvc").is_file()]
     to_add = [thing for thing in things if thing not in added] + _changed(added, project)
     records = [str(datasets.path_of(name)), *(f"{thing}.dvc" for thing in things)]

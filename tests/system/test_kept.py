@@ -70,7 +70,7 @@ def sweep(project):
 @pytest.mark.slow
 @pytest.mark.fault("a queued run on pictures that nothing keeps, or that changed after dvc add")
 def test_runs_that_would_not_see_the_pictures_are_refused_until_the_printed_line_has_run(own):
-    refusal = "sources/mine: queued runs would not see the files as they are, as git and DVC do not keep them; fix: "
+    refusal = "sources/mine: queued runs would miss files or changes that git and DVC do not track; fix: "
     assert temp(own) == f"{refusal}{LINE}; {kept.AGAIN}"
     assert sweep(own) == f"error: {refusal}{LINE}; {kept.AGAIN}"
     assert "No experiment tasks in the queue" in own.dvc("queue", "status")

@@ -79,7 +79,8 @@ class Draft(NamedTuple):
 def name_in_sources(path: Path) -> str:
     """Return the name of the data set to whose files a path leads, or nothing."""
     below = Path(os.path.relpath(path, datasets.SOURCES)).parts
-    return below[0] if below and below[0] != ".." and path.exists() else ""
+    is_inside = below and below[0] != ".." and (datasets.SOURCES / below[0]).is_dir()
+    return below[0] if is_inside and path.exists() else ""
 
 
 def name_for(path: Path, given: str | None) -> str:
@@ -138,7 +139,7 @@ def _stem(path: Path) -> str:
 
 def _safe(name: str) -> str:
     """Return a file name that a path of a card names alone: without wildcards, and not hidden."""
-    return re.sub(r"[*?\[\]\\]", "_", name).lstrip(".") or "files"
+    return re.sub(r"[*?\\]", "_", name).lstrip(".") or "files"
 
 
 def _require_free(name: str, there: str) -> None:

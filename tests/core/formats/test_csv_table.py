@@ -140,7 +140,7 @@ def test_no_table_of_images_is_left_out(tmp_path, read, refused):
     assert {split: labels.tolist() for split, (_, labels) in splits.items()} == {"train": [0, 1], "test": [2]}
 
     write(tmp_path / "more.csv", f"label,{HEADER}", f"7,{ROWS[0]}")
-    assert refused("csv").startswith("mine/more.csv: its name tells no split, though others do; fix: put train")
+    assert refused("csv").startswith("mine/more.csv: its name has no split, but other names have one; fix: put train")
 
 
 @pytest.mark.parametrize("rows", [1, 5])

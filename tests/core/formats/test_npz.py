@@ -147,4 +147,4 @@ def test_two_sets_in_a_folder_are_not_mixed(tmp_path, refused):
     for name in ("a.npz", "b.npz"):
         np.savez(tmp_path / name, x_train=IMAGES, y_train=LABELS)
 
-    assert refused("npz").startswith("mine: no files, or several, of this format with the usual names")
+    assert refused("npz").startswith("mine: the file names do not tell which files to read")

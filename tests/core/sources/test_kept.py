@@ -48,6 +48,20 @@ def copied(project):
 
 
 @pytest.mark.slow
+@pytest.mark.fault("advice that leads back to itself")
+def test_a_folder_that_dvc_keeps_as_a_whole_is_added_as_a_whole(mine):
+    run("dvc add -q sources/mine && git add sources/mine.dvc datasets/mine.yaml")
+    assert kept.command("mine") == ""
+
+    (mine / "sources/mine/a/2.png").write_text("2", encoding="utf-8")
+    line = kept.command("mine")
+
+    assert line == "dvc add sources/mine && git add datasets/mine.yaml sources/mine.dvc"
+    run(line)
+    assert kept.command("mine") == ""
+
+
+@pytest.mark.slow
 @pytest.mark.fault("a queued run that would not see the files of a data set, or see them as they were")
 def test_the_command_keeps_what_git_and_dvc_do_not_keep(mine, monkeypatch):
     assert kept.command("mine") == ADD
@@ -64,7 +78,7 @@ def test_the_command_keeps_what_git_and_dvc_do_not_keep(mine, monkeypatch):
     assert changed.startswith("dvc add sources/mine/a && git add datasets/mine.yaml sources/mine/a.dvc ")
     monkeypatch.chdir(copied(mine))
     with pytest.raises(
-        InputError, match=r"^sources/mine: queued runs would not see the files .* fix: dvc add sources/mine/a "
+        InputError, match=r"^sources/mine: queued runs would miss files or changes .* fix: dvc add sources/mine/a "
     ):
         kept.require("mine")
     monkeypatch.chdir(mine)

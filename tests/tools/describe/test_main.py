@@ -148,11 +148,11 @@ def test_two_commands_make_a_data_set_of_a_folder(folder, described, project):
         "image_shape: [40, 64, 3]  # of 100 x 160: larger images train slower",
         "test_fraction: 0.2",
         "format: pictures",
-        "folder: My Pictures _1_",
+        "folder: My Pictures [1]",
     ]
-    copied = {path.name for path in Path("sources/my_pictures_1/My Pictures _1_").rglob("*.png")}
+    copied = {path.name for path in Path("sources/my_pictures_1/My Pictures [1]").rglob("*.png")}
     assert copied == {f"{number:02}.png" for number in range(60)}
-    wrote = "wrote sources/my_pictures_1/My Pictures _1_ and datasets/my_pictures_1.yaml; edit title, description and "
+    wrote = "wrote sources/my_pictures_1/My Pictures [1] and datasets/my_pictures_1.yaml; edit title, description and "
     again = described("my_pictures_1").stdout
     assert [line for line in second.stdout.splitlines() if line and line in again] == list(
         filter(None, again.split("\n"))

@@ -3,7 +3,6 @@
 A first row of numbers is no header: the label is in the first column then.
 """
 
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -17,7 +16,6 @@ from core.formats.pixel_columns import Columns, columns_of
 from core.sources import datasets
 from core.sources.tree import Tree
 
-NUMBER = re.compile("-?[0-9]+")
 LONGEST_ROW = 1 << 20  # bytes: a file without line ends is not read as one row
 LEAST_PIXELS = 16  # of a table that `found` takes for images
 
@@ -40,7 +38,7 @@ def found(tree: Tree) -> dict[str, Any] | None:
 def _has_pixels(tree: Tree, name: str) -> bool:
     with tree.open(name) as file:
         cells = next((_cells(row) for _, row in islice(_rows(file), 1, 2)), [])
-    return len(cells) > LEAST_PIXELS and all(map(NUMBER.fullmatch, cells[1:]))
+    return len(cells) > LEAST_PIXELS and all(map(table_labels.NUMBER.fullmatch, cells[1:]))
 
 
 def _rows(file: BinaryIO) -> Iterator[Row]:
@@ -61,7 +59,7 @@ def _blocks(tree: Tree, split: str, name: str, card: datasets.Csv) -> Iterator[B
         is_header = header == [str(number) for number in range(len(header))]  # as pandas names columns without names
         if is_header:
             header[0] = "label"
-        elif all(map(NUMBER.fullmatch, header)) or header[0] in (card.classes or ()):
+        elif all(map(table_labels.NUMBER.fullmatch, header)) or header[0] in (card.classes or ()):
             rows, header = chain([first], rows), ["label", *["pixel"] * (len(header) - 1)]
         columns = columns_of(tree, name, [cell.casefold() for cell in header], card)
         while chunk := list(islice(rows, blocks.rows(columns.shape))):

@@ -58,8 +58,17 @@ def fitted(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return uint8 (height, width) or (height, width, 3) fitted into `size`: never stretched, centred, padded with the
     value of its border. An image that has this size keeps its bytes.
     """
+    height, width = _resized(values.shape, size)
+    inner = values
+    if values.shape[:2] != (height, width):  # before padding: a thin picture would become a huge square
+        # When it shrinks an image, this filter averages over all pixels, and it never overshoots.
+        image = Image.fromarray(np.ascontiguousarray(values))
+        inner = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
     ground = [pixels.border(channel) for channel in np.moveaxis(np.atleast_3d(values), 2, 0)]
-    return placed(values, size, size, ground if values.ndim == 3 else ground[0])
+    canvas = np.full((*size, *values.shape[2:]), ground if values.ndim == 3 else ground[0], np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    canvas[top : top + height, left : left + width] = inner
+    return canvas
 
 
 def cropped(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -69,28 +78,6 @@ def cropped(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     inner_width = min(width, max(1, round(height * columns / rows)))
     top, left = (height - inner_height) // 2, (width - inner_width) // 2
     return values[top : top + inner_height, left : left + inner_width]
-
-
-def placed(
-    values: np.ndarray, size: tuple[int, int], room: tuple[int, int], background: int | Sequence[int]
-) -> np.ndarray:
-    """Return an image as large as it fits into `room`, unstretched, centred on a background of `size`.
-
-    values: uint8 (height, width), with a grey value as background, or (height, width, 3), with a colour.
-    """
-    height, width = size
-    inner_height, inner_width = _resized(values.shape, room)
-    inner = values
-    if values.shape[:2] != (inner_height, inner_width):  # before padding: a thin picture would become a huge square
-        # When it shrinks an image, this filter averages over all pixels, and it never overshoots.
-        resized = Image.fromarray(np.ascontiguousarray(values)).resize(
-            (inner_width, inner_height), Image.Resampling.BILINEAR
-        )
-        inner = np.asarray(resized)
-    canvas = np.full((height, width, *values.shape[2:]), background, np.uint8)
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    canvas[top : top + inner_height, left : left + inner_width] = inner
-    return canvas
 
 
 def _resized(shape: Sequence[int], room: tuple[int, int]) -> tuple[int, int]:

@@ -7,7 +7,6 @@ can be given as ./test:12.
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,8 +38,7 @@ def listed(given: Sequence[str]) -> Listing:
             listing.names.append(name)
             continue
         files = _files(name, listing.problems)
-        found = [file for file in files if suffixes.suffix(file) in decoding.SUFFIXES]
-        others = Counter(suffixes.suffix(file) for file in files if suffixes.suffix(file) not in decoding.SUFFIXES)
+        found, others = list(filter(suffixes.is_picture, files)), suffixes.others(files)
         listing.names.extend(found)
         if found:
             listing.left_out.extend(suffixes.left_out(name, others))

@@ -87,17 +87,6 @@ def test_light_and_dark_are_exchanged_if_asked_or_if_the_border_is_light():
         assert (result.tolist(), said) == (expected, note)
 
 
-def test_a_placed_picture_has_room_around_it():
-    subject = np.arange(200, 208, dtype=np.uint8).reshape(4, 2)
-    light = np.full((4, 2), 200, np.uint8)
-
-    for shape, room in [((8, 11), (4, 6)), ((8, 11), (9, 2))]:
-        expected = np.pad(subject, [(2, 2), (4, 5)], constant_values=7)
-        assert fitting.placed(subject, shape, room, 7).tolist() == expected.tolist()
-    larger = np.pad(np.full((6, 3), 200), [(1, 1), (4, 4)], constant_values=7)
-    assert fitting.placed(light, (8, 11), (8, 3), 7).tolist() == larger.tolist()
-
-
 def card(**keys):
     return Pictures(**{"title": "t", "description": "d", "licence": "l", "format": "pictures"} | keys)
 

@@ -70,7 +70,7 @@ def _require(tree: Tree, images: str, pixels: Array, labels: str, classes: Array
         if classes.dtype.kind in "SU":
             fix = "save np.unique(y, return_inverse=True)[1], and list np.unique(y) as classes in the card"
         elif len(classes.shape) == 2:
-            fix = "save one class for each image, as Other formats in docs/your-data.md shows"
+            fix = "save labels.argmax(axis=1) if each row has one 1; else see Other formats in docs/your-data.md"
         raise tree.error(labels, "not one label for each image", fix, expected="integers (n,)", got=_shown(classes))
     if shape[0] != classes.shape[0]:
         what, fix = "images and labels differ in number", "name the labels of these images in the card"

@@ -83,7 +83,7 @@ def test_one_channel_or_three_and_labels_of_any_integer(tmp_path, read, shape, d
         ({"x": np.array([[[1]], "2"], object)}, "pickled objects, which are never read"),
         ({"x": np.asfortranarray(IMAGES)}, "columns before rows (expected C order, got Fortran order); fix: save np"),
         ({"y": np.ones((3, 14), np.int64)}, "a.npz/y.npy: not one label for each image (expected integers (n,), got "
-         "int64 (3, 14)); fix: save one class for each image, as Other formats in docs/your-data.md shows"),
+         "int64 (3, 14)); fix: save labels.argmax(axis=1) if each row has one 1; else see Other formats in"),
         ({"y": LABELS / 2}, "not one label for each image (expected integers (n,), got float64 (3,))"),
         ({"y": np.int64(3)}, "not one label for each image"),
         ({"y": LABELS[:2]}, "images and labels differ in number (expected 3 labels, got 2)"),

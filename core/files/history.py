@@ -14,8 +14,12 @@ VALIDATION = ["validation_loss", "validation_accuracy"]  # present if there are 
 
 
 def write(path: Path, replicates: Sequence[Sequence[Mapping[str, float]]]) -> None:
-    """Write a row for each epoch of each replicate; a row has all columns but `replicate`."""
-    columns = [*COLUMNS, *(name for name in VALIDATION if name in replicates[0][0])]
+    """Write a row for each epoch of each replicate; a row has all columns but `replicate`.
+
+    Until training has ended, replicates may have too few rows, or none, for `parse`. One has to have a row.
+    """
+    first = next(filter(None, replicates))[0]
+    columns = [*COLUMNS, *(name for name in VALIDATION if name in first)]
     rows = ([number, *map(row.get, columns[1:])] for number, rows in enumerate(replicates) for row in rows)
     atomic.write_csv(path, columns, rows)
 

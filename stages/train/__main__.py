@@ -2,7 +2,8 @@
 
 Reads the training images, the validation images that the publisher provides, if any, and the class names. Writes a
 model for each replicate; training.json, which records the files of the models and how they were made; and history.csv,
-with a row for each epoch of each replicate. Records how long training took on this machine, which is no output.
+with a row for each epoch of each replicate, which grows during training. Records how long training took on this
+machine, which is no output.
 """
 
 import os
@@ -29,6 +30,7 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
     # TensorFlow takes seconds to start: a wrong param need not wait for it, and Ctrl-C ends it in one line.
     from core.networks import models, runtime
     from stages.train import cluster, trainer
+    from stages.train.live import Live
 
     runtime.share_operations(settings.threads)
     address = os.environ.get("RAY_ADDRESS")  # no param, since a network does not depend on where it is trained
@@ -38,11 +40,12 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
     validation = arrays.read_validation(train, len(names))
     params.require_one_source(settings, validation is not None)
     division.require_each_class(split.labels, names, settings.validation_fraction)
-    start = time.monotonic()
-    runs = fit(split, len(names), settings, validation)
-    seconds = time.monotonic() - start
-    digests = models.write(model, [run.model for run in runs])
-    histories.write(history, [run.history for run in runs])
+    with Live(history, settings) as live:
+        start = time.monotonic()
+        runs = fit(split, len(names), settings, validation, report=live.report)
+        seconds = time.monotonic() - start
+        digests = models.write(model, [run.model for run in runs])
+        histories.write(history, [run.history for run in runs])
     record = Training(
         networks=digests,
         classes=names,

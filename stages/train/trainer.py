@@ -4,7 +4,6 @@ Replicates differ in seed only. A replicate runs on `train.threads` threads, and
 processor has cores for. The result of a replicate does not depend on which other replicates run, or how many at once.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -26,7 +25,7 @@ from stages.train import loop, memory, progress
 from stages.train.augmentation import augment
 from stages.train.division import divide
 from stages.train.loop import Labelled, Loop, State
-from stages.train.progress import Row
+from stages.train.progress import Report, Row
 from stages.train.schedules import learning_rates
 
 
@@ -50,10 +49,12 @@ def fit(
     settings: Train,
     validation: Split | None = None,
     replicates: Sequence[int] | None = None,
+    report: Report = lambda replicate, row: None,
 ) -> list[Run]:
     """Return the `settings.replicates` trained networks, or only those whose numbers `replicates` lists.
 
-    validation: the official validation images, if there are any; none are held out of `split` then.
+    validation: the official validation images, if there are any; none are held out of `split` then. report: is called
+    with each row of a history as soon as there is one, from several threads.
     Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
     `params.require_one_source` and `division.require_each_class` check before whether there are validation images.
     """
@@ -76,7 +77,7 @@ def fit(
     labelled = [_labelled(each, in_memory) for each in splits]
     for _ in range(min(max(1, cores() // settings.threads), len(chosen))):
         loops.put(_compiled(chosen[0].model, labelled[0], labelled[-1], settings))
-    _train_all(chosen, loops)
+    _train_all(chosen, loops, report)
     return [_run(replicate.model, replicate.history) for replicate in chosen]
 
 
@@ -161,11 +162,11 @@ class _Replicate:
         return scores
 
 
-def _train_all(replicates: Sequence[_Replicate], loops: SimpleQueue[Loop]) -> None:
+def _train_all(replicates: Sequence[_Replicate], loops: SimpleQueue[Loop], report: Report) -> None:
     """Train replicates to their end, a thread each. The first error, or Ctrl-C, stops them all and is raised."""
     stop = Event()
     with ThreadPoolExecutor(len(replicates)) as pool:
-        futures = [pool.submit(_train, replicate, loops, stop) for replicate in replicates]
+        futures = [pool.submit(_train, replicate, loops, stop, report) for replicate in replicates]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -175,7 +176,7 @@ def _train_all(replicates: Sequence[_Replicate], loops: SimpleQueue[Loop]) -> No
             raise
 
 
-def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event) -> None:
+def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event, report: Report) -> None:
     """Train a replicate to its end. It borrows a loop for each epoch, so all replicates end at about the same time."""
     stopping = _early_stopping(replicate)
     for epoch in range(replicate.settings.epochs + 1):
@@ -185,9 +186,8 @@ def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event) -> None
         finally:
             loops.put(compiled)
         replicate.history.append(progress.row(epoch, scores))
+        report(replicate.number, replicate.history[-1])
         if epoch:
-            line = progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1])
-            sys.stdout.write(f"{line}\n")  # in one write, since threads mix the two writes of print
             stopping.on_epoch_end(epoch, scores)
         if replicate.model.stop_training:
             break

@@ -53,7 +53,7 @@ class Live:
                 self.spent += time.monotonic() - start
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for bar in self.bars:
+        for bar in reversed(self.bars):  # the first one last: it puts the cursor where it was
             bar.close()
         if self.bars:
             for replicate, rows in enumerate(self.rows):

@@ -97,7 +97,7 @@ def test_the_number_of_threads_is_set_before_training(command_line, assign, monk
     class Trained(Exception):
         """Raised in place of a training."""
 
-    def fit(split, classes, settings, validation):
+    def fit(split, classes, settings, validation, report):
         raise Trained
 
     assign("params.yaml", "train.threads", "3")

@@ -74,7 +74,7 @@ def test_seeds_of_replicates_are_all_different_and_are_seeds_of_keras():
 def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, monkeypatch, threads, expected):
     at_once = []
     monkeypatch.setattr(trainer, "cores", lambda: 5)
-    monkeypatch.setattr(trainer, "_train_all", lambda replicates, loops: at_once.append(loops.qsize()))
+    monkeypatch.setattr(trainer, "_train_all", lambda replicates, loops, report: at_once.append(len(loops)))
 
     trainer.fit(split, CLASSES, settings(replicates=2, threads=threads))
 

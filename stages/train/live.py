@@ -49,7 +49,7 @@ class Live:
                 print_line(self.epochs, replicate, row)
             start = time.monotonic()
             if self.spent * SHARE <= start - self.start:
-                history.write(self.path, self.rows)
+                history.write(self.path, self.rows, ended=False)
                 self.spent += time.monotonic() - start
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -80,5 +80,5 @@ def _bar(replicate: int, epochs: int) -> tqdm:
         dynamic_ncols=True,
         miniters=0,
         smoothing=0,
-        bar_format="{desc}  {remaining} left {bar}",
+        bar_format="{desc}  {remaining} left {bar:-2}",  # two columns less, where the terminal writes ^C
     )

@@ -32,7 +32,8 @@ class Live:
         self.rows: list[list[Row]] = [[] for _ in range(settings.replicates)]
         self.lock = Lock()
         self.start, self.spent = time.monotonic(), 0.0
-        self.bars = [_bar(number, self.epochs) for number in range(settings.replicates)] if sys.stdout.isatty() else []
+        terminal = sys.stdout and sys.stdout.isatty()  # None if the shell closed it
+        self.bars = [_bar(number, self.epochs) for number in range(settings.replicates)] if terminal else []
 
     def __enter__(self) -> "Live":
         return self

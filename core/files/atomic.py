@@ -13,9 +13,10 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, flush: bool = True) -> Iterator[Path]:
     """Yield the path of a temporary file; on success it replaces `path`, on any failure it is removed.
 
+    Without `flush`, a loss of power may leave an empty file: for a file that is soon replaced again.
     Makes the folder of `path`: DVC deletes the outputs of a stage, folders included, before it runs the stage. Raises
     OSError with `path` if the file can't be written, or if `path` is a device or a pipe.
     """
@@ -25,8 +26,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         yield temporary
-        with open(temporary, "r+b") as file:  # Windows flushes only files that are open for writing
-            os.fsync(file.fileno())
+        if flush:
+            with open(temporary, "r+b") as file:  # Windows flushes only files that are open for writing
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         if error.filename in (None, str(temporary)):  # a full disk names no file, a failed rename the temporary file
@@ -68,9 +70,9 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table as CSV with a header, row by row."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], flush: bool = True) -> None:
+    """Write a table as CSV with a header, row by row. flush: as for `replacing`."""
+    with replacing(path, flush) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(chain([columns], rows))
 
 

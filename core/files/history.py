@@ -13,11 +13,16 @@ COLUMNS = ["replicate", "epoch", "train_loss", "train_accuracy"]
 VALIDATION = ["validation_loss", "validation_accuracy"]  # present if there are validation images
 
 
-def write(path: Path, replicates: Sequence[Sequence[Mapping[str, float]]]) -> None:
-    """Write a row for each epoch of each replicate; a row has all columns but `replicate`."""
-    columns = [*COLUMNS, *(name for name in VALIDATION if name in replicates[0][0])]
+def write(path: Path, replicates: Sequence[Sequence[Mapping[str, float]]], ended: bool = True) -> None:
+    """Write a row for each epoch of each replicate; a row has all columns but `replicate`.
+
+    ended: whether training has ended. Until then, replicates may have too few rows for `parse`, or none, but one of
+    them has a row; and the file is not flushed to the disk.
+    """
+    first = next(filter(None, replicates))[0]
+    columns = [*COLUMNS, *(name for name in VALIDATION if name in first)]
     rows = ([number, *map(row.get, columns[1:])] for number, rows in enumerate(replicates) for row in rows)
-    atomic.write_csv(path, columns, rows)
+    atomic.write_csv(path, columns, rows, flush=ended)
 
 
 def by_replicate(history: np.ndarray) -> list[np.ndarray]:

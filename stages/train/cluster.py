@@ -14,6 +14,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,8 +25,8 @@ from core.cli.errors import NetworkError, Problem, StageError
 from core.config.params import Train
 from core.files.arrays import Split
 from core.networks.runtime import share_operations
-from stages.train import loop, memory, trainer
-from stages.train.progress import Row, line
+from stages.train import live, loop, memory, trainer
+from stages.train.progress import Report, Row
 
 # The packages that a task imports. The first three may change the networks; without the others a task cannot start.
 PACKAGES = ("keras", "numpy", "tensorflow", "pydantic", "ruamel.yaml")
@@ -38,10 +39,11 @@ Trained: TypeAlias = tuple[list[np.ndarray], list[Row]]  # the values of a netwo
 
 
 def fit(
-    split: Split, classes: int, settings: Train, validation: Split | None = None, *, address: str
+    split: Split, classes: int, settings: Train, validation: Split | None = None, *, report: Report, address: str
 ) -> list[trainer.Run]:
     """Return what `trainer.fit` returns, trained on the cluster at `address`, a value of RAY_ADDRESS.
 
+    report: is called with all rows of a replicate when the replicate has ended.
     Raises what `trainer.fit` raises; NetworkError if no cluster answers; StageError if `ray` is not installed, if a
     machine has other packages than this one, or if the cluster fails.
     """
@@ -57,8 +59,8 @@ def fit(
         trained: dict[int, Trained] = {}
         for finished, (values, history) in _finished(ray, list(replicates), versions):
             replicate = replicates[finished]
-            for row in history[1:]:
-                print(line(replicate, settings.epochs, row))
+            for row in history:
+                report(replicate, row)
             trained[replicate] = values, history
     # In their order, as `trainer.fit` builds them: Keras numbers layers that have no name of their own.
     shape = split.images.shape[1:]
@@ -72,7 +74,8 @@ def fit_replicate(classes: int, settings: Train, replicate: int, *data: np.ndarr
     """
     share_operations(settings.threads)
     split, validation = Split(*data[:2]), Split(*data[2:]) if data[2:] else None
-    (run,) = trainer.fit(split, classes, settings, validation, [replicate])
+    report = partial(live.print_line, settings.epochs)
+    (run,) = trainer.fit(split, classes, settings, validation, [replicate], report)
     return loop.values(run.model.variables), run.history
 
 

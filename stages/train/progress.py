@@ -1,10 +1,13 @@
-"""The scores of a network after each epoch: a row of history.csv, and a printed line."""
+"""The scores of a network after each epoch: a row of history.csv, and a line for people."""
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 from core.cli.errors import InputError, Problem
 
 Row = dict[str, float]
+Report: TypeAlias = Callable[[int, Row], None]  # takes the number of a replicate, and its latest row
 
 NAMES = {  # by the names that Keras has for them
     "loss": "train_loss",
@@ -34,7 +37,22 @@ def diverged(what: str) -> InputError:
 
 def line(replicate: int, epochs: int, scores: Row) -> str:
     """Return a row as it is printed."""
-    text = f"loss {scores['train_loss']:.4f} accuracy {scores['train_accuracy']:.4f}"
+    text = f"{_place(replicate, epochs, scores)}  {_scores(scores, 'train')}"
     if "validation_loss" in scores:
         text += f"  validation {scores['validation_loss']:.4f} {scores['validation_accuracy']:.4f}"
-    return f"replicate {replicate}  epoch {scores['epoch']:>2}/{epochs}  {text}"
+    return text
+
+
+def short_line(replicate: int, epochs: int, scores: Row) -> str:
+    """Return a row with scores of one kind, which leaves room beside it: those of the validation images, if any."""
+    if "validation_loss" in scores:
+        return f"{_place(replicate, epochs, scores)}  validation {_scores(scores, 'validation')}"
+    return line(replicate, epochs, scores)
+
+
+def _place(replicate: int, epochs: int, scores: Row) -> str:
+    return f"replicate {replicate}  epoch {scores['epoch']:>2}/{epochs}"
+
+
+def _scores(scores: Row, kind: str) -> str:
+    return f"loss {scores[f'{kind}_loss']:.4f} accuracy {scores[f'{kind}_accuracy']:.4f}"

@@ -4,11 +4,11 @@ Replicates differ in seed only. A replicate runs on `train.threads` threads, and
 processor has cores for. The result of a replicate does not depend on which other replicates run, or how many at once.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from stages.train import loop, memory, progress
 from stages.train.augmentation import augment
 from stages.train.division import divide
 from stages.train.loop import Labelled, Loop, State
-from stages.train.progress import Row
+from stages.train.progress import Report, Row
 from stages.train.schedules import learning_rates
 
 
@@ -50,10 +50,12 @@ def fit(
     settings: Train,
     validation: Split | None = None,
     replicates: Sequence[int] | None = None,
+    report: Report = lambda replicate, row: None,
 ) -> list[Run]:
     """Return the `settings.replicates` trained networks, or only those whose numbers `replicates` lists.
 
-    validation: the official validation images, if there are any; none are held out of `split` then.
+    validation: the official validation images, if there are any; none are held out of `split` then. report: is called
+    with each row of a history as soon as there is one, from several threads.
     Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
     `params.require_one_source` and `division.require_each_class` check before whether there are validation images.
     """
@@ -70,13 +72,12 @@ def fit(
         _Replicate(number, _build(split.images.shape[1:], classes, settings, number), kept, held_out, settings)
         for number in numbers
     ]
-    loops: SimpleQueue[Loop] = SimpleQueue()
     splits = [split, validation] if validation else [split]
     in_memory = memory.fits([each.images for each in splits])
     labelled = [_labelled(each, in_memory) for each in splits]
-    for _ in range(min(max(1, cores() // settings.threads), len(chosen))):
-        loops.put(_compiled(chosen[0].model, labelled[0], labelled[-1], settings))
-    _train_all(chosen, loops)
+    at_once = min(max(1, cores() // settings.threads), len(chosen))
+    loops = [_compiled(chosen[0].model, labelled[0], labelled[-1], settings) for _ in range(at_once)]
+    _train_all(chosen, loops, report)
     return [_run(replicate.model, replicate.history) for replicate in chosen]
 
 
@@ -126,6 +127,7 @@ class _Replicate:
         self.rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, steps)
         self.step = 0
         self.optimizer: list[np.ndarray] = []
+        self.stopping = _early_stopping(model, settings.early_stopping_patience)
         self.history: list[Row] = []
 
     def score_untrained(self, compiled: Loop) -> dict[str, float]:
@@ -161,49 +163,48 @@ class _Replicate:
         return scores
 
 
-def _train_all(replicates: Sequence[_Replicate], loops: SimpleQueue[Loop]) -> None:
-    """Train replicates to their end, a thread each. The first error, or Ctrl-C, stops them all and is raised."""
+def _train_all(replicates: Sequence[_Replicate], loops: Sequence[Loop], report: Report) -> None:
+    """Train replicates to their end, on a thread for each loop. The first error, or Ctrl-C, stops all and is raised."""
+    waiting: SimpleQueue[_Replicate] = SimpleQueue()
+    for replicate in replicates:
+        waiting.put(replicate)
     stop = Event()
-    with ThreadPoolExecutor(len(replicates)) as pool:
-        futures = [pool.submit(_train, replicate, loops, stop) for replicate in replicates]
+    with ThreadPoolExecutor(len(loops)) as pool:
+        futures = [pool.submit(_train, waiting, compiled, stop, report) for compiled in loops]
         try:
             for future in as_completed(futures):
                 future.result()
         except BaseException:
             stop.set()
-            pool.shutdown(cancel_futures=True)
             raise
 
 
-def _train(replicate: _Replicate, loops: SimpleQueue[Loop], stop: Event) -> None:
-    """Train a replicate to its end. It borrows a loop for each epoch, so all replicates end at about the same time."""
-    stopping = _early_stopping(replicate)
-    for epoch in range(replicate.settings.epochs + 1):
-        compiled = loops.get()
-        try:
+def _train(waiting: SimpleQueue[_Replicate], compiled: Loop, stop: Event, report: Report) -> None:
+    """Train the replicate that has waited longest for an epoch, until none waits: so all end at about the same time."""
+    with suppress(Empty):
+        while True:
+            replicate = waiting.get_nowait()
+            epoch = len(replicate.history)
             scores = replicate.train_epoch(compiled, stop) if epoch else replicate.score_untrained(compiled)
-        finally:
-            loops.put(compiled)
-        replicate.history.append(progress.row(epoch, scores))
-        if epoch:
-            line = progress.line(replicate.number, replicate.settings.epochs, replicate.history[-1])
-            sys.stdout.write(f"{line}\n")  # in one write, since threads mix the two writes of print
-            stopping.on_epoch_end(epoch, scores)
-        if replicate.model.stop_training:
-            break
-    stopping.on_train_end()
+            replicate.history.append(progress.row(epoch, scores))
+            report(replicate.number, replicate.history[-1])
+            if epoch:
+                replicate.stopping.on_epoch_end(epoch, scores)
+            if epoch == replicate.settings.epochs or replicate.model.stop_training:
+                replicate.stopping.on_train_end()
+            else:
+                waiting.put(replicate)
 
 
-def _early_stopping(replicate: _Replicate) -> keras.callbacks.Callback:
-    """Return Keras' early stopping for a replicate, or a callback that does nothing if there is to be none."""
-    patience = replicate.settings.early_stopping_patience
+def _early_stopping(model: keras.Model, patience: int) -> keras.callbacks.Callback:
+    """Return Keras' early stopping for a network, or a callback that does nothing if there is to be none."""
     callback = (
         keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
         if patience
         else keras.callbacks.Callback()
     )
-    replicate.model.stop_training = False  # Keras' `fit` sets this attribute
-    callback.set_model(replicate.model)
+    model.stop_training = False  # Keras' `fit` sets this attribute
+    callback.set_model(model)
     callback.on_train_begin()
     return callback
 

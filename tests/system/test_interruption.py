@@ -149,6 +149,25 @@ class Held:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("act", ["SIGKILL group", "SIGINT group"])
+@pytest.mark.fault("a training is interrupted after some epochs, and its change undone")
+def test_undoing_a_change_brings_back_the_history_of_which_half_was_overwritten(pipeline, reference, act):
+    project, history = pipeline, pipeline.folder / "reports/history.csv"
+    project.edit("params.yaml", "learning_rate: 0.001", "learning_rate: 0.5")
+    code, printed = befall(project, **fault("stages.train", act, "open", "reports/.history.csv.", count=2))
+
+    assert code, printed
+    if act == "SIGKILL group":
+        table = history.read_text(encoding="utf-8").splitlines()
+        assert table[0] == "replicate,epoch,train_loss,train_accuracy" and re.match("[01],0,", table[1])
+    else:
+        assert not history.exists()
+    project.edit("params.yaml", "learning_rate: 0.5", "learning_rate: 0.001")
+    assert "Running stage 'train'" not in project.dvc("repro")
+    assert results(project) == reference
+    project.run(sys.executable, "-m", "tools.verify")
+
+
 @pytest.mark.fault("DVC alone is killed")
 @pytest.mark.fault("an orphan, and a run with another learning rate")
 def test_an_orphan_is_not_overtaken(pipeline, reference):

@@ -63,6 +63,15 @@ def test_a_replicate_is_the_same_alone_or_among_others(split, monkeypatch):
     assert_equal(last, alone)
 
 
+def test_each_row_is_reported_once_it_is_there_and_replicates_take_turns(split, monkeypatch):
+    monkeypatch.setattr(trainer, "cores", lambda: 1)
+    reported = []
+
+    runs = trainer.fit(split, CLASSES, settings(epochs=2, replicates=3), report=lambda *row: reported.append(row))
+
+    assert reported == [(number, runs[number].history[epoch]) for epoch in range(3) for number in range(3)]
+
+
 def test_seeds_of_replicates_are_all_different_and_are_seeds_of_keras():
     seeds = {trainer.seed_of(seed, replicate) for seed in [*range(30), 2**32 - 1] for replicate in range(30)}
 
@@ -74,7 +83,7 @@ def test_seeds_of_replicates_are_all_different_and_are_seeds_of_keras():
 def test_as_many_replicates_are_trained_at_once_as_there_are_cores_for(split, monkeypatch, threads, expected):
     at_once = []
     monkeypatch.setattr(trainer, "cores", lambda: 5)
-    monkeypatch.setattr(trainer, "_train_all", lambda replicates, loops: at_once.append(loops.qsize()))
+    monkeypatch.setattr(trainer, "_train_all", lambda replicates, loops, report: at_once.append(len(loops)))
 
     trainer.fit(split, CLASSES, settings(replicates=2, threads=threads))
 

@@ -6,13 +6,15 @@ from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
 from tools import blocks, repository
-from tools.compare import comparison, differences, formats, sides, status
+from tools.compare import comparison, differences, formats, running, sides, status
 from tools.compare.comparison import Comparison, Reported
 from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
 
 
-def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | None, tolerance: float | None) -> None:
+def main(
+    base: str, new: str, format: str, metrics_only: bool, run: bool, fail_on: str | None, tolerance: float | None
+) -> None:
     """Show how two runs of the pipeline differ, and whether a difference may be chance.
 
     Raises StageError if --fail-on asks for it, InputError if the two runs can't be compared.
@@ -23,7 +25,7 @@ def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | No
         what = "needs a verdict, which --metrics-only does not give"
         raise InputError(Problem("--fail-on", what, fix="leave out one of the two"))
     repository.require_trust()
-    of_base, of_new = Side(base), Side(new)
+    of_base, of_new = running.complete(Side(base), Side(new)) if run else (Side(base), Side(new))
     sides.require_same_test_set(of_base, of_new)
     edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
     if edited and fail_on:
@@ -37,12 +39,14 @@ def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | No
 
 
 def declare(parser: Parser) -> None:
-    """Add base, new, format, metrics_only, fail_on and tolerance: points, percent of the images, or None."""
+    """Add base, new, format, metrics_only, run, fail_on and tolerance: points, percent of the images, or None."""
     side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=list(blocks.FORMATS), default="text", help="default: %(default)s")
-    parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
+    lacking = parser.add_mutually_exclusive_group()
+    lacking.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
+    lacking.add_argument("--run", action="store_true", help="run a side whose predictions this machine lacks")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")
     parser.add_argument(
         "--tolerance",

@@ -7,6 +7,7 @@ output of a revision is checked against the MD5 that was recorded for it; `statu
 import hashlib
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
@@ -34,13 +35,15 @@ class Side:
     """A side that reads a file when it is asked for, and fetches the file from a remote if need be."""
 
     def __init__(self, name: str, commit: str = ""):
-        """Open "workspace", a git revision or an experiment. Two experiments may have one name: give their commit.
+        """Open "workspace", a git revision or an experiment. Two experiments may have one name: give their commit. With
+        a commit, "workspace" is that commit.
 
         Raises InputError if there is no such revision.
         """
         self.name = name
+        self.of_workspace = (commit or name) == WORKSPACE
         self.files = revisions.files(name, commit or name)
-        self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
+        self._commit = "" if self.of_workspace else self.files.repo.get_rev()[:7]
         self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
 
     @cached_property
@@ -94,6 +97,16 @@ class Side:
     def classes(self) -> list[str]:
         """Return the class names, in the order of the labels."""
         return self._read("classes.json", class_names.parse)
+
+    def has_all(self) -> bool:
+        """Return whether all that a comparison reads can be had. Raises DataError if a file is damaged."""
+        try:
+            self.probabilities(), self.labels(), self.classes()
+            with suppress(KeyError):  # old commits have no such record
+                self._bytes(self.pipeline.path("training.json"))
+        except NetworkError:
+            return False
+        return True
 
     def metrics(self) -> Metrics:
         """Return the committed scores."""
@@ -160,7 +173,7 @@ class Side:
 
     def _fetch(self) -> str:
         targets = [self.path(name) for name in ("predictions", *TEST_SET)]
-        return revisions.how_to_fetch(self.files.repo, self.name, self._commit, targets)
+        return revisions.how_to_fetch(self.files.repo, self.name, targets)
 
     def _fix(self, command: str) -> str:
         """Return the command for the workspace; no command changes a commit."""

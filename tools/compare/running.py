@@ -47,9 +47,10 @@ def _complete(side: Side) -> Side:
     commit = _tracked(project) if side.of_workspace else side.files.repo.get_rev()
     with _worktree(project, commit) as copy:
         _require_data(side, copy, project)
+        _share(copy, project)
         _say(f"{side.title}: running the pipeline in {copy}")
         _repro(side, copy, "normalize")
-        _say(f"{side.title}: training takes {_duration(side, copy)}")
+        _say(f"{side.title}: {_duration(side, copy)}")
         _repro(side, copy, MADE_BY[-1])
         with suppress(OSError):
             atomic.write_bytes(project / durations.PATH, (copy / durations.PATH).read_bytes())
@@ -72,9 +73,7 @@ def _worktree(project: Path, commit: str) -> Iterator[Path]:
         try:
             # Without hooks, as `dvc install` adds one that checks out data.
             _git(project, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", str(top), commit)
-            copy = top / _git(project, "rev-parse", "--show-prefix")
-            _share(copy, project)
-            yield copy
+            yield top / _git(project, "rev-parse", "--show-prefix")
         finally:
             remove = ("git", "worktree", "remove", "--force", "--force", str(top))
             subprocess.run(remove, cwd=project, capture_output=True, check=False)
@@ -82,8 +81,8 @@ def _worktree(project: Path, commit: str) -> Iterator[Path]:
 
 def _share(copy: Path, project: Path) -> None:
     """Let the copy use the project's DVC cache, remotes and record of durations; and bring what `dvc add` keeps."""
-    today = Config.from_cwd()
-    cache = Repo(str(project)).cache.local_cache_dir
+    repo = Repo(str(project))
+    today, cache = repo.config, repo.cache.local_cache_dir
     with Config(str(copy / Repo.DVC_DIR), validate=False).edit("local") as local:
         local["cache"] = {**today["cache"], "dir": cache}
         local["remote"] = today["remote"]
@@ -92,7 +91,8 @@ def _share(copy: Path, project: Path) -> None:
     with suppress(OSError):
         atomic.write_bytes(copy / durations.PATH, (project / durations.PATH).read_bytes())
     if added := _git(copy, "ls-files", "-z", "*.dvc").split("\0")[:-1]:
-        _dvc(copy, "pull", "--quiet", *added)  # if that fails, the stage that lacks its files says so
+        # If that fails, the stage that lacks its files says so.
+        _dvc(copy, "pull" if repository.has_remote(repo) else "checkout", "--quiet", *added)
 
 
 def _require_data(side: Side, copy: Path, project: Path) -> None:
@@ -105,25 +105,26 @@ def _require_data(side: Side, copy: Path, project: Path) -> None:
     if side.of_workspace and (line := kept.command(name, project)):
         what = "--run would miss files or changes that git and DVC do not track"
         raise InputError(Problem(str(folder), what, fix=line))
-    if not side.of_workspace and not (copy / folder).is_dir():
+    if not (copy / folder).is_dir() and not (copy / f"{folder}.dvc").is_file():
         what = "git and DVC do not keep the files of this data set"
         raise InputError(Problem(f"{side.name}: {folder}", what, fix=ANOTHER_REVISION))
 
 
 def _duration(side: Side, copy: Path) -> str:
+    """Return how long the training of the side takes, as far as this machine knows."""
     try:
         images = np.load(copy / side.path("train") / "images.npy", mmap_mode="r")
         seconds = durations.estimate(params.section(params.Train, copy / params.PATH), len(images), images.shape[1:])
     except (OSError, ValueError, StageError):  # of another version of the code
         seconds = None
     if seconds is None:
-        return "unknown: this machine has not trained such networks"
-    return f"about {seconds:.0f} s, unless DVC's cache has the networks"
+        return "the time for training is unknown: this machine has not trained such networks"
+    return f"training takes about {seconds:.0f} s, or nothing if DVC's cache has the networks"
 
 
 def _repro(side: Side, copy: Path, stage: str) -> None:
     if code := _dvc(copy, "repro", stage):
-        what = f"dvc repro {stage} failed in a worktree of this commit"
+        what = f"dvc repro {stage} failed in a worktree"
         fix = "see the error above, or --metrics-only"
         raise StageError(Problem(side.title, what, expected="exit code 0", got=str(code), fix=fix))
 

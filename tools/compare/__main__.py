@@ -1,18 +1,36 @@
 """Compare two runs of the pipeline: python -m tools.compare [BASE [NEW]], or make compare BASE=main."""
 
 import argparse
+import sys
+from functools import partial
+from pathlib import Path
 
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
+from core.files import atomic
+from stages.render import style
 from tools import blocks, repository
-from tools.compare import comparison, differences, formats, sides, status
+from tools.compare import comparison, differences, evidence, formats, page, pictures, sides, status
 from tools.compare.comparison import Comparison, Reported
+from tools.compare.differences import Pair
+from tools.compare.evidence import Evidence
 from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
 
+HTML = "html"
 
-def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | None, tolerance: float | None) -> None:
+
+def main(
+    base: str,
+    new: str,
+    format: str,
+    output: Path | None,
+    figure: Path | None,
+    metrics_only: bool,
+    fail_on: str | None,
+    tolerance: float | None,
+) -> None:
     """Show how two runs of the pipeline differ, and whether a difference may be chance.
 
     Raises StageError if --fail-on asks for it, InputError if the two runs can't be compared.
@@ -22,16 +40,33 @@ def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | No
     if metrics_only and fail_on:
         what = "needs a verdict, which --metrics-only does not give"
         raise InputError(Problem("--fail-on", what, fix="leave out one of the two"))
+    _check_pictures(format, output, figure, metrics_only)
     repository.require_trust()
     of_base, of_new = Side(base), Side(new)
     sides.require_same_test_set(of_base, of_new)
     edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
-    compared = _of_reports(of_base, of_new) if metrics_only else comparison.of_predictions(*sides.read(of_base, of_new))
+    if metrics_only:
+        compared = _of_reports(of_base, of_new)
+    else:
+        before, after, labels, classes = sides.read(of_base, of_new)
+        compared = comparison.of_predictions(before, after, labels, classes)
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
-    print(blocks.FORMATS[format](formats.report(compared, differing)), end="")
+    if figure or format == HTML:
+        histories = Pair(of_base.history(), of_new.history())
+        shown = evidence.of(compared, Pair(before, after), labels, classes, evidence.images(of_base, of_new), histories)
+    if figure:
+        _draw(figure, shown)
+    if format == HTML:
+        text = page.page(compared, differing, shown)
+    else:
+        text = blocks.FORMATS[format](formats.report(compared, differing))
+    if output:
+        atomic.write_text(output, text)
+    else:
+        print(text, end="")
     if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
         raise StageError(_worse(compared, differing.sides, tolerance or 0.0))
 
@@ -41,7 +76,9 @@ def declare(parser: Parser) -> None:
     side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
-    parser.add_argument("--format", choices=list(blocks.FORMATS), default="text", help="default: %(default)s")
+    parser.add_argument("--format", choices=[*blocks.FORMATS, HTML], default="text", help="default: %(default)s")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the clearest images that changed, too")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")
     parser.add_argument(
@@ -51,6 +88,25 @@ def declare(parser: Parser) -> None:
         help="with --fail-on: fail only if the whole 95 %% interval of the change is below -POINTS, in percent of the "
         "images",
     )
+
+
+def _check_pictures(format: str, output: Path | None, figure: Path | None, metrics_only: bool) -> None:
+    """Raise InputError if pictures are asked for that can't be made."""
+    asked = f"--format {HTML}" if format == HTML else "--figure"
+    if metrics_only and (figure or format == HTML):
+        what = "needs predictions, which --metrics-only does not read"
+        raise InputError(Problem(asked, what, fix="leave out one of the two"))
+    if format == HTML and not output:
+        raise InputError(Problem(asked, "needs a file", fix="add -o build/compare.html"))
+
+
+def _draw(path: Path, shown: Evidence) -> None:
+    """Write the contact sheet. If no image changed, remove an old sheet, which would be mistaken for a new one."""
+    if shown.changed:
+        atomic.write_bytes(path, style.png(partial(pictures.sheet, shown), page.DPI))
+    else:
+        path.unlink(missing_ok=True)
+        print(f"{path}: not written, as no test image changed", file=sys.stderr)
 
 
 def _of_reports(base: Side, new: Side) -> Comparison:

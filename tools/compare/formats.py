@@ -40,12 +40,12 @@ def report(comparison: Comparison, differences: Differences) -> Report:
     For programs: shares in [0, 1], all images that changed, MD5s in full; None for an unknown number.
     """
     blocks = [
-        Lines(_headlines(comparison), strong=True),
-        Lines(_sides(comparison, differences.sides)),
-        *_tables(comparison),
+        Lines(headlines(comparison), strong=True),
+        Lines(sides(comparison, differences.sides)),
+        *tables(comparison),
         Lines([f"{UNITS} {MEANING[comparison.covers]}"]),
         Lines([*_images(comparison), *comparison.notes]),
-        *_differing(differences),
+        *differing(differences),
     ]
     value = comparison._asdict() | {
         "sides": differences.sides._asdict(),
@@ -60,7 +60,7 @@ def report(comparison: Comparison, differences: Differences) -> Report:
     return Report(blocks, value)
 
 
-def _headlines(comparison: Comparison) -> list[str]:
+def headlines(comparison: Comparison) -> list[str]:
     lines = [_sentence("accuracy", comparison.accuracy), _sentence("loss", comparison.loss)]
     found = {v: [n for n, score in comparison.recalls.items() if score.verdict == v] for v in (BETTER, WORSE)}
     classes = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
@@ -74,7 +74,7 @@ def _headlines(comparison: Comparison) -> list[str]:
 
 
 def _sentence(name: str, score: Score) -> str:
-    _, _, change, interval, verdict = _cells(name, score)
+    _, _, change, interval, verdict = cells(name, score)
     unit = "" if name == "loss" else " points"
     if verdict == UNKNOWN:
         return f"{name.capitalize()} {change}{unit}: whether this is chance is {UNKNOWN}."
@@ -83,7 +83,7 @@ def _sentence(name: str, score: Score) -> str:
     return f"{name.capitalize()} is {verdict}: {change}{unit} (95 %: {interval})."
 
 
-def _sides(comparison: Comparison, names: Pair) -> list[str]:
+def sides(comparison: Comparison, names: Pair) -> list[str]:
     counts = [f"{count} replicate{'s' if count != 1 else ''}" for count in comparison.replicates]
     if comparison.covers == "networks":
         counts = [f"network 0 of {count}" for count in counts]
@@ -92,15 +92,15 @@ def _sides(comparison: Comparison, names: Pair) -> list[str]:
     return lines + scored
 
 
-def _tables(comparison: Comparison) -> list[Block]:
+def tables(comparison: Comparison) -> list[Block]:
     scores = {"accuracy": comparison.accuracy, "loss": comparison.loss}
     return [
-        Table(["score", *COLUMNS], [[name, *_cells(name, score)] for name, score in scores.items()]),
-        Table(["recall", *COLUMNS], [[name, *_cells("recall", score)] for name, score in comparison.recalls.items()]),
+        Table(["score", *COLUMNS], [[name, *cells(name, score)] for name, score in scores.items()]),
+        Table(["recall", *COLUMNS], [[name, *cells("recall", score)] for name, score in comparison.recalls.items()]),
     ]
 
 
-def _cells(kind: str, score: Score) -> list[str]:
+def cells(kind: str, score: Score) -> list[str]:
     """Return a row below COLUMNS: a loss in nats, a share in percent."""
     factor, digits = (1, 4) if kind == "loss" else (100, 2)
     change = score.change
@@ -120,7 +120,7 @@ def _images(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _differing(differences: Differences) -> list[Block]:
+def differing(differences: Differences) -> list[Block]:
     changes = [
         Changes("params that differ", [[name, *map(literal, pair)] for name, pair in differences.params.items()]),
         Changes(

@@ -91,6 +91,10 @@ class Side:
         """Return the labels of the test images, uint8 (n,)."""
         return self._read("test", arrays.parse, "/labels.npy")
 
+    def images(self) -> np.ndarray:
+        """Return the test images, float32 (n, height, width) or (n, height, width, 3) in [0, 1]."""
+        return self._read("test", arrays.parse, "/images.npy")
+
     def classes(self) -> list[str]:
         """Return the class names, in the order of the labels."""
         return self._read("classes.json", class_names.parse)

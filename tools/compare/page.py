@@ -44,7 +44,7 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
     first, *others = formats.headlines(compared)
     sections = [
-        Section("What differs", [*formats.sides(compared, differences.sides), *_differing(differences)]),
+        Section("What differs", ["; ".join(formats.sides(compared, differences.sides)), *_differing(differences)]),
         Section("Scores", [" ".join(others), *_scores(compared, evidence)]),
     ]
     if not np.array_equal(*evidence.probabilities):
@@ -110,7 +110,9 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     while len(sprite := _sprite(evidence, kept, step)) > MOST_BYTES:
         kept = kept[: len(kept) // 2]
     text = f"{len(evidence.of_kind('fixed')):,} images are fixed, {len(evidence.of_kind('broken')):,} are broken. "
-    text += "Below each image are the predictions of both ensembles, and how many networks are right."
+    text += (
+        "Other seeds alone fix and break images, too: the verdict on accuracy says whether there is more than chance."
+    )
     if len(kept) < len(changed):
         text += f" To keep the page small, the list has the {len(kept):,} clearest images."
     if step > 1:
@@ -162,8 +164,8 @@ def _sheet(evidence: Evidence) -> Illustration:
     return Illustration(
         "changed.png",
         f"The {shown[0]} clearest fixed images and the {shown[1]} clearest broken images",
-        "Below each image: its true class, and the class that each ensemble predicts, with its probability. The "
-        "clearest image is that on which most networks changed.",
+        "The clearest images: most networks changed. Above each image: its index, and how many networks of base and of "
+        "new are right. Below: its true class, and what each ensemble predicts, with the probability.",
         partial(pictures.sheet, evidence),
     )
 

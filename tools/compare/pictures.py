@@ -149,7 +149,11 @@ def sheet(evidence: Evidence) -> Figure:
         for ax, index, picture in zip(part.axes, indices, pictures, strict=False):
             ax.set_axis_on()
             samples.draw_picture(ax, picture)
-            ax.set_title(f"test image {index}", fontsize=8, color="dimgrey")
+            before, after = (
+                f"{right[index]}/{len(side)}"
+                for right, side in zip(evidence.right, evidence.probabilities, strict=True)
+            )
+            ax.set_title(f"{index}: {before} → {after} right", fontsize=8, color="dimgrey")
             ax.set_xlabel(_caption(evidence, index, names), fontsize=8.5)
     return figure
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.files import history
 from core.scores import calibration, scores
 from stages.render import explorer, style
 from stages.render.document import MOST_ROWS, Block, Explorer, Illustration, Report, Section, Table, line
@@ -47,7 +48,7 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
         Section("What differs", ["; ".join(formats.sides(compared, differences.sides)), *_differing(differences)]),
         Section("Scores", [" ".join(others), *_scores(compared, evidence)]),
     ]
-    if not np.array_equal(*evidence.probabilities):
+    if not compared.identical:
         sections += [
             Section("Images that changed", _images(compared, evidence)),
             Section("Classes", _classes(compared, evidence)),
@@ -68,12 +69,11 @@ def _scores(compared: Comparison, evidence: Evidence) -> list[Block]:
         Pair(*([float(of_image(each, evidence.labels).mean()) for each in side] for side in evidence.probabilities))
         for of_image in (scores.right, scores.losses)
     )
-    ensemble = getattr(compared, "ensemble", {})
     measures = {
         "accuracy": [Measure("one network", compared.accuracy, right)],
         "loss": [Measure("one network", compared.loss, losses)],
     }
-    for name, score in ensemble.items():
+    for name, score in ({} if compared.covers == "networks" else compared.ensemble).items():
         measures[name].append(Measure("ensemble", score, Pair([score.change.base], [score.change.new])))
     rows = [
         [f"{name}, {each.name}", *formats.cells(name, each.score)] for name, found in measures.items() for each in found
@@ -84,7 +84,7 @@ def _scores(compared: Comparison, evidence: Evidence) -> list[Block]:
         + "; ".join(f"{name} {change} ({ends})" for name, _, _, change, ends, _ in rows),
         "The line is the 95 % interval of the change, around its dot: blue if new is better, red if it is worse, black "
         "if the change may be chance. The small dots are the networks of both sides.",
-        partial(pictures.changes, measures["accuracy"], measures["loss"], getattr(compared, "tolerance", None)),
+        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
     )
     return [figure, Table(["score", *formats.COLUMNS], rows)]
 
@@ -172,34 +172,38 @@ def _sheet(evidence: Evidence) -> Illustration:
 
 def _classes(compared: Comparison, evidence: Evidence) -> list[Block]:
     """The changes of recall, and of the confusion matrix."""
-    names = sorted(compared.recalls, key=lambda name: -abs(compared.recalls[name].change.difference))
-    drawn = {name: compared.recalls[name] for name in names[: pictures.MOST_CLASSES]}
-    largest = f"The largest change of recall: {names[0]}, {formats.cells('recall', drawn[names[0]])[2]} points."
+    recalls = compared.recalls
+    names = sorted(recalls, key=lambda name: -abs(recalls[name].change.difference))
+    shown = names[: pictures.MOST_CLASSES]
+    largest = f"The largest change of recall: {names[0]}, {formats.cells('recall', recalls[names[0]])[2]} points."
     caption = f"{largest} Blue is better, red is worse, black may be chance."
-    if len(drawn) < len(names):
-        caption += f" These are the {len(drawn)} of {len(names)} classes with the largest changes."
-    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in names]
+    if len(shown) < len(names):
+        caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
+    rows = [[name, *formats.cells("recall", recalls[name])] for name in names[:MOST_ROWS]]
+    drawn = partial(pictures.recalls, {name: recalls[name] for name in shown})
+    return [
+        Illustration("recalls.png", f"Changes of recall with their 95 % intervals. {largest}", caption, drawn),
+        Table(["recall", *formats.COLUMNS], rows),
+        _confusion(evidence),
+    ]
+
+
+def _confusion(evidence: Evidence) -> Illustration:
     before, after = (_shares(side, evidence.labels) for side in evidence.probabilities)
     change = after - before
-    row, column = np.unravel_index(np.abs(change - np.diag(change.diagonal())).argmax(), change.shape)
-    true, predicted = evidence.classes[row], evidence.classes[column]
-    more = f"{abs(100 * change[row, column]):.1f} points {'more' if change[row, column] > 0 else 'less'} often"
-    return [
-        Illustration(
-            "recalls.png",
-            f"Changes of recall with their 95 % intervals. {largest}",
-            caption,
-            partial(pictures.recalls, drawn),
-        ),
-        Table(["recall", *formats.COLUMNS], rows[:MOST_ROWS]),
-        Illustration(
-            "confusion.png",
-            f"Change of the confusion matrix; {true} is predicted as {predicted} {more}",
-            f"{true} is predicted as {predicted} {more}: the largest change of a mistake. Each cell is the change of its share of the "
-            "row, in points, mean over the networks. The colours have the same scale in every comparison.",
-            partial(pictures.confusion, change, style.drawable(evidence.classes)),
-        ),
-    ]
+    mistakes = change - np.diag(change.diagonal())
+    true, predicted = np.unravel_index(np.abs(mistakes).argmax(), change.shape)
+    points = 100 * mistakes[true, predicted]
+    largest = (
+        f"{evidence.classes[true]} is predicted as {evidence.classes[predicted]} in {points:+.1f} points of its images"
+    )
+    return Illustration(
+        "confusion.png",
+        f"Change of the confusion matrix: {largest}",
+        f"{largest}: the largest change of a mistake. A cell is the change of its share of the row, the mean over the "
+        "networks. The colours have the same scale in every comparison.",
+        partial(pictures.confusion, change, style.drawable(evidence.classes)),
+    )
 
 
 def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -210,23 +214,23 @@ def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _curves(histories: Pair) -> Illustration:
-    ends = [
-        f"{side} ends at a training loss of {history[history['epoch'] == history['epoch'].max()]['train_loss'].mean():.4f}"
-        for side, history in zip(Pair._fields, histories, strict=True)
-    ]
-    caption = f"{', '.join(ends)}. One line for each network. Training scores are means over the batches of an epoch."
+    ends = [float(np.mean([each["train_loss"][-1] for each in history.by_replicate(rows)])) for rows in histories]
     return Illustration(
-        "curves.png", "Loss and accuracy by epoch of both sides", caption, partial(pictures.curves, histories)
+        "curves.png",
+        f"Loss and accuracy by epoch; the last training loss is {ends[0]:.4f} on base, {ends[1]:.4f} on new",
+        f"The training loss ends at {ends[0]:.4f} on base and at {ends[1]:.4f} on new. One line for each network. "
+        "Training scores are means over the batches of an epoch.",
+        partial(pictures.curves, histories),
     )
 
 
 def _reliability(evidence: Evidence) -> Illustration:
     bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in evidence.ensembles))
-    errors = " to ".join(f"{each.expected_error:.4f}" for each in bins)
+    errors = f"{bins.base.expected_error:.4f} on base and {bins.new.expected_error:.4f} on new"
     return Illustration(
         "reliability.png",
-        f"Reliability diagram of both ensembles; the expected calibration error goes from {errors}",
-        f"The expected calibration error of the ensemble goes from {errors}. An ensemble is overconfident where its line "
-        "is below the dotted diagonal.",
+        f"Accuracy by confidence of both ensembles; the expected calibration error is {errors}",
+        f"The expected calibration error of the ensemble is {errors}. An ensemble is overconfident where its line is "
+        "below the dotted diagonal.",
         partial(pictures.reliability, bins),
     )

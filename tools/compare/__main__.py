@@ -12,32 +12,43 @@ from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
 
 
-def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | None, tolerance: float | None) -> None:
+def main(
+    base: str,
+    new: str,
+    format: str,
+    metrics_only: bool,
+    fail_on: str | None,
+    tolerance: float | None,
+    plan: float | None,
+) -> None:
     """Show how two runs of the pipeline differ, and whether a difference may be chance.
 
     Raises StageError if --fail-on asks for it, InputError if the two runs can't be compared.
     """
-    if tolerance is not None and not fail_on:
-        raise InputError(Problem("--tolerance", "needs --fail-on", fix="add --fail-on worse"))
-    if metrics_only and fail_on:
-        what = "needs a verdict, which --metrics-only does not give"
-        raise InputError(Problem("--fail-on", what, fix="leave out one of the two"))
+    needing = {"--fail-on": fail_on, "--tolerance": tolerance, "--plan": plan}
+    if metrics_only and (asked := [option for option, given in needing.items() if given is not None]):
+        what = "needs the predictions, which --metrics-only does not read"
+        raise InputError(Problem(asked[0], what, fix="leave out one of the two"))
     repository.require_trust()
     of_base, of_new = Side(base), Side(new)
     sides.require_same_test_set(of_base, of_new)
     edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
-    compared = _of_reports(of_base, of_new) if metrics_only else comparison.of_predictions(*sides.read(of_base, of_new))
+    if metrics_only:
+        compared = _of_reports(of_base, of_new)
+    else:
+        read = sides.read(of_base, of_new)
+        compared = _timed(comparison.of_predictions(*read, tolerance=tolerance, plan=plan), of_base, of_new)
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
     print(blocks.FORMATS[format](formats.report(compared, differing)), end="")
-    if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
-        raise StageError(_worse(compared, differing.sides, tolerance or 0.0))
+    if fail_on and comparison.shown_worse(compared, tolerance or 0.0):
+        raise StageError(_worse(compared, differing.sides, 100 * (tolerance or 0.0)))
 
 
 def declare(parser: Parser) -> None:
-    """Add base, new, format, metrics_only, fail_on and tolerance: points, percent of the images, or None."""
+    """Add base, new, format, metrics_only, fail_on; tolerance and plan: shares of the images, or None."""
     side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
@@ -48,8 +59,11 @@ def declare(parser: Parser) -> None:
         "--tolerance",
         type=_points,
         metavar="POINTS",
-        help="with --fail-on: fail only if the whole 95 %% interval of the change is below -POINTS, in percent of the "
-        "images",
+        help="accuracies that differ by less are equivalent; with --fail-on: fail only if the whole 95 %% interval of "
+        "the change is below -POINTS, in percent of the images",
+    )
+    parser.add_argument(
+        "--plan", type=_points, metavar="POINTS", help="say how many replicates find such a change of the accuracy"
     )
 
 
@@ -57,6 +71,15 @@ def _of_reports(base: Side, new: Side) -> Comparison:
     return comparison.of_reports(
         *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
     )
+
+
+def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
+    """Add how long this machine takes for what is planned."""
+    if compared.plan is None or compared.plan.replicates is None:
+        return compared
+    each = [side.seconds(compared.plan.replicates) for side in (base, new)]
+    seconds = None if None in each else sum(filter(None, each))
+    return compared._replace(plan=compared.plan._replace(seconds=seconds))
 
 
 def _older(name: str, changed: list[str]) -> str:
@@ -87,7 +110,7 @@ def _points(text: str) -> float:
         points = -1
     if not 0 <= points <= 100:
         raise argparse.ArgumentTypeError(f"expected 0 to 100, got {text}")
-    return points
+    return points / 100
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 Reads the training images, the validation images that the publisher provides, if any, and the class names. Writes a
 model for each replicate; training.json, which records the files of the models and how they were made; and history.csv,
-with a row for each epoch of each replicate.
+with a row for each epoch of each replicate. Records how long training took on this machine, which is no output.
 """
 
 import os
+import time
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from statistics import fmean
 
 from core.cli import command
 from core.config import params
-from core.files import arrays, class_names
+from core.files import arrays, class_names, durations
 from core.files import history as histories
 from core.files import training as trainings
 from core.files.training import Training
@@ -37,7 +38,9 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
     validation = arrays.read_validation(train, len(names))
     params.require_one_source(settings, validation is not None)
     division.require_each_class(split.labels, names, settings.validation_fraction)
+    start = time.monotonic()
     runs = fit(split, len(names), settings, validation)
+    seconds = time.monotonic() - start
     digests = models.write(model, [run.model for run in runs])
     histories.write(history, [run.history for run in runs])
     record = Training(
@@ -50,6 +53,9 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
         untrained_loss=round(fmean(run.history[0]["train_loss"] for run in runs), 4),
     )
     trainings.write(training, record)
+    if not address:
+        epochs = sum(len(run.history) - 1 for run in runs)
+        durations.write(settings, len(split.labels), split.images.shape[1:], epochs, seconds)
 
 
 if __name__ == "__main__":

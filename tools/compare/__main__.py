@@ -13,7 +13,6 @@ from stages.render import style
 from tools import blocks, repository
 from tools.compare import comparison, differences, evidence, formats, page, pictures, sides, status
 from tools.compare.comparison import Comparison, Reported
-from tools.compare.differences import Pair
 from tools.compare.evidence import Evidence
 from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
@@ -30,17 +29,19 @@ def main(
     metrics_only: bool,
     fail_on: str | None,
     tolerance: float | None,
+    plan: float | None,
 ) -> None:
     """Show how two runs of the pipeline differ, and whether a difference may be chance.
 
     Raises StageError if --fail-on asks for it, InputError if the two runs can't be compared.
     """
-    if tolerance is not None and not fail_on:
-        raise InputError(Problem("--tolerance", "needs --fail-on", fix="add --fail-on worse"))
-    if metrics_only and fail_on:
-        what = "needs a verdict, which --metrics-only does not give"
-        raise InputError(Problem("--fail-on", what, fix="leave out one of the two"))
-    _check_pictures(format, output, figure, metrics_only)
+    needing = {"--fail-on": fail_on, "--tolerance": tolerance, "--plan": plan, "--figure": figure}
+    needing["--format html"] = True if format == HTML else None
+    if metrics_only and (asked := [option for option, given in needing.items() if given is not None]):
+        what = "needs the predictions, which --metrics-only does not read"
+        raise InputError(Problem(asked[0], what, fix="leave out one of the two"))
+    if format == HTML and not output:
+        raise InputError(Problem("--format html", "needs a file", fix="add -o build/compare.html"))
     repository.require_trust()
     of_base, of_new = Side(base), Side(new)
     sides.require_same_test_set(of_base, of_new)
@@ -50,13 +51,12 @@ def main(
     if metrics_only:
         compared = _of_reports(of_base, of_new)
     else:
-        before, after, labels, classes = sides.read(of_base, of_new)
-        compared = comparison.of_predictions(before, after, labels, classes)
+        read = sides.read(of_base, of_new)
+        compared = _timed(comparison.of_predictions(*read, tolerance=tolerance, plan=plan), of_base, of_new)
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
     if figure or format == HTML:
-        histories = Pair(of_base.history(), of_new.history())
-        shown = evidence.of(compared, Pair(before, after), labels, classes, evidence.images(of_base, of_new), histories)
+        shown = evidence.of(compared, *read, *evidence.read(of_base, of_new))
     if figure:
         _draw(figure, shown)
     if format == HTML:
@@ -67,12 +67,12 @@ def main(
         atomic.write_text(output, text)
     else:
         print(text, end="")
-    if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
-        raise StageError(_worse(compared, differing.sides, tolerance or 0.0))
+    if fail_on and comparison.shown_worse(compared, tolerance or 0.0):
+        raise StageError(_worse(compared, differing.sides, 100 * (tolerance or 0.0)))
 
 
 def declare(parser: Parser) -> None:
-    """Add base, new, format, metrics_only, fail_on and tolerance: points, percent of the images, or None."""
+    """Add the arguments of main. tolerance, plan: shares of the images, or None."""
     side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
@@ -85,23 +85,16 @@ def declare(parser: Parser) -> None:
         "--tolerance",
         type=_points,
         metavar="POINTS",
-        help="with --fail-on: fail only if the whole 95 %% interval of the change is below -POINTS, in percent of the "
-        "images",
+        help="accuracies that differ by less are equivalent; with --fail-on: fail only if the whole 95 %% interval of "
+        "the change is below -POINTS, in percent of the images",
+    )
+    parser.add_argument(
+        "--plan", type=_points, metavar="POINTS", help="say how many replicates find such a change of the accuracy"
     )
 
 
-def _check_pictures(format: str, output: Path | None, figure: Path | None, metrics_only: bool) -> None:
-    """Raise InputError if pictures are asked for that can't be made."""
-    asked = f"--format {HTML}" if format == HTML else "--figure"
-    if metrics_only and (figure or format == HTML):
-        what = "needs predictions, which --metrics-only does not read"
-        raise InputError(Problem(asked, what, fix="leave out one of the two"))
-    if format == HTML and not output:
-        raise InputError(Problem(asked, "needs a file", fix="add -o build/compare.html"))
-
-
 def _draw(path: Path, shown: Evidence) -> None:
-    """Write the contact sheet. If no image changed, remove an old sheet, which would be mistaken for a new one."""
+    """Write the contact sheet. If no image changed, delete an old sheet, which would be mistaken for a new one."""
     if shown.changed:
         atomic.write_bytes(path, style.png(partial(pictures.sheet, shown), page.DPI))
     else:
@@ -113,6 +106,15 @@ def _of_reports(base: Side, new: Side) -> Comparison:
     return comparison.of_reports(
         *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
     )
+
+
+def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
+    """Add how long this machine takes for what is planned."""
+    if compared.plan is None or compared.plan.replicates is None:
+        return compared
+    each = [side.seconds(compared.plan.replicates) for side in (base, new)]
+    seconds = None if None in each else sum(filter(None, each))
+    return compared._replace(plan=compared.plan._replace(seconds=seconds))
 
 
 def _older(name: str, changed: list[str]) -> str:
@@ -143,7 +145,7 @@ def _points(text: str) -> float:
         points = -1
     if not 0 <= points <= 100:
         raise argparse.ArgumentTypeError(f"expected 0 to 100, got {text}")
-    return points
+    return points / 100
 
 
 if __name__ == "__main__":

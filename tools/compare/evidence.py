@@ -45,19 +45,20 @@ class Evidence(NamedTuple):
 
 def of(
     compared: Comparison,
-    probabilities: Pair,
+    base: np.ndarray,
+    new: np.ndarray,
     labels: np.ndarray,
     classes: list[str],
     images: np.ndarray,
     histories: Pair,
 ) -> Evidence:
-    """Return what the pictures of a comparison show. probabilities: of all networks of both sides.
+    """Return what the pictures of a comparison show. base, new: probabilities of all networks of a side.
 
     An image is clearer if more networks change their answer, then if the ensemble's probability of the true class
     changes more.
     """
-    if compared.covers == "networks":
-        probabilities = Pair(*(side[:1] for side in probabilities))
+    kept = slice(1 if compared.covers == "networks" else None)
+    probabilities = Pair(base[kept], new[kept])
     ensembles = Pair(*map(ensemble.average, probabilities))
     right = Pair(*(np.sum([scores.right(each, labels) for each in side], axis=0) for side in probabilities))
     shares = [count / len(side) for count, side in zip(right, probabilities, strict=True)]
@@ -70,9 +71,13 @@ def of(
     return Evidence(probabilities, ensembles, right, labels, classes, images, negative, changed, histories)
 
 
-def images(base: Side, new: Side) -> np.ndarray:
-    """Return the test images, which both sides share. Raises NetworkError if neither side has them."""
+def read(base: Side, new: Side) -> tuple[np.ndarray, Pair]:
+    """Return the test images, which both sides share, and the histories of both.
+
+    Raises NetworkError if a file can't be had, DataError if it is damaged.
+    """
+    histories = Pair(base.history(), new.history())
     try:
-        return new.images()
+        return new.images(), histories
     except NetworkError:
-        return base.images()
+        return base.images(), histories

@@ -4,7 +4,7 @@ The page holds all that it shows. Limits on images, classes and rows keep it bel
 applies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from math import ceil, isqrt
 from typing import Any
@@ -43,28 +43,28 @@ def page(compared: Comparison, differences: Differences, evidence: Evidence) -> 
 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
-    first, *others = formats.headlines(compared)
-    sections = [
-        Section("What differs", ["; ".join(formats.sides(compared, differences.sides)), *_differing(differences)]),
-        Section("Scores", [" ".join(others), *_scores(compared, evidence)]),
-    ]
+    lines = formats.headlines(compared)
+    lead = 1 if compared.identical else 2
+    differing = ["; ".join(formats.sides(compared, differences.sides)), *_blocks(formats.differing(differences))]
+    sections = [Section("What differs", [" ".join(lines[lead:]), *differing])]
     if not compared.identical:
         sections += [
+            Section("Scores", [_scores(compared, evidence), *_blocks(formats.tables(compared)[:1])]),
             Section("Images that changed", _images(compared, evidence)),
             Section("Classes", _classes(compared, evidence)),
             Section("Training", [_curves(evidence.histories)]),
             Section("Calibration", [_reliability(evidence)]),
         ]
-    reading = Section("How to read this page", [*READ, f"{formats.UNITS} {formats.MEANING[compared.covers]}"])
+    reading = Section("How to read this page", [*READ, formats.meaning(compared)])
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
-        verdict=first,
+        verdict=" ".join(lines[:lead]),
         warning=" ".join(compared.notes),
         sections=[*sections, reading],
     )
 
 
-def _scores(compared: Comparison, evidence: Evidence) -> list[Block]:
+def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
     right, losses = (
         Pair(*([float(of_image(each, evidence.labels).mean()) for each in side] for side in evidence.probabilities))
         for of_image in (scores.right, scores.losses)
@@ -75,28 +75,27 @@ def _scores(compared: Comparison, evidence: Evidence) -> list[Block]:
     }
     for name, score in ({} if compared.covers == "networks" else compared.ensemble).items():
         measures[name].append(Measure("ensemble", score, Pair([score.change.base], [score.change.new])))
-    rows = [
-        [f"{name}, {each.name}", *formats.cells(name, each.score)] for name, found in measures.items() for each in found
-    ]
-    figure = Illustration(
+    return Illustration(
         "changes.png",
-        "Changes with their 95 % intervals: "
-        + "; ".join(f"{name} {change} ({ends})" for name, _, _, change, ends, _ in rows),
-        "The line is the 95 % interval of the change, around its dot: blue if new is better, red if it is worse, black "
-        "if the change may be chance. The small dots are the networks of both sides.",
+        " ".join(formats.headlines(compared)),
+        "A line is the 95 % interval of the change, around its dot: blue if new is better, red if it is worse, black "
+        "otherwise. The small dots are the networks of both sides.",
         partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
     )
-    return [figure, Table(["score", *formats.COLUMNS], rows)]
 
 
-def _differing(differences: Differences) -> list[Block]:
-    found: list[Block] = []
-    for block in formats.differing(differences):
-        if isinstance(block, blocks.Changes):
-            found.append(Table([block.title, "base", "new"], [list(map(str, row)) for row in block.rows]))
-        elif isinstance(block, blocks.Lines):
-            found += block.lines
-    return found
+def _blocks(found: Iterable[blocks.Block]) -> list[Block]:
+    """Return blocks of a report of `tools` as blocks of a document."""
+    shown: list[Block] = []
+    for block in found:
+        match block:
+            case blocks.Lines(lines):
+                shown += lines
+            case blocks.Changes(title, rows):
+                shown.append(Table([title, "base", "new"], [list(map(str, row)) for row in rows]))
+            case blocks.Table(columns, rows):
+                shown.append(Table(list(columns), [list(map(str, row)) for row in rows]))
+    return shown
 
 
 def _images(compared: Comparison, evidence: Evidence) -> list[Block]:

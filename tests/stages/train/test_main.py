@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from core.cli.errors import InputError
 from core.config import params
-from core.files import arrays, atomic
+from core.files import arrays, atomic, durations
 from core.networks import models, runtime
 from core.networks.runtime import keras, tf
 from stages.train import __main__ as stage
@@ -180,3 +181,21 @@ def test_official_validation_images_of_colour_are_scored_each_epoch(command_line
         losses = [float(row["validation_loss"]) for row in csv.DictReader(file) if row["replicate"] == "0"]
     loss = -np.log(np.asarray(model(images[30:]))[np.arange(6), labels[30:]]).mean()
     assert min(losses[1:]) == pytest.approx(loss, abs=1e-5)
+
+
+@pytest.mark.fault("a stage fails or is killed with half an output written")
+def test_how_long_training_took_is_recorded_once_it_has_ended(command_line, assign, monkeypatch):
+    """Of a training that failed, nothing is recorded."""
+    Path(".dvc").mkdir()
+    settings = params.section(params.Train)
+    assign("params.yaml", "train.batch_size", "31")
+    with pytest.raises(InputError):
+        stage.main(*map(Path, command_line[1:]))
+    assert not Path(".dvc/tmp").exists()
+
+    assign("params.yaml", "train.batch_size", "8")
+    start = time.monotonic()
+    stage.main(*map(Path, command_line[1:]))
+    took = time.monotonic() - start
+
+    assert 0 < durations.estimate(settings, 30, (28, 28)) < took

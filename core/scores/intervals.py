@@ -22,6 +22,16 @@ def wilson(share: np.ndarray | float, count: np.ndarray | float) -> tuple[np.nda
     return np.clip(centre - reach, 0, share), np.clip(centre + reach, share, 1)
 
 
+def of_mean(total: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper end of the normal interval of a mean, from the sum of `count` values and of their squares.
+
+    The interval of a single value has no width.
+    """
+    mean = total / count
+    reach = DEVIATIONS * np.sqrt(np.maximum(squares / count - mean**2, 0) / max(count - 1, 1))
+    return mean - reach, mean + reach
+
+
 def f1(score: np.ndarray | float, count: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Return lower and upper end of the interval of an F1 score; `count` images are of the class or predicted as it.
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from core.files import atomic, records
 from core.scores import scores
+from core.scores.ensemble import Ensemble
 from core.scores.scores import Tally
 
 
@@ -20,12 +21,15 @@ class Scores(BaseModel):
 
 class HeldOutScores(Scores):
     """accuracy_std: sample standard deviation over the replicates; ece: expected calibration error, in [0, 1].
+    ensemble_accuracy, ensemble_loss: of the replicates together; None in old commits.
 
     The short name `ece` keeps `dvc metrics show`, which prints all names side by side, within 120 columns.
     """
 
     accuracy_std: FiniteFloat
     ece: FiniteFloat
+    ensemble_accuracy: FiniteFloat | None = None
+    ensemble_loss: FiniteFloat | None = None
 
 
 class Metrics(BaseModel):
@@ -35,11 +39,15 @@ class Metrics(BaseModel):
     test: HeldOutScores
 
 
-def of(train: Tally, test: Tally) -> Metrics:
-    """Return the metrics of the predictions. Raises DataError if a score is not finite."""
+def of(train: Tally, test: Tally, ensemble: Ensemble) -> Metrics:
+    """Return the metrics of the predictions; the ensemble is scored on the test images.
+
+    Raises DataError if a score is not finite.
+    """
     of_train, of_test = scores.summary(train, "train"), scores.summary(test, "test")
     ece = of_test["expected_calibration_error"]
-    return Metrics(train=Scores(**of_train), test=HeldOutScores(**of_test, ece=ece))
+    together = {"ensemble_accuracy": ensemble.accuracy, "ensemble_loss": ensemble.loss}
+    return Metrics(train=Scores(**of_train), test=HeldOutScores(**of_test, ece=ece, **together))
 
 
 def write(path: Path, metrics: Metrics) -> None:

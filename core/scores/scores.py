@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import MEND, DataError, Problem
-from core.scores import calibration
+from core.scores import calibration, intervals
 
 # Before logarithms, Keras clips probabilities to this value (keras.backend.epsilon), which keeps a loss finite.
 _SMALLEST_PROBABILITY = 1e-7
@@ -82,13 +82,14 @@ OF_AN_IMAGE: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 class Tally(NamedTuple):
     """Sums over the images from which all scores follow, so that only a block of images is needed at a time.
 
-    images: their number. sums: the sum of each score in OF_AN_IMAGE, float64 (replicates,). bins: the result of
-    `calibration.sums` for each network, float64 (replicates, 3, BINS). confusion: the matrix of each network, int64
-    (replicates, classes, classes).
+    images: their number. sums, squares: the sums of each score in OF_AN_IMAGE, and of its square, float64
+    (replicates,). bins: the result of `calibration.sums` for each network, float64 (replicates, 3, BINS). confusion:
+    the matrix of each network, int64 (replicates, classes, classes).
     """
 
     images: int
     sums: dict[str, np.ndarray]
+    squares: dict[str, np.ndarray]
     bins: np.ndarray
     confusion: np.ndarray
 
@@ -101,26 +102,38 @@ class Tally(NamedTuple):
         """Return the bins of confidence of each replicate."""
         return list(map(calibration.means, self.bins))
 
+    def interval(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper ends, (replicates,), of the 95 % interval of a score for the choice of images."""
+        return intervals.of_mean(self.sums[name], self.squares[name], self.images)
+
+    def networks(self, part: slice) -> "Tally":
+        """Return the sums of some of the networks alone."""
+        sums, squares = ({name: values[part] for name, values in of.items()} for of in (self.sums, self.squares))
+        return Tally(self.images, sums, squares, self.bins[part], self.confusion[part])
+
 
 def tally(blocks: Iterable[np.ndarray], labels: np.ndarray, classes: int) -> Tally:
     """Return the sums over blocks of images, given in the order of the labels, (n,): float (replicates, m, classes).
 
     Raises DataError unless there are as many predictions as labels, and at least one.
     """
-    start, sums, bins, counts = 0, dict.fromkeys(OF_AN_IMAGE, np.zeros(())), np.zeros(()), np.zeros((), np.int64)
+    start, bins, counts = 0, np.zeros(()), np.zeros((), np.int64)
+    sums, squares = (dict.fromkeys(OF_AN_IMAGE, np.zeros(())) for _ in range(2))
     for block in blocks:
         of_block = labels[start : start + block.shape[1]]
         start += block.shape[1]
         if len(of_block) < block.shape[1]:
             break
         for name, score in OF_AN_IMAGE.items():
-            sums[name] = sums[name] + [score(each, of_block).sum(dtype=np.float64) for each in block]
+            values = np.array([score(each, of_block) for each in block], np.float64)
+            sums[name] = sums[name] + values.sum(axis=1)
+            squares[name] = squares[name] + np.square(values).sum(axis=1)
         bins = bins + [calibration.sums(each, of_block) for each in block]
         counts = counts + [confusion(each.argmax(axis=1), of_block, classes) for each in block]
     if start != len(labels) or not start:
         expected, got = f"{len(labels)}, one for each label", str(start)
         raise DataError(Problem("predictions", "not one for each label", expected=expected, got=got, fix=MEND))
-    return Tally(start, sums, bins, counts)
+    return Tally(start, sums, squares, bins, counts)
 
 
 def summary(tally: Tally, name: str) -> dict[str, float]:

@@ -2,12 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from core.files import arrays
 from core.scores import calibration
 from core.scores.scores import DECIMALS
 
@@ -19,10 +17,9 @@ CLASSES = ["class", "images", "recall", "recall_std", "precision", "f1"]
 NOT_TEXT = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 
 
-def confusion(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the actual and the predicted class of each image: probabilities float (n, classes), labels integer (n,)."""
+def confusion(predictions: Iterable[int], labels: np.ndarray, classes: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the actual and the predicted class of each image, of indices into the classes, n each."""
     names = [inert(name) for name in classes]
-    predictions = chain.from_iterable(block.argmax(axis=1) for block in arrays.blocks(probabilities))
     for label, predicted in zip(labels, predictions, strict=True):
         yield [names[label], names[predicted]]
 

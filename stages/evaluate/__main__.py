@@ -1,8 +1,8 @@
 """Score the networks.
 
 Reads the networks, training.json, and the training and test images. Writes the probabilities of the test images, and of
-one test image predicted alone; the reference of out-of-distribution scores; metrics.json; and tables for `dvc plots`,
-of the predictions, the calibration and the scores of each class.
+one test image predicted alone; the reference of out-of-distribution scores; metrics.json and ensemble.json; and tables
+for `dvc plots`, of the ensemble's predictions, the calibration and the scores of each class.
 """
 
 from functools import partial
@@ -15,6 +15,7 @@ import numpy as np
 
 from core.config import params
 from core.files import arrays, atomic, class_names
+from core.scores import ensemble as ensembles
 from core.scores import metrics as reported
 from core.scores import scores, tables
 
@@ -27,6 +28,7 @@ def main(
     training: Path,
     probabilities: Path,
     reference: Path,
+    ensemble: Path,
     predictions: Path,
     reliability: Path,
     by_class: Path,
@@ -47,18 +49,24 @@ def main(
     # The predictions appear only when all scores are known, so an error leaves all files as they were.
     with prediction.storing(path, (len(trained), len(labels), len(names))) as stored:
         predicted = {"train": predict(splits["train"].images), "test": stored(predict(splits["test"].images))}
-        tallies = {name: scores.tally(predicted[name], split.labels, len(names)) for name, split in splits.items()}
-        summary, of_classes = reported.of(**tallies), scores.of_classes(tallies["test"], names)
+        tallies = {
+            name: scores.tally(ensembles.appended(predicted[name]), split.labels, len(names))
+            for name, split in splits.items()
+        }
+        train_tally, test_tally = (tally.networks(slice(len(trained))) for tally in tallies.values())
+        together = ensembles.of(tallies["test"].networks(slice(len(trained), None)))
+        summary, of_classes = reported.of(train_tally, test_tally, together), scores.of_classes(test_tally, names)
         measured = out_of_distribution.measure(trained, splits["train"].images, batch_size=settings.batch_size)
     out_of_distribution.write(reference, measured)
     arrays.write(probabilities / "single_image.npy", next(predict(single))[:, 0])
-    first = arrays.read(path, np.float32, 3)[0]
-    atomic.write_csv(predictions, tables.CONFUSION, tables.confusion(first, labels, names))
-    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(tallies["test"].reliability()))
+    ensembles.write(ensemble, together)
+    rows = tables.confusion(ensembles.predictions(arrays.read(path, np.float32, 3)), labels, names)
+    atomic.write_csv(predictions, tables.CONFUSION, rows)
+    atomic.write_csv(reliability, tables.RELIABILITY, tables.reliability(test_tally.reliability()))
     images = np.bincount(labels, minlength=len(names)).tolist()
     atomic.write_csv(by_class, tables.CLASSES, tables.classes(of_classes, images))
     reported.write(metrics, summary)
-    for name, found in summary:
+    for name, found in [*summary, ("ensemble", together)]:
         print(f"{name}: accuracy {found.accuracy:.4f}, loss {found.loss:.4f}")
 
 

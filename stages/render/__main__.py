@@ -1,8 +1,8 @@
 """Draw the figures and write the report, as Markdown for the git host and as HTML for a browser.
 
-Reads the splits, the class names, preparation.json, the predictions, history.csv, training.json and metrics.json.
-Writes the figures as PNG, report.md, which links to the figures, and report.html, which contains them. Equal inputs
-give equal bytes.
+Reads the splits, the class names, preparation.json, the predictions, history.csv, training.json, ensemble.json and
+metrics.json. Writes the figures as PNG, report.md, which links to the figures, and report.html, which contains them.
+Equal inputs give equal bytes.
 """
 
 import os
@@ -14,6 +14,7 @@ from core.files import arrays, atomic, class_names, records
 from core.files import history as histories
 from core.files import preparation as preparations
 from core.files import training as trainings
+from core.scores import ensemble as ensembles
 from core.scores import metrics as reported
 from core.sources import datasets
 from stages.render.figures.samples import white_on_black
@@ -35,6 +36,7 @@ def main(
     predictions: Path,
     history: Path,
     training: Path,
+    ensemble: Path,
     metrics: Path,
     report: Path,
     page: Path,
@@ -59,6 +61,7 @@ def main(
         single=(evaluate.single_image, alone),
         history=records.read(history, histories.parse),
         training=trainings.read(training),
+        ensemble=ensembles.read(ensemble),
         metrics=measured(probabilities, tested.labels, names, reported.read(metrics).train),
     )
     document = build(results, render)

@@ -49,6 +49,8 @@ class Table(NamedTuple):
 class Explorer(NamedTuple):
     """A confusion matrix whose cells list their test images; a static format shows `figure` instead.
 
+    Without a matrix, which is a `shown` of no labels, it lists images whose prediction changed between two sides.
+
     figure: the matrix of all classes; text: how to read it; classes: all names; shown: the labels with a row and a
     column; counts, levels: for each cell, the number of images and the strength of the colour, 0 to 10; data: facts
     about the images for the script, as JSON; sprite: the images side by side, a PNG or JPEG.

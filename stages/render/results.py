@@ -11,6 +11,7 @@ from core.files.arrays import Split
 from core.files.preparation import Preparation
 from core.files.training import Training
 from core.scores import intervals, scores
+from core.scores.ensemble import Ensemble
 from core.scores.metrics import Scores
 from core.sources.datasets import Card
 from stages.render.document import Table, decimal
@@ -22,7 +23,8 @@ class Results(NamedTuple):
     settings: values of params.yaml by their full names; validation: the images for it that the publisher provides, if
     any; negative: whether figures exchange light and dark; probabilities: float32 (replicates, test images, classes);
     single: the index of a test image, and its probabilities when it is predicted alone, float32 (replicates, classes);
-    history: the table of history.csv; metrics: the scores that `measured` returns.
+    history: the table of history.csv; ensemble: the scores of the replicates together; metrics: the scores that
+    `measured` returns.
     """
 
     settings: Mapping[str, object]
@@ -37,6 +39,7 @@ class Results(NamedTuple):
     single: tuple[int, np.ndarray]
     history: np.ndarray
     training: Training
+    ensemble: Ensemble
     metrics: Mapping[str, Any]
 
     @property

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
-from core.files import arrays, class_names, history, records, training
+from core.files import arrays, class_names, durations, history, records, training
 from core.scores import tables
 from core.scores.metrics import Metrics
 from tools import lock, pipeline
@@ -94,6 +94,10 @@ class Side:
         """Return the labels of the test images, uint8 (n,)."""
         return self._read("test", arrays.parse, "/labels.npy")
 
+    def images(self) -> np.ndarray:
+        """Return the test images, float32 (n, height, width) or (n, height, width, 3) in [0, 1]."""
+        return self._read("test", arrays.parse, "/images.npy")
+
     def classes(self) -> list[str]:
         """Return the class names, in the order of the labels."""
         return self._read("classes.json", class_names.parse)
@@ -133,6 +137,17 @@ class Side:
             return training.versions(self._bytes(self.pipeline.path("training.json")))
         except (KeyError, NetworkError, ValueError):  # old commits have no such record, or one without versions
             return None
+
+    def seconds(self, replicates: int) -> float | None:
+        """Return in how many seconds this machine trains so many replicates, None if that is unknown."""
+        try:
+            record = self._read("training.json", training.Training.model_validate_json)
+            images = len(self._read("train", arrays.parse, "/labels.npy"))
+        except (DataError, InputError, NetworkError):  # of another version, or not here
+            return None
+        return durations.estimate(
+            record.settings.model_copy(update={"replicates": replicates}), images, record.image_shape
+        )
 
     def _read(self, name: str, parse: Callable[[bytes], Record], member: str = "") -> Record:
         path = self.path(name) + member

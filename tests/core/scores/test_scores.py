@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from core.scores import calibration, metrics, scores
+from core.scores import calibration, ensemble, metrics, scores
 
 # Four images of three classes; the third is taken for class 0, the fourth is nearly a toss-up.
 LABELS = np.array([0, 1, 2, 2], np.uint8)
@@ -60,13 +60,17 @@ def test_the_metrics_are_a_few_scores_of_each_split(tmp_path):
     sure = np.eye(3, dtype=np.float32)[LABELS]
     loss = -(math.log(0.7) + math.log(0.8) + math.log(0.3) + math.log(0.4)) / 8
 
-    metrics.write(tmp_path / "metrics.json", metrics.of(train=tally(sure, sure), test=tally(PROBABILITIES, sure)))
+    together = ensemble.of(tally(PROBABILITIES))
+
+    metrics.write(tmp_path / "metrics.json", metrics.of(tally(sure, sure), tally(PROBABILITIES, sure), together))
 
     assert metrics.read(tmp_path / "metrics.json").model_dump() == {
         "test": {
             "accuracy": 0.875,
             "accuracy_std": round(0.25 / math.sqrt(2), 6),
             "ece": pytest.approx((0.3 + 0.2 + 0.6 + 0.6) / 8, abs=1e-6),
+            "ensemble_accuracy": together.accuracy,
+            "ensemble_loss": together.loss,
             "loss": pytest.approx(loss, abs=1e-6),
         },
         "train": {"accuracy": 1, "loss": 0},

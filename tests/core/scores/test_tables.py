@@ -18,7 +18,9 @@ LABELS = np.uint8([0, 1, 1])
 def test_no_class_name_is_a_formula_to_a_spreadsheet(name, tmp_path):
     """Read back by another reader, no cell begins with a sign that a spreadsheet takes for a formula."""
     path = Path(tmp_path / "pairs.csv")
-    atomic.write_csv(path, tables.CONFUSION, tables.confusion(PROBABILITIES[0], LABELS, [name, "T-shirt/top"]))
+    atomic.write_csv(
+        path, tables.CONFUSION, tables.confusion(PROBABILITIES[0].argmax(axis=1), LABELS, [name, "T-shirt/top"])
+    )
 
     with open(path, encoding="utf-8", newline="") as file:
         cells = {cell for row in csv.reader(file) for cell in row}

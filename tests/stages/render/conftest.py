@@ -18,7 +18,7 @@ from core.files import training as trainings
 from core.files.arrays import Split
 from core.files.preparation import Preparation
 from core.files.training import Training
-from core.scores import metrics, scores
+from core.scores import ensemble, metrics, scores
 from core.sources.datasets import Pictures
 from stages.render import report
 from stages.render.document import Report
@@ -98,6 +98,7 @@ def results(learned):
             single=(len(labels) - 1, 0.9 * probabilities[:, -1] + np.float32(0.1 / len(classes))),
             history=HISTORY,
             training=_training(classes),
+            ensemble=ensemble.of(scores.tally([ensemble.average(probabilities)[None]], labels, len(classes))),
             metrics=measured(probabilities, labels, classes, metrics.Scores(**on_train)),
         )
         return made._replace(**changes)
@@ -256,7 +257,9 @@ def write_inputs():
             scores.tally([of_split], split.labels, len(classes))
             for of_split, split in ((known, train), (probabilities, test))
         ]
-        metrics.write(reports / "metrics.json", metrics.of(*of_splits))
+        together = scores.tally([ensemble.average(probabilities)[None]], test.labels, len(classes))
+        ensemble.write(data / "ensemble.json", ensemble.of(together))
+        metrics.write(reports / "metrics.json", metrics.of(*of_splits, ensemble.of(together)))
         settings = params.load(ROOT / "params.yaml").model_dump()
         settings["dataset"]["name"] = "tiny"
         settings["render"] = {"training_image": 3, "examples": [0, 2], "mistakes": 2, "dpi": 50}

@@ -61,6 +61,7 @@ def written(folder: Path, write_inputs, images: np.ndarray) -> str:
     data, reports = folder / "data", folder / "reports"
     inputs = [data / f"normalized/{name}" for name in ("train", "test", "classes.json")]
     inputs += [data / "raw/preparation.json", data / "predictions", reports / "history.csv", data / "training.json"]
+    inputs += [data / "ensemble.json"]
     outputs = [reports / name for name in ("report.md", "report.html", "figures")]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

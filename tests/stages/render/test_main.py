@@ -26,6 +26,7 @@ INPUTS = [
     "data/predictions",
     "reports/history.csv",
     "data/training.json",
+    "data/ensemble.json",
     "reports/metrics.json",
 ]
 OUTPUTS = ["reports/report.md", "reports/report.html", "reports/figures"]

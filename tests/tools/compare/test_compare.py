@@ -12,11 +12,12 @@ import dvc.cli
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from core.cli import command
 from core.scores import tables
 from tests.project import PLACES, Project, put
-from tools import lock, pipeline
+from tools import blocks, lock, pipeline
 from tools.compare.__main__ import declare, main
 from tools.compare.sides import MADE_BY
 from tools.compare.status import READ
@@ -35,7 +36,7 @@ STAGES = {
         "cmd": "true",
         "deps": ["stages/code.py"],
         "params": ["train"],
-        "outs": ["data/model", "data/training.json"],
+        "outs": ["data/model", "data/training.json", {"reports/history.csv": {"cache": False}}],
     },
     "evaluate": {
         "cmd": "true",
@@ -98,6 +99,7 @@ class Run(Project):
         train = {"epochs": epochs, "replicates": len(probabilities)}
         self.write("params.yaml", json.dumps({"train": train}).encode())
         self.write("data/training.json", json.dumps({"versions": {"keras": f"3.{epochs}"}}).encode())
+        self.write("reports/history.csv", b"replicate,epoch,train_loss,train_accuracy\n0,0,1.4,0.25\n0,1,0.5,0.75\n")
         self.write("reports/metrics.json", json.dumps(scores).encode())
         self.write("reports/classes.csv", ",".join(tables.CLASSES).encode() + b"\n" + "".join(rows).encode())
         self.write("data/normalized/classes.json", json.dumps(CLASSES).encode())
@@ -243,6 +245,72 @@ def test_one_replicate_on_a_side_gives_no_verdict_on_recipes(compare, made):
     assert printed.startswith("One network is compared with one network")
     assert "training noise is unknown" in " ".join(printed.split())
     assert error.startswith("error: --fail-on: no verdict on the recipes with one replicate on a side; fix: ")
+
+
+# Pages and contact sheets
+
+
+def test_a_page_and_a_sheet_are_written_into_new_folders_and_equal_inputs_give_equal_bytes(compare, made, tmp_path):
+    page, sheet = tmp_path / "new/compare.html", tmp_path / "other/changed.png"
+    arguments = ["before", "after", "--format", "html", "-o", str(page), "--figure", str(sheet)]
+
+    first, second = ((compare(made.folder, *arguments), page.read_bytes(), sheet.read_bytes()) for _ in range(2))
+
+    assert first[0] == (0, "", "")
+    assert first == second
+    assert b"Accuracy is better" in page.read_bytes() and Image.open(sheet).width == 800
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["compare.html", "changed.png"]
+
+
+def test_any_format_is_written_to_a_file(compare, made, tmp_path):
+    for name in blocks.FORMATS:
+        printed = compare(made.folder, "before", "after", "--format", name)
+        written = compare(made.folder, "before", "after", "--format", name, "--output", str(tmp_path / name))
+
+        assert written == (0, "", "")
+        assert (tmp_path / name).read_text(encoding="utf-8") == printed[1]
+
+
+def test_if_no_image_changed_a_line_says_so_and_no_sheet_is_left(compare, made, tmp_path):
+    sheet = tmp_path / "changed.png"
+    sheet.write_bytes(b"of an earlier comparison")
+
+    code, printed, error = compare(made.folder, "after", "after", "--figure", str(sheet))
+
+    assert code == 0 and "identical" in printed
+    assert error == f"{sheet}: not written, as no test image changed"
+    assert not sheet.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--format", "html"], "--format html: needs a file; fix: add -o build/compare.html"),
+        (["--format", "html", "-o", "x", "--metrics-only"], "--format html: needs predictions, which --metrics-only "),
+        (["--figure", "x.png", "--metrics-only"], "--figure: needs predictions, which --metrics-only does not read; "),
+    ],
+)
+def test_pictures_that_cannot_be_made_are_refused(compare, made, arguments, error):
+    code, printed, last = compare(made.folder, *arguments)
+
+    assert (code, printed) == (2, "") and last.startswith(f"error: {error}")
+
+
+def test_images_come_from_the_side_that_has_them(compare, project, tmp_path):
+    """As in a clone that fetched one side only; a picture is read for a page or a sheet alone."""
+    shutil.rmtree(project.folder / "data/normalized/test")
+    arguments = ["before", "workspace", "--format", "html", "-o"]
+    assert compare(project.folder, *arguments, str(tmp_path / "first"))[0] == 0
+    images = io.BytesIO()
+    np.save(images, np.zeros((300, 2, 2), np.float32))
+    digest = hashlib.md5(images.getvalue()).hexdigest()
+    for store in (project.folder / ".dvc/cache", tmp_path / "remote"):
+        (store / "files/md5" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+
+    code, _, error = compare(project.folder, *arguments, str(tmp_path / "second"))
+
+    assert code == 3 and "data/normalized/test/images.npy: neither in the workspace nor " in error
+    assert compare(project.folder, "before", "workspace")[0] == 0
 
 
 # Data that are elsewhere or nowhere
@@ -461,7 +529,10 @@ def test_the_record_of_an_interrupted_run_is_refused(compare, project):
         (["\udcff"], "revision \\udcff: not a commit; fix: name a branch"),
         (["main", ""], "python -m tools.compare: argument new: expected the name of a revision, got an empty text"),
         (["--help-me"], "python -m tools.compare: unrecognized arguments: --help-me; fix: "),
-        (["--run", "--metrics-only"], "python -m tools.compare: argument --metrics-only: not allowed with argument --run"),
+        (
+            ["--run", "--metrics-only"],
+            "--run: needs the predictions, which --metrics-only does not read; fix: leave out",
+        ),
         (["--tolerance", "0"], "--tolerance: needs --fail-on; fix: add --fail-on worse"),
         (["--tolerance", "nan", "--fail-on", "worse"], "python -m tools.compare: argument --tolerance: expected 0 to"),
     ],

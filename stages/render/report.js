@@ -96,7 +96,8 @@ async function explore() {
     draw(card.querySelector("canvas"), image);
     write(".index", `Test image ${image.index}`);
     write(".answer", image.result === "correct" ? `${label}, correct` : `${predicted} instead of ${label}`);
-    if (data.replicates > 1) write(".agree", `${image.agree} of ${data.replicates} networks agree`);
+    const votes = image.votes.map(([networks, c]) => `${networks} ${data.classes[c]}`);
+    write(".votes", votes.length ? `Votes: ${votes.join(", ")}` : "");
     const places = [...image.classes.keys()];
     const isShown = (place) => place < BARS || image.classes[place] === image.true;
     const more = places.filter((place) => !isShown(place));

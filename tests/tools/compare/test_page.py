@@ -13,15 +13,8 @@ from tests.stages.render.conftest import HtmlPage
 from tests.tools.compare.conftest import DIFFERENCES, HOSTILE
 from tools.compare import comparison, evidence, formats, page
 
-TITLES = [
-    "What differs",
-    "Scores",
-    "Images that changed",
-    "Classes",
-    "Training",
-    "Calibration",
-    "How to read this page",
-]
+TITLES = ["What differs", "Scores", "Images that changed", "Classes", "Training", "Calibration"]
+READING = "How to read this page"
 
 
 def data_of(html: str) -> dict:

@@ -96,23 +96,24 @@ async function explore() {
     if (image.base) {
       write(".answer", `${label}, ${image.change}`);
       for (const side of ["base", "new"]) {
-        const { right, ...answer } = image[side];
-        write(`.${side} p`, `${side}: ${right} of ${data.replicates[side]} right`);
-        const bars = answer.classes.map((_, place) => bar(answer, place, image.true));
+        const answer = { ...image[side], true: image.true };
+        write(`.${side} p`, `${side}: ${answer.right} of ${data.replicates[side]} right`);
+        const bars = answer.classes.map((_, place) => bar(answer, place));
         card.querySelector(`.${side} .bars`).replaceChildren(...bars);
       }
       return card;
     }
     write(".answer", image.result === "correct" ? `${label}, correct` : `${predicted} instead of ${label}`);
-    if (data.replicates > 1) write(".agree", `${image.agree} of ${data.replicates} networks agree`);
+    const votes = image.votes.map(([networks, c]) => `${networks} ${data.classes[c]}`);
+    write(".votes", votes.length ? `Votes: ${votes.join(", ")}` : "");
     const places = [...image.classes.keys()];
     const isShown = (place) => place < BARS || image.classes[place] === image.true;
     const more = places.filter((place) => !isShown(place));
-    card.querySelector(".bars").replaceChildren(...places.filter(isShown).map((place) => bar(image, place, image.true)));
+    card.querySelector(".bars").replaceChildren(...places.filter(isShown).map((place) => bar(image, place)));
     write("summary", `${more.length} more`);
     const details = card.querySelector("details");
     details.hidden = more.length === 0;
-    const fill = () => details.querySelector(".bars").replaceChildren(...more.map((place) => bar(image, place, image.true)));
+    const fill = () => details.querySelector(".bars").replaceChildren(...more.map((place) => bar(image, place)));
     details.addEventListener("toggle", fill, { once: true });
     return card;
   }
@@ -127,10 +128,10 @@ async function explore() {
     canvas.getContext("2d").drawImage(sprite, left * width, top * height, width, height, 0, 0, width, height);
   }
 
-  function bar({ classes, probabilities }, place, label) {
+  function bar(image, place) {
     const row = copy("explorer-bar");
-    const [c, probability] = [classes[place], probabilities[place]];
-    row.className = c === label ? "true" : place === 0 ? "wrong" : "";
+    const [c, probability] = [image.classes[place], image.probabilities[place]];
+    row.className = c === image.true ? "true" : place === 0 ? "wrong" : "";
     row.querySelector(".class").textContent = data.classes[c];
     row.querySelector(".track span").style.width = `${100 * probability}%`;
     row.querySelector(".value").textContent = probability.toFixed(4);

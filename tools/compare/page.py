@@ -45,11 +45,15 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
     lines = formats.headlines(compared)
     lead = 1 if compared.identical else 2
-    differing = ["; ".join(formats.sides(compared, differences.sides)), *_blocks(formats.differing(differences))]
-    sections = [Section("What differs", [" ".join(lines[lead:]), *differing])]
+    sides = "; ".join(formats.sides(compared, differences.sides))
+    sections = [
+        Section("What differs", [sides, *_blocks(formats.differing(differences))]),
+        Section("Scores", [" ".join(lines[lead:]), *_blocks(formats.tables(compared)[:1])]),
+    ]
+    overview = []
     if not compared.identical:
+        overview = [_scores(compared, evidence), _recalls(compared)]
         sections += [
-            Section("Scores", [_scores(compared, evidence), *_blocks(formats.tables(compared)[:1])]),
             Section("Images that changed", _images(compared, evidence)),
             Section("Classes", _classes(compared, evidence)),
             Section("Training", [_curves(evidence.histories)]),
@@ -61,6 +65,7 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
         verdict=" ".join(lines[:lead]),
         warning=" ".join(compared.notes),
         sections=[*sections, reading],
+        overview=overview,
     )
 
 
@@ -75,12 +80,14 @@ def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
     }
     for name, score in ({} if compared.covers == "networks" else compared.ensemble).items():
         measures[name].append(Measure("ensemble", score, Pair([score.change.base], [score.change.new])))
+    _, _, change, _, verdict = formats.cells("accuracy", compared.accuracy)
+    title = f"Accuracy of one network: {change} points, {verdict}"
     return Illustration(
         "changes.png",
-        " ".join(formats.headlines(compared)),
-        "A line is the 95 % interval of the change, around its dot: blue if new is better, red if it is worse, black "
-        "otherwise. The small dots are the networks of both sides.",
-        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
+        f"{title}; changes of accuracy and loss with their 95 % intervals",
+        "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. Small dots are "
+        "the networks.",
+        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance, title),
     )
 
 
@@ -117,8 +124,8 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     if step > 1:
         text += f" The images are shown at 1/{step} of their width and height."
     return [
+        _sheet(evidence),
         Explorer(
-            figure=_sheet(evidence),
             text=text,
             classes=evidence.classes,
             shown=[],
@@ -133,7 +140,7 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
                 "images": [_entry(evidence, index) for index in kept],
             },
             sprite=sprite,
-        )
+        ),
     ]
 
 
@@ -166,23 +173,33 @@ def _sheet(evidence: Evidence) -> Illustration:
         "The clearest images: most networks changed. Above each image: its index, and how many networks of base and of "
         "new are right. Below: its true class, and what each ensemble predicts, with the probability.",
         partial(pictures.sheet, evidence),
+        wide=True,
     )
+
+
+def _by_change(compared: Comparison) -> list[str]:
+    """Return the names of the classes, those with the largest changes of recall first."""
+    return sorted(compared.recalls, key=lambda name: -abs(compared.recalls[name].change.difference))
+
+
+def _recalls(compared: Comparison) -> Illustration:
+    recalls, names = compared.recalls, _by_change(compared)
+    shown = names[: pictures.MOST_CLASSES]
+    caption = "Lines are 95 % intervals of the change of recall."
+    if len(shown) < len(names):
+        caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
+    title = f"Recall changes most: {names[0]}, {formats.cells('recall', recalls[names[0]])[2]} points"
+    drawn = partial(pictures.recalls, {name: recalls[name] for name in shown}, title)
+    return Illustration("recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn)
 
 
 def _classes(compared: Comparison, evidence: Evidence) -> list[Block]:
     """The changes of recall, and of the confusion matrix."""
-    recalls = compared.recalls
-    names = sorted(recalls, key=lambda name: -abs(recalls[name].change.difference))
-    shown = names[: pictures.MOST_CLASSES]
-    largest = f"The largest change of recall: {names[0]}, {formats.cells('recall', recalls[names[0]])[2]} points."
-    caption = f"{largest} Blue is better, red is worse, black may be chance."
-    if len(shown) < len(names):
-        caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
-    rows = [[name, *formats.cells("recall", recalls[name])] for name in names[:MOST_ROWS]]
-    drawn = partial(pictures.recalls, {name: recalls[name] for name in shown})
+    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in _by_change(compared)]
+    left_out = f"The table has the {MOST_ROWS} of {len(rows)} classes with the largest changes."
     return [
-        Illustration("recalls.png", f"Changes of recall with their 95 % intervals. {largest}", caption, drawn),
-        Table(["recall", *formats.COLUMNS], rows),
+        *[left_out] * (len(rows) > MOST_ROWS),
+        Table(["recall", *formats.COLUMNS], rows[:MOST_ROWS]),
         _confusion(evidence),
     ]
 
@@ -192,16 +209,14 @@ def _confusion(evidence: Evidence) -> Illustration:
     change = after - before
     mistakes = change - np.diag(change.diagonal())
     true, predicted = np.unravel_index(np.abs(mistakes).argmax(), change.shape)
-    points = 100 * mistakes[true, predicted]
-    largest = (
-        f"{evidence.classes[true]} is predicted as {evidence.classes[predicted]} in {points:+.1f} points of its images"
-    )
+    names = style.drawable(evidence.classes)
+    title = f"{names[true]} as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
     return Illustration(
         "confusion.png",
-        f"Change of the confusion matrix: {largest}",
-        f"{largest}: the largest change of a mistake. A cell is the change of its share of the row, the mean over the "
-        "networks. The colours have the same scale in every comparison.",
-        partial(pictures.confusion, change, style.drawable(evidence.classes)),
+        f"Change of the confusion matrix; the largest change of a mistake is {title}",
+        "Each cell is the change of its share of the row, new minus base, the mean over the networks. The title names "
+        "the largest change of a mistake. The colours have the same scale in every comparison.",
+        partial(pictures.confusion, change, names, title),
     )
 
 
@@ -214,22 +229,22 @@ def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def _curves(histories: Pair) -> Illustration:
     ends = [float(np.mean([each["train_loss"][-1] for each in history.by_replicate(rows)])) for rows in histories]
+    title = f"Training loss ends at {ends[0]:.4f} on base, {ends[1]:.4f} on new"
     return Illustration(
         "curves.png",
-        f"Loss and accuracy by epoch; the last training loss is {ends[0]:.4f} on base, {ends[1]:.4f} on new",
-        f"The training loss ends at {ends[0]:.4f} on base and at {ends[1]:.4f} on new. One line for each network. "
-        "Training scores are means over the batches of an epoch.",
-        partial(pictures.curves, histories),
+        f"{title}; loss and accuracy by epoch",
+        "One line for each network. Training scores are means over the batches of an epoch.",
+        partial(pictures.curves, histories, title),
     )
 
 
 def _reliability(evidence: Evidence) -> Illustration:
     bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in evidence.ensembles))
-    errors = f"{bins.base.expected_error:.4f} on base and {bins.new.expected_error:.4f} on new"
+    title = f"Calibration error: {bins.base.expected_error:.4f} on base, {bins.new.expected_error:.4f} on new"
     return Illustration(
         "reliability.png",
-        f"Accuracy by confidence of both ensembles; the expected calibration error is {errors}",
-        f"The expected calibration error of the ensemble is {errors}. An ensemble is overconfident where its line is "
-        "below the dotted diagonal.",
-        partial(pictures.reliability, bins),
+        f"{title}; accuracy by confidence of both ensembles",
+        "The ensembles of both sides. An ensemble is overconfident where its line is below the dotted diagonal. The "
+        "title has the expected calibration errors.",
+        partial(pictures.reliability, bins, title),
     )

@@ -20,7 +20,6 @@ from tools.compare.evidence import Evidence
 BASE, NEW = "grey", style.SECOND
 COLOURS = {BETTER: style.RIGHT, WORSE: style.WRONG}
 UNDECIDED = "black"
-WIDTH = 5  # inches, for text that is legible at 400 pixels too
 MOST_CLASSES = 40  # of a dot plot
 EACH = 10  # images of a kind on the contact sheet
 FULL = 0.1  # the change of a cell that has the full colour: the same in every comparison
@@ -36,12 +35,14 @@ class Measure(NamedTuple):
     networks: Pair
 
 
-def changes(accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: float | None = None) -> Figure:
+def changes(
+    accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: float | None = None, title: str = ""
+) -> Figure:
     """Draw the changes of accuracy, in points, and of loss, in nats, with their 95 % intervals around 0.
 
     The dots below an interval are the networks of both sides, as distances from the mean of base. tolerance: a share.
     """
-    figure = style.empty(height=1.6 + 0.55 * (len(accuracy) + len(loss)), width=WIDTH)
+    figure = style.empty(height=1.9 + 0.45 * (len(accuracy) + len(loss)), title=title)
     panels = [(accuracy, 100, "change of accuracy, points"), (loss, 1, "change of loss, nats")]
     ratios = [1 + len(measures) for measures, *_ in panels]
     axes = figure.subplots(2, 1, height_ratios=ratios)
@@ -57,13 +58,13 @@ def changes(accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: flo
         ax.set_xlabel(f"{name} (better: to the {better})")
     for colour, label in ((BASE, "a network of base"), (NEW, "a network of new")):
         axes[0].plot([], [], "o", color=colour, markersize=4, label=label)
-    figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
     return figure
 
 
-def recalls(scores: Mapping[str, Score]) -> Figure:
+def recalls(scores: Mapping[str, Score], title: str = "") -> Figure:
     """Draw the change of the recall of each class, in points, with its 95 % interval, the largest gain first."""
-    figure = style.empty(height=1 + 0.28 * len(scores), width=WIDTH)
+    figure = style.empty(height=1 + 0.27 * len(scores), title=title)
     ax = figure.subplots()
     names = sorted(scores, key=lambda name: -scores[name].change.difference)
     for row, name in enumerate(names):
@@ -73,12 +74,12 @@ def recalls(scores: Mapping[str, Score]) -> Figure:
     return figure
 
 
-def curves(histories: Pair) -> Figure:
+def curves(histories: Pair, title: str = "") -> Figure:
     """Draw loss and accuracy by epoch of both sides on the same axes, a line per network, from epoch 1.
 
     Training is solid, validation dashed.
     """
-    figure = style.empty(height=5.5, width=WIDTH)
+    figure = style.empty(height=5.5, title=title)
     for ax, measure in zip(figure.subplots(2, 1, sharex=True), ("loss", "accuracy"), strict=True):
         for side, colour, history in zip(Pair._fields, (BASE, NEW), histories, strict=True):
             for split, line in (("train", "-"), ("validation", "--")):
@@ -94,30 +95,30 @@ def curves(histories: Pair) -> Figure:
     return figure
 
 
-def confusion(change: np.ndarray, classes: Sequence[str]) -> Figure:
+def confusion(change: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
     """Draw the change of a confusion matrix, float (classes, classes), whose cells are shares of their row.
 
     Blue is better: more on the diagonal, fewer off it. The scale ends at FULL in every comparison.
     """
-    figure = style.empty(height=5, width=6.4, layout="compressed")
+    figure = style.empty(height=4.6, layout="compressed", title=title)
     ax = figure.subplots()
     better = np.where(np.eye(len(change), dtype=bool), change, -change)
     mesh = ax.imshow(100 * better, cmap="RdBu", vmin=-100 * FULL, vmax=100 * FULL)
-    figure.colorbar(mesh, ax=ax, extend="both", label="points of the row: red is worse, blue is better")
+    figure.colorbar(mesh, ax=ax, extend="both", label="points of the row (blue: better)")
     if len(classes) <= VALUED_CLASSES:
         for row, column in zip(*np.nonzero(np.round(100 * change, 1)), strict=True):
             ink = style.ink(mesh.to_rgba(100 * better[row, column])[:3])
             text = f"{100 * change[row, column]:+.1f}"
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
+            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=7)
     style.name_ticks(ax.xaxis, classes, rotation=45)
     style.name_ticks(ax.yaxis, classes)
     ax.set(xlabel="predicted class", ylabel="true class")
     return figure
 
 
-def reliability(bins: Pair) -> Figure:
+def reliability(bins: Pair, title: str = "") -> Figure:
     """Draw accuracy by confidence of both sides, a pair of Reliability, without bins of few images."""
-    figure = style.empty(height=4, width=WIDTH)
+    figure = style.empty(height=4, title=title)
     ax = figure.subplots()
     ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
     each: Reliability
@@ -125,7 +126,7 @@ def reliability(bins: Pair) -> Figure:
         enough = each.images >= LEAST_IMAGES
         ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=colour, label=side)
     ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy, share of images", xlabel="confidence: the largest probability")
-    ax.legend(loc="upper left", fontsize=9)
+    ax.legend(loc="upper left")
     return figure
 
 
@@ -137,7 +138,7 @@ def sheet(evidence: Evidence) -> Figure:
     }
     groups = {title: indices for title, indices in groups.items() if indices}
     rows = [-(-len(indices) // 5) for indices in groups.values()]
-    figure = style.empty(height=0.35 * len(groups) + 2.35 * sum(rows))
+    figure = style.empty(height=0.35 * len(groups) + 2.35 * sum(rows), width=style.WIDE)
     parts = figure.subfigures(len(groups), 1, height_ratios=rows, squeeze=False).flat
     names = style.drawable(evidence.classes)
     for part, (title, indices) in zip(parts, groups.items(), strict=True):
@@ -153,7 +154,7 @@ def sheet(evidence: Evidence) -> Figure:
                 f"{right[index]}/{len(side)}"
                 for right, side in zip(evidence.right, evidence.probabilities, strict=True)
             )
-            ax.set_title(f"{index}: {before} → {after} right", fontsize=8, color="dimgrey")
+            ax.set_title(f"{index}: {before} → {after} right", fontsize=8, color=style.QUIET)
             ax.set_xlabel(_caption(evidence, index, names), fontsize=8.5)
     return figure
 
@@ -181,6 +182,6 @@ def _rows(ax: Axes, names: Sequence[str], space: float) -> None:
     ax.axvline(0, color=style.GUIDE, linewidth=0.8, zorder=0)
     reach = max(abs(end) for end in ax.get_xlim())
     ax.set(xlim=(-reach, reach), ylim=(len(names) - 1 + space, -0.5))
-    ax.set_yticks(range(len(names)), names, fontsize=9)
+    ax.set_yticks(range(len(names)), names)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)

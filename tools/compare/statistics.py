@@ -18,6 +18,8 @@ SIGNIFICANCE = 0.05  # the share of equal pairs that may be called different; th
 POWER = 0.8  # the share of comparisons that find a change of the size that is called found
 MOST = 10_000  # replicates a side that a plan may ask for
 
+OfImage = Callable[[np.ndarray, np.ndarray], np.ndarray]  # the scores of probabilities (n, classes) and labels
+
 
 class Change(NamedTuple):
     """A score on both sides: means over replicates and images, and the standard error of new - base.
@@ -178,17 +180,40 @@ def of_identical(base: np.ndarray, new: np.ndarray) -> Change:
     return Change(float(base.mean()), float(new.mean()), 0, 1, 1)
 
 
-def of_ensembles(
-    base: np.ndarray, new: np.ndarray, labels: np.ndarray, of_image: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> Change:
-    """Return the change between the scores of two ensembles.
+def of_ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, of_image: OfImage) -> Change:
+    """Return the change between the scores of two ensembles, with the noise of other seeds and other test images.
 
-    base, new: probabilities, float (replicates, n, classes). of_image: the score of each image.
+    base, new: probabilities, float (replicates, n, classes), at least two replicates. labels: integer (n,). of_image:
+    the score of each image, bool or float (n,).
+
+    The squared error is the variance over the images of the paired difference, over their number, which includes the
+    interaction; and for each side what the replicates add to that: `variance.components` of their influences on the
+    ensemble. The jackknife overestimates it (Efron and Stein, Annals of Statistics 9, 1981): the error of equal real
+    networks was 1.2 to 1.4 times the true one.
     """
     before, after = (of_image(ensemble.average(side), labels) for side in (base, new))
     if np.array_equal(base, new):
         return of_identical(before, after)
-    return _student(before, after, UNKNOWN)
+    images = len(labels)
+    if min(len(base), len(new), images) < 2:
+        return _student(before, after, UNKNOWN)
+    paired = np.subtract(after, before, dtype=np.float64).var(ddof=1) / images
+    sides = [
+        Part(variance.components(_influences(side, labels, of_image)).seeds, len(side) - 1) for side in (base, new)
+    ]
+    return _student(before, after, Noise(sides, Part(paired, images - 1)).error(len(base), len(new)))
+
+
+def _influences(side: np.ndarray, labels: np.ndarray, of_image: OfImage) -> np.ndarray:
+    """Return the influence of each network on its ensemble's score of each image, float64 (replicates, n).
+
+    It is the difference between the ensembles in which the network counts twice and not at all, scaled so that the
+    influence on a mean of scores is the score less the mean.
+    """
+    replicates, total = len(side), side.sum(axis=0)
+    twice = np.array([of_image((total + network) / (replicates + 1), labels) for network in side], np.float64)
+    without = np.array([of_image((total - network) / (replicates - 1), labels) for network in side], np.float64)
+    return (twice - without) * (replicates**2 - 1) / (2 * replicates)
 
 
 def of_networks(base: np.ndarray, new: np.ndarray) -> Change:

@@ -86,8 +86,8 @@ def _share(copy: Path, project: Path) -> None:
     with Config(str(copy / Repo.DVC_DIR), validate=False).edit("local") as local:
         local["cache"] = {**today["cache"], "dir": cache}
         local["remote"] = today["remote"]
-        if remote := today["core"].get("remote"):
-            local["core"] = {"remote": remote}
+        # Without git, as DVC does not find a worktree of a submodule.
+        local["core"] = {"no_scm": True} | {key: value for key, value in today["core"].items() if key == "remote"}
     with suppress(OSError):
         atomic.write_bytes(copy / durations.PATH, (project / durations.PATH).read_bytes())
     if added := _git(copy, "ls-files", "-z", "*.dvc").split("\0")[:-1]:

@@ -105,7 +105,7 @@ class Side:
     def has_all(self) -> bool:
         """Return whether all that a comparison reads can be had. Raises DataError if a file is damaged."""
         try:
-            self.probabilities(), self.labels(), self.classes()
+            self.probabilities(), self.labels(), self.images(), self.classes()
             with suppress(KeyError):  # old commits have no such record
                 self._bytes(self.pipeline.path("training.json"))
         except NetworkError:

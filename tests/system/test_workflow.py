@@ -101,7 +101,7 @@ def test_a_pull_request_gets_a_comment_with_the_verdict_or_the_refusal(runner, t
     comment = (tmp_path / "body").read_text(encoding="utf-8")
     assert says in comment
     arguments = (tmp_path / "arguments").read_text(encoding="utf-8").split()
-    assert arguments == "pr comment 7 --body-file build/comment.md --edit-last --create-if-none".split()
+    assert arguments == ["pr", "comment", "7", "--body-file", "build/comment.md", "--edit-last", "--create-if-none"]
     assert (tmp_path / "summary").read_text(encoding="utf-8") == comment
     links = re.findall(r"\]\((https:.*?)\)", comment)
     compared = not says.startswith("error: ")

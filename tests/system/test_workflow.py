@@ -71,12 +71,15 @@ def runner(baseline, tmp_path):
         (site / name).write_text(text, encoding="utf-8")
         (site / name).chmod(0o755)
     (folder / ".venv").symlink_to(sys.prefix)
+    for script in (folder / ".ci").iterdir():
+        script.chmod(0o755)  # the small project has no modes
     ours = {
         "PATH": os.pathsep.join([str(site), baseline.environment()["PATH"]]),
         "COMMENTS": str(tmp_path),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
     }
-    clone = Runner(folder, baseline.git("rev-parse", "HEAD").strip(), ours)
+    Project(folder).commit("modes")
+    clone = Runner(folder, Project(folder).git("rev-parse", "HEAD").strip(), ours)
     clone.dvc("cache", "dir", "--local", str(baseline.folder / ".dvc/cache"))
     return clone
 

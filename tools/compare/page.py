@@ -30,8 +30,8 @@ MOST_BYTES = 700_000  # of their picture: noise compresses badly
 BARS = 3  # of a side of an image, beside the bar of its true class
 READ = (
     "Better: the scores speak for new. Worse: they speak against new. No evidence: the scores do not tell the sides "
-    "apart. Then decide by cost or simplicity, or train more replicates.",
-    "A change is new minus base. If its 95 % interval holds 0, the change may be chance.",
+    "apart. Then decide by cost or simplicity, or train more replicates. A score of one network says how good a recipe "
+    "is. The score of the ensemble says what tools.predict gives its users."
 )
 
 
@@ -59,7 +59,7 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
             Section("Training", [_curves(evidence.histories)]),
             Section("Calibration", [_reliability(evidence)]),
         ]
-    reading = Section("How to read this page", [*READ, formats.meaning(compared)])
+    reading = Section("How to read this page", [READ, formats.meaning(compared)])
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
         verdict=" ".join(lines[:lead]),

@@ -26,7 +26,7 @@ from tools.compare.pictures import Measure
 DPI = 100
 MOST_IMAGES = 1_000
 MOST_PIXELS = 800_000  # of all listed images together
-MOST_BYTES = 700_000  # of their picture: noise compresses badly
+MOST_BYTES = 400_000  # of their picture; with the contact sheet, even noise in colour makes a page below 3 MB
 BARS = 3  # of a side of an image, beside the bar of its true class
 READ = (
     "Better: the scores speak for new. Worse: they speak against new. No evidence: the scores do not tell the sides "
@@ -114,7 +114,7 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     height, width = explorer.tile(evidence.images[0], step).shape[:2]
     kept = changed[: min(MOST_IMAGES, MOST_PIXELS // (height * width))]
     while len(sprite := _sprite(evidence, kept, step)) > MOST_BYTES:
-        kept = kept[: len(kept) // 2]
+        kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
     text = f"{len(evidence.of_kind('fixed')):,} images are fixed, {len(evidence.of_kind('broken')):,} are broken. "
     text += (
         "Other seeds alone fix and break images, too: the verdict on accuracy says whether there is more than chance."
@@ -188,7 +188,8 @@ def _recalls(compared: Comparison) -> Illustration:
     caption = "Lines are 95 % intervals of the change of recall."
     if len(shown) < len(names):
         caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
-    title = f"Recall changes most: {names[0]}, {formats.cells('recall', recalls[names[0]])[2]} points"
+    _, _, change, _, verdict = formats.cells("recall", recalls[names[0]])
+    title = f"Recall changes most: {names[0]}, {change} points, {verdict}"
     drawn = partial(pictures.recalls, {name: recalls[name] for name in shown}, title)
     return Illustration("recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn)
 
@@ -210,7 +211,7 @@ def _confusion(evidence: Evidence) -> Illustration:
     mistakes = change - np.diag(change.diagonal())
     true, predicted = np.unravel_index(np.abs(mistakes).argmax(), change.shape)
     names = style.drawable(evidence.classes)
-    title = f"{names[true]} as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
+    title = f"{names[true]} predicted as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
     return Illustration(
         "confusion.png",
         f"Change of the confusion matrix; the largest change of a mistake is {title}",

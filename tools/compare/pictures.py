@@ -20,7 +20,7 @@ from tools.compare.evidence import Evidence
 BASE, NEW = "grey", style.SECOND
 COLOURS = {BETTER: style.RIGHT, WORSE: style.WRONG}
 UNDECIDED = "black"
-MOST_CLASSES = 40  # of a dot plot
+MOST_CLASSES = 20  # of a dot plot
 EACH = 10  # images of a kind on the contact sheet
 FULL = 0.1  # the change of a cell that has the full colour: the same in every comparison
 
@@ -87,7 +87,9 @@ def curves(histories: Pair, title: str = "") -> Figure:
                     continue
                 for number, rows in enumerate(by_replicate(history)):
                     label = f"{side}, {split}" if number == 0 else None
-                    ax.plot(rows["epoch"][1:], rows[column][1:], line, color=colour, linewidth=0.9, label=label)
+                    ax.plot(
+                        rows["epoch"][1:], rows[column][1:], line, color=colour, linewidth=0.9, alpha=0.7, label=label
+                    )
         ax.set_ylabel(LABELS[measure])
         ax.legend(fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

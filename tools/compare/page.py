@@ -116,8 +116,8 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
         kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
     fixed, broken = (len(evidence.of_kind(kind)) for kind in ("fixed", "broken"))
     text = (
-        f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone do so, too: the verdict on accuracy says "
-        "whether there is more than chance."
+        f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
+        "on accuracy says whether there is more than chance."
     )
     if len(kept) < len(changed):
         text += f" To keep the page small, the list has the {len(kept):,} clearest images."

@@ -54,7 +54,7 @@ class Comparison(NamedTuple):
     "draw", the same, where one side has a single network and is taken to spread as the other side; "networks", test
     images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known. fixed
     and broken are indices of test images. identical: both sides have the same predictions. tolerance: a share;
-    accuracies that differ by less are equivalent.
+    accuracies that differ by less are equivalent, which one network can't show.
     """
 
     covers: str
@@ -114,7 +114,8 @@ def of_predictions(
         [np.stack([score(network, labels) for network in side[kept]]) for side in (base, new)]
         for score in (scores.right, scores.losses)
     )
-    accuracy = _score(change(*right), tolerance=tolerance)
+    wanted = tolerance if covers == "recipes" else None
+    accuracy = _score(change(*right), tolerance=wanted)
     if plan is None and accuracy.verdict == NO_EVIDENCE and covers != "networks" and accuracy.smallest < inf:
         plan = accuracy.smallest / 2
     if plan is not None and covers == "networks":
@@ -132,7 +133,7 @@ def of_predictions(
         fixed=fixed,
         broken=broken,
         notes=[FEW] * (min(replicates) == 2 and not identical),
-        ensemble=_ensembles(base, new, labels, tolerance),
+        ensemble=_ensembles(base, new, labels, wanted),
         identical=identical,
         tolerance=tolerance,
         plan=None if plan is None else _plan(plan, *right),

@@ -22,8 +22,7 @@ MEANING = {
     ),
     "draw": (
         "A side has one replicate only, and is taken to spread as the other side does. If so, each interval covers the "
-        "noise of other seeds and of other test images. The verdicts on classes use Holm's correction for several "
-        "classes. So an interval without 0 may have the verdict no evidence."
+        "noise of other seeds and of other test images. The recalls of one network give no verdicts on classes."
     ),
     "networks": (
         "A side has one replicate only, so training noise is unknown. Network 0 of each side is compared. Intervals "
@@ -83,7 +82,7 @@ def headlines(comparison: Comparison) -> list[str]:
     classes = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
     if classes:
         lines.append(f"Recall is {'; '.join(classes)}.")
-    elif comparison.covers != "nothing":
+    elif comparison.covers in ("recipes", "networks"):
         lines.append(f"{NO_EVIDENCE.capitalize()} of a change in the recall of any class.")
     if comparison.covers == "networks":
         lines.insert(0, "One network is compared with one network; this says nothing about their recipes:")

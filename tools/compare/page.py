@@ -25,13 +25,12 @@ from tools.compare.pictures import Measure
 
 DPI = 100
 MOST_IMAGES = 1_000
-MOST_PIXELS = 800_000  # of all listed images together
-MOST_BYTES = 700_000  # of their picture: noise compresses badly
+MOST_BYTES = 400_000  # of their picture; with the contact sheet, even noise in colour makes a page below 3 MB
 BARS = 3  # of a side of an image, beside the bar of its true class
 READ = (
     "Better: the scores speak for new. Worse: they speak against new. No evidence: the scores do not tell the sides "
-    "apart. Then decide by cost or simplicity, or train more replicates.",
-    "A change is new minus base. If its 95 % interval holds 0, the change may be chance.",
+    "apart. Then decide by cost or simplicity, or train more replicates. A score of one network says how good a recipe "
+    "is. The score of the ensemble says what tools.predict gives its users."
 )
 
 
@@ -45,21 +44,21 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
     lines = formats.headlines(compared)
     lead = 1 if compared.identical else 2
-    sides = "; ".join(formats.sides(compared, differences.sides))
+    sides = ". ".join(formats.sides(compared, differences.sides))
     sections = [
         Section("What differs", [sides, *_blocks(formats.differing(differences))]),
         Section("Scores", [" ".join(lines[lead:]), *_blocks(formats.tables(compared)[:1])]),
     ]
     overview = []
     if not compared.identical:
-        overview = [_scores(compared, evidence), _recalls(compared)]
+        overview = [_scores(compared, evidence), _recalls(compared, evidence)]
         sections += [
             Section("Images that changed", _images(compared, evidence)),
             Section("Classes", _classes(compared, evidence)),
             Section("Training", [_curves(evidence.histories)]),
             Section("Calibration", [_reliability(evidence)]),
         ]
-    reading = Section("How to read this page", [*READ, formats.meaning(compared)])
+    reading = Section("How to read this page", [READ, formats.meaning(compared)])
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
         verdict=" ".join(lines[:lead]),
@@ -112,12 +111,13 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
         return ["No test image changed its side: each is right on most networks of both sides, or of neither side."]
     step = ceil(max(evidence.images.shape[1:3]) / explorer.MOST_SIDE)
     height, width = explorer.tile(evidence.images[0], step).shape[:2]
-    kept = changed[: min(MOST_IMAGES, MOST_PIXELS // (height * width))]
+    kept = changed[:MOST_IMAGES]
     while len(sprite := _sprite(evidence, kept, step)) > MOST_BYTES:
-        kept = kept[: len(kept) // 2]
-    text = f"{len(evidence.of_kind('fixed')):,} images are fixed, {len(evidence.of_kind('broken')):,} are broken. "
-    text += (
-        "Other seeds alone fix and break images, too: the verdict on accuracy says whether there is more than chance."
+        kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
+    fixed, broken = (len(evidence.of_kind(kind)) for kind in ("fixed", "broken"))
+    text = (
+        f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
+        "on accuracy says whether there is more than chance."
     )
     if len(kept) < len(changed):
         text += f" To keep the page small, the list has the {len(kept):,} clearest images."
@@ -182,14 +182,16 @@ def _by_change(compared: Comparison) -> list[str]:
     return sorted(compared.recalls, key=lambda name: -abs(compared.recalls[name].change.difference))
 
 
-def _recalls(compared: Comparison) -> Illustration:
+def _recalls(compared: Comparison, evidence: Evidence) -> Illustration:
     recalls, names = compared.recalls, _by_change(compared)
+    drawable = dict(zip(evidence.classes, style.drawable(evidence.classes), strict=True))
     shown = names[: pictures.MOST_CLASSES]
     caption = "Lines are 95 % intervals of the change of recall."
     if len(shown) < len(names):
         caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
-    title = f"Recall changes most: {names[0]}, {formats.cells('recall', recalls[names[0]])[2]} points"
-    drawn = partial(pictures.recalls, {name: recalls[name] for name in shown}, title)
+    _, _, change, _, verdict = formats.cells("recall", recalls[names[0]])
+    title = f"Recall changes most: {drawable[names[0]]}, {change} points, {verdict}"
+    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in shown], title)
     return Illustration("recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn)
 
 
@@ -210,7 +212,7 @@ def _confusion(evidence: Evidence) -> Illustration:
     mistakes = change - np.diag(change.diagonal())
     true, predicted = np.unravel_index(np.abs(mistakes).argmax(), change.shape)
     names = style.drawable(evidence.classes)
-    title = f"{names[true]} as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
+    title = f"{names[true]} predicted as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
     return Illustration(
         "confusion.png",
         f"Change of the confusion matrix; the largest change of a mistake is {title}",

@@ -1,6 +1,6 @@
 """Figures of a change between two sides, base and new."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from tools.compare.evidence import Evidence
 BASE, NEW = "grey", style.SECOND
 COLOURS = {BETTER: style.RIGHT, WORSE: style.WRONG}
 UNDECIDED = "black"
-MOST_CLASSES = 40  # of a dot plot
+MOST_CLASSES = 20  # of a dot plot
 EACH = 10  # images of a kind on the contact sheet
 FULL = 0.1  # the change of a cell that has the full colour: the same in every comparison
 
@@ -62,14 +62,14 @@ def changes(
     return figure
 
 
-def recalls(scores: Mapping[str, Score], title: str = "") -> Figure:
+def recalls(scores: Sequence[tuple[str, Score]], title: str = "") -> Figure:
     """Draw the change of the recall of each class, in points, with its 95 % interval, the largest gain first."""
     figure = style.empty(height=1 + 0.27 * len(scores), title=title)
     ax = figure.subplots()
-    names = sorted(scores, key=lambda name: -scores[name].change.difference)
-    for row, name in enumerate(names):
-        _interval(ax, scores[name], row, 100)
-    _rows(ax, [style.cut(name, style.TICK_NAME) for name in style.drawable(names)], space=0.5)
+    names, ordered = zip(*sorted(scores, key=lambda each: -each[1].change.difference), strict=True)
+    for row, score in enumerate(ordered):
+        _interval(ax, score, row, 100)
+    _rows(ax, [style.cut(name, style.TICK_NAME) for name in names], space=0.5)
     ax.set_xlabel("change of recall, points (better: to the right)")
     return figure
 
@@ -87,7 +87,9 @@ def curves(histories: Pair, title: str = "") -> Figure:
                     continue
                 for number, rows in enumerate(by_replicate(history)):
                     label = f"{side}, {split}" if number == 0 else None
-                    ax.plot(rows["epoch"][1:], rows[column][1:], line, color=colour, linewidth=0.9, label=label)
+                    ax.plot(
+                        rows["epoch"][1:], rows[column][1:], line, color=colour, linewidth=0.9, alpha=0.7, label=label
+                    )
         ax.set_ylabel(LABELS[measure])
         ax.legend(fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -258,7 +258,9 @@ def test_a_page_and_a_sheet_are_written_into_new_folders_and_equal_inputs_give_e
 
     assert first[0] == (0, "", "")
     assert first == second
-    assert b"Accuracy is better" in page.read_bytes() and Image.open(sheet).width == 800
+    assert b"Accuracy of one network is better" in page.read_bytes()
+    with Image.open(sheet) as drawn:
+        assert drawn.width == 800
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["compare.html", "changed.png"]
 
 
@@ -286,8 +288,14 @@ def test_if_no_image_changed_a_line_says_so_and_no_sheet_is_left(compare, made, 
     ("arguments", "error"),
     [
         (["--format", "html"], "--format html: needs a file; fix: add -o build/compare.html"),
-        (["--format", "html", "-o", "x", "--metrics-only"], "--format html: needs predictions, which --metrics-only "),
-        (["--figure", "x.png", "--metrics-only"], "--figure: needs predictions, which --metrics-only does not read; "),
+        (
+            ["--format", "html", "-o", "x", "--metrics-only"],
+            "--format html: needs the predictions, which --metrics-only ",
+        ),
+        (
+            ["--figure", "x.png", "--metrics-only"],
+            "--figure: needs the predictions, which --metrics-only does not read; ",
+        ),
     ],
 )
 def test_pictures_that_cannot_be_made_are_refused(compare, made, arguments, error):
@@ -296,20 +304,22 @@ def test_pictures_that_cannot_be_made_are_refused(compare, made, arguments, erro
     assert (code, printed) == (2, "") and last.startswith(f"error: {error}")
 
 
-def test_images_come_from_the_side_that_has_them(compare, project, tmp_path):
-    """As in a clone that fetched one side only; a picture is read for a page or a sheet alone."""
-    shutil.rmtree(project.folder / "data/normalized/test")
+def test_test_images_are_fetched_for_pictures_alone(compare, project, tmp_path):
+    """From the remote; without it, pictures are refused, and numbers are not."""
     arguments = ["before", "workspace", "--format", "html", "-o"]
-    assert compare(project.folder, *arguments, str(tmp_path / "first"))[0] == 0
-    images = io.BytesIO()
-    np.save(images, np.zeros((300, 2, 2), np.float32))
-    digest = hashlib.md5(images.getvalue()).hexdigest()
-    for store in (project.folder / ".dvc/cache", tmp_path / "remote"):
-        (store / "files/md5" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+    images = project.folder / "data/normalized/test/images.npy"
+    digest = hashlib.md5(images.read_bytes()).hexdigest()
+    cached = project.folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
 
-    code, _, error = compare(project.folder, *arguments, str(tmp_path / "second"))
+    images.unlink()
+    cached.unlink()
+    assert compare(project.folder, *arguments, str(tmp_path / "page"))[0] == 0
+    cached.unlink(missing_ok=True)
+    project.dvc("remote", "remove", "storage")
+    code, _, error = compare(project.folder, *arguments, str(tmp_path / "another"))
 
     assert code == 3 and "data/normalized/test/images.npy: neither in the workspace nor " in error
+    assert not (tmp_path / "another").exists()
     assert compare(project.folder, "before", "workspace")[0] == 0
 
 

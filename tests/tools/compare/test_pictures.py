@@ -64,10 +64,10 @@ def test_without_an_interval_a_change_is_a_ring(made, draw):
 
 
 def test_recalls_are_sorted_by_their_change_and_coloured_by_their_verdict():
-    shown = {
-        name: Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), 0.5, verdict, 0.1)
+    shown = [
+        (name, Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), 0.5, verdict, 0.1))
         for name, change, verdict in (("a", -0.1, "worse"), ("b", 0.2, "better"), ("c", 0.05, "no evidence"))
-    }
+    ]
 
     with style.styled():
         (ax,) = pictures.recalls(shown).axes

@@ -73,10 +73,11 @@ slow: .venv/installed  ## run the slow tests
 fuzz: .venv/installed  ## feed damaged bytes to the readers of archives and pictures, five minutes each
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m slow -rs tests/system/fuzz
 
-check: .venv/installed  ## check style, format and types
+check: .venv/installed  ## check style, format, types and the workflow of CI
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
+	$(BIN)/python -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 bench: repro  ## compare the speed with a plain Keras script
 	$(BIN)/python -m benchmarks

@@ -1,33 +1,57 @@
-"""The rate of false alarms of tools.compare: how often it calls networks different that differ only in their seed.
+"""How far the verdicts of tools.compare can be trusted: false alarms, false equivalence, and the promised power.
 
     python -m benchmarks.calibration
 
-Trains 20 replicates with the committed params on the real data, in build/calibration. Then splits them at random into
-two sides, many times, and writes calibration.md and calibration.json beside this module. All splits are of the same 20
-networks, so they are not independent, and the rates are less certain than the number of splits suggests.
+Trains 20 replicates with the committed params on the real data, in build/calibration, and draws two sides from them at
+random, many times. Does the same with simulated networks, and with scores that are normal. Writes calibration.md and
+calibration.json beside this module. All draws are of the same 20 networks, so they are not independent, and the rates
+are less certain than the number of draws suggests.
 """
 
 import shutil
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from benchmarks import measure
 from core.cli import command
 from core.files import arrays
 from core.scores import scores
 from tools import scratch
-from tools.compare import comparison
-from tools.compare.comparison import NO_EVIDENCE
+from tools.compare import comparison, statistics
+from tools.compare.comparison import BETTER, WORSE
+from tools.compare.statistics import SIGNIFICANCE
 
 FOLDER = scratch.CHECKOUT / "build" / "calibration"
-REPLICATES, SPLITS, SEED = 20, 2000, 0
-SIDES = (3, 5, 10)
-COLUMNS = ["replicates a side", "accuracy", "loss", "any class"]
+REPLICATES, DRAWS, SEED = 20, 1000, 0
+SIDES = ((2, 2), (3, 3), (5, 5), (10, 10), (1, 3), (1, 5), (1, 10))
+TOLERANCE = 0.02  # far above the error of each comparison, so that equivalence is often found
+FALSE_ALARMS = ["accuracy", "loss", "any class", "ensemble accuracy"]
+COLUMNS = ["replicates", *FALSE_ALARMS, "equivalent", "power"]
+
+# Of simulated networks: a normal score is right if it is positive. The standard deviations of its parts: images, images
+# on one side alone, networks, and networks on single images. The accuracies then spread as those of real networks do.
+IMAGES, ACCURACY = 5000, 0.88
+PARTS = (1.0, 0.3, 0.025, 0.5)
+
+Pair = tuple[np.ndarray, np.ndarray]
+Draw = Callable[[np.random.Generator, tuple[int, int], float], Pair]
+
+
+class Source(NamedTuple):
+    """scores: draws scores (replicates, images) of two sides with a given true change of their means. networks: draws
+    probabilities (replicates, images, classes) without a change; None if there are none. labels: of the images.
+    """
+
+    scores: Draw
+    networks: Callable[[np.random.Generator, tuple[int, int]], Pair] | None = None
+    labels: np.ndarray = np.zeros(IMAGES, np.uint8)
 
 
 def main() -> None:
-    """Train the networks, split them, and write the rates of false alarms."""
+    """Train the networks, draw sides from them, and write the rates."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     scratch.copy(FOLDER, {"train.replicates": REPLICATES})
     measure.run([*measure.DVC, "repro", "evaluate"], FOLDER)
@@ -37,37 +61,139 @@ def main() -> None:
 
 
 def measured(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return each network's accuracy and the rates of false alarms: float (replicates, n, classes), labels (n,)."""
+    """Return each network's accuracy and the rates of each source: float (replicates, n, classes), labels (n,)."""
+    sources = {
+        f"{len(probabilities)} networks": real(probabilities, labels),
+        "simulated networks": Source(lambda *given: tuple(side > 0 for side in simulated(*given)), _predicted),
+        "normal scores": Source(normal),
+    }
     return {
         "replicates": len(probabilities),
-        "splits": SPLITS,
+        "draws": DRAWS,
         "accuracies": [round(float(scores.right(each, labels).mean()), 4) for each in probabilities],
-        "false_alarms": {str(size): false_alarms(probabilities, labels, size) for size in SIDES},
+        "rates": {
+            name: {_against(counts): rates(source, counts) for counts in SIDES} for name, source in sources.items()
+        },
     }
 
 
-def false_alarms(probabilities: np.ndarray, labels: np.ndarray, size: int) -> dict[str, float]:
-    """Return the share of random splits in which each verdict was a false alarm.
+def rates(source: Source, counts: tuple[int, int]) -> dict[str, float]:
+    """Return the rates of false alarms, of false equivalence, and of changes found of those promised to be found."""
+    found = false_alarms(source, counts) if source.networks else {}
+    return found | kept_promises(source.scores, counts)
 
-    probabilities: float (replicates, n, classes); labels: integer (n,); size: the replicates on each side.
+
+def false_alarms(source: Source, counts: tuple[int, int]) -> dict[str, float]:
+    """Return the share of draws without a change in which each verdict was a false alarm."""
+    generator = np.random.default_rng(SEED)
+    classes = [str(label) for label in range(source.labels.max() + 1)]
+    found = dict.fromkeys(FALSE_ALARMS, 0)
+    for _ in range(DRAWS):
+        compared = comparison.of_predictions(*source.networks(generator, counts), source.labels, classes)
+        verdicts = {
+            "accuracy": [compared.accuracy],
+            "loss": [compared.loss],
+            "any class": compared.recalls.values(),
+            "ensemble accuracy": [compared.ensemble["accuracy"]],
+        }
+        for name, of_scores in verdicts.items():
+            found[name] += any(score.verdict in (BETTER, WORSE) for score in of_scores)
+    given = ["accuracy", "loss"]
+    if min(counts) > 1:  # one network gives no such verdicts
+        given += ["any class"] * (len(classes) > 1) + ["ensemble accuracy"]
+    return {name: found[name] / DRAWS for name in given}
+
+
+def kept_promises(draw: Draw, counts: tuple[int, int]) -> dict[str, float]:
+    """Return the share of draws that are called equivalent with a change as large as the tolerance, and the share that
+    finds the change that a draw without a change promised to find.
     """
     generator = np.random.default_rng(SEED)
-    classes = [str(label) for label in range(probabilities.shape[2])]
-    found = {"accuracy": 0, "loss": 0, "any class": 0}
-    for _ in range(SPLITS):
-        base, new = generator.choice(len(probabilities), (2, size), replace=False)
-        compared = comparison.of_predictions(probabilities[base], probabilities[new], labels, classes)
-        found["accuracy"] += compared.accuracy.verdict != NO_EVIDENCE
-        found["loss"] += compared.loss.verdict != NO_EVIDENCE
-        found["any class"] += any(score.verdict != NO_EVIDENCE for score in compared.recalls.values())
-    return {name: count / SPLITS for name, count in found.items()}
+    equivalent = found = 0
+    for _ in range(DRAWS):
+        equivalent += statistics.of_recipes(*draw(generator, counts, -TOLERANCE)).equivalent(TOLERANCE)
+        promised = statistics.of_recipes(*draw(generator, counts, 0)).smallest()
+        found += statistics.of_recipes(*draw(generator, counts, -min(promised, 0.2))).p_value < SIGNIFICANCE
+    rates = {"power": found / DRAWS}
+    return rates if min(counts) == 1 else rates | {"equivalent": equivalent / DRAWS}
+
+
+def real(probabilities: np.ndarray, labels: np.ndarray) -> Source:
+    """Return the source that draws from these networks: float (replicates, n, classes), labels (n,).
+
+    To change the accuracy, all networks of the new side are made wrong on a random share of the images. The accuracy of
+    all networks is then expected to fall by this share of itself, and other images would have been others' luck.
+    """
+    right = np.stack([scores.right(each, labels) for each in probabilities])
+
+    def chosen(generator: np.random.Generator, counts: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        order = generator.permutation(len(right))
+        return order[: counts[0]], order[counts[0] : sum(counts)]
+
+    def changed(generator: np.random.Generator, counts: tuple[int, int], change: float) -> Pair:
+        base, new = chosen(generator, counts)
+        return right[base], right[new] & (generator.random(len(labels)) >= -change / right.mean())
+
+    def networks(generator: np.random.Generator, counts: tuple[int, int]) -> Pair:
+        base, new = chosen(generator, counts)
+        return probabilities[base], probabilities[new]
+
+    return Source(changed, networks, labels)
+
+
+def simulated(generator: np.random.Generator, counts: tuple[int, int], change: float) -> Pair:
+    """Return normal scores, float32 (replicates, IMAGES), that are positive in a share of ACCURACY -+ change / 2.
+
+    So the noise, which falls with the accuracy, is on average that of no change.
+    """
+    images, side, network, single = PARTS
+    common = images * _normal(generator, 1, IMAGES)
+    base, new = (
+        np.sqrt(np.square(PARTS).sum()) * special.ndtri(accuracy)
+        + common
+        + side * _normal(generator, 1, IMAGES)
+        + network * _normal(generator, count, 1)
+        + single * _normal(generator, count, IMAGES)
+        for count, accuracy in zip(counts, (ACCURACY - change / 2, ACCURACY + change / 2), strict=True)
+    )
+    return base, new
+
+
+def normal(generator: np.random.Generator, counts: tuple[int, int], change: float) -> Pair:
+    """Return normal scores, float32 (replicates, IMAGES), whose means differ by the change. The means of networks and
+    the means of images spread as those of the real networks.
+    """
+    base, new = (
+        mean + 0.004 * _normal(generator, count, 1) + _normal(generator, count, IMAGES) * 0.13 + side
+        for count, mean, side in zip(counts, (0, change), 0.1 * _normal(generator, 2, IMAGES), strict=True)
+    )
+    return base, new
+
+
+def _predicted(generator: np.random.Generator, counts: tuple[int, int]) -> Pair:
+    """Return the probabilities of simulated networks for two classes, of which 0 is right."""
+    base, new = (special.expit(np.stack([side, -side], axis=2)) for side in simulated(generator, counts, 0))
+    return base, new
+
+
+def _normal(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    return generator.standard_normal(shape, np.float32)
 
 
 def page(results: dict[str, Any]) -> str:
-    """Return the results as Markdown, a row for each number of replicates."""
-    found = [(size, results["false_alarms"][str(size)]) for size in SIDES]
-    rows = [[size, *(f"{rates[name]:.1%}" for name in COLUMNS[1:])] for size, rates in found]
-    return measure.table(COLUMNS, rows)
+    """Return the results as Markdown, a table for each source."""
+    return "\n".join(measure.table([name, *COLUMNS[1:]], _rows(found)) for name, found in results["rates"].items())
+
+
+def _rows(found: dict[str, dict[str, float]]) -> list[list[str]]:
+    return [
+        [counts, *(f"{rates[name]:.1%}" if name in rates else "" for name in COLUMNS[1:])]
+        for counts, rates in found.items()
+    ]
+
+
+def _against(counts: tuple[int, int]) -> str:
+    return f"{counts[0]} against {counts[1]}"
 
 
 if __name__ == "__main__":

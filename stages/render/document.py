@@ -28,12 +28,16 @@ class Code(str):
 
 
 class Illustration(NamedTuple):
-    """A figure, drawn only when `draw` is called: its file name, its alternative text, and how to read it."""
+    """A figure, drawn only when `draw` is called: its file name, its alternative text, and how to read it, if needed.
+
+    wide: its text would be illegible if the figure were made as narrow as a small screen.
+    """
 
     file: str
     alternative: str
     caption: str
     draw: Callable[[], Figure]
+    wide: bool = False
 
 
 class Table(NamedTuple):
@@ -47,14 +51,15 @@ class Table(NamedTuple):
 
 
 class Explorer(NamedTuple):
-    """A confusion matrix whose cells list their test images; a static format shows `figure` instead.
+    """A confusion matrix whose cells list their test images, in HTML only.
 
-    figure: the matrix of all classes; text: how to read it; classes: all names; shown: the labels with a row and a
-    column; counts, levels: for each cell, the number of images and the strength of the colour, 0 to 10; data: facts
-    about the images for the script, as JSON; sprite: the images side by side, a PNG or JPEG.
+    Without a matrix, which is a `shown` of no labels, it lists images whose prediction changed between two sides.
+
+    text: how to read it; classes: all names; shown: the labels with a row and a column; counts, levels: for each cell,
+    the number of images and the strength of the colour, 0 to 10; data: facts about the images for the script, as JSON;
+    sprite: the images side by side, a PNG or JPEG.
     """
 
-    figure: Illustration
     text: str
     classes: list[str]
     shown: list[int]
@@ -81,18 +86,18 @@ class Section(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The whole report; `warning` may be empty."""
+    """The whole report; `warning` may be empty. overview: the figures of the first screen."""
 
     title: str
     verdict: str
     warning: str
     sections: list[Section]
+    overview: Sequence[Illustration] = ()
 
     @property
     def illustrations(self) -> list[Illustration]:
-        blocks = [block for section in self.sections for block in section.blocks]
-        shown = [block.figure if isinstance(block, Explorer) else block for block in blocks]
-        return [block for block in shown if isinstance(block, Illustration)]
+        blocks = [*self.overview, *(block for section in self.sections for block in section.blocks)]
+        return [block for block in blocks if isinstance(block, Illustration)]
 
 
 def count(number: int) -> str:

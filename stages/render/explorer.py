@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.render.document import Explorer, Illustration, line
-from stages.render.results import Results
+from stages.render.document import Explorer, line
+from stages.render.figures.matrices import MOST_WRONG
+from stages.render.results import Results, votes
 
 MOST_CORRECT = 20  # correct images of each class
 MOST_IMAGES = 1_500
@@ -22,22 +23,18 @@ MOST_CLASSES = 40  # along a side of the matrix
 MOST_BARS = 10  # of an image, beside the bar of its true class
 
 
-def explorer(results: Results, figure: Illustration) -> Explorer:
-    """Return the matrix of replicate 0 with its images, most confident first, ties in their order.
-
-    `figure` is this matrix without its images.
-    """
-    probabilities, (images, labels) = results.probabilities[0], results.test
+def explorer(results: Results) -> Explorer:
+    """Return the matrix of the ensemble with its images, most confident first, ties in their order."""
+    probabilities, (images, labels) = results.together, results.test
     step = ceil(max(images.shape[1:3]) / MOST_SIDE)
     height, width = tile(images[0], step).shape[:2]
-    counts = results.metrics["confusion"][0]
+    counts = results.metrics["confusion"][-1]
     listed = of_cells(probabilities, labels)
     kept = np.sort(listed[: min(MOST_IMAGES, MOST_PIXELS // (height * width))])
     kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
     columns = isqrt(len(kept) - 1) + 1
     shown = most_mistaken(counts, MOST_CLASSES)
     return Explorer(
-        figure=figure,
         text=_text(results, len(shown), len(listed), len(kept), step),
         classes=results.classes,
         shown=shown,
@@ -45,7 +42,6 @@ def explorer(results: Results, figure: Illustration) -> Explorer:
         levels=levels(counts).tolist(),
         data={
             "classes": [line(name) for name in results.classes],
-            "replicates": len(results.probabilities),
             "size": [width, height],
             "columns": columns,
             "tested": len(labels),
@@ -81,13 +77,12 @@ def most_mistaken(counts: np.ndarray, most: int) -> list[int]:
 def levels(counts: np.ndarray) -> np.ndarray:
     """Return the strength of the colour of each cell of a confusion matrix, integer (classes, classes), 0 to 10.
 
-    The strength is the share of the cell in its row. Mistakes are few: off the diagonal, the strength is relative to
-    the largest share there. A cell with images has at least 1.
+    The strength is the share of the cell in its row. Mistakes are few: off the diagonal, MOST_WRONG is the strongest. A
+    cell with images has at least 1.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    diagonal = np.eye(len(counts), dtype=bool)
-    largest = np.where(diagonal, 1, shares[~diagonal].max(initial=0) or 1)
-    return np.ceil(np.round(10 * shares / largest, 9)).astype(np.int64)
+    strongest = np.where(np.eye(len(counts), dtype=bool), 1, MOST_WRONG)
+    return np.ceil(np.round(10 * np.minimum(shares / strongest, 1), 9)).astype(np.int64)
 
 
 def tile(image: np.ndarray, step: int) -> np.ndarray:
@@ -117,27 +112,32 @@ def sprite(tiles: np.ndarray, columns: int) -> bytes:
 
 
 def _entry(results: Results, index: int) -> dict[str, Any]:
-    """Return the data of a test image. Its classes are ordered by probability: the first is the predicted class."""
-    probabilities, label = results.probabilities[0, index], int(results.test.labels[index])
+    """Return the data of a test image. Its classes are ordered by probability: the first is the predicted class.
+
+    Its votes are the classes that the networks predict, each after its number of networks, most first.
+    """
+    probabilities, label = results.together[index], int(results.test.labels[index])
+    of_class = votes(results.probabilities[:, [index]])[0]
     classes = np.argsort(-probabilities, kind="stable").tolist()
     classes = [c for place, c in enumerate(classes) if place < MOST_BARS or c == label]
+    voted = np.argsort(-of_class, kind="stable")[: np.count_nonzero(of_class)]
     return {
         "index": int(index),
         "true": label,
-        "agree": int((results.probabilities[:, index].argmax(axis=1) == classes[0]).sum()),
+        "votes": [[int(of_class[c]), int(c)] for c in voted] if results.replicates > 1 else [],
         "classes": classes,
         "probabilities": [round(float(probabilities[c]), 4) for c in classes],
     }
 
 
 def _text(results: Results, shown: int, listed: int, kept: int, step: int) -> str:
-    classes, replicates = len(results.classes), len(results.probabilities)
-    network = f", predicted by replicate 0 of {replicates}" if replicates > 1 else ""
+    classes = len(results.classes)
+    voted = " and the votes of the networks" if results.replicates > 1 else ""
     text = (
-        "Rows are true classes, columns are predicted classes. Choose a cell to list its test images with their "
-        f"probabilities{network}. A cell of mistakes lists all its images, a cell of correct images the "
-        f"{MOST_CORRECT} least confident. A stronger colour is a larger share of the row: blue is correct, orange is a "
-        "mistake."
+        f"Choose a cell to list its test images with their probabilities{voted}. Rows are true classes, columns are "
+        f"predicted classes. A cell of mistakes (orange) lists all its images, a correct cell (blue) the "
+        f"{MOST_CORRECT} least confident. The colour is the share of the row: orange is strongest from "
+        f"{MOST_WRONG:.0%}, blue at 100%."
     )
     if shown < classes:
         text += f" The matrix has the {shown} of {classes} classes with the most mistakes; the filters have all."

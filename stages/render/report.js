@@ -1,8 +1,6 @@
 const matrix = document.querySelector(".matrix");
-if (matrix) {
-  moveByArrows(matrix);
-  await explore();
-}
+if (matrix) moveByArrows(matrix);
+if (document.querySelector(".images")) await explore();
 
 // Tab stops at one cell of the matrix. Arrows move to the next cell that has images.
 function moveByArrows(matrix) {
@@ -34,16 +32,16 @@ async function explore() {
   );
   const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
-  // The images come most confident first, ordered by more digits than the page shows.
+  // The images come in their order, most confident or clearest first, by more digits than the page shows.
   const orders = {
     most: (a, b) => a.tile - b.tile,
     least: (a, b) => b.tile - a.tile,
     index: (a, b) => a.index - b.index,
   };
   data.images.forEach((image, tile) => {
-    const [predicted] = image.classes;
-    const result = predicted === image.true ? "correct" : "wrong";
-    Object.assign(image, { tile, predicted, result, confidence: image.probabilities[0] });
+    const { classes, probabilities } = image.new ?? image;
+    const result = classes[0] === image.true ? "correct" : "wrong";
+    Object.assign(image, { tile, predicted: classes[0], result, confidence: probabilities[0] });
   });
 
   const isShare = (text) => /^(\d+|\d*\.\d+)$/.test(text) && Number(text) <= 1;
@@ -68,7 +66,7 @@ async function explore() {
     const asked = readFragment();
     const images = data.images.filter(
       (image) =>
-        ["true", "predicted", "result"].every((key) => asked[key] === "" || String(image[key]) === asked[key]) &&
+        ["change", "true", "predicted", "result"].every((key) => !asked[key] || String(image[key]) === asked[key]) &&
         image.confidence >= Number(asked.from || 0) &&
         image.confidence <= Number(asked.to || 1),
     );
@@ -76,7 +74,7 @@ async function explore() {
     list.replaceChildren(...images.map(item));
     list.scrollTop = 0;
     let all = `${data.images.length.toLocaleString("en")} listed images (${data.tested.toLocaleString("en")} tested)`;
-    for (const link of matrix.querySelectorAll("a")) {
+    for (const link of document.querySelectorAll(".matrix a")) {
       const open = link.hash.startsWith(`#true=${asked.true}&predicted=${asked.predicted}&`);
       link.ariaCurrent = open ? "true" : null;
       if (open) all = `${link.textContent} images in this cell`;
@@ -95,8 +93,19 @@ async function explore() {
     const write = (name, text) => (card.querySelector(name).textContent = text);
     draw(card.querySelector("canvas"), image);
     write(".index", `Test image ${image.index}`);
+    if (image.base) {
+      write(".answer", `${label}, ${image.change}`);
+      for (const side of ["base", "new"]) {
+        const answer = { ...image[side], true: image.true };
+        write(`.${side} p`, `${side}: ${answer.right} of ${data.replicates[side]} right`);
+        const bars = answer.classes.map((_, place) => bar(answer, place));
+        card.querySelector(`.${side} .bars`).replaceChildren(...bars);
+      }
+      return card;
+    }
     write(".answer", image.result === "correct" ? `${label}, correct` : `${predicted} instead of ${label}`);
-    if (data.replicates > 1) write(".agree", `${image.agree} of ${data.replicates} networks agree`);
+    const votes = image.votes.map(([networks, c]) => `${networks} ${data.classes[c]}`);
+    write(".votes", votes.length ? `Votes: ${votes.join(", ")}` : "");
     const places = [...image.classes.keys()];
     const isShown = (place) => place < BARS || image.classes[place] === image.true;
     const more = places.filter((place) => !isShown(place));
@@ -122,7 +131,7 @@ async function explore() {
   function bar(image, place) {
     const row = copy("explorer-bar");
     const [c, probability] = [image.classes[place], image.probabilities[place]];
-    row.className = c === image.true ? "true" : c === image.predicted ? "wrong" : "";
+    row.className = c === image.true ? "true" : place === 0 ? "wrong" : "";
     row.querySelector(".class").textContent = data.classes[c];
     row.querySelector(".track span").style.width = `${100 * probability}%`;
     row.querySelector(".value").textContent = probability.toFixed(4);

@@ -2,22 +2,31 @@
 
 from core.cli.errors import InputError, Problem
 from core.config.params import Render
-from stages.render.document import Report, Section
+from stages.render.document import Report
 from stages.render.results import Results
-from stages.render.sections import calibration, class_errors, examples, training_data, training_run, verdict
+from stages.render.sections import (
+    calibration,
+    class_errors,
+    examples,
+    overfitting,
+    training_data,
+    training_run,
+    verdict,
+)
 
-SECTIONS = (verdict, training_run, class_errors, calibration, training_data, examples)
+SECTIONS = (verdict, class_errors, calibration, overfitting, examples, training_data, training_run)
 
 
 def build(results: Results, render: Render) -> Report:
     """Return the report; its figures are not drawn yet. Raises InputError if `render` names no image of the data."""
     _check_indices(results, render)
-    licence = Section("Data licence", [f"{results.card.title}: {results.card.licence}."])
+    first = [module.figure(results) for module in (verdict, overfitting, class_errors)]
     return Report(
         title=f"{results.card.title}: image classification",
         verdict=verdict.line(results),
         warning=verdict.warning(results),
-        sections=[*(module.section(results, render) for module in SECTIONS), licence],
+        overview=[*first, *examples.surest(results, render)],
+        sections=[module.section(results, render) for module in SECTIONS],
     )
 
 

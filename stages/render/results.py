@@ -10,11 +10,11 @@ from core.files import arrays, records
 from core.files.arrays import Split
 from core.files.preparation import Preparation
 from core.files.training import Training
-from core.scores import intervals, scores
+from core.scores import ensemble, intervals, scores
 from core.scores.ensemble import Ensemble
 from core.scores.metrics import Scores
 from core.sources.datasets import Card
-from stages.render.document import Table, decimal
+from stages.render.document import Table, decimal, interval
 
 
 class Results(NamedTuple):
@@ -22,9 +22,9 @@ class Results(NamedTuple):
 
     settings: values of params.yaml by their full names; validation: the images for it that the publisher provides, if
     any; negative: whether figures exchange light and dark; probabilities: float32 (replicates, test images, classes);
-    single: the index of a test image, and its probabilities when it is predicted alone, float32 (replicates, classes);
-    history: the table of history.csv; ensemble: the scores of the replicates together; metrics: the scores that
-    `measured` returns.
+    together: of the ensemble, float32 (test images, classes); single: the index of a test image, and the probabilities
+    of the ensemble when it is predicted alone, float32 (classes,); history: the table of history.csv; ensemble: the
+    scores of the ensemble; metrics: the scores that `measured` returns. One replicate is its own ensemble.
     """
 
     settings: Mapping[str, object]
@@ -36,6 +36,7 @@ class Results(NamedTuple):
     test: Split
     negative: bool
     probabilities: np.ndarray
+    together: np.ndarray
     single: tuple[int, np.ndarray]
     history: np.ndarray
     training: Training
@@ -43,10 +44,13 @@ class Results(NamedTuple):
     metrics: Mapping[str, Any]
 
     @property
-    def shown(self) -> str:
-        """A sentence that says which network a figure shows, if there are several networks."""
-        replicates = len(self.probabilities)
-        return f" Replicate 0 of {replicates}." if replicates > 1 else ""
+    def replicates(self) -> int:
+        return len(self.probabilities)
+
+    @property
+    def predictor(self) -> str:
+        """What predicts the classes that the report shows."""
+        return f"ensemble of {self.replicates} networks" if self.replicates > 1 else "one network"
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -63,15 +67,32 @@ class Results(NamedTuple):
         return self.for_figures(arrays.pick(self.test.images, np.asarray(indices)))
 
     def table(self, head: str, names: Mapping[str, str]) -> Table:
-        """Return a table of scores of the test images, with their standard deviations if there are several networks.
+        """Return a table of scores of the test images, with their intervals where they are known.
 
-        head: of the first column. names: of each score.
+        It has one network on average, with the standard deviation over the replicates, and the ensemble, if there are
+        several networks. head: of the first column. names: of each score.
         """
-        test, replicates = self.metrics["test"], len(self.probabilities)
-        if replicates == 1:
-            return Table([head, "value"], [[name, decimal(test[score])] for score, name in names.items()])
-        rows = [[name, decimal(test[score]), decimal(test[f"{score}_std"])] for score, name in names.items()]
-        return Table([head, f"mean of {replicates} networks", "standard deviation"], rows)
+        test, together = self.metrics["test"], self.ensemble.model_dump()
+        if self.replicates == 1:
+            return Table([head, "value"], [[name, _scored(together, score)] for score, name in names.items()])
+        rows = [
+            [name, _scored(test, score), decimal(test[f"{score}_std"]), _scored(together, score)]
+            for score, name in names.items()
+        ]
+        columns = ["one network: mean", "standard deviation", self.predictor]
+        return Table([head, *columns], rows)
+
+
+def _scored(scores: Mapping[str, float], name: str) -> str:
+    """Return a score, with its interval if it has one."""
+    ends = [scores[f"{name}_{end}"] for end in ("low", "high") if f"{name}_{end}" in scores]
+    return decimal(scores[name]) + (f" ({interval(*ends)})" if ends else "")
+
+
+def votes(probabilities: np.ndarray) -> np.ndarray:
+    """Return how many replicates predict each class, int64 (n, classes), from float (replicates, n, classes)."""
+    classes = np.arange(probabilities.shape[2])
+    return (probabilities.argmax(axis=2)[..., None] == classes).sum(axis=0)
 
 
 def read_predictions(folder: Path, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,10 +118,11 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[st
 
     probabilities: float (replicates, n, classes); labels: integer (n,). `test` is `scores.summary` with `accuracy_low`
     and `accuracy_high`, the 95 % interval of the test accuracy for the choice of test images. `classes` is
-    `scores.of_classes`. `confusion` is the confusion matrix of each replicate, int64 (replicates, classes, classes);
-    `reliability` has the bins of each replicate.
+    `scores.of_classes`. `confusion` is the confusion matrix of each replicate, then of the ensemble, int64
+    (replicates + 1, classes, classes); `reliability` has the bins of each replicate, then of the ensemble.
     """
-    tally = scores.tally([probabilities], labels, len(classes))
+    whole = scores.tally(ensemble.appended([probabilities]), labels, len(classes))
+    tally = whole.networks(slice(len(probabilities)))
     test = scores.summary(tally, "test")
     low, high = intervals.wilson(test["accuracy"], len(labels))
     return {
@@ -108,6 +130,6 @@ def measured(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[st
         "test": test | {"accuracy_low": float(low), "accuracy_high": float(high)},
         "gap": {"accuracy": train.accuracy - test["accuracy"], "loss": test["loss"] - train.loss},
         "classes": scores.of_classes(tally, classes),
-        "confusion": tally.confusion,
-        "reliability": tally.reliability(),
+        "confusion": whole.confusion,
+        "reliability": whole.reliability(),
     }

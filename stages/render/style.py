@@ -27,6 +27,7 @@ with tempfile.TemporaryDirectory(prefix="matplotlib-") as _folder:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import Rectangle as Rectangle
     from matplotlib.textpath import text_to_path
     from matplotlib.ticker import MaxNLocator as MaxNLocator
@@ -37,23 +38,27 @@ with tempfile.TemporaryDirectory(prefix="matplotlib-") as _folder:
 
 # All common kinds of colour vision tell blue from red and blue from orange, but not red from green.
 RIGHT, WRONG, OTHER = "tab:blue", "tab:red", "lightgrey"
-FIRST, SECOND, GUIDE = "tab:blue", "tab:orange", "grey"
+FIRST, SECOND, GUIDE, TOGETHER, QUIET = "tab:blue", "tab:orange", "grey", "black", "dimgrey"
 RIGHT_SCALE, WRONG_SCALE = "Blues", "Oranges"
 
 FONT = "DejaVu Sans"  # part of matplotlib, so the same everywhere
 
 STYLE: dict[Any, Any] = {
     "font.family": FONT,
-    "font.size": 10,
+    "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.05,
     "figure.constrained_layout.w_pad": 0.1,
     "text.parse_math": False,  # a class may have the name `$5 to $9`
 }
 
-WIDTH = 8  # inches; at 100 dpi, the width of an image on a git host
+# Inches. At 100 dpi, two figures fit side by side on a page of 1280 pixels, and their text is legible on one of 400.
+WIDTH, HEIGHT = 5, 3.1
+WIDE = 8  # of a grid of images with bars: the class names below them would overlap in a narrower figure
+TITLE, NOTE = 11, 8  # font sizes, in points
+ABOVE, BELOW = 0.3, 0.2  # inches for the title and the note
 
 # More class names along an axis would overlap: then it shows every second or third name.
 AXIS_NAMES = 32
@@ -80,12 +85,29 @@ def png(draw: Callable[[], Figure], dpi: int) -> bytes:
     return file.getvalue()
 
 
-def empty(height: float, width: float = WIDTH, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
+def empty(
+    height: float = HEIGHT,
+    width: float = WIDTH,
+    layout: Literal["constrained", "compressed"] | None = "constrained",
+    *,
+    title: str = "",
+    note: str = "",
+) -> Figure:
     """Return an empty figure, its size in inches, whose contents do not overlap.
 
-    The layout "compressed" is for axes with a fixed aspect ratio: a colour bar beside them has the same height.
+    The layout "compressed" is for axes with a fixed aspect ratio: a colour bar beside them has the same height. title:
+    what is seen, above; note: which networks are shown, below.
     """
-    return Figure(figsize=(width, height), layout=layout)
+    figure = Figure(figsize=(width, height), layout=layout)
+    above, below = ABOVE * bool(title), BELOW * bool(note)
+    if isinstance(engine := figure.get_layout_engine(), ConstrainedLayoutEngine):
+        engine.set(rect=(0, below / height, 1, 1 - (above + below) / height))
+    if title:
+        text = cut(title, (width - 0.2) * 72 / TITLE)
+        figure.suptitle(text, x=0.1 / width, y=1 - 0.07 / height, ha="left", va="top", fontsize=TITLE)
+    if note:
+        figure.supxlabel(note, x=1 - 0.1 / width, y=0.05 / height, ha="right", va="bottom", fontsize=NOTE, color=QUIET)
+    return figure
 
 
 def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | None = None) -> Iterator[Axes]:

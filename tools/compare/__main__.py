@@ -1,62 +1,122 @@
 """Compare two runs of the pipeline: python -m tools.compare [BASE [NEW]], or make compare BASE=main."""
 
 import argparse
+import sys
+from functools import partial
+from pathlib import Path
 
 from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
+from core.files import atomic
+from stages.render import style
 from tools import blocks, repository
-from tools.compare import comparison, differences, formats, sides, status
+from tools.compare import comparison, differences, evidence, formats, page, pictures, running, sides, status
 from tools.compare.comparison import Comparison, Reported
+from tools.compare.evidence import Evidence
 from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
 
+HTML = "html"
 
-def main(base: str, new: str, format: str, metrics_only: bool, fail_on: str | None, tolerance: float | None) -> None:
+
+def main(
+    base: str,
+    new: str,
+    format: str,
+    output: Path | None,
+    figure: Path | None,
+    metrics_only: bool,
+    run: bool,
+    fail_on: str | None,
+    tolerance: float | None,
+    plan: float | None,
+) -> None:
     """Show how two runs of the pipeline differ, and whether a difference may be chance.
 
     Raises StageError if --fail-on asks for it, InputError if the two runs can't be compared.
     """
-    if tolerance is not None and not fail_on:
-        raise InputError(Problem("--tolerance", "needs --fail-on", fix="add --fail-on worse"))
-    if metrics_only and fail_on:
-        what = "needs a verdict, which --metrics-only does not give"
-        raise InputError(Problem("--fail-on", what, fix="leave out one of the two"))
+    needing = {"--fail-on": fail_on, "--tolerance": tolerance, "--plan": plan, "--figure": figure}
+    needing |= {"--format html": format == HTML or None, "--run": run or None}
+    if metrics_only and (asked := [option for option, given in needing.items() if given is not None]):
+        what = "needs the predictions, which --metrics-only does not read"
+        raise InputError(Problem(asked[0], what, fix="leave out one of the two"))
+    if format == HTML and not output:
+        raise InputError(Problem("--format html", "needs a file", fix="add -o build/compare.html"))
     repository.require_trust()
-    of_base, of_new = Side(base), Side(new)
+    of_base, of_new = running.complete(Side(base), Side(new)) if run else (Side(base), Side(new))
     sides.require_same_test_set(of_base, of_new)
     edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
-    compared = _of_reports(of_base, of_new) if metrics_only else comparison.of_predictions(*sides.read(of_base, of_new))
+    if metrics_only:
+        compared = _of_reports(of_base, of_new)
+    else:
+        read = sides.read(of_base, of_new)
+        compared = _timed(comparison.of_predictions(*read, tolerance=tolerance, plan=plan), of_base, of_new)
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
-    print(blocks.FORMATS[format](formats.report(compared, differing)), end="")
-    if fail_on and comparison.shown_worse(compared, (tolerance or 0.0) / 100):
-        raise StageError(_worse(compared, differing.sides, tolerance or 0.0))
+    if figure or format == HTML:
+        shown = evidence.of(compared, *read, *evidence.read(of_base, of_new))
+    if figure:
+        _draw(figure, shown)
+    if format == HTML:
+        text = page.page(compared, differing, shown)
+    else:
+        text = blocks.FORMATS[format](formats.report(compared, differing))
+    if output:
+        atomic.write_text(output, text)
+    else:
+        print(text, end="")
+    if fail_on and comparison.shown_worse(compared, tolerance or 0.0):
+        raise StageError(_worse(compared, differing.sides, 100 * (tolerance or 0.0)))
 
 
 def declare(parser: Parser) -> None:
-    """Add base, new, format, metrics_only, fail_on and tolerance: points, percent of the images, or None."""
+    """Add the arguments of main. tolerance, plan: shares of the images, or None."""
     side = f'a git revision, a DVC experiment or "{WORKSPACE}" (default: %(default)s)'
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
-    parser.add_argument("--format", choices=list(blocks.FORMATS), default="text", help="default: %(default)s")
+    parser.add_argument("--format", choices=[*blocks.FORMATS, HTML], default="text", help="default: %(default)s")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the clearest images that changed, too")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
+    parser.add_argument("--run", action="store_true", help="run a side whose predictions this machine lacks")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")
     parser.add_argument(
         "--tolerance",
         type=_points,
         metavar="POINTS",
-        help="with --fail-on: fail only if the whole 95 %% interval of the change is below -POINTS, in percent of the "
-        "images",
+        help="accuracies that differ by less are equivalent; with --fail-on: fail only if the whole 95 %% interval of "
+        "the change is below -POINTS, in percent of the images",
     )
+    parser.add_argument(
+        "--plan", type=_points, metavar="POINTS", help="say how many replicates find such a change of the accuracy"
+    )
+
+
+def _draw(path: Path, shown: Evidence) -> None:
+    """Write the contact sheet. If no image changed, delete an old sheet, which would be mistaken for a new one."""
+    if shown.changed:
+        atomic.write_bytes(path, style.png(partial(pictures.sheet, shown), page.DPI))
+    else:
+        path.unlink(missing_ok=True)
+        print(f"{path}: not written, as no test image changed", file=sys.stderr)
 
 
 def _of_reports(base: Side, new: Side) -> Comparison:
     return comparison.of_reports(
         *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
     )
+
+
+def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
+    """Add how long this machine takes for what is planned."""
+    if compared.plan is None or compared.plan.replicates is None:
+        return compared
+    each = [side.seconds(compared.plan.replicates) for side in (base, new)]
+    seconds = None if None in each else sum(filter(None, each))
+    return compared._replace(plan=compared.plan._replace(seconds=seconds))
 
 
 def _older(name: str, changed: list[str]) -> str:
@@ -87,7 +147,7 @@ def _points(text: str) -> float:
         points = -1
     if not 0 <= points <= 100:
         raise argparse.ArgumentTypeError(f"expected 0 to 100, got {text}")
-    return points
+    return points / 100
 
 
 if __name__ == "__main__":

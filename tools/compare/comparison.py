@@ -13,27 +13,48 @@ from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
 
 BETTER, WORSE, NO_EVIDENCE, UNKNOWN = "better", "worse", "no evidence", "unknown"
+EQUIVALENT, IDENTICAL = "equivalent", "identical"
 # Simulated with normal scores: up to 50 replicates against two, with up to sixteen times the variance.
 FEW = (
     "A side has two replicates only: up to 9 % of equal recipes are then called different, instead of 5 %. With three "
     "or more on both sides it is at most 7 %."
 )
-SAME = "The predictions of both sides are the same, to the bit: these are the same networks."
 
 
 class Score(NamedTuple):
-    """One score on both sides. The p-value of a recall is adjusted for the number of classes."""
+    """One score on both sides. The p-value of a recall is adjusted for the number of classes.
+
+    smallest: the smallest true change that this comparison finds with 80 % power; inf if there is none, or if nothing
+    is known about the noise.
+    """
 
     change: Change
     p_value: float
     verdict: str
+    smallest: float
+
+
+class Plan(NamedTuple):
+    """How many replicates a side find a change of accuracy with 80 % power.
+
+    change: a share in [0, 1]. replicates: None if no number finds it. limit: the smallest change that any number finds.
+    seconds: how long this machine trains both sides with so many replicates; None if that is unknown.
+    """
+
+    change: float
+    replicates: int | None
+    limit: float
+    seconds: float | None = None
 
 
 class Comparison(NamedTuple):
     """accuracy and recalls are shares in [0, 1], the loss is in nats; replicates: their numbers, base and new.
 
     `covers` is the noise that the intervals and verdicts take into account: "recipes", training and test images;
-    "networks", test images alone; "nothing", no noise. fixed and broken are indices of test images.
+    "draw", the same, where one side has a single network and is taken to spread as the other side; "networks", test
+    images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known. fixed
+    and broken are indices of test images. identical: both sides have the same predictions. tolerance: a share;
+    accuracies that differ by less are equivalent, which one network can't show.
     """
 
     covers: str
@@ -45,6 +66,18 @@ class Comparison(NamedTuple):
     fixed: list[int]
     broken: list[int]
     notes: list[str]
+    ensemble: dict[str, Score]
+    identical: bool
+    tolerance: float | None
+    plan: Plan | None
+
+
+Changes = Callable[[np.ndarray, np.ndarray], Change]
+CHANGES: Mapping[str, Changes] = {
+    "recipes": statistics.of_recipes,
+    "draw": statistics.of_recipes,
+    "networks": lambda base, new: statistics.of_networks(base[0], new[0]),
+}
 
 
 class Reported(NamedTuple):
@@ -55,53 +88,79 @@ class Reported(NamedTuple):
     replicates: int
 
 
-def of_predictions(base: np.ndarray, new: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Comparison:
+def of_predictions(
+    base: np.ndarray,
+    new: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    tolerance: float | None = None,
+    plan: float | None = None,
+) -> Comparison:
     """Compare probabilities, float (replicates, n, classes), of the same test images, integer labels (n,).
 
-    If a side has one replicate, network 0 of each side is compared, as nothing is known about training noise. Classes
-    without test images are left out.
+    Of one replicate against one or two, network 0 of each side is compared, as too little is known about training
+    noise. Classes without test images are left out. tolerance, plan: shares; the change that is planned for is half the
+    smallest one that was to be found if there is no evidence of a change, and no other is given.
+
+    Raises InputError if there is a plan to make, and two networks are compared.
     """
     replicates = len(base), len(new)
-    notes = [SAME] * np.array_equal(base, new) + [FEW] * (min(replicates) == 2)
-    covers, change = "recipes", statistics.of_recipes
-    if min(replicates) == 1:
-        covers, change = "networks", lambda base, new: statistics.of_networks(base[0], new[0])
-        base, new = base[:1], new[:1]
+    identical = np.array_equal(base, new)
+    covers = "recipes" if min(replicates) > 1 else "draw" if max(replicates) > 2 else "networks"
+    change = statistics.of_identical if identical else CHANGES[covers]
+    kept = slice(1 if covers == "networks" else None)
     right, losses = (
-        [np.stack([score(network, labels) for network in side]) for side in (base, new)]
+        [np.stack([score(network, labels) for network in side[kept]]) for side in (base, new)]
         for score in (scores.right, scores.losses)
     )
+    wanted = tolerance if covers == "recipes" else None
+    accuracy = _score(change(*right), tolerance=wanted)
+    if plan is None and accuracy.verdict == NO_EVIDENCE and covers != "networks" and accuracy.smallest < inf:
+        plan = accuracy.smallest / 2
+    if plan is not None and covers == "networks":
+        what = "no spread to plan from, with one replicate on one side and fewer than three on the other"
+        fix = "run a side with train.replicates of 3 or more, better 5; or leave out --plan"
+        raise InputError(Problem("--plan", what, fix=fix))
     fixed, broken = _changed_images(*right)
     return Comparison(
         covers=covers,
         replicates=replicates,
         images=len(labels),
-        accuracy=_score(change(*right)),
+        accuracy=accuracy,
         loss=_score(change(*losses), lower_is_better=True),
-        recalls=_recalls(change, right, labels, classes),
+        recalls=_recalls(change, right, labels, classes, decide=covers != "draw"),
         fixed=fixed,
         broken=broken,
-        notes=notes,
+        notes=[FEW] * (min(replicates) == 2 and not identical),
+        ensemble=_ensembles(base, new, labels, wanted),
+        identical=identical,
+        tolerance=tolerance,
+        plan=None if plan is None else _plan(plan, *right),
     )
 
 
 def of_reports(base: Reported, new: Reported) -> Comparison:
     """Compare two runs by their reported scores alone. Nothing is known about chance."""
-
-    def score(of_base: float, of_new: float) -> Score:
-        return Score(Change(of_base, of_new, inf, 1, 1), 1, UNKNOWN)
-
     spreads = f"{_spread(base)} (base) and {_spread(new)} (new)"
+    ensembles = {
+        name: (getattr(base.scores, f"ensemble_{name}"), getattr(new.scores, f"ensemble_{name}"))
+        for name in ("accuracy", "loss")
+    }
     return Comparison(
         covers="nothing",
         replicates=(base.replicates, new.replicates),
         images=None,
-        accuracy=score(base.scores.accuracy, new.scores.accuracy),
-        loss=score(base.scores.loss, new.scores.loss),
-        recalls={name: score(recall, new.recalls[name]) for name, recall in base.recalls.items()},
+        accuracy=_unknown(base.scores.accuracy, new.scores.accuracy),
+        loss=_unknown(base.scores.loss, new.scores.loss),
+        recalls={name: _unknown(recall, new.recalls[name]) for name, recall in base.recalls.items()},
         fixed=[],
         broken=[],
         notes=[f"The standard deviation of the accuracy over the replicates is {spreads}."],
+        ensemble={name: _unknown(*pair) for name, pair in ensembles.items() if None not in pair},
+        identical=False,
+        tolerance=None,
+        plan=None,
     )
 
 
@@ -119,22 +178,59 @@ def shown_worse(comparison: Comparison, tolerance: float) -> bool:
 
 
 def _recalls(
-    change: Callable[[np.ndarray, np.ndarray], Change],
+    change: Changes,
     right: Sequence[np.ndarray],
     labels: np.ndarray,
     classes: Sequence[str],
+    *,
+    decide: bool,
 ) -> dict[str, Score]:
+    """Return the score of each class; without verdicts unless `decide`.
+
+    The recalls of a single network are too far from normal for the small p-values that several classes need: among the
+    classes of one recipe, its draw would find a change in up to 14 %.
+    """
     masks = {name: labels == label for label, name in enumerate(classes) if (labels == label).any()}
     changes = [change(*(side[:, mask] for side in right)) for mask in masks.values()]
     adjusted = statistics.holm([each.p_value for each in changes])
-    return {name: _score(each, p_value) for name, each, p_value in zip(masks, changes, adjusted, strict=True)}
+    # Holm compares the smallest p-value with this level, and the others with higher levels.
+    level = SIGNIFICANCE / len(masks)
+    return {
+        name: Score(each, p_value, _verdict(each, p_value) if decide else UNKNOWN, each.smallest(level))
+        for name, each, p_value in zip(masks, changes, adjusted, strict=True)
+    }
 
 
-def _score(change: Change, p_value: float | None = None, *, lower_is_better: bool = False) -> Score:
-    p_value = change.p_value if p_value is None else p_value
+def _ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, tolerance: float | None) -> dict[str, Score]:
+    """Return the scores of the ensembles; their noise is unknown with one replicate on a side."""
+    accuracy, loss = (statistics.of_ensembles(base, new, labels, score) for score in (scores.right, scores.losses))
+    if min(len(base), len(new)) == 1:
+        return {"accuracy": _unknown(accuracy.base, accuracy.new), "loss": _unknown(loss.base, loss.new)}
+    return {"accuracy": _score(accuracy, tolerance=tolerance), "loss": _score(loss, lower_is_better=True)}
+
+
+def _plan(change: float, base: np.ndarray, new: np.ndarray) -> Plan:
+    noise = statistics.spread(base) if np.array_equal(base, new) else statistics.noise(base, new)
+    return Plan(change, noise.replicates(change), noise.smallest(statistics.MOST))
+
+
+def _score(change: Change, *, lower_is_better: bool = False, tolerance: float | None = None) -> Score:
+    verdict = _verdict(change, change.p_value, lower_is_better=lower_is_better, tolerance=tolerance)
+    return Score(change, change.p_value, verdict, change.smallest())
+
+
+def _unknown(base: float, new: float) -> Score:
+    return Score(Change(base, new, inf, 1, 1), 1, UNKNOWN, inf)
+
+
+def _verdict(change: Change, p_value: float, *, lower_is_better: bool = False, tolerance: float | None = None) -> str:
+    if change.error == 0:
+        return IDENTICAL
+    if tolerance is not None and change.equivalent(tolerance):
+        return EQUIVALENT
     if p_value >= SIGNIFICANCE:
-        return Score(change, p_value, NO_EVIDENCE)
-    return Score(change, p_value, BETTER if (change.difference > 0) != lower_is_better else WORSE)
+        return NO_EVIDENCE
+    return BETTER if (change.difference > 0) != lower_is_better else WORSE
 
 
 def _changed_images(base: np.ndarray, new: np.ndarray) -> tuple[list[int], list[int]]:

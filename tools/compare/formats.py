@@ -6,16 +6,23 @@ from typing import Any
 
 from core.scores.scores import DECIMALS
 from tools.blocks import Block, Changes, Lines, Report, Table, literal
-from tools.compare.comparison import BETTER, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
+from tools.compare.comparison import BETTER, EQUIVALENT, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Plan, Score
 from tools.compare.differences import Differences, Pair
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
 SHOWN = 10  # images of a kind; JSON has them all
-UNITS = "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images). The loss is in nats."
+UNITS = (
+    "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images). The loss is in nats. The "
+    "ensemble predicts the mean probabilities of all networks of a side; other scores are means over the networks."
+)
 MEANING = {
     "recipes": (
         "Each interval covers the noise of other seeds and of other test images. The verdicts on classes use Holm's "
         "correction for several classes. So an interval without 0 may have the verdict no evidence."
+    ),
+    "draw": (
+        "A side has one replicate only, and is taken to spread as the other side does. If so, each interval covers the "
+        "noise of other seeds and of other test images. The recalls of one network give no verdicts on classes."
     ),
     "networks": (
         "A side has one replicate only, so training noise is unknown. Network 0 of each side is compared. Intervals "
@@ -28,8 +35,10 @@ MEANING = {
         "that changed."
     ),
 }
+MAJORITY = "Test images that most networks of one side alone get right; the largest change first:"
 IMAGES = {
-    "recipes": "Test images that most networks of one side alone get right; the largest change first:",
+    "recipes": MAJORITY,
+    "draw": MAJORITY,
     "networks": "Test images that one of the two networks alone gets right:",
 }
 
@@ -40,12 +49,12 @@ def report(comparison: Comparison, differences: Differences) -> Report:
     For programs: shares in [0, 1], all images that changed, MD5s in full; None for an unknown number.
     """
     blocks = [
-        Lines(_headlines(comparison), strong=True),
-        Lines(_sides(comparison, differences.sides)),
-        *_tables(comparison),
-        Lines([f"{UNITS} {MEANING[comparison.covers]}"]),
+        Lines(headlines(comparison), strong=True),
+        Lines(sides(comparison, differences.sides)),
+        *tables(comparison),
+        Lines([meaning(comparison)]),
         Lines([*_images(comparison), *comparison.notes]),
-        *_differing(differences),
+        *differing(differences),
     ]
     value = comparison._asdict() | {
         "sides": differences.sides._asdict(),
@@ -53,6 +62,8 @@ def report(comparison: Comparison, differences: Differences) -> Report:
         "accuracy": _numbers(comparison.accuracy),
         "loss": _numbers(comparison.loss),
         "recalls": {name: _numbers(score) for name, score in comparison.recalls.items()},
+        "ensemble": {name: _numbers(score) for name, score in comparison.ensemble.items()},
+        "plan": None if comparison.plan is None else comparison.plan._asdict(),
         "params": _pairs(differences.params),
         "files": _pairs(differences.files),
         "packages": None if differences.packages is None else _pairs(differences.packages),
@@ -60,30 +71,63 @@ def report(comparison: Comparison, differences: Differences) -> Report:
     return Report(blocks, value)
 
 
-def _headlines(comparison: Comparison) -> list[str]:
-    lines = [_sentence("accuracy", comparison.accuracy), _sentence("loss", comparison.loss)]
+def headlines(comparison: Comparison) -> list[str]:
+    if comparison.identical:
+        return ["identical: the same networks", *_power(comparison)]
+    lines = [_sentence("accuracy of one network", comparison.accuracy, comparison.tolerance)]
+    if "accuracy" in comparison.ensemble:
+        lines.append(_sentence("accuracy of the ensemble", comparison.ensemble["accuracy"], comparison.tolerance))
+    lines.append(_sentence("loss of one network", comparison.loss))
     found = {v: [n for n, score in comparison.recalls.items() if score.verdict == v] for v in (BETTER, WORSE)}
     classes = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
     if classes:
         lines.append(f"Recall is {'; '.join(classes)}.")
-    elif comparison.covers != "nothing":
+    elif comparison.covers in ("recipes", "networks"):
         lines.append(f"{NO_EVIDENCE.capitalize()} of a change in the recall of any class.")
     if comparison.covers == "networks":
         lines.insert(0, "One network is compared with one network; this says nothing about their recipes:")
-    return lines
+    return lines + _power(comparison)
 
 
-def _sentence(name: str, score: Score) -> str:
-    _, _, change, interval, verdict = _cells(name, score)
-    unit = "" if name == "loss" else " points"
+def _sentence(name: str, score: Score, tolerance: float | None = None) -> str:
+    _, _, change, interval, verdict = cells(name, score)
+    unit = "" if name.startswith("loss") else " points"
     if verdict == UNKNOWN:
         return f"{name.capitalize()} {change}{unit}: whether this is chance is {UNKNOWN}."
     if verdict == NO_EVIDENCE:
         return f"{NO_EVIDENCE.capitalize()} of a change in {name}: {change}{unit} (95 %: {interval})."
-    return f"{name.capitalize()} is {verdict}: {change}{unit} (95 %: {interval})."
+    within = f" within ±{100 * (tolerance or 0):g} points" if verdict == EQUIVALENT else ""
+    return f"{name.capitalize()} is {verdict}{within}: {change}{unit} (95 %: {interval})."
 
 
-def _sides(comparison: Comparison, names: Pair) -> list[str]:
+def _power(comparison: Comparison) -> list[str]:
+    """Return which change of the accuracy was to be found, and how to find a smaller one."""
+    lines = []
+    if isfinite(comparison.accuracy.smallest):
+        found = f"{100 * comparison.accuracy.smallest:.2f} points"
+        lines.append(f"Such a comparison finds a change of {found} in accuracy with 80 % power.")
+    return lines if comparison.plan is None else [*lines, _plan(comparison.plan)]
+
+
+def _plan(plan: Plan) -> str:
+    wanted, limit = (f"{100 * change:.2f} points" for change in (plan.change, plan.limit))
+    if plan.replicates is None:
+        return f"No number of replicates finds {wanted}: the test images set the limit, {limit}."
+    time = "the time is unknown: this machine has not trained such networks"
+    if plan.seconds is not None:
+        time = f"about {plan.seconds:.0f} seconds of training here"
+    return f"To find {wanted}, train {plan.replicates} replicates on each side: {time}."
+
+
+def meaning(comparison: Comparison) -> str:
+    meaning = f"{UNITS} {MEANING[comparison.covers]}"
+    if comparison.tolerance is None:
+        return meaning
+    points = f"±{100 * comparison.tolerance:g} points"
+    return f"{meaning} Accuracies are equivalent if the 90 % interval of their change is within {points}."
+
+
+def sides(comparison: Comparison, names: Pair) -> list[str]:
     counts = [f"{count} replicate{'s' if count != 1 else ''}" for count in comparison.replicates]
     if comparison.covers == "networks":
         counts = [f"network 0 of {count}" for count in counts]
@@ -92,17 +136,21 @@ def _sides(comparison: Comparison, names: Pair) -> list[str]:
     return lines + scored
 
 
-def _tables(comparison: Comparison) -> list[Block]:
-    scores = {"accuracy": comparison.accuracy, "loss": comparison.loss}
+def tables(comparison: Comparison) -> list[Block]:
+    scores = {}
+    for name, score in {"accuracy": comparison.accuracy, "loss": comparison.loss}.items():
+        scores[name] = score
+        if name in comparison.ensemble:
+            scores[f"ensemble {name}"] = comparison.ensemble[name]
     return [
-        Table(["score", *COLUMNS], [[name, *_cells(name, score)] for name, score in scores.items()]),
-        Table(["recall", *COLUMNS], [[name, *_cells("recall", score)] for name, score in comparison.recalls.items()]),
+        Table(["score", *COLUMNS], [[name, *cells(name, score)] for name, score in scores.items()]),
+        Table(["recall", *COLUMNS], [[name, *cells("recall", score)] for name, score in comparison.recalls.items()]),
     ]
 
 
-def _cells(kind: str, score: Score) -> list[str]:
+def cells(kind: str, score: Score) -> list[str]:
     """Return a row below COLUMNS: a loss in nats, a share in percent."""
-    factor, digits = (1, 4) if kind == "loss" else (100, 2)
+    factor, digits = (1, 4) if "loss" in kind else (100, 2)
     change = score.change
     low, high = (f"{factor * bound:+.{digits}f}" for bound in change.interval)
     values = [f"{factor * value:.{digits}f}" for value in (change.base, change.new)]
@@ -120,7 +168,7 @@ def _images(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _differing(differences: Differences) -> list[Block]:
+def differing(differences: Differences) -> list[Block]:
     changes = [
         Changes("params that differ", [[name, *map(literal, pair)] for name, pair in differences.params.items()]),
         Changes(
@@ -146,6 +194,6 @@ def _numbers(score: Score) -> dict[str, float | str | None]:
     change = score.change
     low, high = change.interval
     values = {"base": change.base, "new": change.new, "difference": change.difference, "low": low, "high": high}
-    values["p_value"] = inf if score.verdict == UNKNOWN else score.p_value
+    values |= {"p_value": inf if score.verdict == UNKNOWN else score.p_value, "smallest": score.smallest}
     known = {name: round(float(value), DECIMALS) if isfinite(value) else None for name, value in values.items()}
     return {"verdict": score.verdict, **known}

@@ -26,7 +26,7 @@ def files(name: str, commit: str) -> DVCFileSystem:
     """Return the files of "workspace", or of a commit. Raises InputError if there is no such revision."""
     subject = f"revision {name}"
     try:
-        return DVCFileSystem(Repo() if name == WORKSPACE else _repo_at(commit))
+        return DVCFileSystem(Repo() if commit == WORKSPACE else _repo_at(commit))
     except ConfigError as error:
         raise InputError(
             Problem(".dvc/config", said(error), fix="repair .dvc/config, or delete .dvc/config.local")
@@ -37,21 +37,16 @@ def files(name: str, commit: str) -> DVCFileSystem:
         raise InputError(Problem(subject, "not a commit", fix=_another_name())) from error
 
 
-def how_to_fetch(repo: Repo, name: str, commit: str, targets: Sequence[str]) -> str:
-    """Return the command that brings the targets of a side into the cache."""
-    if repository.has_remote(repo):
-        if name == WORKSPACE:
-            return f"dvc fetch {' '.join(targets)}, or dvc repro"
-        if repo.scm.has_rev(name):
-            return f"dvc fetch --all-commits {' '.join(targets)}"
-        return f"dvc exp pull origin {shlex.quote(name)}"
+def how_to_fetch(repo: Repo, name: str, targets: Sequence[str]) -> str:
+    """Return the ways to have the targets of a side: to fetch them into the cache, or to run the side."""
+    here = "add --run, or dvc repro" if name == WORKSPACE else "add --run"
+    if not repository.has_remote(repo):
+        return here
     if name == WORKSPACE:
-        return "dvc repro"
-    # A worktree beside git's top folder, and the project within it.
-    folder = os.path.normpath(os.path.join(os.path.relpath(repo.scm.root_dir), os.pardir, commit))
-    project = os.path.normpath(folder + repo.root_dir)
-    run = 'dvc cache dir --local "$OLDPWD/.dvc/cache" && dvc repro'
-    return f"git worktree add --detach {shlex.quote(folder)} {commit} && (cd {shlex.quote(project)} && {run})"
+        return f"dvc fetch {' '.join(targets)}, or {here}"
+    if repo.scm.has_rev(name):
+        return f"dvc fetch --all-commits {' '.join(targets)}, or {here}"
+    return f"dvc exp pull origin {shlex.quote(name)}, or {here}"
 
 
 def said(error: BaseException) -> str:

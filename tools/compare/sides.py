@@ -7,13 +7,14 @@ output of a revision is checked against the MD5 that was recorded for it; `statu
 import hashlib
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 
 from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
-from core.files import arrays, class_names, history, records, training
+from core.files import arrays, class_names, durations, history, records, training
 from core.scores import tables
 from core.scores.metrics import Metrics
 from tools import lock, pipeline
@@ -34,13 +35,15 @@ class Side:
     """A side that reads a file when it is asked for, and fetches the file from a remote if need be."""
 
     def __init__(self, name: str, commit: str = ""):
-        """Open "workspace", a git revision or an experiment. Two experiments may have one name: give their commit.
+        """Open "workspace", a git revision or an experiment. Two experiments may have one name: give their commit. With
+        a commit, "workspace" is that commit.
 
         Raises InputError if there is no such revision.
         """
         self.name = name
+        self.of_workspace = (commit or name) == WORKSPACE
         self.files = revisions.files(name, commit or name)
-        self._commit = "" if name == WORKSPACE else self.files.repo.get_rev()[:7]
+        self._commit = "" if self.of_workspace else self.files.repo.get_rev()[:7]
         self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
 
     @cached_property
@@ -91,9 +94,23 @@ class Side:
         """Return the labels of the test images, uint8 (n,)."""
         return self._read("test", arrays.parse, "/labels.npy")
 
+    def images(self) -> np.ndarray:
+        """Return the test images, float32 (n, height, width) or (n, height, width, 3) in [0, 1]."""
+        return self._read("test", arrays.parse, "/images.npy")
+
     def classes(self) -> list[str]:
         """Return the class names, in the order of the labels."""
         return self._read("classes.json", class_names.parse)
+
+    def has_all(self) -> bool:
+        """Return whether all that a comparison reads can be had. Raises DataError if a file is damaged."""
+        try:
+            self.probabilities(), self.labels(), self.images(), self.classes()
+            with suppress(KeyError):  # old commits have no such record
+                self._bytes(self.pipeline.path("training.json"))
+        except NetworkError:
+            return False
+        return True
 
     def metrics(self) -> Metrics:
         """Return the committed scores."""
@@ -120,6 +137,17 @@ class Side:
             return training.versions(self._bytes(self.pipeline.path("training.json")))
         except (KeyError, NetworkError, ValueError):  # old commits have no such record, or one without versions
             return None
+
+    def seconds(self, replicates: int) -> float | None:
+        """Return in how many seconds this machine trains so many replicates, None if that is unknown."""
+        try:
+            record = self._read("training.json", training.Training.model_validate_json)
+            images = len(self._read("train", arrays.parse, "/labels.npy"))
+        except (DataError, InputError, NetworkError):  # of another version, or not here
+            return None
+        return durations.estimate(
+            record.settings.model_copy(update={"replicates": replicates}), images, record.image_shape
+        )
 
     def _read(self, name: str, parse: Callable[[bytes], Record], member: str = "") -> Record:
         path = self.path(name) + member
@@ -160,7 +188,7 @@ class Side:
 
     def _fetch(self) -> str:
         targets = [self.path(name) for name in ("predictions", *TEST_SET)]
-        return revisions.how_to_fetch(self.files.repo, self.name, self._commit, targets)
+        return revisions.how_to_fetch(self.files.repo, self.name, targets)
 
     def _fix(self, command: str) -> str:
         """Return the command for the workspace; no command changes a commit."""

@@ -8,7 +8,6 @@ from dvc.utils.serialize import ParseError
 
 from core.cli.errors import DataError, InputError, Problem, StageError
 from tools.compare import revisions
-from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import MADE_BY, TEST_SET, Side
 
 READ = (*TEST_SET, "predictions", "metrics.json", "classes.csv", "training.json")
@@ -20,7 +19,7 @@ def changed(side: Side) -> list[str]:
     Raises DataError if predictions, test set or metrics are not those of dvc.lock, InputError if a YAML file can't be
     read, StageError if DVC gives no answer.
     """
-    if side.name != WORKSPACE:
+    if not side.of_workspace:
         return []
     stages = _stages(side)
     entries = [entry for changes in stages.values() for entry in changes if isinstance(entry, dict)]

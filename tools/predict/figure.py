@@ -24,7 +24,7 @@ def png(results: Sequence[Result], classes: Sequence[str], like: Framing | None)
 
 def _drawn(results: Sequence[Result], classes: Sequence[str], negative: bool) -> Figure:
     columns = min(len(results), COLUMNS)
-    figure = style.empty(height=2 * ceil(len(results) / columns) + 1, width=style.WIDTH * columns / COLUMNS)
+    figure = style.empty(height=2 * ceil(len(results) / columns) + 1, width=style.WIDE * columns / COLUMNS)
     axes = list(style.grid(figure, 2 * len(results), 2 * columns, ratios=[5, 6] * columns))
     for index, (result, picture, bars) in enumerate(zip(results, axes[::2], axes[1::2], strict=True)):
         named = result.ranking[0]

@@ -1,88 +1,78 @@
-"""Figures with one line per replicate: the history of training, calibration and coverage."""
+"""Figures with one line per replicate: the history of training, and calibration."""
 
 from math import log
 
 import numpy as np
 
 from core.files.history import by_replicate
-from core.scores import calibration
+from core.scores.calibration import Reliability
 from stages.render import style
 from stages.render.style import Axes, Figure, MaxNLocator
 
 COLOURS = {"train": style.FIRST, "validation": style.SECOND}
-LABELS = {"loss": "loss (cross-entropy), nats", "accuracy": "accuracy, share of images"}
+LABELS = {"loss": "loss (cross-entropy), nats", "accuracy": "accuracy"}
 
-# The accuracy of a smaller share of the images, or of fewer images in a bin, is mostly chance.
-LEAST_COVERAGE = 0.01
+# A smaller loss is drawn as this loss: the logarithm of 0 has no place.
+LEAST_LOSS = 0.01
+# The accuracy of fewer images in a bin is mostly chance.
 LEAST_IMAGES = 10
-# Points of a curve with a point for each image: more points would not be visible.
-POINTS = 400
 
 
-def training(history: np.ndarray, classes: int) -> Figure:
+def training(history: np.ndarray, classes: int, title: str = "", note: str = "") -> Figure:
     """Draw loss and accuracy by epoch, a thin line per replicate.
 
-    `history` is the table of history.csv. Epoch 0, the untrained network, is drawn for the loss only: the accuracy of
-    guessing would compress the other values. Guessing among c classes has the loss ln c.
+    `history` is the table of history.csv; epoch 0 is the untrained network. Guessing among c classes has the loss ln c.
     """
-    figure = style.empty(height=3.5)
+    figure = style.empty(title=title, note=note)
     loss, accuracy = figure.subplots(1, 2)
-    draw_history(loss, history, "loss")
-    draw_history(accuracy, history[history["epoch"] > 0], "accuracy")
-    guessing = f"guessing: ln {classes} = {log(classes):.4f}"
-    loss.axhline(log(classes), color=style.GUIDE, linestyle=":", label=guessing)
-    for ax in (loss, accuracy):
-        ax.legend()
+    draw_history(loss, history, "loss", classes)
+    draw_history(accuracy, history, "accuracy", classes)
+    loss.axhline(log(classes), color=style.GUIDE, linestyle=":", label=f"guessing: ln {classes}")
+    loss.legend(loc="lower left", fontsize=8)
     return figure
 
 
-def draw_history(ax: Axes, history: np.ndarray, measure: str) -> None:
-    """Draw `measure` (loss or accuracy) by epoch, for train and, if present, validation."""
+def draw_history(ax: Axes, history: np.ndarray, measure: str, classes: int) -> None:
+    """Draw `measure` (loss or accuracy) by epoch, for train and, if present, validation.
+
+    The scale depends on the number of classes alone, so that figures of two runs can be compared. It ends at twice the
+    loss of guessing; losses beyond its ends are drawn at its ends.
+    """
+    low, high = (0.0, 1.0) if measure == "accuracy" else (LEAST_LOSS, 2 * log(max(classes, 2)))
     for split, colour in COLOURS.items():
         if f"{split}_{measure}" not in (history.dtype.names or ()):
             continue
         for number, rows in enumerate(by_replicate(history)):
-            label = split if number == 0 else None
-            ax.plot(rows["epoch"], rows[f"{split}_{measure}"], ".-", color=colour, linewidth=0.8, label=label)
+            values = rows[f"{split}_{measure}"].clip(low, high)
+            ax.plot(rows["epoch"], values, ".-", color=colour, linewidth=0.8, label=None if number else split)
+    if measure == "loss":
+        ax.set_yscale("log")
+        ends = {low: f"≤{low}", high: f"≥{high:.1f}"}
+        ax.set_yticks([low, 0.1, 1, high], [ends.get(tick, f"{tick:g}") for tick in (low, 0.1, 1, high)])
+    ax.set_ylim(low, high)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(xlabel="epoch", ylabel=LABELS[measure])
+    ax.set_title(LABELS[measure], fontsize=9, loc="left")
+    ax.set_xlabel("epoch")
 
 
-def reliability(bins: list[calibration.Reliability]) -> Figure:
-    """Draw accuracy by confidence, a thin line per replicate, above the share of images in each bin.
+def reliability(networks: list[Reliability], together: Reliability | None, title: str = "", note: str = "") -> Figure:
+    """Draw accuracy by confidence, a thin line per network and a thick line for the ensemble, if there is one.
 
-    Lines leave out bins of fewer than LEAST_IMAGES images.
+    Below is the share of all predictions in each bin. Lines leave out bins of fewer than LEAST_IMAGES images.
     """
-    figure = style.empty(height=5.5, width=6)
+    figure = style.empty(height=4, title=title, note=note)
     ax, images = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
     ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
-    for number, each in enumerate(bins):
+    lines = [(each, style.FIRST, 0.8, None if number else "one network") for number, each in enumerate(networks)]
+    if together:
+        lines.append((together, style.TOGETHER, 2, "ensemble"))
+    for each, colour, width, label in lines:
         enough = each.images >= LEAST_IMAGES
-        label = "network" if number == 0 else None
-        ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=style.FIRST, linewidth=0.8, label=label)
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy, share of images")
+        ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=colour, linewidth=width, label=label)
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     ax.legend(loc="upper left")
-    shares = np.mean([each.images / each.images.sum() for each in bins], axis=0)
-    width = 1 / len(shares)
-    images.bar(np.arange(len(shares)) * width, shares, width, align="edge", color=style.FIRST, edgecolor="white")
-    images.set(xlabel="confidence: the largest probability", ylabel="images in\nthe bin, share")
-    return figure
-
-
-def coverage(accuracies: list[np.ndarray]) -> Figure:
-    """Draw the accuracy on the most confident images by their share, a thin line per replicate."""
-    figure = style.empty(height=3.5)
-    ax = figure.subplots()
-    for number, accuracy in enumerate(accuracies):
-        count = len(accuracy)
-        least = min(int(np.ceil(LEAST_COVERAGE * count)), count)
-        shown = np.unique(np.linspace(least, count, POINTS).astype(int))
-        marker, label = "." * (count < POINTS), "network" if number == 0 else None
-        ax.plot(shown / count, accuracy[shown - 1], color=style.FIRST, linewidth=0.8, marker=marker, label=label)
-    ax.legend(loc="lower left")
-    ax.set(
-        xlim=(0, 1.01),
-        xlabel="coverage: share of the images, the most certain first",
-        ylabel="accuracy on these, share of images",
-    )
+    counts = (together or networks[0]).images
+    width = 1 / len(counts)
+    images.bar(np.arange(len(counts)) * width, counts / counts.sum(), width, align="edge", edgecolor="white")
+    images.set(ylim=(0, 1), xlabel="confidence: the largest probability", ylabel="share of\nimages")
     return figure

@@ -1,4 +1,4 @@
-"""Figures of a confusion matrix, integer or float (classes, classes): rows are true, columns predicted classes."""
+"""The figure of a confusion matrix, integer (classes, classes): rows are true, columns predicted classes."""
 
 from collections.abc import Sequence
 
@@ -8,37 +8,36 @@ from stages.render import style
 from stages.render.style import Figure
 
 # With more classes, the cells are too small for their values.
-VALUED_CLASSES = 20
+VALUED_CLASSES = 12
+# The share of a row from which mistakes have their strongest colour. It is the same for all runs and data sets.
+MOST_WRONG = 0.25
 
 
-def counts(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw the number of images in each cell."""
-    return _matrix(matrix, "{:d}", "test images", classes)
-
-
-def shares(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
-    """Draw the share of each cell in its row."""
-    return _matrix(matrix, "{:.2f}", "share of the images of the true class", classes)
-
-
-def _matrix(values: np.ndarray, form: str, unit: str, classes: Sequence[str]) -> Figure:
-    """Draw a matrix, each cell with its value if there is room for it; cells that are 0 stay empty.
+def confusion(
+    counts: np.ndarray, classes: Sequence[str], title: str = "", note: str = "", height: float = style.HEIGHT
+) -> Figure:
+    """Draw the number of images in each cell, coloured by its share of its row; cells that are 0 stay empty.
 
     Mistakes have their own colours and scale: on the scale of the diagonal they would be nearly invisible.
     """
-    figure = style.empty(height=5.8, layout="compressed")
+    figure = style.empty(height, title=title, note=note)
     ax = figure.subplots()
-    right = np.eye(len(values), dtype=bool)
-    for shown, colours, kind in ((~right, style.WRONG_SCALE, "wrong"), (right, style.RIGHT_SCALE, "right")):
-        cells = np.ma.masked_where(~shown | (values == 0), values)
-        mesh = ax.imshow(cells, cmap=colours, vmin=0, vmax=values[shown].max(initial=0) or 1)
-        figure.colorbar(mesh, ax=ax, label=f"{kind}: {unit}")
-        if len(classes) <= VALUED_CLASSES:
-            for row, column in zip(*np.nonzero(~np.ma.getmaskarray(cells)), strict=True):
-                value = values[row, column]
-                ink = style.ink(mesh.to_rgba(value)[:3])
-                ax.text(column, row, form.format(value), ha="center", va="center", color=ink, fontsize=9)
-    style.name_ticks(ax.xaxis, classes, rotation=45)
-    style.name_ticks(ax.yaxis, classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right, many = np.eye(len(counts), dtype=bool), len(classes) > VALUED_CLASSES
+    for shown, colours, kind, most in (
+        (~right, style.WRONG_SCALE, "wrong", MOST_WRONG),
+        (right, style.RIGHT_SCALE, "right", 1),
+    ):
+        cells = np.ma.masked_where(~shown | (counts == 0), shares)
+        mesh = ax.imshow(cells, cmap=colours, vmin=0, vmax=most, aspect="auto")
+        bar = figure.colorbar(mesh, ax=ax, ticks=[0, most], pad=0.02, aspect=30)
+        bar.set_ticklabels(["0", f"{'≥' * (most < 1)}{most:.0%}"], fontsize=8)
+        bar.set_label(f"{kind}, share of the row", fontsize=8, labelpad=-12)
+        for row, column in zip(*np.nonzero(~np.ma.getmaskarray(cells) & ~many), strict=True):
+            ink = style.ink(mesh.to_rgba(shares[row, column])[:3])
+            ax.text(column, row, f"{counts[row, column]:d}", ha="center", va="center", color=ink, fontsize=8)
+    most = int(5 * height)
+    style.name_ticks(ax.xaxis, classes, rotation=45, size=8, most=most)
+    style.name_ticks(ax.yaxis, classes, size=8, most=most)
     ax.set(xlabel="predicted class", ylabel="true class")
     return figure

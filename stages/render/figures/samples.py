@@ -5,7 +5,7 @@ A single image has no first axis. Probabilities are float (n, classes) in [0, 1]
 class names in the order of the labels.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -23,7 +23,7 @@ ASKED = 1_000
 DARK, PLAIN, NOISE = 0.25, 0.75, pixels.STANDS_OUT / 255
 # Larger images are drawn smaller than they are, and so smoothed.
 LARGE_SIDE = 64
-# More mean images are drawn smaller, in rows of ten.
+# More mean images are drawn smaller, in rows of six.
 LARGE_IMAGES = 25
 # More class names along a small axis would overlap.
 CELL_NAMES = 10
@@ -44,78 +44,85 @@ def white_on_black(images: np.ndarray) -> bool:
     return bool(np.mean((borders <= DARK) & (plain >= PLAIN)) > 0.5)
 
 
-def training_image(image: np.ndarray, name: str) -> Figure:
+def training_image(image: np.ndarray, title: str = "") -> Figure:
     """Draw one image with its pixel values, 0 to 255, and a colour bar: grey values, or those of each colour.
 
     The image is as training sees it: 0 is the lowest value.
     """
-    if image.ndim == 3:
-        return _channels(image, name)
-    figure = style.empty(height=5, width=6)
-    ax = figure.subplots()
-    mesh = ax.imshow(image * 255, cmap="viridis", vmin=0, vmax=255)
-    ax.set(title=style.cut(name, style.TICK_NAME), xlabel="column, pixels", ylabel="row, pixels")
-    figure.colorbar(mesh, ax=ax, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
+    scale: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 255}
+    figure = style.empty(height=4 if image.ndim == 2 else 4.4, layout="compressed", title=title)
+    if image.ndim == 2:
+        axes = np.array(figure.subplots())
+        mesh = axes.item().imshow(image * 255, **scale)
+    else:
+        axes = figure.subplots(2, 2, sharex=True, sharey=True)
+        parts = zip(axes.flat, ("", "red", "green", "blue"), (image, *np.moveaxis(255 * image, 2, 0)), strict=True)
+        for ax, name, values in parts:
+            mesh = ax.imshow(values, **scale)
+            ax.set_title(name, fontsize=9)
+    for ax in axes.flat:
+        ax.set(xlabel="column, pixels", ylabel="row, pixels")
+        ax.label_outer()
+    figure.colorbar(mesh, ax=axes, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
     return figure
 
 
-def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
+def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
     """Draw images in rows of five, each above its class name."""
-    return _gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels])
+    return _gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels], title=title)
 
 
-def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
+def means(images: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
     """Draw the mean image of each class above its name."""
-    columns, size = (5, 9) if len(classes) <= LARGE_IMAGES else (10, 7)
-    return _gallery(
-        images, [style.wrapped("", name, "", _line(columns, size)) for name in classes], columns=columns, size=size
-    )
+    columns, size = (5, 8) if len(classes) <= LARGE_IMAGES else (6, 7)
+    names = [style.wrapped("", name, "", _line(columns, size)) for name in classes]
+    return _gallery(images, names, columns=columns, size=size, title=title)
 
 
 def predicted(
-    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Iterable[int]
+    images: np.ndarray,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    headings: Sequence[str],
+    *,
+    columns: int = 5,
+    side: float = 1,
+    title: str = "",
+    note: str = "",
 ) -> Figure:
-    """Draw images in rows of five, each with its number above and its prediction below."""
+    """Draw images in rows, each with a heading above and its prediction below. side: most inches of an image."""
     pairs = zip(probabilities, labels, strict=True)
-    captions, colours = zip(*(_prediction(row, label, classes, _line()) for row, label in pairs), strict=True)
-    return _gallery(images, captions, colours=colours, headings=_headings(numbers))
-
-
-def voted(
-    images: np.ndarray, votes: np.ndarray, labels: np.ndarray, classes: Sequence[str], numbers: Iterable[int]
-) -> Figure:
-    """Draw images in rows of five, each with its number above and the votes of the networks below.
-
-    votes: integer (n, classes). The text names the two classes with the most votes and, in brackets, the true class.
-    """
-    captions = []
-    for of_class, label in zip(votes, labels, strict=True):
-        first, second = np.argsort(-of_class, kind="stable")[:2]
-        others = of_class.sum() - of_class[[first, second]].sum()
-        parts = [(f"{of_class[first]} ", classes[first], "")]
-        parts += [(f"{of_class[second]} ", classes[second], f", {others} other" if others else "")]
-        captions.append("\n".join(style.wrapped(*part, _line()) for part in [*parts, ("(", classes[label], ")")]))
-    return _gallery(images, captions, headings=_headings(numbers))
+    captions, colours = zip(*(_prediction(row, label, classes, _line(columns)) for row, label in pairs), strict=True)
+    return _gallery(
+        images, captions, colours=colours, headings=headings, columns=columns, side=side, title=title, note=note
+    )
 
 
 def example(
-    image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str], *, small: bool = False
+    image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str], title: str = "", note: str = ""
 ) -> Figure:
     """Draw one image with its prediction below, beside the probabilities of all classes."""
-    ratios, rotation = ([1, 3], 45) if small else ([2, 3], 90)
-    figure = style.empty(height=4)
-    picture, bars = figure.subplots(1, 2, width_ratios=ratios)
+    figure = style.empty(title=title, note=note)
+    picture, bars = figure.subplots(1, 2, width_ratios=[2, 3])
     draw_picture(picture, image)
     draw_prediction(picture, probabilities, label, classes)
     draw_probabilities(bars, probabilities, label)
-    style.name_ticks(bars.xaxis, classes, rotation)
+    style.name_ticks(bars.xaxis, classes, rotation=90)
     return figure
 
 
-def examples_grid(images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
+def examples_grid(
+    images: np.ndarray,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    title: str = "",
+    note: str = "",
+) -> Figure:
     """Draw images with predictions and probabilities in rows of three; class names stand below each column only."""
     rows = ceil(len(images) / 3)
-    figure = style.empty(height=1.75 * rows + 1)
+    figure = style.empty(height=1.75 * rows + 1.3, width=style.WIDE, title=title, note=note)
     axes = list(style.grid(figure, 2 * len(images), columns=6, ratios=[5, 6] * 3))
     for index, (picture, bars) in enumerate(zip(axes[::2], axes[1::2], strict=True)):
         draw_picture(picture, images[index])
@@ -167,13 +174,9 @@ def _prediction(
     return text, style.RIGHT if predicted == label else style.WRONG
 
 
-def _headings(numbers: Iterable[int]) -> list[str]:
-    return [f"test image {number}" for number in numbers]
-
-
-def _line(columns: int = 5, size: float = 9) -> float:
+def _line(columns: int = 5, size: float = 8) -> float:
     """Return the room for a line of a caption in a gallery, in multiples of its font size, in points."""
-    return 0.88 * style.WIDTH / columns * 72 / size
+    return 0.92 * style.WIDTH / columns * 72 / size
 
 
 def _gallery(
@@ -183,47 +186,41 @@ def _gallery(
     colours: Sequence[str] = (),
     headings: Sequence[str] = (),
     columns: int = 5,
-    size: float = 9,
+    side: float = 1,
+    size: float = 8,
+    title: str = "",
+    note: str = "",
 ) -> Figure:
     """Draw images in rows, each with a caption below and, if given, a colour of the caption and a heading above.
 
     All images share one axes, which measures the figure in inches from its upper left corner: an axes for each image
     would take three times as long.
     """
-    side = 0.88 * style.WIDTH / columns
-    above, below = 0.25 if headings else 0.1, 0.1 + 0.17 * (1 + max(text.count("\n") for text in captions))
-    height = ceil(len(images) / columns) * (above + side + below)
-    figure = Figure(figsize=(style.WIDTH, height))
+    side = min(side, 0.88 * style.WIDTH / columns)
+    line = 1.25 * size / 72
+    above, below = 0.22 if headings else 0.1, 0.1 + line * (1 + max(text.count("\n") for text in captions))
+    rows = ceil(len(images) / columns)
+    top = style.ABOVE * bool(title)
+    height = top + rows * (above + side + below) + style.BELOW * bool(note)
+    figure = style.empty(height, layout=None, title=title, note=note)
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, style.WIDTH), ylim=(height, 0))
     ax.set_axis_off()
     high, wide = (side * length / max(images.shape[1:3]) for length in images.shape[1:3])
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(index, columns)
-        middle, top = (column + 0.5) * style.WIDTH / columns, row * (above + side + below) + above + (side - high) / 2
-        _draw_framed(ax, image, middle - wide / 2, top, wide, high)
+        middle = (column + 0.5) * style.WIDTH / columns
+        upper = top + row * (above + side + below) + above + (side - high) / 2
+        _draw_framed(ax, image, middle - wide / 2, upper, wide, high)
         colour = colours[index] if colours else "black"
-        ax.text(middle, top + high + 0.06, caption, fontsize=size, color=colour, ha="center", va="top")
+        ax.text(middle, upper + high + 0.05, caption, fontsize=size, color=colour, ha="center", va="top")
         if headings:
-            ax.text(middle, top - 0.06, headings[index], fontsize=8, color="dimgrey", ha="center")
+            ax.text(middle, upper - 0.05, headings[index], fontsize=7, color=style.QUIET, ha="center")
     return figure
 
 
 def _draw_framed(ax: Axes, image: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
     _show(ax, image, aspect="auto", extent=(left, left + wide, top + high, top))
     ax.add_patch(Rectangle((left, top), wide, high, fill=False, linewidth=0.8))
-
-
-def _channels(image: np.ndarray, name: str) -> Figure:
-    """Draw a colour image, and the values of its red, green and blue."""
-    figure = style.empty(height=6, width=7, layout="compressed")
-    axes = figure.subplots(2, 2, sharex=True, sharey=True)
-    titles = (style.cut(name, style.TICK_NAME), "red", "green", "blue")
-    for ax, title, values in zip(axes.flat, titles, (image, *np.moveaxis(255 * image, 2, 0)), strict=True):
-        mesh = ax.imshow(values, cmap="viridis", vmin=0, vmax=255)
-        ax.set(title=title, xlabel="column, pixels", ylabel="row, pixels")
-        ax.label_outer()
-    figure.colorbar(mesh, ax=axes, label="pixel value, 0 to 255", ticks=range(0, 256, 51))
-    return figure
 
 
 def _show(ax: Axes, image: np.ndarray, **place: Any) -> None:

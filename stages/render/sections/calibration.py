@@ -1,12 +1,14 @@
-"""Section 4: whether the confidence of the networks matches their accuracy."""
+"""Whether the confidence of the predictions matches their accuracy."""
 
 from functools import partial
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 
 from core.config.params import Render
+from core.scores import scores
 from core.scores.calibration import BINS, accuracy_by_coverage
+from core.scores.intervals import DEVIATIONS
 from stages.render.document import Illustration, Section, Table, decimal
 from stages.render.figures import curves
 from stages.render.results import Results
@@ -16,50 +18,47 @@ COVERAGES = (1, 0.95, 0.9, 0.8, 0.5)
 
 
 def section(results: Results, render: Render) -> Section:
-    accuracies = [accuracy_by_coverage(each, results.test.labels) for each in results.probabilities]
-    return Section("Calibration", [*_calibration(results), *_coverage(accuracies)])
-
-
-def _calibration(results: Results) -> list[str | Table | Illustration]:
-    test, bins = results.metrics["test"], results.metrics["reliability"]
-    confidence = float(results.probabilities.max(axis=2).mean(dtype=np.float64))
-    excess = confidence - test["accuracy"]
+    confidence = results.together.max(axis=1).astype(np.float64)
+    excesses = confidence - scores.right(results.together, results.test.labels)
+    excess = float(excesses.mean())
+    known = abs(excess) > DEVIATIONS * excesses.std() / sqrt(len(excesses))  # unlikely to be 0 on other images
+    side = f"{'over' if excess > 0 else 'under'}confident"
     text = (
-        "The confidence of a prediction is its largest probability. The expected calibration error is the mean "
-        f"absolute difference between accuracy and confidence over {BINS} bins of equal width, weighted by their "
-        "images (Guo et al., 2017). The Brier score is the squared distance between the probabilities and the truth, "
-        "summed over the classes and averaged over the images: 0 is best, 2 is worst. The mean confidence is "
-        f"{decimal(confidence)}, which is {decimal(abs(excess))} {'above' if excess > 0 else 'below'} the accuracy: "
-        f"the predictions are {'over' if excess > 0 else 'under'}confident."
+        f"The confidence of a prediction is its largest probability. The mean confidence, "
+        f"{decimal(confidence.mean())}, is {decimal(abs(excess))} {'above' if excess > 0 else 'below'} the accuracy, "
+        f"{f'so the predictions are {side}' if known else 'which chance can explain'}. The expected calibration error "
+        f"is the mean of |accuracy - confidence| over {BINS} bins (Guo et al., 2017). The Brier score is the squared "
+        "error of the probabilities, from 0, the best, to 2."
     )
-    return [
-        text,
-        results.table("score", SCORES),
-        Illustration(
-            "reliability.png",
-            "Reliability diagram: accuracy by confidence beside the diagonal, and the share of images in each of "
-            f"{BINS} bins; expected calibration error {decimal(test['expected_calibration_error'])}",
-            "One line per replicate. A network is overconfident where its line is below the dotted diagonal. The bars "
-            f"show the share of images in each bin. The lines leave out bins of fewer than {curves.LEAST_IMAGES} "
-            "images, because their accuracy is mostly chance.",
-            partial(curves.reliability, bins),
-        ),
-    ]
+    title = f"{side.capitalize()} by {abs(100 * excess):.1f} points" if known else "Accuracy by confidence"
+    return Section(
+        "Calibration", [text, results.table("score", SCORES), _reliability(results, title), *_coverage(results)]
+    )
 
 
-def _coverage(accuracies: list[np.ndarray]) -> list[str | Table | Illustration]:
-    images = len(accuracies[0])
-    rows = [
-        [f"{share:.2f}", decimal(float(np.mean([each[ceil(share * images) - 1] for each in accuracies])))]
-        for share in COVERAGES
-    ]
-    return [
-        "If the least confident images go to a person, the networks have this accuracy on the remaining images:",
-        Table(["share of the images, most confident first", "accuracy on these images"], rows),
-        Illustration(
-            "coverage.png",
-            f"Accuracy by coverage, from {rows[-1][1]} on the most confident half to {rows[0][1]} on all images",
-            "Accuracy on the most confident images, by their share of all images. One line per replicate.",
-            partial(curves.coverage, accuracies),
+def _reliability(results: Results, title: str) -> Illustration:
+    *networks, together = results.metrics["reliability"]
+    several = results.replicates > 1
+    return Illustration(
+        "reliability.png",
+        f"Reliability diagram: accuracy by confidence beside the diagonal, and the share of images in each of {BINS} "
+        f"bins; expected calibration error {decimal(results.ensemble.expected_calibration_error)}",
+        f"Predictions are overconfident below the dotted line. Bins of fewer than {curves.LEAST_IMAGES} images have no "
+        "point.",
+        partial(
+            curves.reliability,
+            networks,
+            together if several else None,
+            title,
+            f"{results.replicates} networks, one line each; title and bars: ensemble" if several else "one network",
         ),
+    )
+
+
+def _coverage(results: Results) -> list[str | Table]:
+    accuracies = accuracy_by_coverage(results.together, results.test.labels)
+    rows = [[f"{share:.2f}", decimal(float(accuracies[ceil(share * len(accuracies)) - 1]))] for share in COVERAGES]
+    return [
+        "If the least confident images go to a person, the other images have this accuracy:",
+        Table(["share of the images, most confident first", f"accuracy, {results.predictor}"], rows),
     ]

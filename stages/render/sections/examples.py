@@ -1,29 +1,40 @@
-"""Section 6: single test images: those of the tutorials, mistakes, uncertain predictions and disagreements."""
+"""Single test images: the surest mistakes, uncertain predictions, and the images of the tutorials."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from core.config.params import Render
 from core.scores import scores
 from stages.render import style
-from stages.render.document import Illustration, Section, count, decimal
+from stages.render.document import Block, Illustration, Section, count, decimal
 from stages.render.figures import samples
-from stages.render.results import Results
+from stages.render.results import Results, votes
 
 GRID_EXAMPLES = 15
+SUREST = 6  # mistakes on the first screen
+
+
+def surest(results: Results, render: Render) -> list[Illustration]:
+    """Show the mistakes with the highest confidence, if there are mistakes."""
+    wrong = _mistakes(results)
+    shown = wrong[: min(SUREST, render.mistakes)]
+    of = f"{len(shown)} surest of {count(len(wrong))} mistakes" if len(wrong) > 1 else "only mistake"
+    small = {"columns": 3, "side": 0.7}
+    return [_gallery(results, "surest_mistakes.png", shown, f"The {of}", **small)] if len(shown) else []
 
 
 def section(results: Results, render: Render) -> Section:
+    agreeing = "Above each image: its number and how many networks agree. " if results.replicates > 1 else ""
     return Section(
         "Examples",
         [
-            "Below each image: the predicted class, its probability and, in brackets, the true class. The text is blue "
-            "if the prediction is correct, and red otherwise. The bars show the probabilities of all classes: the true "
-            "class in blue, a wrong prediction in red.",
+            f"{agreeing}Below each image: the predicted class with its probability, blue if right and red if wrong; "
+            "the true class is in brackets.",
+            *_disagreement(results),
+            *_galleries(results, render.mistakes),
             *_chosen(results, render),
-            *_extremes(results, render.mistakes),
-            *_disagreements(results, render.mistakes),
         ],
     )
 
@@ -37,35 +48,41 @@ def first(chosen: np.ndarray, key: np.ndarray, most: int) -> np.ndarray:
     return indices[np.argsort(key[indices], kind="stable")][:most]
 
 
-def votes(probabilities: np.ndarray) -> np.ndarray:
-    """Return how many replicates predict each class, int64 (n, classes), from float (replicates, n, classes)."""
-    classes = np.arange(probabilities.shape[2])
-    return (probabilities.argmax(axis=2)[..., None] == classes).sum(axis=0)
+def _mistakes(results: Results) -> np.ndarray:
+    """Return the indices of the misclassified images, most confident first."""
+    wrong = ~scores.right(results.together, results.test.labels)
+    return first(wrong, -results.together.max(axis=1), len(wrong))
 
 
-def disputed(probabilities: np.ndarray) -> np.ndarray:
-    """Return the indices of the images on which replicates disagree, those with the fewest votes for one class first.
+def _disagreement(results: Results) -> list[Block]:
+    """Say on how many images the networks disagree with each other, or together with the label."""
+    if results.replicates == 1:
+        return []
+    labels, of_class = results.test.labels, votes(results.probabilities)
+    agreed = of_class.max(axis=1) == results.replicates
+    wrong = agreed & (of_class.argmax(axis=1) != labels)
+    return [
+        f"On {count((~agreed).sum())} of {count(len(labels))} test images, the {results.replicates} networks disagree: "
+        f"the seed decides the class. On {count(wrong.sum())} other images, they agree on a wrong class: their labels "
+        "may be wrong."
+    ]
 
-    Ties are ordered by the mean probability of the class with the most votes, lowest first, then by index.
-    """
-    of_class = votes(probabilities)
-    agreeing = of_class.max(axis=1)
-    favourite = of_class.argmax(axis=1)
-    probability = probabilities.mean(axis=0, dtype=np.float64)[np.arange(len(favourite)), favourite]
-    order = np.lexsort((probability, agreeing))
-    return order[agreeing[order] < len(probabilities)]
 
-
-def agreed_mistakes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the indices of the images that all replicates predict as the same wrong class, most confident first."""
-    agreed = votes(probabilities).max(axis=1) == len(probabilities)
-    mean = probabilities.mean(axis=0, dtype=np.float64)
-    return first(agreed & ~scores.right(mean, labels), -mean.max(axis=1), len(labels))
+def _galleries(results: Results, most: int) -> list[Block]:
+    """The next mistakes after those of the first screen, and the least confident correct predictions."""
+    correct, wrong = scores.right(results.together, results.test.labels), _mistakes(results)
+    more, unsure = wrong[SUREST:most], first(correct, results.together.max(axis=1), most)
+    blocks: list[Block] = [] if len(wrong) else ["No test image is misclassified."]
+    if len(more):
+        blocks.append(_gallery(results, "mistakes.png", more, f"The next {len(more)} mistakes, surest first"))
+    if not len(unsure):
+        return [*blocks, "No test image is correctly classified."]
+    return [*blocks, _gallery(results, "uncertain.png", unsure, f"The {len(unsure)} least sure correct answers")]
 
 
 def _chosen(results: Results, render: Render) -> list[Illustration]:
     """The figures of the tutorials: chosen images, the first images, and an image predicted alone."""
-    labels, probabilities = results.test.labels, results.probabilities[0]
+    labels, probabilities = results.test.labels, results.together
     shown = min(GRID_EXAMPLES, len(labels))
     right = scores.right(probabilities[:shown], labels[:shown]).sum()
     examples = [
@@ -76,91 +93,58 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
     grid = Illustration(
         "examples_grid.png",
         f"The first {shown} test images with their probabilities, {right} of them classified correctly",
-        f"The first {shown} test images. The class names below a column of bars apply to the whole column."
-        f"{results.shown}",
+        "The class names below a column of bars apply to the whole column.",
         partial(
             samples.examples_grid,
             results.test_images(range(shown)),
             probabilities[:shown],
             labels[:shown],
             style.drawable(results.classes),
+            f"{right} of the first {shown} test images are classified correctly",
+            results.predictor,
         ),
+        wide=True,
     )
     index, alone = results.single
-    single = _example(results, index, alone[0], "single_image.png", alone=True)
-    return [*examples, grid, single]
+    return [
+        *examples,
+        grid,
+        _example(results, index, alone, "single_image.png", ", predicted alone, as a batch of one"),
+    ]
 
 
-def _example(
-    results: Results, index: int, probabilities: np.ndarray, file: str, *, alone: bool = False
-) -> Illustration:
-    (image,), label = results.test_images([index]), results.test.labels[index]
-    how = ", predicted alone, as a batch of one" if alone else ""
+def _example(results: Results, index: int, probabilities: np.ndarray, file: str, how: str = "") -> Illustration:
+    (image,), label, names = results.test_images([index]), results.test.labels[index], style.drawable(results.classes)
     return Illustration(
         file,
         f"Probabilities of test image {_described(results, index, probabilities)}{how}",
-        f"Test image {index}{how}.{results.shown}",
-        partial(samples.example, image, probabilities, label, style.drawable(results.classes), small=alone),
+        "",
+        partial(samples.example, image, probabilities, label, names, f"Test image {index}{how}", results.predictor),
     )
 
 
-def _extremes(results: Results, most: int) -> list[str | Illustration]:
-    """The most confident mistakes, and the least confident correct predictions."""
-    labels, probabilities, end = results.test.labels, results.probabilities[0], f".{results.shown}"
-    confidence, correct = probabilities.max(axis=1), scores.right(probabilities, labels)
-    mistakes, uncertain = first(~correct, -confidence, most), first(correct, confidence, most)
-    wrong, right = f"misclassified, most confident first{end}", f"correctly classified, least confident first{end}"
-    return [
-        _gallery(results, "mistakes.png", mistakes, probabilities, wrong)
-        if len(mistakes)
-        else f"No test image is misclassified{end}",
-        _gallery(results, "uncertain.png", uncertain, probabilities, right)
-        if len(uncertain)
-        else f"No test image is correctly classified{end}",
-    ]
-
-
-def _disagreements(results: Results, most: int) -> list[str | Illustration]:
-    """The images on which replicates disagree, and those on which all replicates disagree with the label."""
-    labels, probabilities = results.test.labels, results.probabilities
-    replicates = len(probabilities)
-    if replicates == 1:
-        return ["Disagreement between networks is unknown (one network). To train more, set train.replicates."]
-    open_, agreed = disputed(probabilities), agreed_mistakes(probabilities, labels)
-    blocks: list[str | Illustration] = [
-        f"On {count(len(open_))} of {count(len(labels))} test images, the {replicates} networks disagree: the seed "
-        f"decides the class. On {count(len(agreed))} other images, the networks agree, but the label differs. If they "
-        "are confident there, the label may be wrong or the image may be ambiguous."
-    ]
-    if len(shown := open_[:most]):
-        names = style.drawable(results.classes)
-        drawn = partial(
-            samples.voted, results.test_images(shown), votes(probabilities)[shown], labels[shown], names, shown
-        )
-        alternative = f"Test images {', '.join(map(str, shown))}, with the votes of {replicates} networks"
-        caption = (
-            "The most disputed images first. Below each image: how many networks predict each class and, in brackets, "
-            "the true class."
-        )
-        blocks.append(Illustration("disputed.png", alternative, caption, drawn))
-    if len(shown := agreed[:most]):
-        mean = probabilities.mean(axis=0, dtype=np.float64)
-        caption = (
-            f"predicted as the same wrong class by all {replicates} networks, most confident first. The probability "
-            "is the mean over the networks."
-        )
-        blocks.append(_gallery(results, "agreed_mistakes.png", shown, mean, caption))
-    return blocks
-
-
-def _gallery(results: Results, file: str, shown: np.ndarray, probabilities: np.ndarray, caption: str) -> Illustration:
-    labels, names = results.test.labels, style.drawable(results.classes)
-    described = "; ".join(_described(results, index, probabilities[index]) for index in shown)
+def _gallery(results: Results, file: str, shown: np.ndarray, title: str, **layout: Any) -> Illustration:
+    labels, probabilities, names = results.test.labels, results.together[shown], style.drawable(results.classes)
+    described = "; ".join(_described(results, index, results.together[index]) for index in shown)
+    headings = [f"image {index}" for index in shown]
+    if results.replicates > 1:
+        agreeing = votes(results.probabilities[:, shown])[np.arange(len(shown)), probabilities.argmax(axis=1)]
+        headings = [f"{index}: {n}/{results.replicates} agree" for index, n in zip(shown, agreeing, strict=True)]
     return Illustration(
         file,
-        f"Test images {described}",
-        f"{len(shown)} test image{'s' * (len(shown) > 1)} {caption}",
-        partial(samples.predicted, results.test_images(shown), probabilities[shown], labels[shown], names, shown),
+        f"{title}: test images {described}",
+        "",
+        partial(
+            samples.predicted,
+            results.test_images(shown),
+            probabilities,
+            labels[shown],
+            names,
+            headings,
+            title=title,
+            note=results.predictor,
+            **layout,
+        ),
     )
 
 

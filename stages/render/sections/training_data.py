@@ -1,4 +1,4 @@
-"""Section 5: the images of each class, and images that occur more than once."""
+"""The images of each class, and images that occur more than once."""
 
 from functools import partial
 
@@ -40,11 +40,11 @@ def _counts(results: Results) -> list[str | Table]:
     train, test = counts["train"], counts["test"]
     text = (
         f"The images have {pixels(results.train.images.shape[1:])}. Each class has {_range(train)} training images and "
-        f"{_range(test)} test images. The networks learn from the training images only."
+        f"{_range(test)} test images."
     )
     if results.validation:
         number = count(len(results.validation.labels))
-        text += f" The data set has {number} validation images of its own. They show the progress after each epoch."
+        text += f" The data set has {number} validation images of its own."
     shown = np.arange(len(classes))
     if len(classes) > MOST_ROWS:
         shown = np.argsort(train, kind="stable")[:MOST_ROWS]
@@ -56,7 +56,7 @@ def _counts(results: Results) -> list[str | Table]:
         text += f" The font of the figures lacks letters of some class names: {', '.join(numbered[:MOST_ROWS])}."
     if results.preparation.done:
         images, done = results.preparation.images, "; ".join(results.preparation.phrases())
-        text += f" The stage download prepared the pictures. Of {count(images)}, {done}."
+        text += f" Of {count(images)} pictures, {done}."
     rows = [[classes[index], *(count(of_split[index]) for of_split in counts.values())] for index in shown]
     return [text, Table(["class", *counts], rows)]
 
@@ -69,29 +69,31 @@ def _range(counts: np.ndarray) -> str:
 def _figures(results: Results, render: Render) -> list[Illustration]:
     classes, (images, labels), index = results.classes, results.train, render.training_image
     names, first = style.drawable(classes), min(GRID_IMAGES, len(labels))
-    values, tones = "red, green and blue values, 0 to 255", ""
+    values, tones = "red, green and blue values", ""
     if images.ndim == 3:
         values = "pixel values" if results.preparation.done else "original pixel values"
-        tones = f" Here and below, {'darker' if results.negative else 'lighter'} pixels have higher values."
-    beginning = ", ".join(classes[label] for label in labels[:5])
+        tones = f"Here and below, {'darker' if results.negative else 'lighter'} pixels have higher values."
+    name, title = classes[labels[index]], f"The first {first} training images"
     return [
         Illustration(
             "training_image.png",
-            f"Training image {index}, of class {classes[labels[index]]}, with a colour bar from 0 to 255",
-            f"Training image {index} with its {values}. Training divides them by 255.",
-            partial(samples.training_image, images[index], names[labels[index]]),
+            f"Training image {index}, of class {name}, with a colour bar from 0 to 255",
+            f"Training divides the {values} by 255.",
+            partial(samples.training_image, images[index], f"Training image {index}: {names[labels[index]]}"),
         ),
         Illustration(
             "training_grid.png",
-            f"The first {first} training images in rows of five, beginning with {beginning}",
-            f"The first {first} training images with their classes.{tones}",
-            partial(samples.labelled, results.for_figures(images[:first]), labels[:first], names),
+            f"{title} in rows of five, beginning with {', '.join(classes[label] for label in labels[:5])}",
+            tones,
+            partial(samples.labelled, results.for_figures(images[:first]), labels[:first], names, title),
         ),
         Illustration(
             "class_means.png",
             f"The mean image of each of {len(classes)} classes, beginning with {', '.join(classes[:5])}",
-            "The mean training image of each class. It is sharp where the images of the class are alike.",
-            lambda: samples.means(results.for_figures(class_means(images, labels, len(classes))), names),
+            "A mean image is sharp where the images of the class are alike.",
+            lambda: samples.means(
+                results.for_figures(class_means(images, labels, len(classes))), names, "The mean image of each class"
+            ),
         ),
     ]
 
@@ -105,12 +107,11 @@ def _duplicates(train: Split, test: Split) -> list[str | Table]:
         "test images equal to a training image": shared,
     }
     if not any(found.values()):
-        return ["No image occurs twice, neither within the training or the test images nor in both."]
+        return ["No image occurs twice."]
     share = len(shared) / len(test.labels)
     text = (
-        f"Exact duplicates, found by hashing: {count(len(shared))} of {count(len(test.labels))} test images "
-        f"({share:.2%}) are also training images. A network may have memorized their labels. If equal images have "
-        "different labels, at least one label is wrong."
+        f"{count(len(shared))} of {count(len(test.labels))} test images ({share:.2%}) are also training images, so a "
+        "network may have memorized their labels. If equal images have different labels, at least one label is wrong."
     )
     rows = [
         [name, *(count(number) for number in (len(copies), sum(copies.values()), len(copies) - sum(copies.values())))]

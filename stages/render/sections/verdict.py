@@ -1,26 +1,29 @@
-"""Section 1: how good the networks are, how certain the result is, and which result was published."""
+"""How good the networks are, one alone and all together, how certain this is, and which result was published."""
+
+from functools import partial
+from math import sqrt
 
 import numpy as np
 
 from core.config.params import Render
+from core.scores import scores, variance
 from stages.render import published
-from stages.render.document import Section, count, decimal, interval
+from stages.render.document import Illustration, Section, count, decimal, listed
+from stages.render.figures.accuracy import Row, accuracy
 from stages.render.results import Results
 
 SCORES = {"accuracy": "accuracy", "top2_accuracy": "top-2 accuracy", "loss": "loss"}
 
 
 def line(results: Results) -> str:
-    """Return the verdict in one sentence."""
-    test, replicates = results.metrics["test"], len(results.probabilities)
-    network, run = results.settings["train.network"], published.run_of(results.settings)
-    accuracy = f"test accuracy {decimal(test['accuracy'])} (95 % interval {_interval(results)})"
-    spread = "variation with the seed unknown (one network)"
-    if replicates > 1:
-        spread = f"standard deviation over the replicates {decimal(test['accuracy_std'])}"
-    known = f"; published for this recipe ({run.recipe}): {decimal(run.accuracy)}" if run else ""
-    number = f"{replicates} replicate{'s' * (replicates > 1)}"
-    return f"{results.card.title}, {network} network, {number}: {accuracy}, {spread}{known}."
+    """Return the verdict in one or two sentences."""
+    run = published.run_of(results.settings)
+    known = f" (published: {decimal(run.accuracy)})" if run else ""
+    mean = decimal(results.metrics["test"]["accuracy"])
+    if results.replicates == 1:
+        return f"The network has a test accuracy of {mean}{known}."
+    together = decimal(results.ensemble.accuracy)
+    return f"One network has a test accuracy of {mean} on average{known}. The {results.predictor} has {together}."
 
 
 def warning(results: Results) -> str:
@@ -30,39 +33,68 @@ def warning(results: Results) -> str:
     return "These are synthetic images, drawn by a program. The numbers say nothing about real photographs."
 
 
+def figure(results: Results) -> Illustration:
+    """Show the accuracies of the ensemble and of one network, with their intervals, and the published accuracy."""
+    test, together, several = results.metrics["test"], results.ensemble, results.replicates > 1
+    images, run = len(results.test.labels), published.run_of(results.settings)
+    mean = f"one network,\nmean of {results.replicates}" if several else "one network"
+    rows = [Row(mean, [test["accuracy"]], [test["accuracy_low"], test["accuracy_high"]])]
+    title = f"One network is right on {test['accuracy']:.2%} of the images"
+    if several:
+        ends = [together.accuracy_low, together.accuracy_high]
+        each = [scores.right(network, results.test.labels).mean() for network in results.probabilities]
+        rows.insert(0, Row(f"ensemble of\n{results.replicates} networks", [together.accuracy], ends))
+        rows.append(Row("each network", each))
+        title = f"The ensemble is right on {together.accuracy:.2%}, one network on {test['accuracy']:.2%}"
+    if run:
+        rows.append(Row("published,\none network", [run.accuracy]))
+    described = [
+        f"{' '.join(row.label.split())} {listed([decimal(value) for value in row.accuracies])}" for row in rows
+    ]
+    return Illustration(
+        "verdict.png",
+        f"Test accuracies: {'; '.join(described)}",
+        "",
+        partial(accuracy, rows, images, title, f"lines: 95 % intervals for the choice of {count(images)} test images"),
+    )
+
+
 def section(results: Results, render: Render) -> Section:
-    images, replicates = len(results.test.labels), len(results.probabilities)
+    commonest = np.bincount(results.test.labels).max() / len(results.test.labels)
+    text = (
+        f"Always predicting the most common class has an accuracy of {decimal(commonest)}. The loss is the mean of "
+        "-ln(probability of the true class), in nats. Brackets hold 95 % intervals for the choice of the test images."
+    )
     table = results.table("score of the test images", SCORES)
-    table.rows[0][1] += f" ({_interval(results)})"
-    variance = f" The standard deviation does: the {replicates} networks differ only in their seed." * (replicates > 1)
-    commonest = np.bincount(results.test.labels).max() / images
-    definitions = (
-        "Accuracy is the share of images that are classified correctly. Always predicting the most common class scores "
-        f"{decimal(commonest)}. Loss is the mean of -ln(probability of the true class), in nats. Lower is better."
+    return Section("Scores", [text, table, *_noise(results), *_published(results)])
+
+
+def _noise(results: Results) -> list[str]:
+    """Say what moves the accuracy of one network: seeds, and the choice of the test images."""
+    images = len(results.test.labels)
+    if results.replicates == 1 or images == 1:
+        return []
+    parts = variance.components(results.probabilities.argmax(axis=2) == results.test.labels)
+    seeds, unlimited, drawn = (
+        f"{100 * sqrt(each):.2f}" for each in (parts.replicates, parts.seeds, parts.images + parts.interaction)
     )
-    meaning = (
-        "The interval (Wilson) shows how much the accuracy of one network varies with the choice of the "
-        f"{count(images)} test images. It does not include training variance.{variance} To compare two runs image by "
-        "image, run python -m tools.compare. This detects smaller differences than two intervals do."
-    )
-    return Section("Verdict", [definitions, table, meaning, _published(results)])
+    return [
+        f"Seeds move the accuracy of one network by a standard deviation of {seeds} points; {unlimited} of them would "
+        f"remain on unlimited test images (Jordan, 2023). Another draw of {count(images)} test images moves it by "
+        f"{drawn} points."
+    ]
 
 
-def _interval(results: Results) -> str:
-    return interval(results.metrics["test"]["accuracy_low"], results.metrics["test"]["accuracy_high"])
-
-
-def _published(results: Results) -> str:
-    """Compare the published accuracy with the accuracy of this run."""
+def _published(results: Results) -> list[str]:
+    """Compare the published accuracy with the mean of this run."""
     test, run = results.metrics["test"], published.run_of(results.settings)
     if run is None:
-        return "No result was published for exactly these settings."
+        return []
     difference = run.accuracy - test["accuracy"]
     text = (
-        f"The tutorial published an accuracy of {decimal(run.accuracy)} for these settings ({run.recipe}), from one "
-        f"network. The published accuracy is {decimal(abs(difference))} {'above' if difference > 0 else 'below'} the "
-        "accuracy here"
+        f"The published network ({run.recipe}) has {decimal(run.accuracy)}, which is {decimal(abs(difference))} "
+        f"{'above' if difference > 0 else 'below'} one network here"
     )
     if not test["accuracy_std"]:
-        return f"{text}."
-    return f"{text}, {abs(difference) / test['accuracy_std']:.1f} times the standard deviation over the replicates."
+        return [f"{text}."]
+    return [f"{text}: {abs(difference) / test['accuracy_std']:.1f} standard deviations."]

@@ -1,0 +1,42 @@
+"""python -m tools.compare --run, on the real pipeline."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.project import Project
+
+pytestmark = pytest.mark.slow
+
+
+def compare(project, *arguments):
+    """Return stdout and stderr of the tool; without the plan, which has seconds."""
+    command = [sys.executable, "-m", "tools.compare", "HEAD~1", "HEAD", "--format", "json", *arguments]
+    ended = subprocess.run(
+        command, cwd=project.folder, env=project.environment(), capture_output=True, encoding="utf-8", check=True
+    )
+    found = json.loads(ended.stdout)
+    del found["plan"]
+    return found, ended.stderr
+
+
+@pytest.mark.fault("a fresh clone without a remote, which has no predictions")
+def test_a_fresh_clone_reaches_the_verdict_of_the_checkout_in_which_both_commits_ran(pipeline):
+    pipeline.edit("params.yaml", "epochs: 2", "epochs: 3")
+    pipeline.repro()
+    pipeline.commit("another epoch")
+    clone = Project(pipeline.folder.parent / "clone")
+    pipeline.git("clone", "--quiet", ".", str(clone.folder))
+
+    expected, _ = compare(pipeline)
+    found, progress = compare(clone, "--run")
+
+    assert found.pop("sides") == {name: f"{title}, run here" for name, title in expected.pop("sides").items()}
+    assert found == expected
+    first, second = [line for line in progress.splitlines() if ": " in line and "training" in line and "HEAD" in line]
+    assert first.endswith(": the time for training is unknown: this machine has not trained such networks")
+    assert " s, or nothing if DVC's cache has the networks" in second
+    assert clone.git("status", "--porcelain") == "" and len(clone.git("worktree", "list").splitlines()) == 1
+    assert compare(clone)[0]["accuracy"] == expected["accuracy"]  # the same bytes: later comparisons need no run

@@ -19,10 +19,7 @@ FEW = (
     "A side has two replicates only: up to 9 % of equal recipes are then called different, instead of 5 %. With three "
     "or more on both sides it is at most 7 %."
 )
-ALIKE = (
-    "The plan takes both sides to spread alike, and a change to help all test images alike. It asks for more replicates "
-    "once two different recipes are compared."
-)
+ALIKE = "The plan takes both sides to spread alike, and the change to move all test images alike: it may need more."
 SIZES = "The ensembles have different numbers of networks: more networks alone make an ensemble better."
 
 

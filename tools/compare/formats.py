@@ -103,10 +103,11 @@ def _sentence(name: str, score: Score, tolerance: float | None = None) -> str:
 
 def _power(comparison: Comparison) -> list[str]:
     """Return which change of the accuracy was to be found, and how to find a smaller one."""
-    lines = []
-    if isfinite(comparison.accuracy.smallest):
-        found = f"{100 * comparison.accuracy.smallest:.2f} points"
-        lines.append(f"Such a comparison finds a change of {found} in accuracy with 80 % power.")
+    of = {"one network": comparison.accuracy}
+    if "accuracy" in comparison.ensemble:
+        of["the ensemble"] = comparison.ensemble["accuracy"]
+    found = [f"{name} {100 * score.smallest:.2f} points" for name, score in of.items() if isfinite(score.smallest)]
+    lines = [f"Changes in accuracy that are found with 80 % power: {', '.join(found)}."] if found else []
     return lines if comparison.plan is None else [*lines, _plan(comparison.plan)]
 
 

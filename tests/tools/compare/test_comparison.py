@@ -323,7 +323,7 @@ def test_each_number_of_the_text_is_in_its_place():
         "Accuracy of the ensemble is equivalent within ±2.5 points: -1.00 points (95 %:\n-2.09 to +0.09).\n"
         "Loss of one network is worse: +0.2500 (95 %: +0.1347 to +0.3653).\n"
         "Recall is better for Coat; worse for Shirt.\n"
-        "Such a comparison finds a change of 7.34 points in accuracy with 80 % power.\n"
+        "Changes in accuracy that are found with 80 % power: one network 7.34 points, the\nensemble 1.67 points.\n"
         "To find 3.67 points, train 23 replicates on each side: about 457 seconds of\ntraining here.",
         "base: HEAD (1234567), 3 replicates\nnew: workspace, 5 replicates\n"
         "Both were scored on the same 1,234 test images.",

@@ -91,7 +91,7 @@ def declare(parser: Parser) -> None:
         "the change is below -POINTS, in percent of the images",
     )
     parser.add_argument(
-        "--plan", type=_points, metavar="POINTS", help="say how many replicates find such a change of the accuracy"
+        "--plan", type=_positive, metavar="POINTS", help="say how many replicates find such a change of the accuracy"
     )
 
 
@@ -148,6 +148,12 @@ def _points(text: str) -> float:
     if not 0 <= points <= 100:
         raise argparse.ArgumentTypeError(f"expected 0 to 100, got {text}")
     return points / 100
+
+
+def _positive(text: str) -> float:
+    if not (share := _points(text)):
+        raise argparse.ArgumentTypeError("expected more than 0")
+    return share
 
 
 if __name__ == "__main__":

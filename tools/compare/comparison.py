@@ -19,6 +19,8 @@ FEW = (
     "A side has two replicates only: up to 9 % of equal recipes are then called different, instead of 5 %. With three "
     "or more on both sides it is at most 7 %."
 )
+ALIKE = "The plan takes both sides to spread alike, and the change to move all test images alike: it may need more."
+SIZES = "The ensembles have different numbers of networks: more networks alone make an ensemble better."
 
 
 class Score(NamedTuple):
@@ -123,6 +125,11 @@ def of_predictions(
         fix = "run a side with train.replicates of 3 or more, better 5; or leave out --plan"
         raise InputError(Problem("--plan", what, fix=fix))
     fixed, broken = _changed_images(*right)
+    said = {
+        FEW: min(replicates) == 2 and not identical,
+        SIZES: replicates[0] != replicates[1],
+        ALIKE: identical and plan is not None,
+    }
     return Comparison(
         covers=covers,
         replicates=replicates,
@@ -132,7 +139,7 @@ def of_predictions(
         recalls=_recalls(change, right, labels, classes, decide=covers != "draw"),
         fixed=fixed,
         broken=broken,
-        notes=[FEW] * (min(replicates) == 2 and not identical),
+        notes=[note for note, holds in said.items() if holds],
         ensemble=_ensembles(base, new, labels, wanted),
         identical=identical,
         tolerance=tolerance,

@@ -8,6 +8,7 @@ from core.scores.scores import DECIMALS
 from tools.blocks import Block, Changes, Lines, Report, Table, literal
 from tools.compare.comparison import BETTER, EQUIVALENT, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Plan, Score
 from tools.compare.differences import Differences, Pair
+from tools.compare.statistics import MOST
 
 COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
 SHOWN = 10  # images of a kind; JSON has them all
@@ -48,12 +49,12 @@ def report(comparison: Comparison, differences: Differences) -> Report:
 
     For programs: shares in [0, 1], all images that changed, MD5s in full; None for an unknown number.
     """
+    of_changes = [Lines([meaning(comparison)]), Lines([*_images(comparison), *comparison.notes])]
     blocks = [
         Lines(headlines(comparison), strong=True),
         Lines(sides(comparison, differences.sides)),
         *tables(comparison),
-        Lines([meaning(comparison)]),
-        Lines([*_images(comparison), *comparison.notes]),
+        *([Lines(comparison.notes)] if comparison.identical else of_changes),
         *differing(differences),
     ]
     value = comparison._asdict() | {
@@ -102,17 +103,18 @@ def _sentence(name: str, score: Score, tolerance: float | None = None) -> str:
 
 def _power(comparison: Comparison) -> list[str]:
     """Return which change of the accuracy was to be found, and how to find a smaller one."""
-    lines = []
-    if isfinite(comparison.accuracy.smallest):
-        found = f"{100 * comparison.accuracy.smallest:.2f} points"
-        lines.append(f"Such a comparison finds a change of {found} in accuracy with 80 % power.")
+    of = {"one network": comparison.accuracy}
+    if "accuracy" in comparison.ensemble:
+        of["the ensemble"] = comparison.ensemble["accuracy"]
+    found = [f"{name} {100 * score.smallest:.2f} points" for name, score in of.items() if isfinite(score.smallest)]
+    lines = [f"Changes in accuracy that are found with 80 % power: {', '.join(found)}."] if found else []
     return lines if comparison.plan is None else [*lines, _plan(comparison.plan)]
 
 
 def _plan(plan: Plan) -> str:
     wanted, limit = (f"{100 * change:.2f} points" for change in (plan.change, plan.limit))
     if plan.replicates is None:
-        return f"No number of replicates finds {wanted}: the test images set the limit, {limit}."
+        return f"Not even {MOST:,} replicates on each side find {wanted}; with so few test images, they find {limit}."
     time = "the time is unknown: this machine has not trained such networks"
     if plan.seconds is not None:
         time = f"about {plan.seconds:.0f} seconds of training here"

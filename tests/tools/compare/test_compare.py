@@ -15,6 +15,8 @@ import yaml
 from PIL import Image
 
 from core.cli import command
+from core.config.params import Train
+from core.files import durations
 from core.scores import tables
 from tests.project import PLACES, Project, put
 from tools import blocks, lock, pipeline
@@ -162,8 +164,7 @@ def test_head_is_compared_with_the_workspace_by_default(compare, project):
 
     assert code == 0
     assert "base: HEAD (" in printed and "new: workspace, 3 replicates" in printed
-    assert "No evidence of a change in accuracy: +0.00 points" in printed
-    assert "The predictions of both sides are the same" in printed
+    assert printed.startswith("identical: the same networks\n\nbase: ")
     assert "params, code, data and packages that differ: none" in printed
     assert max(map(len, printed.splitlines())) <= 80
 
@@ -228,6 +229,36 @@ def test_only_an_accuracy_worse_by_more_than_the_tolerance_fails(compare, made, 
     assert not found or float(found[1]) > 25 > float(found[2])  # the lower end first
 
 
+def test_a_tolerance_in_points_gives_equivalence_and_a_plan_is_for_points(compare, made):
+    code, printed, _ = compare(made.folder, "before", "--tolerance", "40", "--plan", "5", "--format", "json")
+
+    found = json.loads(printed)
+    assert (code, found["accuracy"]["verdict"]) == (0, "equivalent")
+    assert (found["tolerance"], found["plan"]["change"], found["plan"]["seconds"]) == (0.4, 0.05, None)
+
+
+@pytest.mark.fault("a plan that costs what another kind of training took")
+def test_what_a_plan_costs_is_what_training_took_here(compare, project, monkeypatch):
+    """Both sides have 60 images, and the same kind of network, which took 0.5 seconds for each epoch."""
+    settings = Train.model_validate(yaml.safe_load((ROOT / "params.yaml").read_bytes())["train"])
+    record = {"networks": ["0" * 64], "classes": [], "image_shape": [2, 2], "settings": settings.model_dump()}
+    record |= {"versions": {}, "parameters": 1, "untrained_loss": 1.0}
+    stages = STAGES | {
+        "normalize": STAGES["normalize"] | {"outs": [*STAGES["normalize"]["outs"], "data/normalized/train"]}
+    }
+    project.write("dvc.yaml", yaml.safe_dump({"stages": stages}).encode())
+    project.write("data/training.json", json.dumps(record).encode())
+    project.write_array("data/normalized/train/labels.npy", np.zeros(60, np.uint8))
+    project.dvc("commit", "--quiet", "--force")
+    project.commit("timed")
+    monkeypatch.chdir(project.folder)
+    durations.write(settings, 60, (2, 2), 8, 4.0)
+
+    plan = json.loads(compare(project.folder, "--plan", "5", "--format", "json")[1])["plan"]
+
+    assert plan["seconds"] == pytest.approx(2 * plan["replicates"] * settings.epochs * 0.5)
+
+
 def test_another_test_set_is_refused(compare, made):
     code, printed, error = compare(made.folder, "before", "other-test-set")
 
@@ -242,8 +273,7 @@ def test_one_replicate_on_a_side_gives_no_verdict_on_recipes(compare, made):
     failing, _, error = compare(made.folder, "before", "single", "--fail-on", "worse")
 
     assert code == 0 and failing == 2
-    assert printed.startswith("One network is compared with one network")
-    assert "training noise is unknown" in " ".join(printed.split())
+    assert printed.startswith("Accuracy of one network") and "taken to spread as" in " ".join(printed.split())
     assert error.startswith("error: --fail-on: no verdict on the recipes with one replicate on a side; fix: ")
 
 
@@ -382,7 +412,7 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
     assert code == of_workspace == 3
     assert error.endswith("; fix: add --run, or --metrics-only")
     assert last.endswith("; fix: add --run, or dvc repro")
-    assert of_metrics == 0 and "Accuracy +2" in printed and "packages" not in printed
+    assert of_metrics == 0 and "Accuracy of one network +2" in printed and "packages" not in printed
 
 
 # From the reports alone
@@ -395,8 +425,8 @@ def test_metrics_alone_give_no_verdict_but_the_recall_of_each_class_by_its_name(
     found = json.loads(compare(made.folder, "before", "after", "--format", "json", "--metrics-only")[1])["recalls"]
 
     assert code == 0 and failing == 2
-    assert "Accuracy +2" in printed and "chance is unknown" in printed and "no evidence" not in printed
-    assert error.startswith("error: --fail-on: needs a verdict")
+    assert "Accuracy of one network +2" in printed and "chance is unknown" in printed and "no evidence" not in printed
+    assert error.startswith("error: --fail-on: needs the predictions")
     assert list(found) == sorted(CLASSES[:3])
     assert [score["base"] for score in found.values()] == pytest.approx([0.7] * 3, abs=0.05)
     assert [score["new"] for score in found.values()] == pytest.approx([0.95] * 3, abs=0.05)
@@ -454,8 +484,7 @@ def test_predictions_are_not_older_than_data_that_are_not_checked_out_but_than_c
     ],
 )
 def test_a_file_with_an_unfinished_merge_is_named(compare, project, path, code, error):
-    project.write(path, b"<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n")
-
+    project.write(path, b"
     ended, printed, last = compare(project.folder)
 
     assert (ended, printed) == (code, "")
@@ -539,11 +568,13 @@ def test_the_record_of_an_interrupted_run_is_refused(compare, project):
         (["\udcff"], "revision \\udcff: not a commit; fix: name a branch"),
         (["main", ""], "python -m tools.compare: argument new: expected the name of a revision, got an empty text"),
         (["--help-me"], "python -m tools.compare: unrecognized arguments: --help-me; fix: "),
+<<<<<<< HEAD
         (
             ["--run", "--metrics-only"],
             "--run: needs the predictions, which --metrics-only does not read; fix: leave out",
         ),
-        (["--tolerance", "0"], "--tolerance: needs --fail-on; fix: add --fail-on worse"),
+        (["--tolerance", "0", "--metrics-only"], "--tolerance: needs the predictions"),
+        (["--plan", "0"], "python -m tools.compare: argument --plan: expected more than 0"),
         (["--tolerance", "nan", "--fail-on", "worse"], "python -m tools.compare: argument --tolerance: expected 0 to"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import inf
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +11,11 @@ from markdown_it import MarkdownIt
 from scipy import stats
 
 from core.cli.errors import InputError
-from core.scores import scores
+from core.scores import ensemble, scores
 from core.scores.metrics import HeldOutScores as Scores
 from tools import blocks
-from tools.compare import comparison, differences, formats
-from tools.compare.comparison import Comparison, Reported, Score
+from tools.compare import comparison, differences, formats, statistics
+from tools.compare.comparison import Comparison, Plan, Reported, Score
 from tools.compare.differences import Differences, Pair
 from tools.compare.statistics import Change
 
@@ -28,22 +29,22 @@ DIFFERENCES = Differences(
 )
 
 
-def compare(right_base, right_new, labels, classes=CLASSES):
+def compare(right_base, right_new, labels, classes=CLASSES, **given):
     """Compare networks of two classes that give 0.75 to the label if `right` (replicates, n) says so, else 0.25."""
     sides = []
     for right in (right_base, right_new):
         chance = np.where(np.array(right, bool), 0.75, 0.25)
         sides.append(np.stack([np.where(labels == label, chance, 1 - chance) for label in (0, 1)], 2, dtype=np.float32))
-    return comparison.of_predictions(*sides, labels, classes)
+    return comparison.of_predictions(*sides, labels, classes, **given)
 
 
-def made(classes=CLASSES, *, replicates=(3, 3), gain=0.3):
+def made(classes=CLASSES, *, replicates=(3, 3), gain=0.3, **given):
     generator = np.random.default_rng(0)
     base, new = (
         generator.random((number, len(LABELS))) < share
         for number, share in zip(replicates, (0.6, 0.6 + gain), strict=True)
     )
-    return compare(base, new, LABELS, classes)
+    return compare(base, new, LABELS, classes, **given)
 
 
 def test_the_scores_are_those_of_metrics_json():
@@ -93,16 +94,84 @@ def test_fixed_and_broken_images_are_by_majority_and_the_largest_change_comes_fi
     assert (even.fixed, even.broken) == ([0], [1])
 
 
-def test_with_one_replicate_on_a_side_network_0_of_each_side_is_compared():
-    found = compare([[0, 1, 1], [1, 1, 0], [1, 1, 0]], [[1, 0, 1]], LABELS[:3])
+@pytest.mark.parametrize("replicates", [(2, 1), (1, 1)])
+def test_of_one_replicate_against_one_or_two_network_0_of_each_side_is_compared(replicates):
+    right = np.array([[0, 1, 1], [1, 1, 0]], bool)
+    found = compare(right[: replicates[0]], [[1, 0, 1]], LABELS[:3])
 
-    assert (found.covers, found.replicates) == ("networks", (3, 1))
+    assert (found.covers, found.replicates, found.plan) == ("networks", replicates, None)
     assert (found.fixed, found.broken, found.accuracy.change.base) == ([0], [1], pytest.approx(2 / 3))
-    assert "base: HEAD (1234567), network 0 of 3 replicates\nnew: workspace, network 0 of 1 replicate\n" in (
+    plural = "s" * (replicates[0] > 1)
+    assert f"base: HEAD (1234567), network 0 of {replicates[0]} replicate{plural}\nnew: workspace, network 0 of 1 " in (
         blocks.text(formats.report(found, DIFFERENCES))
     )
+    assert found.ensemble["accuracy"].verdict == "unknown"
     with pytest.raises(InputError, match="no verdict on the recipes"):
         comparison.shown_worse(found, 0)
+    with pytest.raises(InputError, match="no spread to plan from"):
+        compare(right[: replicates[0]], [[1, 0, 1]], LABELS[:3], plan=0.01)
+
+
+def test_one_replicate_against_three_or_more_is_a_new_draw_without_verdicts_on_classes():
+    found = made(replicates=(1, 4), gain=0.35)
+
+    assert (found.covers, found.accuracy.verdict, found.plan) == ("draw", "better", None)
+    assert found.accuracy.change.degrees_of_freedom >= 3
+    assert {score.verdict for score in found.recalls.values()} == {"unknown"}
+    assert {score.verdict for score in found.ensemble.values()} == {"unknown"}
+    assert "taken to spread as the other side does" in " ".join(blocks.text(formats.report(found, DIFFERENCES)).split())
+    with pytest.raises(InputError, match="no verdict on the recipes"):
+        comparison.shown_worse(found, 0)
+
+
+def test_the_same_networks_are_identical_and_a_plan_is_made_from_their_spread():
+    right = np.random.default_rng(0).random((3, len(LABELS))) < 0.6
+
+    found = compare(right, right, LABELS, plan=0.05)
+
+    every = [found.accuracy, found.loss, *found.recalls.values(), *found.ensemble.values()]
+    assert found.identical and {score.verdict for score in every} == {"identical"}
+    assert {score.change.interval for score in every} == {(0, 0)}
+    assert found.plan.change == 0.05 and found.plan.replicates == statistics.spread(right).replicates(0.05)
+    lines = blocks.text(formats.report(found, DIFFERENCES)).splitlines()
+    assert lines[0] == "identical: the same networks"
+    assert lines[1].startswith(f"To find 5.00 points, train {found.plan.replicates} replicates on each side: ")
+    assert "no evidence" not in "\n".join(lines).lower() and found.notes == [comparison.ALIKE]
+
+
+def test_the_ensembles_are_compared_and_their_values_are_their_own():
+    base, new = (np.random.default_rng(seed).dirichlet((2, 1), (4, 120)).astype(np.float32) for seed in (0, 1))
+    labels = np.zeros(120, np.uint8)
+
+    found = comparison.of_predictions(base, new, labels, CLASSES).ensemble
+
+    for side, array in (("base", base), ("new", new)):
+        together = ensemble.average(array)
+        assert getattr(found["accuracy"].change, side) == pytest.approx((together[:, 0] > 0.5).mean())
+        assert getattr(found["loss"].change, side) == pytest.approx(-np.log(together[:, 0]).mean())
+    assert found["accuracy"].smallest < 1 and found["loss"].verdict == "no evidence"
+
+
+@pytest.mark.parametrize(
+    ("gain", "tolerance", "verdict"), [(0.3, 0.6, "equivalent"), (0.3, 0.31, "better"), (0.0, 0.01, "no evidence")]
+)
+def test_within_the_tolerance_accuracies_are_equivalent_even_if_a_change_is_certain(gain, tolerance, verdict):
+    found = made(gain=gain, tolerance=tolerance)
+
+    assert (found.accuracy.verdict, found.tolerance) == (verdict, tolerance)
+    assert "equivalent" not in {score.verdict for score in (found.loss, *found.recalls.values())}
+    sentence = f"Accuracy of one network is equivalent within ±{100 * tolerance:g} points: "
+    assert (sentence in blocks.text(formats.report(found, DIFFERENCES))) == (verdict == "equivalent")
+    assert made(gain=gain, tolerance=tolerance, replicates=(1, 3)).accuracy.verdict != "equivalent"
+
+
+def test_without_evidence_a_plan_finds_half_of_the_smallest_change():
+    found, certain = made(gain=0.0), made(gain=0.3)
+
+    assert certain.plan is None and certain.accuracy.smallest < 1
+    assert found.plan.change == found.accuracy.smallest / 2
+    assert made(gain=0.0, plan=found.plan.change).plan == found.plan
+    assert found.plan.replicates is None or found.plan.replicates > 3
 
 
 def test_shown_worse_means_that_even_the_upper_end_of_the_interval_is_below_the_tolerance():
@@ -116,7 +185,9 @@ def test_shown_worse_means_that_even_the_upper_end_of_the_interval_is_below_the_
 
 @pytest.mark.parametrize(("replicates", "few"), [((2, 5), True), ((3, 5), False), ((1, 2), False)])
 def test_a_note_says_that_two_replicates_are_few(replicates, few):
-    assert made(replicates=replicates).notes == [comparison.FEW] * few
+    assert (comparison.FEW in made(replicates=replicates).notes) == few
+    assert comparison.SIZES in made(replicates=replicates).notes
+    assert made().notes == []
 
 
 def test_for_two_networks_the_exact_test_decides_also_if_the_interval_excludes_0():
@@ -178,7 +249,9 @@ def test_if_nothing_differs_both_formats_say_so_and_markdown_has_no_table_of_it(
 
 
 def reported(accuracy, loss, spread, recalls, replicates):
-    return Reported(Scores(accuracy=accuracy, loss=loss, accuracy_std=spread, ece=0.1), recalls, replicates)
+    together = {"ensemble_accuracy": accuracy + 0.01, "ensemble_loss": loss - 0.02}
+    scores = Scores(accuracy=accuracy, loss=loss, accuracy_std=spread, ece=0.1, **together)
+    return Reported(scores, recalls, replicates)
 
 
 def test_each_reported_score_is_that_of_its_side_and_class():
@@ -188,11 +261,15 @@ def test_each_reported_score_is_that_of_its_side_and_class():
     found = comparison.of_reports(base, new)
 
     assert (found.accuracy.change[:2], found.loss.change[:2]) == ((0.81, 0.92), (0.5, 0.4))
+    assert found.ensemble["accuracy"].change[:2] == pytest.approx((0.82, 0.93))
+    assert found.ensemble["loss"].change[:2] == pytest.approx((0.48, 0.38))
+    old = base._replace(scores=base.scores.model_copy(update={"ensemble_loss": None}))
+    assert list(comparison.of_reports(old, new).ensemble) == ["accuracy"]
     changes = {name: (score.change[:2], score.verdict) for name, score in found.recalls.items()}
     assert changes == {"Shirt": ((0.62, 0.65), "unknown"), "Coat": ((0.73, 0.95), "unknown")}
     value = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["accuracy"]
     assert value == {"base": 0.81, "new": 0.92, "difference": 0.11, "verdict": "unknown"} | dict.fromkeys(
-        ("low", "high", "p_value")
+        ("low", "high", "p_value", "smallest")
     )
 
 
@@ -218,15 +295,22 @@ def spelt_out():
         covers="recipes",
         replicates=(3, 5),
         images=1234,
-        accuracy=Score(Change(0.8, 0.91, 0.02, 4, 0.0052), 0.0052, "better"),
-        loss=Score(Change(0.5, 0.75, 0.05, 8, 0.0011), 0.0011, "worse"),
+        accuracy=Score(Change(0.8, 0.91, 0.02, 4, 0.0052), 0.0052, "better", 0.0734),
+        loss=Score(Change(0.5, 0.75, 0.05, 8, 0.0011), 0.0011, "worse", 0.0845),
         recalls={
-            "Shirt": Score(Change(0.62, 0.52, 0.01, 2, 0.0098), 0.0196, "worse"),
-            "Coat": Score(Change(0.71, 0.95, 0.05, 10, 0.0007), 0.0021, "better"),
+            "Shirt": Score(Change(0.62, 0.52, 0.01, 2, 0.0098), 0.0196, "worse", 0.0956),
+            "Coat": Score(Change(0.71, 0.95, 0.05, 10, 0.0007), 0.0021, "better", inf),
         },
         fixed=list(range(100, 112)),
         broken=[7, 3],
         notes=["Mind this."],
+        ensemble={
+            "accuracy": Score(Change(0.84, 0.83, 0.005, 12, 0.4), 0.4, "equivalent", 0.0167),
+            "loss": Score(Change(0.45, 0.43, 0.03, 6, 0.5), 0.5, "no evidence", 0.0178),
+        },
+        identical=False,
+        tolerance=0.025,
+        plan=Plan(0.0367, 23, 0.0012, 456.7),
     )
 
 
@@ -235,18 +319,24 @@ def test_each_number_of_the_text_is_in_its_place():
     parts = re.sub(" +", " ", blocks.text(formats.report(spelt_out(), DIFFERENCES))).split("\n\n")
 
     assert parts[:4] == [
-        "Accuracy is better: +11.00 points (95 %: +5.45 to +16.55).\n"
-        "Loss is worse: +0.2500 (95 %: +0.1347 to +0.3653).\n"
-        "Recall is better for Coat; worse for Shirt.",
+        "Accuracy of one network is better: +11.00 points (95 %: +5.45 to +16.55).\n"
+        "Accuracy of the ensemble is equivalent within ±2.5 points: -1.00 points (95 %:\n-2.09 to +0.09).\n"
+        "Loss of one network is worse: +0.2500 (95 %: +0.1347 to +0.3653).\n"
+        "Recall is better for Coat; worse for Shirt.\n"
+        "Changes in accuracy that are found with 80 % power: one network 7.34 points, the\nensemble 1.67 points.\n"
+        "To find 3.67 points, train 23 replicates on each side: about 457 seconds of\ntraining here.",
         "base: HEAD (1234567), 3 replicates\nnew: workspace, 5 replicates\n"
         "Both were scored on the same 1,234 test images.",
         "score base new change 95 % interval verdict\n"
         "accuracy 80.00 91.00 +11.00 +5.45 to +16.55 better\n"
-        "loss 0.5000 0.7500 +0.2500 +0.1347 to +0.3653 worse",
+        "ensemble accuracy 84.00 83.00 -1.00 -2.09 to +0.09 equivalent\n"
+        "loss 0.5000 0.7500 +0.2500 +0.1347 to +0.3653 worse\n"
+        "ensemble loss 0.4500 0.4300 -0.0200 -0.0934 to +0.0534 no evidence",
         "recall base new change 95 % interval verdict\n"
         "Shirt 62.00 52.00 -10.00 -14.30 to -5.70 worse\n"
         "Coat 71.00 95.00 +24.00 +12.86 to +35.14 better",
     ]
+    assert parts[4].replace("\n", " ").endswith("if the 90 % interval of their change is within ±2.5 points.")
     assert parts[5].splitlines()[-3:] == [
         "fixed 12: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, ...",
         "broken 2: 7, 3",
@@ -264,20 +354,44 @@ def test_each_number_of_the_json_has_its_name():
     found = spelt_out()
     value = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))
 
-    of_scores = {"accuracy": found.accuracy, "loss": found.loss, "Shirt": found.recalls["Shirt"]}
-    for (name, (change, p_value, verdict)), part in zip(
-        of_scores.items(), (value["accuracy"], value["loss"], value["recalls"]["Shirt"]), strict=True
-    ):
+    of_scores = {
+        "accuracy": (found.accuracy, value["accuracy"]),
+        "loss": (found.loss, value["loss"]),
+        "Shirt": (found.recalls["Shirt"], value["recalls"]["Shirt"]),
+        "ensemble accuracy": (found.ensemble["accuracy"], value["ensemble"]["accuracy"]),
+        "ensemble loss": (found.ensemble["loss"], value["ensemble"]["loss"]),
+    }
+    for name, ((change, p_value, verdict, smallest), part) in of_scores.items():
         half = stats.t.ppf(0.975, change.degrees_of_freedom) * change.error
         difference = change.new - change.base
         numbers = {"base": change.base, "new": change.new, "difference": difference, "p_value": p_value}
+        numbers |= {"smallest": smallest}
         numbers |= {"low": difference - half, "high": difference + half}
         assert part.pop("verdict") == verdict, name
         assert part == pytest.approx(numbers, abs=1e-6), name
     assert (value["replicates"], value["images"]) == ({"base": 3, "new": 5}, 1234)
+    assert value["recalls"]["Coat"]["smallest"] is None
+    assert (value["identical"], value["tolerance"]) == (False, 0.025)
+    assert value["plan"] == {"change": 0.0367, "replicates": 23, "limit": 0.0012, "seconds": 456.7}
     assert (value["fixed"], value["broken"]) == (list(range(100, 112)), [7, 3])
     assert value["sides"] == {"base": "HEAD (1234567)", "new": "workspace"}
     assert value["packages"] == {"keras": {"base": "3.15.1", "new": "3.16.0"}}
+
+
+@pytest.mark.parametrize(
+    ("plan", "line"),
+    [
+        (Plan(0.004, 9, 0.001), "9 replicates on each side: the time is unknown: this machine has not trained such"),
+        (
+            Plan(0.004, None, 0.0052),
+            "Not even 10,000 replicates on each side find 0.40 points; with so few test images, they find 0.52 ",
+        ),
+    ],
+)
+def test_a_plan_says_what_it_does_not_know_and_what_no_number_finds(plan, line):
+    printed = blocks.text(formats.report(spelt_out()._replace(plan=plan), DIFFERENCES))
+
+    assert line in " ".join(printed.split())
 
 
 def test_text_keeps_to_80_columns_and_shows_whole_names_and_no_control_characters():
@@ -303,6 +417,6 @@ def test_names_stay_text_in_markdown_beside_the_same_numbers():
 
     assert not re.search("<(?!/?(?:p|strong|table|thead|tbody|tr|th|td|code)[ >])", html)
     cells = [re.sub("<.*?>", "", cell) for cell in re.findall("<td>(.*?)</td>", html)]
-    assert len(cells) == 4 * 6 + 3 * 3
+    assert len(cells) == 6 * 6 + 3 * 3
     assert " ".join(cells[:6]) in re.sub(" +", " ", blocks.text(formats.report(made(HOSTILE), differing)))
-    assert cells[12] == "&lt;img src=x onerror=alert(1)&gt;"
+    assert cells[24] == "&lt;img src=x onerror=alert(1)&gt;"

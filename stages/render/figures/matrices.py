@@ -13,14 +13,12 @@ VALUED_CLASSES = 12
 MOST_WRONG = 0.25
 
 
-def confusion(
-    counts: np.ndarray, classes: Sequence[str], title: str = "", note: str = "", height: float = style.HEIGHT
-) -> Figure:
+def confusion(counts: np.ndarray, classes: Sequence[str], height: float = style.HEIGHT) -> Figure:
     """Draw the number of images in each cell, coloured by its share of its row; cells that are 0 stay empty.
 
     Mistakes have their own colours and scale: on the scale of the diagonal they would be nearly invisible.
     """
-    figure = style.empty(height, title=title, note=note)
+    figure = style.empty(height)
     ax = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     right, many = np.eye(len(counts), dtype=bool), len(classes) > VALUED_CLASSES

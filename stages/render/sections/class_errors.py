@@ -36,7 +36,9 @@ def figure(results: Results, height: float = style.HEIGHT, file: str = "confusio
         f"{classes} by {classes} confusion matrix of the {results.predictor}, {count(counts.trace())} of {images} test "
         f"images on the diagonal. {title}",
         "",
-        partial(matrices.confusion, counts, names, title, f"{results.predictor}, {images} test images", height),
+        partial(matrices.confusion, counts, names, height),
+        title,
+        f"{results.predictor}, {images} test images",
     )
 
 

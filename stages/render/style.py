@@ -57,7 +57,7 @@ STYLE: dict[Any, Any] = {
 # Inches. At 100 dpi, two figures fit side by side on a page of 1280 pixels, and their text is legible on one of 400.
 WIDTH, HEIGHT = 5, 2.6
 WIDE = 8  # of a grid of images with bars: the class names below them would overlap in a narrower figure
-TITLE, NOTE = 11, 8  # font sizes, in points
+TITLE, NOTE = 10, 8  # font sizes, in points
 ABOVE, BELOW = 0.3, 0.2  # inches for the title and the note
 
 # More class names along an axis would overlap: then it shows every second or third name.
@@ -122,11 +122,16 @@ def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | Non
 
 
 def name_ticks(
-    axis: Axis, classes: Sequence[str], rotation: float = 0, size: float = 9, most: int = AXIS_NAMES
+    axis: Axis,
+    classes: Sequence[str],
+    rotation: float = 0,
+    size: float = 9,
+    most: int = AXIS_NAMES,
+    widest: float = TICK_NAME,
 ) -> None:
-    """Write at most `most` class names along an axis."""
+    """Write at most `most` class names along an axis, each at most `widest` times as wide as its font size."""
     shown = range(0, len(classes), ceil(len(classes) / most))
-    axis.set_ticks(shown, [cut(classes[index], TICK_NAME) for index in shown], fontsize=size)
+    axis.set_ticks(shown, [cut(classes[index], widest) for index in shown], fontsize=size)
     if rotation:
         for text in axis.get_ticklabels():
             text.set(rotation=rotation, ha="right", va="center", rotation_mode="anchor")

@@ -37,7 +37,7 @@ def figure(results: Results) -> Illustration:
     """Show the accuracies of the ensemble and of one network, with their intervals, and the published accuracy."""
     test, together, several = results.metrics["test"], results.ensemble, results.replicates > 1
     images, run = len(results.test.labels), published.run_of(results.settings)
-    title = f"One network is right on {test['accuracy']:.2%}"
+    title = f"One network has {decimal(test['accuracy'])}"
     name = f"one network,\nmean of {results.replicates}" if several else "one network"
     rows = [Row(name, [test["accuracy"]], [test["accuracy_low"], test["accuracy_high"]])]
     if several:
@@ -49,7 +49,7 @@ def figure(results: Results) -> Illustration:
     if several:
         ends = [together.accuracy_low, together.accuracy_high]
         rows.append(Row(f"ensemble of\n{results.replicates} networks", [together.accuracy], ends))
-        title += f", the ensemble on {together.accuracy:.2%}"
+        title += f", the ensemble {decimal(together.accuracy)}"
     values = [f"{row.label} {listed([decimal(value) for value in row.accuracies])}" for row in rows]
     return Illustration(
         "verdict.png",

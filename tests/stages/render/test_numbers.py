@@ -163,7 +163,7 @@ def test_the_verdict(whole, said):
     assert of_block(whole.overview[0]) == (
         " ".join(["3", accuracy, *four(*ACCURACIES), "0.8848", "3", f"{ACCURACY:.4f}"]),
         "",
-        f"{mean(ACCURACIES):.2%} {ACCURACY:.2%}",
+        f"{accuracy} {ACCURACY:.4f}",
         "95 67",
     )
     text, table, noise = said("Scores")

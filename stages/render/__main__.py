@@ -66,7 +66,7 @@ def main(
         metrics=measured(probabilities, tested.labels, names, reported.read(metrics).train),
     )
     document = build(results, render)
-    drawn = {illustration.file: png(illustration.draw, render.dpi) for illustration in document.illustrations}
+    drawn = {each.file: png(each.draw, render.dpi, each.title, each.note) for each in document.illustrations}
     for file, data in drawn.items():
         atomic.write_bytes(figures / file, data)
     atomic.write_text(report, markdown(document, Path(os.path.relpath(figures, report.parent)).as_posix()))

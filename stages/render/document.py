@@ -30,14 +30,15 @@ class Code(str):
 class Illustration(NamedTuple):
     """A figure, drawn only when `draw` is called: its file name, its alternative text, and how to read it, if needed.
 
-    wide: its text would be illegible if the figure were made as narrow as a small screen.
+    title, note: texts in the figure, what is seen and of which networks.
     """
 
     file: str
     alternative: str
     caption: str
     draw: Callable[[], Figure]
-    wide: bool = False
+    title: str = ""
+    note: str = ""
 
 
 class Table(NamedTuple):

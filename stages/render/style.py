@@ -55,9 +55,9 @@ STYLE: dict[Any, Any] = {
 }
 
 # Inches. At 100 dpi, two figures fit side by side on a page of 1280 pixels, and their text is legible on one of 400.
-WIDTH, HEIGHT = 5, 3.1
+WIDTH, HEIGHT = 5, 2.6
 WIDE = 8  # of a grid of images with bars: the class names below them would overlap in a narrower figure
-TITLE, NOTE = 11, 8  # font sizes, in points
+TITLE, NOTE = 10, 8  # font sizes, in points
 ABOVE, BELOW = 0.3, 0.2  # inches for the title and the note
 
 # More class names along an axis would overlap: then it shows every second or third name.
@@ -75,39 +75,40 @@ def styled() -> Iterator[None]:
         yield
 
 
-def png(draw: Callable[[], Figure], dpi: int) -> bytes:
-    """Return a drawn figure as PNG, without version, date or path."""
+def png(draw: Callable[[], Figure], dpi: int, title: str = "", note: str = "") -> bytes:
+    """Return a drawn figure as PNG, without version, date or path. `title` and `note` are those of `entitle`."""
     file = io.BytesIO()
     with styled():
         figure = draw()
+        entitle(figure, title, note)
         figure.set_dpi(dpi)
         FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
     return file.getvalue()
 
 
 def empty(
-    height: float = HEIGHT,
-    width: float = WIDTH,
-    layout: Literal["constrained", "compressed"] | None = "constrained",
-    *,
-    title: str = "",
-    note: str = "",
+    height: float = HEIGHT, width: float = WIDTH, layout: Literal["constrained", "compressed"] = "constrained"
 ) -> Figure:
     """Return an empty figure, its size in inches, whose contents do not overlap.
 
-    The layout "compressed" is for axes with a fixed aspect ratio: a colour bar beside them has the same height. title:
-    what is seen, above; note: which networks are shown, below.
+    The layout "compressed" is for axes with a fixed aspect ratio: a colour bar beside them has the same height.
     """
-    figure = Figure(figsize=(width, height), layout=layout)
-    above, below = ABOVE * bool(title), BELOW * bool(note)
+    return Figure(figsize=(width, height), layout=layout)
+
+
+def entitle(figure: Figure, title: str, note: str) -> None:
+    """Make room above a figure for a title, which says what is seen, and below for a note, which says of what."""
+    (width, height), below = figure.get_size_inches(), BELOW * bool(note)
+    whole = height + ABOVE * bool(title) + below
+    room = (0, below / whole, 1, height / whole)
+    figure.set_figheight(whole)
     if isinstance(engine := figure.get_layout_engine(), ConstrainedLayoutEngine):
-        engine.set(rect=(0, below / height, 1, 1 - (above + below) / height))
-    if title:
-        text = cut(title, (width - 0.2) * 72 / TITLE)
-        figure.suptitle(text, x=0.1 / width, y=1 - 0.07 / height, ha="left", va="top", fontsize=TITLE)
-    if note:
-        figure.supxlabel(note, x=1 - 0.1 / width, y=0.05 / height, ha="right", va="bottom", fontsize=NOTE, color=QUIET)
-    return figure
+        engine.set(rect=room)
+    else:  # one axes takes up the whole figure
+        figure.axes[0].set_position(room)
+    above, left = cut(title, (width - 0.2) * 72 / TITLE), 0.1 / width
+    figure.text(left, 1 - 0.07 / whole, above, va="top", fontsize=TITLE, in_layout=False)
+    figure.text(1 - left, 0.06 / whole, note, ha="right", fontsize=NOTE, color=QUIET, in_layout=False)
 
 
 def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | None = None) -> Iterator[Axes]:
@@ -121,11 +122,16 @@ def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | Non
 
 
 def name_ticks(
-    axis: Axis, classes: Sequence[str], rotation: float = 0, size: float = 9, most: int = AXIS_NAMES
+    axis: Axis,
+    classes: Sequence[str],
+    rotation: float = 0,
+    size: float = 9,
+    most: int = AXIS_NAMES,
+    widest: float = TICK_NAME,
 ) -> None:
-    """Write at most `most` class names along an axis."""
+    """Write at most `most` class names along an axis, each at most `widest` times as wide as its font size."""
     shown = range(0, len(classes), ceil(len(classes) / most))
-    axis.set_ticks(shown, [cut(classes[index], TICK_NAME) for index in shown], fontsize=size)
+    axis.set_ticks(shown, [cut(classes[index], widest) for index in shown], fontsize=size)
     if rotation:
         for text in axis.get_ticklabels():
             text.set(rotation=rotation, ha="right", va="center", rotation_mode="anchor")

@@ -126,4 +126,4 @@ def test_any_number_of_classes_and_any_size_give_a_report(project, assign, run_s
     else:
         assert test["accuracy"] > 0.5
     assert np.load("data/normalized/train/images.npy").shape == (6 * classes, *shape)
-    assert Path("reports/figures/confusion_counts.png").stat().st_size > 1000
+    assert Path("reports/figures/confusion.png").stat().st_size > 1000

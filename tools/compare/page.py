@@ -37,7 +37,7 @@ READ = (
 def page(compared: Comparison, differences: Differences, evidence: Evidence) -> str:
     """Return the page as HTML. Equal inputs give equal text."""
     report = document(compared, differences, evidence)
-    return html(report, {each.file: style.png(each.draw, DPI) for each in report.illustrations})
+    return html(report, {each.file: style.png(each.draw, DPI, each.title, each.note) for each in report.illustrations})
 
 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
@@ -86,7 +86,8 @@ def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
         f"{title}; changes of accuracy and loss with their 95 % intervals",
         "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. Small dots are "
         "the networks.",
-        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance, title),
+        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
+        title,
     )
 
 
@@ -173,7 +174,6 @@ def _sheet(evidence: Evidence) -> Illustration:
         "The clearest images: most networks changed. Above each image: its index, and how many networks of base and of "
         "new are right. Below: its true class, and what each ensemble predicts, with the probability.",
         partial(pictures.sheet, evidence),
-        wide=True,
     )
 
 
@@ -191,8 +191,10 @@ def _recalls(compared: Comparison, evidence: Evidence) -> Illustration:
         caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
     _, _, change, _, verdict = formats.cells("recall", recalls[names[0]])
     title = f"Recall changes most: {drawable[names[0]]}, {change} points, {verdict}"
-    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in shown], title)
-    return Illustration("recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn)
+    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in shown])
+    return Illustration(
+        "recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn, title
+    )
 
 
 def _classes(compared: Comparison, evidence: Evidence) -> list[Block]:
@@ -218,7 +220,8 @@ def _confusion(evidence: Evidence) -> Illustration:
         f"Change of the confusion matrix; the largest change of a mistake is {title}",
         "Each cell is the change of its share of the row, new minus base, the mean over the networks. The title names "
         "the largest change of a mistake. The colours have the same scale in every comparison.",
-        partial(pictures.confusion, change, names, title),
+        partial(pictures.confusion, change, names),
+        title,
     )
 
 
@@ -236,7 +239,8 @@ def _curves(histories: Pair) -> Illustration:
         "curves.png",
         f"{title}; loss and accuracy by epoch",
         "One line for each network. Training scores are means over the batches of an epoch.",
-        partial(pictures.curves, histories, title),
+        partial(pictures.curves, histories),
+        title,
     )
 
 
@@ -248,5 +252,6 @@ def _reliability(evidence: Evidence) -> Illustration:
         f"{title}; accuracy by confidence of both ensembles",
         "The ensembles of both sides. An ensemble is overconfident where its line is below the dotted diagonal. The "
         "title has the expected calibration errors.",
-        partial(pictures.reliability, bins, title),
+        partial(pictures.reliability, bins),
+        title,
     )

@@ -35,14 +35,12 @@ class Measure(NamedTuple):
     networks: Pair
 
 
-def changes(
-    accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: float | None = None, title: str = ""
-) -> Figure:
+def changes(accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: float | None = None) -> Figure:
     """Draw the changes of accuracy, in points, and of loss, in nats, with their 95 % intervals around 0.
 
     The dots below an interval are the networks of both sides, as distances from the mean of base. tolerance: a share.
     """
-    figure = style.empty(height=1.9 + 0.45 * (len(accuracy) + len(loss)), title=title)
+    figure = style.empty(height=1.9 + 0.45 * (len(accuracy) + len(loss)))
     panels = [(accuracy, 100, "change of accuracy, points"), (loss, 1, "change of loss, nats")]
     ratios = [1 + len(measures) for measures, *_ in panels]
     axes = figure.subplots(2, 1, height_ratios=ratios)
@@ -62,9 +60,9 @@ def changes(
     return figure
 
 
-def recalls(scores: Sequence[tuple[str, Score]], title: str = "") -> Figure:
+def recalls(scores: Sequence[tuple[str, Score]]) -> Figure:
     """Draw the change of the recall of each class, in points, with its 95 % interval, the largest gain first."""
-    figure = style.empty(height=1 + 0.27 * len(scores), title=title)
+    figure = style.empty(height=1 + 0.27 * len(scores))
     ax = figure.subplots()
     names, ordered = zip(*sorted(scores, key=lambda each: -each[1].change.difference), strict=True)
     for row, score in enumerate(ordered):
@@ -74,12 +72,12 @@ def recalls(scores: Sequence[tuple[str, Score]], title: str = "") -> Figure:
     return figure
 
 
-def curves(histories: Pair, title: str = "") -> Figure:
+def curves(histories: Pair) -> Figure:
     """Draw loss and accuracy by epoch of both sides on the same axes, a line per network, from epoch 1.
 
     Training is solid, validation dashed.
     """
-    figure = style.empty(height=5.5, title=title)
+    figure = style.empty(height=5.5)
     for ax, measure in zip(figure.subplots(2, 1, sharex=True), ("loss", "accuracy"), strict=True):
         for side, colour, history in zip(Pair._fields, (BASE, NEW), histories, strict=True):
             for split, line in (("train", "-"), ("validation", "--")):
@@ -97,12 +95,12 @@ def curves(histories: Pair, title: str = "") -> Figure:
     return figure
 
 
-def confusion(change: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
+def confusion(change: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the change of a confusion matrix, float (classes, classes), whose cells are shares of their row.
 
     Blue is better: more on the diagonal, fewer off it. The scale ends at FULL in every comparison.
     """
-    figure = style.empty(height=4.6, layout="compressed", title=title)
+    figure = style.empty(height=4.6, layout="compressed")
     ax = figure.subplots()
     better = np.where(np.eye(len(change), dtype=bool), change, -change)
     mesh = ax.imshow(100 * better, cmap="RdBu", vmin=-100 * FULL, vmax=100 * FULL)
@@ -118,9 +116,9 @@ def confusion(change: np.ndarray, classes: Sequence[str], title: str = "") -> Fi
     return figure
 
 
-def reliability(bins: Pair, title: str = "") -> Figure:
+def reliability(bins: Pair) -> Figure:
     """Draw accuracy by confidence of both sides, a pair of Reliability, without bins of few images."""
-    figure = style.empty(height=4, title=title)
+    figure = style.empty(height=4)
     ax = figure.subplots()
     ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
     each: Reliability

@@ -20,9 +20,9 @@ class Row(NamedTuple):
     ends: Sequence[float] = ()
 
 
-def accuracy(rows: Sequence[Row], images: int, title: str = "", note: str = "") -> Figure:
+def accuracy(rows: Sequence[Row], images: int) -> Figure:
     """Draw a row for each result, a dot for each accuracy, and a line for each interval; `images`: tested."""
-    figure = style.empty(title=title, note=note)
+    figure = style.empty()
     ax = figure.subplots()
     for place, row in enumerate(rows):
         single = len(row.accuracies) == 1

@@ -18,12 +18,12 @@ LEAST_LOSS = 0.01
 LEAST_IMAGES = 10
 
 
-def training(history: np.ndarray, classes: int, title: str = "", note: str = "") -> Figure:
+def training(history: np.ndarray, classes: int) -> Figure:
     """Draw loss and accuracy by epoch, a thin line per replicate.
 
     `history` is the table of history.csv; epoch 0 is the untrained network. Guessing among c classes has the loss ln c.
     """
-    figure = style.empty(title=title, note=note)
+    figure = style.empty()
     loss, accuracy = figure.subplots(1, 2)
     draw_history(loss, history, "loss", classes)
     draw_history(accuracy, history, "accuracy", classes)
@@ -55,12 +55,12 @@ def draw_history(ax: Axes, history: np.ndarray, measure: str, classes: int) -> N
     ax.set_xlabel("epoch")
 
 
-def reliability(networks: list[Reliability], together: Reliability | None, title: str = "", note: str = "") -> Figure:
+def reliability(networks: list[Reliability], together: Reliability | None) -> Figure:
     """Draw accuracy by confidence, a thin line per network and a thick line for the ensemble, if there is one.
 
     Below is the share of all predictions in each bin. Lines leave out bins of fewer than LEAST_IMAGES images.
     """
-    figure = style.empty(height=4, title=title, note=note)
+    figure = style.empty(height=4)
     ax, images = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
     ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
     lines = [(each, style.FIRST, 0.8, None if number else "one network") for number, each in enumerate(networks)]

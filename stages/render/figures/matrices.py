@@ -13,14 +13,12 @@ VALUED_CLASSES = 12
 MOST_WRONG = 0.25
 
 
-def confusion(
-    counts: np.ndarray, classes: Sequence[str], title: str = "", note: str = "", height: float = style.HEIGHT
-) -> Figure:
+def confusion(counts: np.ndarray, classes: Sequence[str], height: float = style.HEIGHT) -> Figure:
     """Draw the number of images in each cell, coloured by its share of its row; cells that are 0 stay empty.
 
     Mistakes have their own colours and scale: on the scale of the diagonal they would be nearly invisible.
     """
-    figure = style.empty(height, title=title, note=note)
+    figure = style.empty(height)
     ax = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     right, many = np.eye(len(counts), dtype=bool), len(classes) > VALUED_CLASSES
@@ -32,12 +30,11 @@ def confusion(
         mesh = ax.imshow(cells, cmap=colours, vmin=0, vmax=most, aspect="auto")
         bar = figure.colorbar(mesh, ax=ax, ticks=[0, most], pad=0.02, aspect=30)
         bar.set_ticklabels(["0", f"{'≥' * (most < 1)}{most:.0%}"], fontsize=8)
-        bar.set_label(f"{kind}, share of the row", fontsize=8, labelpad=-12)
+        bar.set_label(kind, fontsize=8, labelpad=-12)
         for row, column in zip(*np.nonzero(~np.ma.getmaskarray(cells) & ~many), strict=True):
             ink = style.ink(mesh.to_rgba(shares[row, column])[:3])
             ax.text(column, row, f"{counts[row, column]:d}", ha="center", va="center", color=ink, fontsize=8)
-    most = int(5 * height)
-    style.name_ticks(ax.xaxis, classes, rotation=45, size=8, most=most)
-    style.name_ticks(ax.yaxis, classes, size=8, most=most)
+    for axis, rotation in ((ax.xaxis, 45), (ax.yaxis, 0)):
+        style.name_ticks(axis, classes, rotation, size=8, most=int(5 * height), widest=9)
     ax.set(xlabel="predicted class", ylabel="true class")
     return figure

@@ -44,13 +44,13 @@ def white_on_black(images: np.ndarray) -> bool:
     return bool(np.mean((borders <= DARK) & (plain >= PLAIN)) > 0.5)
 
 
-def training_image(image: np.ndarray, title: str = "") -> Figure:
+def training_image(image: np.ndarray) -> Figure:
     """Draw one image with its pixel values, 0 to 255, and a colour bar: grey values, or those of each colour.
 
     The image is as training sees it: 0 is the lowest value.
     """
     scale: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 255}
-    figure = style.empty(height=4 if image.ndim == 2 else 4.4, layout="compressed", title=title)
+    figure = style.empty(height=4 if image.ndim == 2 else 4.4, layout="compressed")
     if image.ndim == 2:
         axes = np.array(figure.subplots())
         mesh = axes.item().imshow(image * 255, **scale)
@@ -67,16 +67,16 @@ def training_image(image: np.ndarray, title: str = "") -> Figure:
     return figure
 
 
-def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
+def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw images in rows of five, each above its class name."""
-    return _gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels], title=title)
+    return _gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels])
 
 
-def means(images: np.ndarray, classes: Sequence[str], title: str = "") -> Figure:
+def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the mean image of each class above its name."""
     columns, size = (5, 8) if len(classes) <= LARGE_IMAGES else (6, 7)
     names = [style.wrapped("", name, "", _line(columns, size)) for name in classes]
-    return _gallery(images, names, columns=columns, size=size, title=title)
+    return _gallery(images, names, columns=columns, size=size)
 
 
 def predicted(
@@ -86,24 +86,18 @@ def predicted(
     classes: Sequence[str],
     headings: Sequence[str],
     *,
-    columns: int = 5,
+    columns: int = 4,
     side: float = 1,
-    title: str = "",
-    note: str = "",
 ) -> Figure:
     """Draw images in rows, each with a heading above and its prediction below. side: most inches of an image."""
     pairs = zip(probabilities, labels, strict=True)
     captions, colours = zip(*(_prediction(row, label, classes, _line(columns)) for row, label in pairs), strict=True)
-    return _gallery(
-        images, captions, colours=colours, headings=headings, columns=columns, side=side, title=title, note=note
-    )
+    return _gallery(images, captions, colours=colours, headings=headings, columns=columns, side=side)
 
 
-def example(
-    image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str], title: str = "", note: str = ""
-) -> Figure:
+def example(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
     """Draw one image with its prediction below, beside the probabilities of all classes."""
-    figure = style.empty(title=title, note=note)
+    figure = style.empty()
     picture, bars = figure.subplots(1, 2, width_ratios=[2, 3])
     draw_picture(picture, image)
     draw_prediction(picture, probabilities, label, classes)
@@ -117,12 +111,10 @@ def examples_grid(
     probabilities: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
-    title: str = "",
-    note: str = "",
 ) -> Figure:
     """Draw images with predictions and probabilities in rows of three; class names stand below each column only."""
     rows = ceil(len(images) / 3)
-    figure = style.empty(height=1.75 * rows + 1.3, width=style.WIDE, title=title, note=note)
+    figure = style.empty(height=1.75 * rows + 1.3, width=style.WIDE)
     axes = list(style.grid(figure, 2 * len(images), columns=6, ratios=[5, 6] * 3))
     for index, (picture, bars) in enumerate(zip(axes[::2], axes[1::2], strict=True)):
         draw_picture(picture, images[index])
@@ -188,8 +180,6 @@ def _gallery(
     columns: int = 5,
     side: float = 1,
     size: float = 8,
-    title: str = "",
-    note: str = "",
 ) -> Figure:
     """Draw images in rows, each with a caption below and, if given, a colour of the caption and a heading above.
 
@@ -200,16 +190,15 @@ def _gallery(
     line = 1.25 * size / 72
     above, below = 0.22 if headings else 0.1, 0.1 + line * (1 + max(text.count("\n") for text in captions))
     rows = ceil(len(images) / columns)
-    top = style.ABOVE * bool(title)
-    height = top + rows * (above + side + below) + style.BELOW * bool(note)
-    figure = style.empty(height, layout=None, title=title, note=note)
+    height = rows * (above + side + below)
+    figure = Figure(figsize=(style.WIDTH, height))
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, style.WIDTH), ylim=(height, 0))
     ax.set_axis_off()
     high, wide = (side * length / max(images.shape[1:3]) for length in images.shape[1:3])
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(index, columns)
         middle = (column + 0.5) * style.WIDTH / columns
-        upper = top + row * (above + side + below) + above + (side - high) / 2
+        upper = row * (above + side + below) + above + (side - high) / 2
         _draw_framed(ax, image, middle - wide / 2, upper, wide, high)
         colour = colours[index] if colours else "black"
         ax.text(middle, upper + high + 0.05, caption, fontsize=size, color=colour, ha="center", va="top")

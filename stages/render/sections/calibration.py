@@ -24,13 +24,14 @@ def section(results: Results, render: Render) -> Section:
     known = abs(excess) > DEVIATIONS * excesses.std() / sqrt(len(excesses))  # unlikely to be 0 on other images
     side = f"{'over' if excess > 0 else 'under'}confident"
     text = (
-        f"The confidence of a prediction is its largest probability. The mean confidence, "
+        "The confidence of a prediction is its largest probability. The mean confidence, "
         f"{decimal(confidence.mean())}, is {decimal(abs(excess))} {'above' if excess > 0 else 'below'} the accuracy, "
         f"{f'so the predictions are {side}' if known else 'which chance can explain'}. The expected calibration error "
         f"is the mean of |accuracy - confidence| over {BINS} bins (Guo et al., 2017). The Brier score is the squared "
         "error of the probabilities, from 0, the best, to 2."
     )
-    title = f"{side.capitalize()} by {abs(100 * excess):.1f} points" if known else "Accuracy by confidence"
+    who = "ensemble" if results.replicates > 1 else "network"
+    title = f"The {who} is {side} by {abs(100 * excess):.1f} points" if known else "Accuracy by confidence"
     return Section(
         "Calibration", [text, results.table("score", SCORES), _reliability(results, title), *_coverage(results)]
     )
@@ -45,13 +46,9 @@ def _reliability(results: Results, title: str) -> Illustration:
         f"bins; expected calibration error {decimal(results.ensemble.expected_calibration_error)}",
         f"Predictions are overconfident below the dotted line. Bins of fewer than {curves.LEAST_IMAGES} images have no "
         "point.",
-        partial(
-            curves.reliability,
-            networks,
-            together if several else None,
-            title,
-            f"{results.replicates} networks, one line each; title and bars: ensemble" if several else "one network",
-        ),
+        partial(curves.reliability, networks, together if several else None),
+        title,
+        f"{results.replicates} networks, one line each; bars: ensemble" if several else "one network",
     )
 
 

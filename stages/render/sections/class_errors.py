@@ -19,6 +19,7 @@ PAIRS = 10
 NOTHING = "none"
 
 LARGE = 5  # inches, the height of a matrix of many classes
+NAME = 8.7  # the width of a name in the title, in multiples of the font size
 
 
 def figure(results: Results, height: float = style.HEIGHT, file: str = "confusion.png") -> Illustration:
@@ -29,14 +30,16 @@ def figure(results: Results, height: float = style.HEIGHT, file: str = "confusio
     if pairs := most_confused(counts, 1):
         [(true, predicted)] = pairs
         share = style.percent(counts[true, predicted] / counts[true].sum())
-        true_name, name = (style.cut(names[label], style.TICK_NAME) for label in pairs[0])
+        true_name, name = (style.cut(names[label], NAME) for label in pairs[0])
         title = f"{true_name} is taken for {name}, {share} of its images"
     return Illustration(
         file,
         f"{classes} by {classes} confusion matrix of the {results.predictor}, {count(counts.trace())} of {images} test "
         f"images on the diagonal. {title}",
         "",
-        partial(matrices.confusion, counts, names, title, f"{results.predictor}, {images} test images", height),
+        partial(matrices.confusion, counts, names, height),
+        title,
+        f"colour: share of the row; {results.predictor}, {images} test images",
     )
 
 

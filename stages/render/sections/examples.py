@@ -100,10 +100,9 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
             probabilities[:shown],
             labels[:shown],
             style.drawable(results.classes),
-            f"{right} of the first {shown} test images are classified correctly",
-            results.predictor,
         ),
-        wide=True,
+        f"{right} of the first {shown} test images are classified correctly",
+        results.predictor,
     )
     index, alone = results.single
     return [
@@ -119,8 +118,14 @@ def _example(results: Results, index: int, probabilities: np.ndarray, file: str,
         file,
         f"Probabilities of test image {_described(results, index, probabilities)}{how}",
         "",
-        partial(samples.example, image, probabilities, label, names, f"Test image {index}{how}", results.predictor),
+        partial(samples.example, image, probabilities, label, names),
+        f"Test image {index}{how}" if how else _recognized(index, names[label], names[probabilities.argmax()]),
+        results.predictor,
     )
+
+
+def _recognized(index: int, name: str, predicted: str) -> str:
+    return f"Test image {index}: {name} is {'recognized' if predicted == name else f'taken for {predicted}'}"
 
 
 def _gallery(results: Results, file: str, shown: np.ndarray, title: str, **layout: Any) -> Illustration:
@@ -134,17 +139,9 @@ def _gallery(results: Results, file: str, shown: np.ndarray, title: str, **layou
         file,
         f"{title}: test images {described}",
         "",
-        partial(
-            samples.predicted,
-            results.test_images(shown),
-            probabilities,
-            labels[shown],
-            names,
-            headings,
-            title=title,
-            note=results.predictor,
-            **layout,
-        ),
+        partial(samples.predicted, results.test_images(shown), probabilities, labels[shown], names, headings, **layout),
+        title,
+        results.predictor,
     )
 
 

@@ -18,7 +18,7 @@ LEAST_LOSS = 1e-7
 
 def figure(results: Results) -> Illustration:
     """Show loss and accuracy by epoch."""
-    history, networks = results.history, results.replicates
+    history = results.history
     first, last = (np.mean([each["train_loss"][place] for each in by_replicate(history)]) for place in (0, -1))
     title = f"The training loss {'fell' if last < first else 'rose'} from {first:.2f} to {last:.2f}"
     if (rise := _rise(history)) is not None and rise > RISE:
@@ -27,13 +27,9 @@ def figure(results: Results) -> Illustration:
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",
         "",
-        partial(
-            curves.training,
-            history,
-            len(results.classes),
-            title,
-            f"{networks} networks, one line each" if networks > 1 else "one network",
-        ),
+        partial(curves.training, history, len(results.classes)),
+        title,
+        f"{results.replicates} networks, one line each" if results.replicates > 1 else "one network",
     )
 
 
@@ -42,10 +38,7 @@ def section(results: Results, render: Render) -> Section:
     sizes = [count(len(split.labels)) for split in (results.train, results.test)]
     columns = ["one network", f"{sizes[0]} training images", f"{sizes[1]} test images", "generalization gap"]
     rows = [[score, *(decimal(each[score]) for each in (train, test, gap))] for score in ("accuracy", "loss")]
-    text = (
-        "The curves begin with the untrained networks. Their training scores are means over an epoch, so the networks "
-        "at its end are better."
-    )
+    text = "The curves begin before training. Their training scores are means over an epoch, during which they improve."
     if results.validation:
         number = count(len(results.validation.labels))
         text += f" Validation scores are from the {number} validation images of the data set."
@@ -56,7 +49,7 @@ def _gap(train: dict[str, float], test: dict[str, float]) -> str:
     """Say whether the networks overfit, by the generalization gap."""
     overfit = train["accuracy"] > test["accuracy_high"]
     return (
-        f"The networks {'overfit' if overfit else 'do not overfit noticeably'}: the training accuracy, "
+        f"The gap shows {'' if overfit else 'no '}overfitting: the training accuracy, "
         f"{decimal(train['accuracy'])}, is {'' if overfit else 'not '}above the 95 % interval of the test accuracy, "
         f"{interval(test['accuracy_low'], test['accuracy_high'])}."
     )

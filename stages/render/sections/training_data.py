@@ -79,21 +79,22 @@ def _figures(results: Results, render: Render) -> list[Illustration]:
             "training_image.png",
             f"Training image {index}, of class {name}, with a colour bar from 0 to 255",
             f"Training divides the {values} by 255.",
-            partial(samples.training_image, images[index], f"Training image {index}: {names[labels[index]]}"),
+            partial(samples.training_image, images[index]),
+            f"Training image {index}: {names[labels[index]]}",
         ),
         Illustration(
             "training_grid.png",
             f"{title} in rows of five, beginning with {', '.join(classes[label] for label in labels[:5])}",
             tones,
-            partial(samples.labelled, results.for_figures(images[:first]), labels[:first], names, title),
+            partial(samples.labelled, results.for_figures(images[:first]), labels[:first], names),
+            title,
         ),
         Illustration(
             "class_means.png",
             f"The mean image of each of {len(classes)} classes, beginning with {', '.join(classes[:5])}",
             "A mean image is sharp where the images of the class are alike.",
-            lambda: samples.means(
-                results.for_figures(class_means(images, labels, len(classes))), names, "The mean image of each class"
-            ),
+            lambda: samples.means(results.for_figures(class_means(images, labels, len(classes))), names),
+            "The mean image of each class",
         ),
     ]
 

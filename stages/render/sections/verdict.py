@@ -37,25 +37,27 @@ def figure(results: Results) -> Illustration:
     """Show the accuracies of the ensemble and of one network, with their intervals, and the published accuracy."""
     test, together, several = results.metrics["test"], results.ensemble, results.replicates > 1
     images, run = len(results.test.labels), published.run_of(results.settings)
-    mean = f"one network,\nmean of {results.replicates}" if several else "one network"
-    rows = [Row(mean, [test["accuracy"]], [test["accuracy_low"], test["accuracy_high"]])]
-    title = f"One network is right on {test['accuracy']:.2%} of the images"
+    title = f"One network has {decimal(test['accuracy'])}"
+    name = f"one network,\nmean of {results.replicates}" if several else "one network"
+    rows = [Row(name, [test["accuracy"]], [test["accuracy_low"], test["accuracy_high"]])]
     if several:
-        ends = [together.accuracy_low, together.accuracy_high]
-        each = [scores.right(network, results.test.labels).mean() for network in results.probabilities]
-        rows.insert(0, Row(f"ensemble of\n{results.replicates} networks", [together.accuracy], ends))
-        rows.append(Row("each network", each))
-        title = f"The ensemble is right on {together.accuracy:.2%}, one network on {test['accuracy']:.2%}"
+        rows.append(
+            Row("each network", [scores.right(each, results.test.labels).mean() for each in results.probabilities])
+        )
     if run:
         rows.append(Row("published,\none network", [run.accuracy]))
-    described = [
-        f"{' '.join(row.label.split())} {listed([decimal(value) for value in row.accuracies])}" for row in rows
-    ]
+    if several:
+        ends = [together.accuracy_low, together.accuracy_high]
+        rows.append(Row(f"ensemble of\n{results.replicates} networks", [together.accuracy], ends))
+        title += f", the ensemble {decimal(together.accuracy)}"
+    values = [f"{row.label} {listed([decimal(value) for value in row.accuracies])}" for row in rows]
     return Illustration(
         "verdict.png",
-        f"Test accuracies: {'; '.join(described)}",
+        f"Test accuracies: {'; '.join(values)}",
         "",
-        partial(accuracy, rows, images, title, f"lines: 95 % intervals for the choice of {count(images)} test images"),
+        partial(accuracy, rows, images),
+        title,
+        f"lines: 95 % intervals for the choice of {count(images)} test images",
     )
 
 
@@ -66,7 +68,7 @@ def section(results: Results, render: Render) -> Section:
         "-ln(probability of the true class), in nats. Brackets hold 95 % intervals for the choice of the test images."
     )
     table = results.table("score of the test images", SCORES)
-    return Section("Scores", [text, table, *_noise(results), *_published(results)])
+    return Section("Scores", [text, table, *_noise(results)])
 
 
 def _noise(results: Results) -> list[str]:
@@ -83,18 +85,3 @@ def _noise(results: Results) -> list[str]:
         f"remain on unlimited test images (Jordan, 2023). Another draw of {count(images)} test images moves it by "
         f"{drawn} points."
     ]
-
-
-def _published(results: Results) -> list[str]:
-    """Compare the published accuracy with the mean of this run."""
-    test, run = results.metrics["test"], published.run_of(results.settings)
-    if run is None:
-        return []
-    difference = run.accuracy - test["accuracy"]
-    text = (
-        f"The published network ({run.recipe}) has {decimal(run.accuracy)}, which is {decimal(abs(difference))} "
-        f"{'above' if difference > 0 else 'below'} one network here"
-    )
-    if not test["accuracy_std"]:
-        return [f"{text}."]
-    return [f"{text}: {abs(difference) / test['accuracy_std']:.1f} standard deviations."]

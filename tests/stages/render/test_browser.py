@@ -1,13 +1,17 @@
 """report.html in a real Chromium without a network, with 400 made-up predictions of two networks."""
 
 import base64
+import io
+import json
 import re
 import shutil
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
@@ -36,8 +40,9 @@ def predictions() -> tuple[Split, np.ndarray]:
 
 
 TEST, PROBABILITIES = predictions()
-PREDICTED = PROBABILITIES[0].argmax(axis=1)
-CONFIDENCE = PROBABILITIES[0].max(axis=1)
+ENSEMBLE = PROBABILITIES.mean(axis=0)
+PREDICTED, CONFIDENCE = ENSEMBLE.argmax(axis=1), ENSEMBLE.max(axis=1)
+SCREENSHOTS = Path(__file__).parents[3] / "build/screenshots"
 
 
 def cell(true: int, named: int) -> list[int]:
@@ -58,6 +63,9 @@ def written(folder: Path, write_inputs, images: np.ndarray) -> str:
     """Return the address of a report.html about other images with the same predictions, made by the stage."""
     split = Split(images, TEST.labels)
     write_inputs(folder, CLASSES, split, split, PROBABILITIES)
+    params = json.loads((folder / "params.yaml").read_text(encoding="utf-8"))
+    params["render"] |= {"mistakes": 15, "dpi": 100}
+    (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     data, reports = folder / "data", folder / "reports"
     inputs = [data / f"normalized/{name}" for name in ("train", "test", "classes.json")]
     inputs += [data / "raw/preparation.json", data / "predictions", reports / "history.csv", data / "training.json"]
@@ -173,21 +181,21 @@ def test_a_cell_lists_all_its_mistakes_or_its_twenty_least_confident_images_and_
     wait(report, lambda: listed(report) == ALL)
 
 
-def test_an_image_has_its_class_its_probabilities_and_the_number_of_networks_that_agree(browser, page):
+def test_an_image_has_its_class_its_probabilities_and_the_votes_of_the_networks(browser, page):
     report = opened(browser, f"{page}#true={MOST[0]}&predicted={MOST[1]}")
     index = cell(*MOST)[0]
     card = report.find_element(By.CSS_SELECTOR, ".images > li")
-    agreeing = (PROBABILITIES[:, index].argmax(axis=1) == MOST[1]).sum()
-    order = np.argsort(-PROBABILITIES[0, index])
+    votes = Counter(PROBABILITIES[:, index].argmax(axis=1).tolist())
+    order = np.argsort(-ENSEMBLE[index])
 
     lines = card.text.splitlines()
     assert lines[:3] == [
         f"Test image {index}",
         f"{CLASSES[MOST[1]]} instead of {CLASSES[MOST[0]]}",
-        f"{agreeing} of 2 networks agree",
+        "Votes: " + ", ".join(f"{votes[c]} {CLASSES[c]}" for c in sorted(votes, key=lambda c: (-votes[c], c))),
     ]
     shown = [c for place, c in enumerate(order) if place < 3 or c == MOST[0]]
-    assert lines[3:-1] == [text for c in shown for text in (CLASSES[c], f"{PROBABILITIES[0, index, c]:.4f}")]
+    assert lines[3:-1] == [text for c in shown for text in (CLASSES[c], f"{ENSEMBLE[index, c]:.4f}")]
 
     card.find_element(By.TAG_NAME, "summary").click()
     wait(report, lambda: len(card.find_elements(By.CSS_SELECTOR, ".bars li")) == 10)
@@ -297,6 +305,57 @@ def test_a_class_with_the_name_of_an_element_stays_text(browser, page):
     assert report.find_elements(By.CSS_SELECTOR, "img[src='x'], [onerror]") == []
 
 
+def keep_screenshot(browser: Chrome, name: str) -> None:
+    """Keep what the window shows, where CI keeps it."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    assert browser.save_screenshot(str(SCREENSHOTS / f"report-{name}.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height", "columns"), [("wide", 1280, 800, 2), ("dark", 1280, 800, 2), ("narrow", 400, 1300, 1)]
+)
+def test_the_first_screen_has_the_verdict_and_four_whole_figures_in_their_order(
+    browser, page, name, width, height, columns
+):
+    look_at(browser, width, height, "dark" if name == "dark" else "light")
+    report = opened(browser, page)
+    keep_screenshot(report, name)
+    figures = report.find_elements(By.CSS_SELECTOR, ".overview img")
+    boxes = [figure.rect for figure in figures]
+
+    alternatives = [figure.get_attribute("alt") for figure in figures]
+    beginnings = ("Test accuracies", "Loss and accuracy", "10 by 10 confusion matrix", "The 6 surest")
+    assert len(figures) == 4 and all(map(str.startswith, alternatives, beginnings))
+    assert report.find_element(By.CLASS_NAME, "verdict").rect["y"] < boxes[0]["y"]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    assert max(box["y"] + box["height"] for box in boxes) <= height
+    assert len({box["x"] for box in boxes}) == columns and len({box["y"] for box in boxes}) == 4 // columns
+    assert [(box["y"], box["x"]) for box in boxes] == sorted((box["y"], box["x"]) for box in boxes)
+    assert min(box["width"] for box in boxes) > (480 if columns == 2 else 340)
+
+
+def test_what_a_narrow_frame_cuts_has_a_shade_that_goes_when_it_is_scrolled_to_its_end(browser, page):
+    """Tables, the wide figure and the matrix at 320 pixels: the last pixels of a frame are darker if more follows."""
+    look_at(browser, 320, 900)
+    report = opened(browser, page)
+    frames = report.find_elements(By.CLASS_NAME, "frame")
+    cut = [frame for frame in frames if frame.get_property("scrollWidth") > frame.get_property("clientWidth")]
+
+    def edge(frame) -> float:
+        """Return the usual tone of the last pixels of a frame."""
+        drawn = np.asarray(Image.open(io.BytesIO(frame.screenshot_as_png)).convert("L"), float)
+        return float(np.median(drawn[5:-5, -4:-2]))
+
+    assert {"matrix", "wide"} <= {frame.get_attribute("class").split()[-1] for frame in cut} | {
+        table.get_attribute("class") for frame in cut for table in frame.find_elements(By.TAG_NAME, "table")
+    }
+    for frame in cut:
+        report.execute_script("arguments[0].scrollIntoView()", frame)
+        begun = edge(frame)
+        report.execute_script("arguments[0].scrollLeft = 9999", frame)
+        assert begun < edge(frame) - 20, frame.text[:80]
+
+
 @pytest.mark.parametrize("width", [320, 1600])
 def test_the_page_never_scrolls_sideways_and_the_keyboard_scrolls_a_wide_frame(browser, page, width):
     look_at(browser, width, 900)
@@ -330,8 +389,13 @@ def test_text_has_contrast_with_its_background(browser, page, scheme):
           return [...canvas.getImageData(0, 0, 1, 1).data];
         };
         const ground = (element) => {
-          const colour = rgb(getComputedStyle(element).backgroundColor);
-          return colour[3] === 255 || !element.parentElement ? colour : ground(element.parentElement);
+          const paint = (part) => {
+            if (part.parentElement) paint(part.parentElement);
+            canvas.fillStyle = getComputedStyle(part).backgroundColor;
+            canvas.fillRect(0, 0, 1, 1);
+          };
+          paint(element);
+          return [...canvas.getImageData(0, 0, 1, 1).data];
         };
         const parts = document.querySelectorAll(".matrix a, p, td, th, nav a, figcaption, label, summary");
         return [...parts].map((element) => [rgb(getComputedStyle(element).color), ground(element)]);

@@ -7,9 +7,6 @@ from PIL import Image
 from core.files.arrays import Split
 from stages.download import garments
 from stages.render import explorer
-from stages.render.document import Illustration
-
-FIGURE = Illustration("matrix.png", "alternative", "caption", lambda: None)
 
 
 @pytest.fixture
@@ -20,7 +17,7 @@ def made(results):
         of_all = results(probabilities, labels)
         if images is not None:
             of_all = of_all._replace(test=Split(images, of_all.test.labels))
-        return explorer.explorer(of_all, FIGURE)
+        return explorer.explorer(of_all)
 
     return made
 
@@ -32,14 +29,15 @@ def drawn(count: int, classes: int, replicates: int = 1) -> tuple[np.ndarray, np
 
 
 def test_a_cell_has_all_its_mistakes_or_its_twenty_least_confident_correct_images(made):
-    """Of replicate 0; replicate 1 has others."""
+    """Of the ensemble; each replicate has others."""
     probabilities, labels = drawn(400, 3, replicates=2)
 
     listed = {image["index"] for image in made(probabilities, labels).data["images"]}
 
-    assert listed == set(explorer.of_cells(probabilities[0], labels).tolist())
-    assert listed != set(explorer.of_cells(probabilities[1], labels).tolist())
-    predicted, confidence = probabilities[0].argmax(axis=1), probabilities[0].max(axis=1)
+    mean = probabilities.mean(axis=0)
+    assert listed == set(explorer.of_cells(mean, labels).tolist())
+    assert all(listed != set(explorer.of_cells(each, labels).tolist()) for each in probabilities)
+    predicted, confidence = mean.argmax(axis=1), mean.max(axis=1)
     for true in range(3):
         for named in range(3):
             cell = [i for i in range(400) if (labels[i], predicted[i]) == (true, named)]
@@ -132,8 +130,20 @@ def test_a_matrix_of_many_classes_has_those_with_the_most_mistakes(made):
     assert "The matrix has the 40 of 60 classes with the most mistakes; the filters have all." in many.text
 
 
-def test_a_colour_is_the_share_of_the_row_and_for_mistakes_relative_to_the_largest():
+def test_a_colour_is_the_share_of_the_row_and_for_mistakes_on_a_scale_that_no_other_cell_changes():
+    """A quarter of the row, and more, has the strongest colour."""
     counts = np.array([[90, 10, 0], [1, 196, 3], [0, 0, 0]])
 
-    assert explorer.levels(counts).tolist() == [[9, 10, 0], [1, 10, 2], [0, 0, 0]]
-    assert explorer.levels(np.diag([5, 5])).tolist() == [[10, 0], [0, 10]]
+    assert explorer.levels(counts).tolist() == [[9, 4, 0], [1, 10, 1], [0, 0, 0]]
+    assert explorer.levels(np.array([[75, 25], [60, 40]])).tolist() == [[8, 10], [10, 4]]
+
+
+def test_the_votes_are_the_classes_that_the_networks_predict_most_votes_first(made):
+    """Three networks predict 2, 0 and 2; a fourth 1: votes for equally many networks have the order of the classes."""
+    probabilities = np.float32(np.eye(3)[[2, 0, 2, 1]])[:, None] * np.float32(0.9) + np.float32(0.1 / 3)
+
+    [image] = made(probabilities, [1]).data["images"]
+    [alone] = made(probabilities[:1], [1]).data["images"]
+
+    assert image["votes"] == [[2, 2], [1, 0], [1, 1]]
+    assert image["classes"][0] == 2 and alone["votes"] == []

@@ -11,8 +11,6 @@ from stages.render.document import FOLDER, Code, Heading, Illustration, Report, 
 from stages.render.explorer import explorer
 from tests.stages.render.test_markdown import HOSTILE, ISOLATES
 
-FIGURE = Illustration("matrix.png", "alternative", "caption", lambda: None)
-
 
 @pytest.fixture
 def report(some):
@@ -21,7 +19,7 @@ def report(some):
     def report(*names: str) -> Report:
         table = Table(["", *names], [[name, *names] for name in names])
         figures = [Illustration(f"{index}.png", name, name, lambda: None) for index, name in enumerate(names)]
-        matrix = explorer(some(classes=len(names), names=list(names)), FIGURE)
+        matrix = explorer(some(classes=len(names), names=list(names)))
         sections = [Section("All names", [names[0], Code(names[0]), Heading(names[0]), table, *figures])]
         return Report(names[0], names[0], names[0], [*sections, Section("Matrix", [matrix])])
 
@@ -65,11 +63,8 @@ def test_the_page_loads_nothing_and_its_policy_allows_its_script_its_style_and_i
     )
 
 
-@pytest.mark.parametrize(("classes", "drawn"), [(3, False), (41, True)])
-def test_the_figure_of_the_matrix_is_shown_if_the_matrix_of_the_page_lacks_classes(
-    classes, drawn, some, parse, as_html
-):
-    made = Report("t", "v", "", [Section("s", [explorer(some(classes=classes), FIGURE)])])
+def test_the_overview_comes_first_and_a_figure_without_a_caption_has_none(parse, as_html):
+    first, second = (Illustration(f"{name}.png", name, name * (name == "b"), lambda: None) for name in "ab")
+    page = parse(as_html(Report("t", "v", "", [Section("s", [second])], [first])))
 
-    assert made.illustrations == [FIGURE]
-    assert parse(as_html(made)).texts("figcaption") == ["caption"] * drawn
+    assert page.attributes("alt") == ["a", "b"] and page.texts("figcaption") == ["b"]

@@ -23,11 +23,16 @@ def scored(text: str) -> list[str]:
 def assert_equal_to_files(page, metrics, classes):
     """Compare every number that is in the committed files too."""
     test, train = metrics["test"], metrics["train"]
-    accuracy, _, loss = page.tables["Verdict"][0][1:]
-    assert [scored(accuracy[1])[0], accuracy[2]] == [f"{test['accuracy']:.4f}", f"{test['accuracy_std']:.4f}"]
-    assert loss[1] == f"{test['loss']:.4f}"
+    [title] = [heading for heading in page.texts if heading.endswith(": image classification")]
+    accuracy, _, loss = page.tables["Scores"][0][1:]
+    assert scored(page.texts[title][0])[::2] == [f"{test[score]:.4f}" for score in ("accuracy", "ensemble_accuracy")]
+    for score, row in (("accuracy", accuracy), ("loss", loss)):
+        assert [scored(row[place])[0] for place in (1, 3)] == [
+            f"{test[name]:.4f}" for name in (score, f"ensemble_{score}")
+        ]
+    assert accuracy[2] == f"{test['accuracy_std']:.4f}"
     assert page.tables["Calibration"][0][1][1] == f"{test['ece']:.4f}"
-    assert [row[1:3] for row in page.tables["Training run"][2][1:]] == [
+    assert [row[1:3] for row in page.tables["Overfitting"][0][1:]] == [
         [f"{split[score]:.4f}" for split in (train, test)] for score in ("accuracy", "loss")
     ]
     rows = [
@@ -40,11 +45,12 @@ def assert_equal_to_files(page, metrics, classes):
     ]
 
 
-# The rows of report.md with numbers of the committed files.
+# The lines of report.md with numbers of the committed files.
 SHOWN = (
-    r"\| accuracy \| (S) \(S to S\) \| (S) \|",
-    r"\| loss \| (S) \| S \|",
-    r"\| expected calibration error \| (S) \| S \|",
+    r"\*\*One network has a test accuracy of (S) .* has (S)\.\*\*",
+    r"\| accuracy \| (S) \(S to S\) \| (S) \| (S) \(S to S\) \|",
+    r"\| loss \| (S) \| S \| (S) \(S to S\) \|",
+    r"\| expected calibration error \| (S) \| S \| S \|",
     r"\| (?:accuracy|loss) \| (S) \| (S) \| S \|",
     r"\| .* \| 1,000 \| (S) \(S to S\) \| (S) \(S to S\) \| (S) \(S to S\) \| (S) \|",
 )
@@ -52,7 +58,7 @@ SHOWN = (
 
 @pytest.mark.fault("a number that differs from metrics.json or classes.csv")
 def test_the_committed_report_has_the_committed_scores_and_any_other_last_digit_is_noticed(read):
-    """Eight numbers of the splits, four of each class."""
+    """Twelve numbers of the splits, four of each class."""
     text, metrics, classes = (
         (ROOT / "reports" / name).read_text(encoding="utf-8") for name in ("report.md", "metrics.json", "classes.csv")
     )
@@ -61,7 +67,7 @@ def test_the_committed_report_has_the_committed_scores_and_any_other_last_digit_
     places = [row.end(group) - 1 for row in rows for group in range(1, 1 + len(row.groups()))]
 
     assert_equal_to_files(read(text), metrics, classes)
-    assert len(places) == 8 + 4 * 10
+    assert len(places) == 12 + 4 * 10
     for place in places:
         page = read(text[:place] + str((int(text[place]) + 5) % 10) + text[place + 1 :])
         with pytest.raises(AssertionError):
@@ -105,28 +111,44 @@ def drawn(report) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for figure in report.illustrations:
-            assert style.png(figure.draw, 50).startswith(b"\x89PNG")
+            assert style.png(figure.draw, 50, figure.title, figure.note).startswith(b"\x89PNG")
     return [figure.file for figure in report.illustrations]
 
 
-ALWAYS = [
-    *("curves.png", "confusion_counts.png", "confusion_shares.png", "reliability.png", "coverage.png"),
-    *("training_image.png", "training_grid.png", "class_means.png"),
+BEGINNING = ["verdict.png", "curves.png", "confusion.png"]
+END = [
     *("example_0.png", "examples_grid.png", "single_image.png"),
+    *("training_image.png", "training_grid.png", "class_means.png"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("classes", "replicates", "images", "more"),
+    ("classes", "replicates", "images", "first", "more"),
     [
-        (2, 2, 400, ["mistakes.png", "uncertain.png", "disputed.png", "agreed_mistakes.png"]),
-        (3, 1, 1, ["uncertain.png"]),
+        (2, 2, 400, ["surest_mistakes.png"], ["reliability.png", "mistakes.png", "uncertain.png"]),
+        (3, 1, 1, [], ["reliability.png", "uncertain.png"]),
+        (
+            30,
+            2,
+            90,
+            ["surest_mistakes.png"],
+            ["confusion_large.png", "reliability.png", "mistakes.png", "uncertain.png"],
+        ),
+        (
+            256,
+            1,
+            300,
+            ["surest_mistakes.png"],
+            ["confusion_large.png", "reliability.png", "mistakes.png", "uncertain.png"],
+        ),
     ],
 )
-def test_a_report_of_few_classes_images_or_networks_is_whole(some, built, classes, replicates, images, more):
+def test_a_report_of_few_or_many_classes_images_or_networks_is_whole(
+    some, built, classes, replicates, images, first, more
+):
     report = built(some(classes=classes, replicates=replicates, images=images))
 
-    assert drawn(report) == ALWAYS + more
+    assert drawn(report) == BEGINNING + first + more + END
     assert not re.search(r"\b(nan|inf)\b", markdown(report, "figures"))
 
 
@@ -134,11 +156,11 @@ def test_networks_without_mistakes_and_networks_without_a_correct_answer_have_a_
     right = np.eye(3)[[0, 1, 2, 0]]
     perfect, hopeless = built(results([right, right], [0, 1, 2, 0])), built(results([right], [1, 2, 0, 1]))
 
-    assert drawn(perfect) == [*ALWAYS, "uncertain.png"]
+    assert drawn(perfect) == [*BEGINNING, "reliability.png", "uncertain.png", *END]
     text = markdown(perfect, "figures")
     assert "No test image is misclassified." in text and "No class is confused with another class." in text
     assert "On 0 of 4 test images, the 2 networks disagree" in text
-    assert drawn(hopeless) == [*ALWAYS, "mistakes.png"]
+    assert drawn(hopeless) == [*BEGINNING, "surest_mistakes.png", "reliability.png", *END]
     assert "No test image is correctly classified." in markdown(hopeless, "figures")
 
 

@@ -37,7 +37,7 @@ def test_a_name_with_letters_that_the_font_lacks_becomes_its_number():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in drawable:
-            style.png(lambda name=name: samples.training_image(IMAGE, name), 50)
+            style.png(lambda: samples.training_image(IMAGE), 50, name, name)
 
 
 @pytest.mark.parametrize("scale", [style.RIGHT_SCALE, style.WRONG_SCALE])

@@ -484,7 +484,8 @@ def test_predictions_are_not_older_than_data_that_are_not_checked_out_but_than_c
     ],
 )
 def test_a_file_with_an_unfinished_merge_is_named(compare, project, path, code, error):
-    project.write(path, b"
+    project.write(path, b"<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n")
+
     ended, printed, last = compare(project.folder)
 
     assert (ended, printed) == (code, "")
@@ -568,7 +569,6 @@ def test_the_record_of_an_interrupted_run_is_refused(compare, project):
         (["\udcff"], "revision \\udcff: not a commit; fix: name a branch"),
         (["main", ""], "python -m tools.compare: argument new: expected the name of a revision, got an empty text"),
         (["--help-me"], "python -m tools.compare: unrecognized arguments: --help-me; fix: "),
-<<<<<<< HEAD
         (
             ["--run", "--metrics-only"],
             "--run: needs the predictions, which --metrics-only does not read; fix: leave out",

@@ -25,9 +25,10 @@ from tools.compare.comparison import BETTER, WORSE
 from tools.compare.statistics import SIGNIFICANCE
 
 FOLDER = scratch.CHECKOUT / "build" / "calibration"
-REPLICATES, DRAWS, SEED = 20, 1000, 0
+REPLICATES, DRAWS, PROMISES, SEED = 20, 1000, 3000, 0
 SIDES = ((2, 2), (3, 3), (5, 5), (10, 10), (1, 3), (1, 5), (1, 10))
 TOLERANCE = 0.02  # far above the error of each comparison, so that equivalence is often found
+SOURCES = ("real networks", "simulated networks", "normal scores")
 FALSE_ALARMS = ["accuracy", "loss", "any class", "ensemble accuracy"]
 COLUMNS = ["replicates", *FALSE_ALARMS, "equivalent", "power"]
 
@@ -62,17 +63,18 @@ def main() -> None:
 
 def measured(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Return each network's accuracy and the rates of each source: float (replicates, n, classes), labels (n,)."""
-    sources = {
-        f"{len(probabilities)} networks": real(probabilities, labels),
-        "simulated networks": Source(lambda *given: tuple(side > 0 for side in simulated(*given)), _predicted),
-        "normal scores": Source(normal),
-    }
+    sources = [
+        real(probabilities, labels),
+        Source(lambda *given: tuple(side > 0 for side in simulated(*given)), _predicted),
+        Source(normal),
+    ]
     return {
         "replicates": len(probabilities),
-        "draws": DRAWS,
+        "draws": {"false alarms": DRAWS, "equivalent and power": PROMISES},
         "accuracies": [round(float(scores.right(each, labels).mean()), 4) for each in probabilities],
         "rates": {
-            name: {_against(counts): rates(source, counts) for counts in SIDES} for name, source in sources.items()
+            name: {_against(counts): rates(source, counts) for counts in SIDES}
+            for name, source in zip(SOURCES, sources, strict=True)
         },
     }
 
@@ -110,12 +112,12 @@ def kept_promises(draw: Draw, counts: tuple[int, int]) -> dict[str, float]:
     """
     generator = np.random.default_rng(SEED)
     equivalent = found = 0
-    for _ in range(DRAWS):
+    for _ in range(PROMISES):
         equivalent += statistics.of_recipes(*draw(generator, counts, -TOLERANCE)).equivalent(TOLERANCE)
         promised = statistics.of_recipes(*draw(generator, counts, 0)).smallest()
         found += statistics.of_recipes(*draw(generator, counts, -min(promised, 0.2))).p_value < SIGNIFICANCE
-    rates = {"power": found / DRAWS}
-    return rates if min(counts) == 1 else rates | {"equivalent": equivalent / DRAWS}
+    rates = {"power": found / PROMISES}
+    return rates if min(counts) == 1 else rates | {"equivalent": equivalent / PROMISES}
 
 
 def real(probabilities: np.ndarray, labels: np.ndarray) -> Source:
@@ -160,12 +162,12 @@ def simulated(generator: np.random.Generator, counts: tuple[int, int], change: f
 
 
 def normal(generator: np.random.Generator, counts: tuple[int, int], change: float) -> Pair:
-    """Return normal scores, float32 (replicates, IMAGES), whose means differ by the change. The means of networks and
-    the means of images spread as those of the real networks.
+    """Return normal scores, float32 (replicates, 1000), whose means differ by the change. The means of networks and the
+    means of images spread as those of the real networks.
     """
     base, new = (
-        mean + 0.004 * _normal(generator, count, 1) + _normal(generator, count, IMAGES) * 0.13 + side
-        for count, mean, side in zip(counts, (0, change), 0.1 * _normal(generator, 2, IMAGES), strict=True)
+        mean + 0.004 * _normal(generator, count, 1) + 0.06 * _normal(generator, count, 1000) + side
+        for count, mean, side in zip(counts, (0, change), 0.05 * _normal(generator, 2, 1000), strict=True)
     )
     return base, new
 
@@ -182,13 +184,15 @@ def _normal(generator: np.random.Generator, *shape: int) -> np.ndarray:
 
 def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown, a table for each source."""
-    return "\n".join(measure.table([name, *COLUMNS[1:]], _rows(found)) for name, found in results["rates"].items())
+    return "\n".join(measure.table([name, *COLUMNS[1:]], _rows(results["rates"][name])) for name in SOURCES)
 
 
 def _rows(found: dict[str, dict[str, float]]) -> list[list[str]]:
+    """Return a row for each pair of sides; a cell is empty if there is no such verdict."""
     return [
-        [counts, *(f"{rates[name]:.1%}" if name in rates else "" for name in COLUMNS[1:])]
-        for counts, rates in found.items()
+        [_against(counts), *(f"{rates[name]:.1%}" if name in rates else "" for name in COLUMNS[1:])]
+        for counts in SIDES
+        for rates in [found[_against(counts)]]
     ]
 
 

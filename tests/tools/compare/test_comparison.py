@@ -79,6 +79,8 @@ def test_classes_without_test_images_are_left_out_and_p_values_adjusted_for_the_
     changes = {name: score.change.p_value for name, score in found.recalls.items()}
     assert list(changes) == ["Shirt", "Coat"]
     assert min(score.p_value for score in found.recalls.values()) == pytest.approx(2 * min(changes.values()))
+    coat = found.recalls["Coat"]
+    assert coat.smallest == coat.change.smallest(0.05 / 2) > coat.change.smallest()
 
 
 def test_fixed_and_broken_images_are_by_majority_and_the_largest_change_comes_first():

@@ -20,7 +20,8 @@ def figure(results: Results) -> Illustration:
     """Show loss and accuracy by epoch."""
     history = results.history
     first, last = (np.mean([each["train_loss"][place] for each in by_replicate(history)]) for place in (0, -1))
-    title = f"The training loss {'fell' if last < first else 'rose'} from {first:.2f} to {last:.2f}"
+    course = "fell" if last < first else "rose" if last > first else "went"
+    title = f"The training loss {course} from {first:.2f} to {last:.2f}"
     if (rise := _rise(history)) is not None and rise > RISE:
         title = f"The validation loss ended {rise:.0%} above its minimum"
     return Illustration(

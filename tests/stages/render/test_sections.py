@@ -130,6 +130,8 @@ def test_a_training_loss_that_does_not_fall_is_called_so(some):
     rising["train_loss"] = np.arange(len(rising)) % 3 + 1
 
     assert overfitting.figure(made._replace(history=rising)).title.startswith("The training loss rose from ")
+    rising["train_loss"] = 1
+    assert overfitting.figure(made._replace(history=rising)).title == "The training loss went from 1.00 to 1.00"
 
 
 def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, section):

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from stages.render import document
-from stages.render.document import Code, Report, line
+from stages.render.document import Code, Report, Section, line
 
 # Markup anywhere in a text: an underscore inside a word is not markup, `<` and `&` only before a tag or a reference.
 _ANYWHERE = r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|<(?=[a-zA-Z/!?])|&(?=[a-zA-Z#])"
@@ -29,4 +29,6 @@ def markdown(report: Report, folder: str) -> str:
     """Return the report as Markdown; `folder` is the path of the figures, relative to the report."""
     templates = document.environment(escape)
     templates.filters["address"] = lambda file: Markup(quote(f"{folder}/{file}"))
-    return templates.get_template("report.md.jinja").render(report=report)
+    return templates.get_template("report.md.jinja").render(
+        report=report, sections=[Section("", report.overview), *report.sections]
+    )

@@ -31,18 +31,19 @@ def build(results: Results, render: Render) -> Report:
 
 
 def _check_indices(results: Results, render: Render) -> None:
-    asked = [("training_image", render.training_image, len(results.train.labels))]
-    asked += [("examples", min(render.examples), len(results.test.labels))]  # the others are left out
     problems = [
         Problem(
             f"params.yaml: render.{key}",
             "no such image",
-            expected=f"0 to {images - 1}",
+            expected=f"0 to {len(split.labels) - 1}",
             got=str(index),
             fix="edit params.yaml, then dvc repro",
         )
-        for key, index, images in asked
-        if index >= images
+        for key, index, split in (
+            ("training_image", render.training_image, results.train),
+            ("examples", min(render.examples), results.test),  # the others are left out
+        )
+        if index >= len(split.labels)
     ]
     if problems:
         raise InputError(*problems)

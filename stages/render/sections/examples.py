@@ -18,7 +18,7 @@ SUREST = 6  # mistakes on the first screen
 
 def surest(results: Results, render: Render) -> list[Illustration]:
     """Show the mistakes with the highest confidence, if there are mistakes."""
-    wrong = _mistakes(results)
+    wrong, _ = _by_confidence(results)
     shown = wrong[: min(SUREST, render.mistakes)]
     of = f"{len(shown)} surest of {count(len(wrong))} mistakes" if len(wrong) > 1 else "only mistake"
     small = {"columns": 3, "side": 0.7}
@@ -39,19 +39,14 @@ def section(results: Results, render: Render) -> Section:
     )
 
 
-def first(chosen: np.ndarray, key: np.ndarray, most: int) -> np.ndarray:
-    """Return the indices of at most `most` chosen images, lowest key first, ties in their order.
+def _by_confidence(results: Results) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of mistakes, most confident first, and of correct answers, least confident first.
 
-    chosen: bool (n,). key: float (n,).
+    Ties keep their order.
     """
-    indices = np.flatnonzero(chosen)
-    return indices[np.argsort(key[indices], kind="stable")][:most]
-
-
-def _mistakes(results: Results) -> np.ndarray:
-    """Return the indices of the misclassified images, most confident first."""
-    wrong = ~scores.right(results.together, results.test.labels)
-    return first(wrong, -results.together.max(axis=1), len(wrong))
+    right, confidence = scores.right(results.together, results.test.labels), results.together.max(axis=1)
+    most, least = (np.argsort(key, kind="stable") for key in (-confidence, confidence))
+    return most[~right[most]], least[right[least]]
 
 
 def _disagreement(results: Results) -> list[Block]:
@@ -70,8 +65,8 @@ def _disagreement(results: Results) -> list[Block]:
 
 def _galleries(results: Results, most: int) -> list[Block]:
     """The next mistakes after those of the first screen, and the least confident correct predictions."""
-    correct, wrong = scores.right(results.together, results.test.labels), _mistakes(results)
-    more, unsure = wrong[SUREST:most], first(correct, results.together.max(axis=1), most)
+    wrong, right = _by_confidence(results)
+    more, unsure = wrong[SUREST:most], right[:most]
     blocks: list[Block] = [] if len(wrong) else ["No test image is misclassified."]
     if len(more):
         blocks.append(_gallery(results, "mistakes.png", more, f"The next {len(more)} mistakes, surest first"))

@@ -20,7 +20,8 @@ def figure(results: Results) -> Illustration:
     """Show loss and accuracy by epoch."""
     history = results.history
     first, last = (np.mean([each["train_loss"][place] for each in by_replicate(history)]) for place in (0, -1))
-    title = f"The training loss {'fell' if last < first else 'rose'} from {first:.2f} to {last:.2f}"
+    course = "fell" if last < first else "rose" if last > first else "went"
+    title = f"The training loss {course} from {first:.2f} to {last:.2f}"
     if (rise := _rise(history)) is not None and rise > RISE:
         title = f"The validation loss ended {rise:.0%} above its minimum"
     return Illustration(
@@ -38,11 +39,7 @@ def section(results: Results, render: Render) -> Section:
     sizes = [count(len(split.labels)) for split in (results.train, results.test)]
     columns = ["one network", f"{sizes[0]} training images", f"{sizes[1]} test images", "generalization gap"]
     rows = [[score, *(decimal(each[score]) for each in (train, test, gap))] for score in ("accuracy", "loss")]
-    text = "The curves begin before training. Their training scores are means over an epoch, during which they improve."
-    if results.validation:
-        number = count(len(results.validation.labels))
-        text += f" Validation scores are from the {number} validation images of the data set."
-    return Section("Overfitting", [Table(columns, rows), f"{_gap(train, test)} {_harm(results)}", text])
+    return Section("Overfitting", [Table(columns, rows), f"{_gap(train, test)} {_harm(results)}"])
 
 
 def _gap(train: dict[str, float], test: dict[str, float]) -> str:

@@ -50,7 +50,7 @@ def figure(results: Results) -> Illustration:
         ends = [together.accuracy_low, together.accuracy_high]
         rows.append(Row(f"ensemble of\n{results.replicates} networks", [together.accuracy], ends))
         title += f", the ensemble {decimal(together.accuracy)}"
-    values = [f"{row.label} {listed([decimal(value) for value in row.accuracies])}" for row in rows]
+    values = [f"{row.label}: {listed([decimal(value) for value in row.accuracies])}" for row in rows]
     return Illustration(
         "verdict.png",
         f"Test accuracies: {'; '.join(values)}",

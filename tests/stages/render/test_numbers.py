@@ -269,7 +269,7 @@ def test_overfitting_and_the_training_run(made, whole, said, learned):
     loss_on_train, loss_on_test = losses(given, labels).mean(), losses(P, LABELS).mean()
     assert made.train.labels.tolist() == labels.tolist() and on_train > on_test + 0.1
 
-    gap, overfitting, text = said("Overfitting")
+    gap, overfitting = said("Overfitting")
     _, _, settings, _, _, digests = said("Training run")
 
     assert settings[-3:] == [
@@ -285,7 +285,7 @@ def test_overfitting_and_the_training_run(made, whole, said, learned):
         ["accuracy", *four(on_train, on_test, on_train - on_test)],
         ["loss", *four(loss_on_train, loss_on_test, loss_on_test - loss_on_train)],
     ]
-    assert overfitting == f"{on_train:.4f} 95 {ENDS[0]} {ENDS[1]} 1 3 15.0% 5%" and not text
+    assert overfitting == f"{on_train:.4f} 95 {ENDS[0]} {ENDS[1]} 1 3 15.0% 5%"
 
 
 def test_training_data(made, said):

@@ -80,7 +80,7 @@ def test_counts_sizes_copies_and_what_looks_odd_are_listed(described):
     ]
     assert set(ended.after) - set(ended.before) == {"build/describe/own.png"}
     with Image.open("build/describe/own.png") as drawn:
-        assert drawn.size[0] == 800
+        assert drawn.size[0] == 500
     assert described("sources/own").stdout == ended.stdout
 
 
@@ -111,8 +111,8 @@ def test_samples_are_drawn_as_the_report_draws_them(described, light):
 
     with Image.open("build/describe/own.png") as drawn:
         pixels = np.asarray(drawn.convert("L"))
-    framed = pixels[15:140, 15:140]
-    assert framed[0, 0] >= 230 and framed[60, 60] <= 80
+    framed = pixels[13:95, 9:91]
+    assert framed[3, 3] >= 230 and framed[42, 42] <= 80
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import InputError, Problem
-from core.scores import scores
+from core.scores import ensemble, scores
 from core.scores.metrics import HeldOutScores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
@@ -16,11 +16,12 @@ BETTER, WORSE, NO_EVIDENCE, UNKNOWN = "better", "worse", "no evidence", "unknown
 EQUIVALENT, IDENTICAL = "equivalent", "identical"
 # Simulated with normal scores: up to 50 replicates against two, with up to sixteen times the variance.
 FEW = (
-    "A side has two replicates only: up to 9 % of equal recipes are then called different, instead of 5 %. With three "
-    "or more on both sides it is at most 7 %."
+    "A side has two networks only: up to 9 % of equal recipes are then called different, instead of 5 %. With three or "
+    "more on both sides it is at most 7 %."
 )
 ALIKE = "The plan takes both sides to spread alike, and the change to move all test images alike: it may need more."
 SIZES = "The ensembles have different numbers of networks: more networks alone make an ensemble better."
+FIXED, BROKEN = "fixed", "broken"
 
 
 class Score(NamedTuple):
@@ -54,9 +55,9 @@ class Comparison(NamedTuple):
 
     `covers` is the noise that the intervals and verdicts take into account: "recipes", training and test images;
     "draw", the same, where one side has a single network and is taken to spread as the other side; "networks", test
-    images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known. fixed
-    and broken are indices of test images. identical: both sides have the same predictions. tolerance: a share;
-    accuracies that differ by less are equivalent, which one network can't show.
+    images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known.
+    changed: FIXED or BROKEN by the index of the test image, the largest change first. identical: both sides have the
+    same predictions. tolerance: a share; accuracies that differ by less are equivalent, which one network can't show.
     """
 
     covers: str
@@ -65,21 +66,19 @@ class Comparison(NamedTuple):
     accuracy: Score
     loss: Score
     recalls: dict[str, Score]
-    fixed: list[int]
-    broken: list[int]
-    notes: list[str]
     ensemble: dict[str, Score]
-    identical: bool
-    tolerance: float | None
-    plan: Plan | None
+    notes: list[str]
+    changed: Mapping[int, str] = {}
+    identical: bool = False
+    tolerance: float | None = None
+    plan: Plan | None = None
+
+    def of_kind(self, kind: str) -> list[int]:
+        """Return the images that are FIXED or BROKEN, the largest change first."""
+        return [index for index, each in self.changed.items() if each == kind]
 
 
 Changes = Callable[[np.ndarray, np.ndarray], Change]
-CHANGES: Mapping[str, Changes] = {
-    "recipes": statistics.of_recipes,
-    "draw": statistics.of_recipes,
-    "networks": lambda base, new: statistics.of_networks(base[0], new[0]),
-}
 
 
 class Reported(NamedTuple):
@@ -110,10 +109,12 @@ def of_predictions(
     replicates = len(base), len(new)
     identical = np.array_equal(base, new)
     covers = "recipes" if min(replicates) > 1 else "draw" if max(replicates) > 2 else "networks"
-    change = statistics.of_identical if identical else CHANGES[covers]
-    kept = slice(1 if covers == "networks" else None)
+    if covers == "networks":
+        base, new = base[:1], new[:1]
+    of_noise = statistics.of_networks if covers == "networks" else statistics.of_recipes
+    change = statistics.of_identical if identical else of_noise
     right, losses = (
-        [np.stack([score(network, labels) for network in side[kept]]) for side in (base, new)]
+        [np.stack([score(network, labels) for network in side]) for side in (base, new)]
         for score in (scores.right, scores.losses)
     )
     wanted = tolerance if covers == "recipes" else None
@@ -124,10 +125,9 @@ def of_predictions(
         what = "no spread to plan from, with one replicate on one side and fewer than three on the other"
         fix = "run a side with train.replicates of 3 or more, better 5; or leave out --plan"
         raise InputError(Problem("--plan", what, fix=fix))
-    fixed, broken = _changed_images(*right)
     said = {
         FEW: min(replicates) == 2 and not identical,
-        SIZES: replicates[0] != replicates[1],
+        SIZES: replicates[0] != replicates[1] and covers != "networks",
         ALIKE: identical and plan is not None,
     }
     return Comparison(
@@ -137,10 +137,9 @@ def of_predictions(
         accuracy=accuracy,
         loss=_score(change(*losses), lower_is_better=True),
         recalls=_recalls(change, right, labels, classes, decide=covers != "draw"),
-        fixed=fixed,
-        broken=broken,
+        ensemble=_ensembles(base, new, labels, wanted) if covers != "networks" else {},
         notes=[note for note, holds in said.items() if holds],
-        ensemble=_ensembles(base, new, labels, wanted),
+        changed=_changed_images(base, new, labels),
         identical=identical,
         tolerance=tolerance,
         plan=None if plan is None else _plan(plan, *right),
@@ -161,13 +160,8 @@ def of_reports(base: Reported, new: Reported) -> Comparison:
         accuracy=_unknown(base.scores.accuracy, new.scores.accuracy),
         loss=_unknown(base.scores.loss, new.scores.loss),
         recalls={name: _unknown(recall, new.recalls[name]) for name, recall in base.recalls.items()},
-        fixed=[],
-        broken=[],
-        notes=[f"The standard deviation of the accuracy over the replicates is {spreads}."],
         ensemble={name: _unknown(*pair) for name, pair in ensembles.items() if None not in pair},
-        identical=False,
-        tolerance=None,
-        plan=None,
+        notes=[f"The standard deviation of the accuracy over the networks is {spreads}."],
     )
 
 
@@ -240,16 +234,16 @@ def _verdict(change: Change, p_value: float, *, lower_is_better: bool = False, t
     return BETTER if (change.difference > 0) != lower_is_better else WORSE
 
 
-def _changed_images(base: np.ndarray, new: np.ndarray) -> tuple[list[int], list[int]]:
-    """Return the images that most networks get right on one side only: fixed on the new side, broken on it.
+def _changed_images(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> dict[int, str]:
+    """Return the images that the ensemble of one side alone gets right, probabilities (replicates, n, classes).
 
-    base, new: bool (replicates, n). The images with the largest change come first.
+    The images whose probability of the true class changes most come first, equal changes in the order of the images.
     """
-    before, after = base.mean(axis=0), new.mean(axis=0)
-    # Rounded, as 1 - 1/3 is not exactly 2/3: images with equal changes keep their order.
-    order = np.argsort(-np.abs(after - before).round(9), kind="stable")
-    fixed, broken = (before <= 0.5) & (after > 0.5), (before > 0.5) & (after <= 0.5)
-    return order[fixed[order]].tolist(), order[broken[order]].tolist()
+    sides = [ensemble.average(side) for side in (base, new)]
+    before, after = (side[np.arange(len(labels)), labels] for side in sides)
+    was_right, is_right = (scores.right(side, labels) for side in sides)
+    order = np.argsort(-np.abs(after - before), kind="stable").tolist()
+    return {index: FIXED if is_right[index] else BROKEN for index in order if was_right[index] != is_right[index]}
 
 
 def _spread(side: Reported) -> str:

@@ -14,11 +14,11 @@ import numpy as np
 from core.files import history
 from core.scores import calibration, scores
 from stages.render import explorer, style
-from stages.render.document import MOST_ROWS, Block, Explorer, Illustration, Report, Section, Table, line
+from stages.render.document import Block, Explorer, Illustration, Report, Section, Table, line
 from stages.render.html import html
 from tools import blocks
 from tools.compare import formats, pictures
-from tools.compare.comparison import Comparison
+from tools.compare.comparison import BROKEN, FIXED, Comparison
 from tools.compare.differences import Differences, Pair
 from tools.compare.evidence import Evidence
 from tools.compare.pictures import Measure
@@ -26,11 +26,13 @@ from tools.compare.pictures import Measure
 DPI = 100
 MOST_IMAGES = 1_000
 MOST_BYTES = 400_000  # of their picture; with the contact sheet, even noise in colour makes a page below 3 MB
+MOST_CLASSES = 20
+EACH = 10  # images of a kind on the contact sheet
 BARS = 3  # of a side of an image, beside the bar of its true class
+SHEET = "Fixed (blue): the ensemble of new alone is right. Broken (red): that of base alone."
 READ = (
     "Better: the scores speak for new. Worse: they speak against new. No evidence: the scores do not tell the sides "
-    "apart. Then decide by cost or simplicity, or train more replicates. A score of one network says how good a recipe "
-    "is. The score of the ensemble says what tools.predict gives its users."
+    "apart. Then decide by cost or simplicity, or train more networks."
 )
 
 
@@ -42,29 +44,41 @@ def page(compared: Comparison, differences: Differences, evidence: Evidence) -> 
 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
-    lines = formats.headlines(compared)
-    lead = 1 if compared.identical else 2
-    sides = ". ".join(formats.sides(compared, differences.sides))
+    sides = ". ".join(formats.sides(compared, differences.sides)) + "."
+    scores = [" ".join(formats.advice(compared)), *_blocks(formats.tables(compared)[:1])]
     sections = [
         Section("What differs", [sides, *_blocks(formats.differing(differences))]),
-        Section("Scores", [" ".join(lines[lead:]), *_blocks(formats.tables(compared)[:1])]),
+        Section("Scores", scores),
     ]
     overview = []
     if not compared.identical:
-        overview = [_scores(compared, evidence), _recalls(compared, evidence)]
+        names = _largest_changes(compared)
+        overview = [_scores(compared, evidence), _recalls(compared, evidence, names)]
         sections += [
             Section("Images that changed", _images(compared, evidence)),
-            Section("Classes", _classes(compared, evidence)),
+            Section("Classes", _classes(compared, evidence, names)),
             Section("Training", [_curves(evidence.histories)]),
             Section("Calibration", [_reliability(evidence)]),
         ]
-    reading = Section("How to read this page", [READ, formats.meaning(compared)])
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
-        verdict=" ".join(lines[:lead]),
+        verdict="\n".join(formats.verdicts(compared)),
         warning=" ".join(compared.notes),
-        sections=[*sections, reading],
+        sections=[*sections, Section("How to read this page", [READ, formats.meaning(compared)])],
         overview=overview,
+    )
+
+
+def sheet(compared: Comparison, evidence: Evidence) -> Illustration:
+    """Return the contact sheet of the images that changed most, EACH of a kind."""
+    shown = [index for kind in (FIXED, BROKEN) for index in compared.of_kind(kind)[:EACH]]
+    return Illustration(
+        "changed.png",
+        f"The {len(shown)} fixed and broken images with the largest change",
+        "The largest changes of the probability of the true class. Above each image: its index, and how many networks "
+        "of base and of new are right. Below: its true class, and what each ensemble predicts, with the probability.",
+        partial(pictures.sheet, {index: compared.changed[index] for index in shown}, evidence),
+        SHEET,
     )
 
 
@@ -77,15 +91,14 @@ def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
         "accuracy": [Measure("one network", compared.accuracy, right)],
         "loss": [Measure("one network", compared.loss, losses)],
     }
-    for name, score in ({} if compared.covers == "networks" else compared.ensemble).items():
+    for name, score in compared.ensemble.items():
         measures[name].append(Measure("ensemble", score, Pair([score.change.base], [score.change.new])))
-    _, _, change, _, verdict = formats.cells("accuracy", compared.accuracy)
-    title = f"Accuracy of one network: {change} points, {verdict}"
+    title = f"Accuracy of one network: {formats.change('accuracy', compared.accuracy)}, {compared.accuracy.verdict}"
     return Illustration(
         "changes.png",
         f"{title}; changes of accuracy and loss with their 95 % intervals",
-        "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. Small dots are "
-        "the networks.",
+        "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. 0 is the mean "
+        "of base; small dots are single networks.",
         partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
         title,
     )
@@ -106,43 +119,32 @@ def _blocks(found: Iterable[blocks.Block]) -> list[Block]:
 
 
 def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
-    """The images that changed: the clearest on a sheet, and more in the explorer."""
-    changed = list(evidence.changed)
-    if not changed:
-        return ["No test image changed its side: each is right on most networks of both sides, or of neither side."]
+    """The images that changed: those with the largest change on a sheet, and more in the explorer."""
+    kept = list(compared.changed)[:MOST_IMAGES]
+    if not kept:
+        return ["No test image changed its side: both ensembles are right on the same images."]
     step = ceil(max(evidence.images.shape[1:3]) / explorer.MOST_SIDE)
     height, width = explorer.tile(evidence.images[0], step).shape[:2]
-    kept = changed[:MOST_IMAGES]
     while len(sprite := _sprite(evidence, kept, step)) > MOST_BYTES:
         kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
-    fixed, broken = (len(evidence.of_kind(kind)) for kind in ("fixed", "broken"))
+    fixed, broken = (len(compared.of_kind(kind)) for kind in (FIXED, BROKEN))
     text = (
         f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
         "on accuracy says whether there is more than chance."
     )
-    if len(kept) < len(changed):
-        text += f" To keep the page small, the list has the {len(kept):,} clearest images."
+    if len(kept) < len(compared.changed):
+        text += f" To keep the page small, the list has the {len(kept):,} images with the largest change."
     if step > 1:
         text += f" The images are shown at 1/{step} of their width and height."
-    return [
-        _sheet(evidence),
-        Explorer(
-            text=text,
-            classes=evidence.classes,
-            shown=[],
-            counts=[],
-            levels=[],
-            data={
-                "classes": [line(name) for name in evidence.classes],
-                "replicates": {side: len(each) for side, each in evidence.probabilities._asdict().items()},
-                "size": [width, height],
-                "columns": _columns(kept),
-                "tested": len(evidence.labels),
-                "images": [_entry(evidence, index) for index in kept],
-            },
-            sprite=sprite,
-        ),
-    ]
+    data = {
+        "classes": [line(name) for name in evidence.classes],
+        "replicates": {side: len(each) for side, each in evidence.probabilities._asdict().items()},
+        "size": [width, height],
+        "columns": _columns(kept),
+        "tested": len(evidence.labels),
+        "images": [{"change": compared.changed[index], **_entry(evidence, index)} for index in kept],
+    }
+    return [sheet(compared, evidence), Explorer(text, evidence.classes, [], [], [], data, sprite)]
 
 
 def _columns(kept: Sequence[int]) -> int:
@@ -157,7 +159,7 @@ def _sprite(evidence: Evidence, kept: Sequence[int], step: int) -> bytes:
 def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     """Return the data of a test image: for each side, the classes by their probability, the predicted one first."""
     label = int(evidence.labels[index])
-    entry: dict[str, Any] = {"index": index, "true": label, "change": evidence.changed[index]}
+    entry: dict[str, Any] = {"index": index, "true": label}
     for side, probabilities, right in zip(Pair._fields, evidence.ensembles, evidence.right, strict=True):
         order = np.argsort(-probabilities[index], kind="stable").tolist()
         classes = [c for place, c in enumerate(order) if place < BARS or c == label]
@@ -166,46 +168,33 @@ def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     return entry
 
 
-def _sheet(evidence: Evidence) -> Illustration:
-    shown = [min(len(indices), pictures.EACH) for indices in map(evidence.of_kind, ("fixed", "broken"))]
-    return Illustration(
-        "changed.png",
-        f"The {shown[0]} clearest fixed images and the {shown[1]} clearest broken images",
-        "The clearest images: most networks changed. Above each image: its index, and how many networks of base and of "
-        "new are right. Below: its true class, and what each ensemble predicts, with the probability.",
-        partial(pictures.sheet, evidence),
-    )
+def _largest_changes(compared: Comparison) -> list[str]:
+    """Return the names of the classes with the largest changes of recall, the largest gain first."""
+    changes = {name: score.change.difference for name, score in compared.recalls.items()}
+    largest = sorted(changes, key=lambda name: -abs(changes[name]))[:MOST_CLASSES]
+    return sorted(largest, key=lambda name: -changes[name])
 
 
-def _by_change(compared: Comparison) -> list[str]:
-    """Return the names of the classes, those with the largest changes of recall first."""
-    return sorted(compared.recalls, key=lambda name: -abs(compared.recalls[name].change.difference))
-
-
-def _recalls(compared: Comparison, evidence: Evidence) -> Illustration:
-    recalls, names = compared.recalls, _by_change(compared)
+def _recalls(compared: Comparison, evidence: Evidence, names: list[str]) -> Illustration:
+    recalls = compared.recalls
     drawable = dict(zip(evidence.classes, style.drawable(evidence.classes), strict=True))
-    shown = names[: pictures.MOST_CLASSES]
     caption = "Lines are 95 % intervals of the change of recall."
-    if len(shown) < len(names):
-        caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
-    _, _, change, _, verdict = formats.cells("recall", recalls[names[0]])
-    title = f"Recall changes most: {drawable[names[0]]}, {change} points, {verdict}"
-    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in shown])
-    return Illustration(
-        "recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn, title
-    )
+    if len(names) < len(recalls):
+        caption += f" These are the {len(names)} of {len(recalls)} classes with the largest changes."
+    most = max(names, key=lambda name: abs(recalls[name].change.difference))
+    change = formats.change("recall", recalls[most])
+    title = f"Recall changes most: {drawable[most]}, {change}, {recalls[most].verdict}"
+    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in names])
+    alternative = f"{title}; changes of all classes with their 95 % intervals"
+    return Illustration("recalls.png", alternative, caption, drawn, title)
 
 
-def _classes(compared: Comparison, evidence: Evidence) -> list[Block]:
+def _classes(compared: Comparison, evidence: Evidence, names: list[str]) -> list[Block]:
     """The changes of recall, and of the confusion matrix."""
-    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in _by_change(compared)]
-    left_out = f"The table has the {MOST_ROWS} of {len(rows)} classes with the largest changes."
-    return [
-        *[left_out] * (len(rows) > MOST_ROWS),
-        Table(["recall", *formats.COLUMNS], rows[:MOST_ROWS]),
-        _confusion(evidence),
-    ]
+    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in names]
+    left_out = f"The table has the {len(rows)} of {len(compared.recalls)} classes with the largest changes."
+    table = Table(["recall", *formats.COLUMNS], rows)
+    return [*[left_out] * (len(rows) < len(compared.recalls)), table, _confusion(evidence)]
 
 
 def _confusion(evidence: Evidence) -> Illustration:
@@ -218,8 +207,8 @@ def _confusion(evidence: Evidence) -> Illustration:
     return Illustration(
         "confusion.png",
         f"Change of the confusion matrix; the largest change of a mistake is {title}",
-        "Each cell is the change of its share of the row, new minus base, the mean over the networks. The title names "
-        "the largest change of a mistake. The colours have the same scale in every comparison.",
+        "Each number is a change, new minus base, of the mean over the networks, in points of the row: 1 point is 1 % "
+        "of the images of the true class. The colours have the same scale in every comparison.",
         partial(pictures.confusion, change, names),
         title,
     )
@@ -251,7 +240,7 @@ def _reliability(evidence: Evidence) -> Illustration:
         "reliability.png",
         f"{title}; accuracy by confidence of both ensembles",
         "The ensembles of both sides. An ensemble is overconfident where its line is below the dotted diagonal. The "
-        "title has the expected calibration errors.",
+        "title has the expected calibration errors: lower is better.",
         partial(pictures.reliability, bins),
         title,
     )

@@ -9,9 +9,11 @@ import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from dvc.repo import Repo
 
 from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
 from core.files import arrays, class_names, durations, history, records, training
@@ -145,9 +147,8 @@ class Side:
             images = len(self._read("train", arrays.parse, "/labels.npy"))
         except (DataError, InputError, NetworkError):  # of another version, or not here
             return None
-        return durations.estimate(
-            record.settings.model_copy(update={"replicates": replicates}), images, record.image_shape
-        )
+        settings = record.settings.model_copy(update={"replicates": replicates})
+        return durations.estimate(settings, images, record.image_shape, Path(Repo.find_root()))
 
     def _read(self, name: str, parse: Callable[[bytes], Record], member: str = "") -> Record:
         path = self.path(name) + member
@@ -211,8 +212,12 @@ def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
 
     Raises NetworkError if a file can't be had, DataError if it is damaged.
     """
-    probabilities = base.probabilities(), new.probabilities()
+    return base.probabilities(), new.probabilities(), shared(base, new, Side.labels), shared(base, new, Side.classes)
+
+
+def shared(base: Side, new: Side, read: Callable[[Side], Record]) -> Record:
+    """Return what both sides have, from new, or from base if new can't have it."""
     try:
-        return *probabilities, new.labels(), new.classes()
+        return read(new)
     except NetworkError:
-        return *probabilities, base.labels(), base.classes()
+        return read(base)

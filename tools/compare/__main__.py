@@ -57,9 +57,8 @@ def main(
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
     if figure or format == HTML:
-        histories = Pair(of_base.history(), of_new.history())
         images = sides.shared(of_base, of_new, Side.images)
-        shown = evidence.of(compared.covers, *read, images, histories)
+        shown = evidence.of(compared, read, images, Pair(of_base.history(), of_new.history()))
     if figure:
         _draw(figure, compared, shown)
     if format == HTML:

@@ -5,27 +5,41 @@ from typing import NamedTuple
 import numpy as np
 
 from core.files import arrays
-from core.scores import ensemble, scores
+from core.scores import ensemble
 from stages.render.figures import samples
+from tools.compare.comparison import Comparison
 from tools.compare.differences import Pair
+from tools.compare.sides import Predictions
+
+
+class Answer(NamedTuple):
+    """The probabilities that an ensemble gives an image, float32 (classes,), and how many of its networks are right."""
+
+    probabilities: np.ndarray
+    right: int
+    networks: int
 
 
 class Evidence(NamedTuple):
-    """probabilities: of the networks that are compared, a pair of float32 (replicates, n, classes); ensembles: those of
-    their ensembles, a pair of float32 (n, classes); right: how many of the networks are right, a pair of integer (n,).
-
-    labels: integer (n,). images: float32 (n, height, width) or (n, height, width, 3) in [0, 1]; negative: whether
-    pictures exchange light and dark. histories: a pair of tables of history.csv.
+    """probabilities: of the networks that are compared, a pair of float32 (replicates, n, classes). labels: integer
+    (n,). images: float32 (n, height, width) or (n, height, width, 3) in [0, 1]; negative: whether pictures exchange
+    light and dark. histories: a pair of tables of history.csv.
     """
 
     probabilities: Pair
-    ensembles: Pair
-    right: Pair
     labels: np.ndarray
     classes: list[str]
     images: np.ndarray
     negative: bool
     histories: Pair
+
+    def answers(self, index: int) -> dict[str, Answer]:
+        """Return how the sides, "base" and "new", answer a test image."""
+        of_image = {side: each[:, index] for side, each in self.probabilities._asdict().items()}
+        return {
+            side: Answer(ensemble.average(each), int((each.argmax(axis=1) == self.labels[index]).sum()), len(each))
+            for side, each in of_image.items()
+        }
 
     def test_images(self, indices: list[int]) -> np.ndarray:
         """Return the test images with these indices as pictures show them."""
@@ -33,18 +47,9 @@ class Evidence(NamedTuple):
         return 1 - images if self.negative else images
 
 
-def of(
-    covers: str,
-    base: np.ndarray,
-    new: np.ndarray,
-    labels: np.ndarray,
-    classes: list[str],
-    images: np.ndarray,
-    histories: Pair,
-) -> Evidence:
-    """Return what the pictures of a comparison show. covers: as in Comparison. base, new: the probabilities."""
-    probabilities = Pair(base[:1], new[:1]) if covers == "networks" else Pair(base, new)
-    ensembles = Pair(*map(ensemble.average, probabilities))
-    right = Pair(*(np.sum([scores.right(each, labels) for each in side], axis=0) for side in probabilities))
+def of(compared: Comparison, sides: Predictions, images: np.ndarray, histories: Pair) -> Evidence:
+    """Return what the pictures of a comparison of these predictions show."""
+    base, new, labels, classes = sides
+    networks = slice(1 if compared.covers == "networks" else None)
     negative = samples.white_on_black(images)
-    return Evidence(probabilities, ensembles, right, labels, classes, images, negative, histories)
+    return Evidence(Pair(base[networks], new[networks]), labels, classes, images, negative, histories)

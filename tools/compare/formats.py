@@ -6,17 +6,7 @@ from typing import Any
 
 from core.scores.scores import DECIMALS
 from tools.blocks import Block, Changes, Lines, Report, Table, literal
-from tools.compare.comparison import (
-    BETTER,
-    BROKEN,
-    EQUIVALENT,
-    FIXED,
-    NO_EVIDENCE,
-    UNKNOWN,
-    WORSE,
-    Comparison,
-    Score,
-)
+from tools.compare.comparison import BETTER, BROKEN, EQUIVALENT, FIXED, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
 from tools.compare.differences import Differences, Pair
 from tools.compare.revisions import WORKSPACE
 from tools.compare.statistics import MOST
@@ -97,11 +87,8 @@ def verdicts(comparison: Comparison) -> list[str]:
     two = "One network is compared with one network, which says nothing about their recipes."
     lines = [two] if comparison.covers == "networks" else []
     for verdict, title in TITLES.items():
-        entries = [
-            f"{name} of {of}, {change(name, score)}"
-            for name, of, score in _scores(comparison)
-            if score.verdict == verdict
-        ]
+        scores = [entry for entry in _scores(comparison) if entry[2].verdict == verdict]
+        entries = [f"{name} of {of}, {change(name, score)}" for name, of, score in scores]
         if entries := entries + _classes(comparison, verdict):
             lines.append(f"{title.format(tolerance=100 * (comparison.tolerance or 0))}: {'; '.join(entries)}.")
     return lines
@@ -110,22 +97,18 @@ def verdicts(comparison: Comparison) -> list[str]:
 def _scores(comparison: Comparison) -> list[tuple[str, str, Score]]:
     """Return each score but the recalls: of what, of whom, and its numbers."""
     of_one = {"accuracy": comparison.accuracy, "loss": comparison.loss}
-    return [
-        (name, of, scores[name])
-        for name in of_one
-        for of, scores in (("one network", of_one), ("the ensemble", comparison.ensemble))
-        if name in scores
-    ]
+    sides = {"one network": of_one, "the ensemble": comparison.ensemble}
+    return [(name, of, scores[name]) for name in of_one for of, scores in sides.items() if name in scores]
 
 
 def _classes(comparison: Comparison, verdict: str) -> list[str]:
-    found = {name: score for name, score in comparison.recalls.items() if score.verdict == verdict}
-    if not found or verdict in (BETTER, WORSE):
-        named = sorted(found, key=lambda name: -abs(found[name].change.difference))[:NAMED]
-        left_out = len(found) - len(named)
-        more = [f"recall of {left_out} more class{'es' * (left_out > 1)}"] if left_out else []
-        return [f"recall of {name}, {change('recall', found[name])}" for name in named] + more
-    return ["recall of any class" if len(found) == len(comparison.recalls) else "recall of any other class"]
+    """Return the recalls with a verdict; without evidence of a change, none is named."""
+    found = [(name, score) for name, score in comparison.recalls.items() if score.verdict == verdict]
+    if found and verdict not in (BETTER, WORSE):
+        return ["recall of any class" if len(found) == len(comparison.recalls) else "recall of any other class"]
+    found.sort(key=lambda each: -abs(each[1].change.difference))
+    more = [f"recall of {len(found) - NAMED} more of the classes"] if len(found) > NAMED else []
+    return [f"recall of {name}, {change('recall', score)}" for name, score in found[:NAMED]] + more
 
 
 def change(name: str, score: Score) -> str:
@@ -139,12 +122,11 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
     untimed: what to say if it is unknown how long that takes.
     """
     lines = [USE] if comparison.covers == "recipes" and not comparison.identical else []
-    smallest, base, new = comparison.accuracy.smallest, *comparison.replicates
+    smallest = comparison.accuracy.smallest
+    base, new = (1, 1) if comparison.covers == "networks" else comparison.replicates
     if isfinite(smallest):
         counts = "a side" if base == new else f"on base and {new} on new"
         networks = f"{base} network{'s' * (base > 1)} {counts} detect{'s' * (base == new == 1)}"
-        if comparison.covers == "networks":
-            networks = "One network a side detects"
         together = comparison.ensemble["accuracy"].smallest if "accuracy" in comparison.ensemble else inf
         too = f" (ensemble: {100 * together:.2f} points)" if isfinite(together) else ""
         lines.append(f"{networks} a true change of {100 * smallest:.2f} points in 4 of 5 comparisons{too}.")
@@ -160,12 +142,7 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
 
 
 def meaning(comparison: Comparison) -> str:
-    meaning = f"{UNITS} {MEANING[comparison.covers]}"
-    if comparison.tolerance is None:
-        return meaning
-    return (
-        f"{meaning} Accuracies are equivalent if the whole interval is within ±{100 * comparison.tolerance:g} points."
-    )
+    return f"{UNITS} {MEANING[comparison.covers]}"
 
 
 def sides(comparison: Comparison, names: Pair) -> list[str]:
@@ -181,10 +158,8 @@ def sides(comparison: Comparison, names: Pair) -> list[str]:
 
 
 def tables(comparison: Comparison) -> list[Block]:
-    scores = [
-        [f"{'ensemble ' * (of == 'the ensemble')}{name}", *cells(name, score)]
-        for name, of, score in _scores(comparison)
-    ]
+    names = {"one network": "", "the ensemble": "ensemble "}
+    scores = [[f"{names[of]}{name}", *cells(name, score)] for name, of, score in _scores(comparison)]
     recalls = [[name, *cells("recall", score)] for name, score in comparison.recalls.items()]
     return [Table(["score", *COLUMNS], scores), Table(["recall", *COLUMNS], recalls)]
 
@@ -211,21 +186,20 @@ def _images(comparison: Comparison) -> list[str]:
 
 
 def differing(differences: Differences) -> list[Block]:
+    params, files, packages = differences[1:]
     changes = [
-        Changes("params that differ", [[name, *map(literal, pair)] for name, pair in differences.params.items()]),
+        Changes("params that differ", [[name, *map(literal, pair)] for name, pair in params.items()]),
         Changes(
             "code and data that differ, by MD5",
-            [[name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in differences.files.items()],
+            [[name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in files.items()],
         ),
         Changes(
             "packages that differ",
-            [[name, *(value or "none" for value in pair)] for name, pair in (differences.packages or {}).items()],
+            [[name, *(value or "none" for value in pair)] for name, pair in (packages or {}).items()],
         ),
     ]
-    if not any(each.rows for each in changes):
-        kinds = "params, code and data" if differences.packages is None else "params, code, data and packages"
-        return [Lines([f"{kinds} that differ: none"])]
-    return [each for each in changes if each.rows]
+    kinds = "params, code and data" if packages is None else "params, code, data and packages"
+    return [each for each in changes if each.rows] or [Lines([f"{kinds} that differ: none"])]
 
 
 def _pairs(different: Mapping[str, Pair]) -> dict[str, dict[str, Any]]:

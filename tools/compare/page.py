@@ -4,15 +4,15 @@ The page holds all that it shows. Limits on images, classes and rows keep it bel
 applies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
-from math import ceil, isqrt
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from core.files import history
-from core.scores import calibration, scores
+from core.scores import calibration, ensemble, scores
 from stages.render import explorer, style
 from stages.render.document import Block, Explorer, Illustration, Report, Section, Table, line
 from stages.render.html import html
@@ -21,7 +21,6 @@ from tools.compare import formats, pictures
 from tools.compare.comparison import BROKEN, FIXED, Comparison
 from tools.compare.differences import Differences, Pair
 from tools.compare.evidence import Evidence
-from tools.compare.pictures import Measure
 
 DPI = 100
 MOST_IMAGES = 1_000
@@ -39,7 +38,7 @@ READ = (
 def page(compared: Comparison, differences: Differences, evidence: Evidence) -> str:
     """Return the page as HTML. Equal inputs give equal text."""
     report = document(compared, differences, evidence)
-    return html(report, {each.file: style.png(each.draw, DPI, each.title, each.note) for each in report.illustrations})
+    return html(report, {each.file: style.png(each.draw, DPI, each.title) for each in report.illustrations})
 
 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
@@ -72,34 +71,33 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
 def sheet(compared: Comparison, evidence: Evidence) -> Illustration:
     """Return the contact sheet of the images that changed most, EACH of a kind."""
     shown = [index for kind in (FIXED, BROKEN) for index in compared.of_kind(kind)[:EACH]]
-    return Illustration(
-        "changed.png",
-        f"The {len(shown)} fixed and broken images with the largest change",
+    caption = (
         "The largest changes of the probability of the true class. Above each image: its index, and how many networks "
-        "of base and of new are right. Below: its true class, and what each ensemble predicts, with the probability.",
-        partial(pictures.sheet, {index: compared.changed[index] for index in shown}, evidence),
-        SHEET,
+        "of base and of new are right. Below: its true class, and what each ensemble predicts, with the probability."
     )
+    draw = partial(pictures.sheet, {index: compared.changed[index] for index in shown}, evidence)
+    alternative = f"The {len(shown)} fixed and broken images with the largest change"
+    return Illustration("changed.png", alternative, caption, draw, SHEET)
 
 
 def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
-    right, losses = (
-        Pair(*([float(of_image(each, evidence.labels).mean()) for each in side] for side in evidence.probabilities))
-        for of_image in (scores.right, scores.losses)
-    )
-    measures = {
-        "accuracy": [Measure("one network", compared.accuracy, right)],
-        "loss": [Measure("one network", compared.loss, losses)],
-    }
-    for name, score in compared.ensemble.items():
-        measures[name].append(Measure("ensemble", score, Pair([score.change.base], [score.change.new])))
+    rows: dict[str, list[pictures.Row]] = {}
+    for name, score, of_image in (
+        ("accuracy", compared.accuracy, scores.right),
+        ("loss", compared.loss, scores.losses),
+    ):
+        networks = [[of_image(each, evidence.labels).mean() for each in side] for side in evidence.probabilities]
+        rows[name] = [("one network", score, networks)]
+        if name in compared.ensemble:
+            change = compared.ensemble[name].change
+            rows[name].append(("ensemble", compared.ensemble[name], [[change.base], [change.new]]))
     title = f"Accuracy of one network: {formats.change('accuracy', compared.accuracy)}, {compared.accuracy.verdict}"
     return Illustration(
         "changes.png",
         f"{title}; changes of accuracy and loss with their 95 % intervals",
         "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. 0 is the mean "
         "of base; small dots are single networks.",
-        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
+        partial(pictures.changes, rows["accuracy"], rows["loss"], compared.tolerance),
         title,
     )
 
@@ -124,8 +122,8 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     if not kept:
         return ["No test image changed its side: both ensembles are right on the same images."]
     step = ceil(max(evidence.images.shape[1:3]) / explorer.MOST_SIDE)
-    height, width = explorer.tile(evidence.images[0], step).shape[:2]
-    while len(sprite := _sprite(evidence, kept, step)) > MOST_BYTES:
+    tiles = np.stack([explorer.tile(evidence.test_images([index])[0], step) for index in kept])
+    while len(sprite := explorer.sprite(tiles[: len(kept)], explorer.columns(len(kept)))) > MOST_BYTES:
         kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
     fixed, broken = (len(compared.of_kind(kind)) for kind in (FIXED, BROKEN))
     text = (
@@ -139,32 +137,23 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     data = {
         "classes": [line(name) for name in evidence.classes],
         "replicates": {side: len(each) for side, each in evidence.probabilities._asdict().items()},
-        "size": [width, height],
-        "columns": _columns(kept),
+        "size": [*tiles.shape[2:0:-1]],
+        "columns": explorer.columns(len(kept)),
         "tested": len(evidence.labels),
         "images": [{"change": compared.changed[index], **_entry(evidence, index)} for index in kept],
     }
     return [sheet(compared, evidence), Explorer(text, evidence.classes, [], [], [], data, sprite)]
 
 
-def _columns(kept: Sequence[int]) -> int:
-    return isqrt(len(kept) - 1) + 1
-
-
-def _sprite(evidence: Evidence, kept: Sequence[int], step: int) -> bytes:
-    tiles = np.stack([explorer.tile(evidence.test_images([index])[0], step) for index in kept])
-    return explorer.sprite(tiles, _columns(kept))
-
-
 def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     """Return the data of a test image: for each side, the classes by their probability, the predicted one first."""
     label = int(evidence.labels[index])
     entry: dict[str, Any] = {"index": index, "true": label}
-    for side, probabilities, right in zip(Pair._fields, evidence.ensembles, evidence.right, strict=True):
-        order = np.argsort(-probabilities[index], kind="stable").tolist()
+    for side, (probabilities, right, _) in evidence.answers(index).items():
+        order = np.argsort(-probabilities, kind="stable").tolist()
         classes = [c for place, c in enumerate(order) if place < BARS or c == label]
-        shares = [round(float(probabilities[index, c]), 4) for c in classes]
-        entry[side] = {"classes": classes, "probabilities": shares, "right": int(right[index])}
+        shares = [round(float(probabilities[c]), 4) for c in classes]
+        entry[side] = {"classes": classes, "probabilities": shares, "right": right}
     return entry
 
 
@@ -176,25 +165,28 @@ def _largest_changes(compared: Comparison) -> list[str]:
 
 
 def _recalls(compared: Comparison, evidence: Evidence, names: list[str]) -> Illustration:
-    recalls = compared.recalls
     drawable = dict(zip(evidence.classes, style.drawable(evidence.classes), strict=True))
-    caption = "Lines are 95 % intervals of the change of recall."
-    if len(names) < len(recalls):
-        caption += f" These are the {len(names)} of {len(recalls)} classes with the largest changes."
-    most = max(names, key=lambda name: abs(recalls[name].change.difference))
-    change = formats.change("recall", recalls[most])
-    title = f"Recall changes most: {drawable[most]}, {change}, {recalls[most].verdict}"
-    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in names])
-    alternative = f"{title}; changes of all classes with their 95 % intervals"
-    return Illustration("recalls.png", alternative, caption, drawn, title)
+    most = max(names, key=lambda name: abs(compared.recalls[name].change.difference))
+    change = formats.change("recall", compared.recalls[most])
+    title = f"Recall changes most: {drawable[most]}, {change}, {compared.recalls[most].verdict}"
+    caption = "Lines are 95 % intervals of the change of recall." + _left_out(compared, names)
+    drawn = partial(pictures.recalls, [(drawable[name], compared.recalls[name]) for name in names])
+    return Illustration("recalls.png", f"{title}; changes with their 95 % intervals", caption, drawn, title)
 
 
 def _classes(compared: Comparison, evidence: Evidence, names: list[str]) -> list[Block]:
     """The changes of recall, and of the confusion matrix."""
     rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in names]
-    left_out = f"The table has the {len(rows)} of {len(compared.recalls)} classes with the largest changes."
-    table = Table(["recall", *formats.COLUMNS], rows)
-    return [*[left_out] * (len(rows) < len(compared.recalls)), table, _confusion(evidence)]
+    return [
+        *filter(None, [_left_out(compared, names)]),
+        Table(["recall", *formats.COLUMNS], rows),
+        _confusion(evidence),
+    ]
+
+
+def _left_out(compared: Comparison, names: list[str]) -> str:
+    every = len(compared.recalls)
+    return f" These are the {len(names)} of {every} classes with the largest changes." * (len(names) < every)
 
 
 def _confusion(evidence: Evidence) -> Illustration:
@@ -234,7 +226,8 @@ def _curves(histories: Pair) -> Illustration:
 
 
 def _reliability(evidence: Evidence) -> Illustration:
-    bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in evidence.ensembles))
+    together = map(ensemble.average, evidence.probabilities)
+    bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in together))
     title = f"Calibration error: {bins.base.expected_error:.4f} on base, {bins.new.expected_error:.4f} on new"
     return Illustration(
         "reliability.png",

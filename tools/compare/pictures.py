@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,35 +22,28 @@ LINE = 12  # the width of a line below an image, in multiples of its font size
 FULL = 0.1  # the change of a cell that has the full colour: the same in every comparison
 
 
-class Measure(NamedTuple):
-    """A score of one network or of the ensemble, to be drawn in a row: its change, and the score of each network of
-    both sides, a pair of sequences.
-    """
-
-    name: str
-    score: Score
-    networks: Pair
+# A score of one network or of the ensemble: its name, its change, and the score of each network of base and of new.
+Row = tuple[str, Score, Sequence[Sequence[float]]]
 
 
-def changes(accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: float | None = None) -> Figure:
+def changes(accuracy: Sequence[Row], loss: Sequence[Row], tolerance: float | None = None) -> Figure:
     """Draw the changes of accuracy, in points, and of loss, in nats, with their 95 % intervals around 0.
 
     The dots below an interval are the networks of both sides, as distances from the mean of base. tolerance: a share.
     """
     figure = style.empty(height=1.9 + 0.45 * (len(accuracy) + len(loss)))
-    panels = [(accuracy, 100, "change of accuracy, points"), (loss, 1, "change of loss, nats")]
-    ratios = [1 + len(measures) for measures, *_ in panels]
-    axes = figure.subplots(2, 1, height_ratios=ratios)
-    for ax, (measures, factor, name), better in zip(axes, panels, ("right", "left"), strict=True):
-        for row, measure in enumerate(measures):
-            _interval(ax, measure.score, row, factor)
-            for networks, place, colour in zip(measure.networks, (0.22, 0.38), SIDES.values(), strict=True):
-                values = factor * (np.asarray(networks) - measure.score.change.base)
+    axes = figure.subplots(2, 1, height_ratios=[1 + len(accuracy), 1 + len(loss)])
+    for ax, rows, factor in zip(axes, (accuracy, loss), (100, 1), strict=True):
+        for row, (_, score, sides) in enumerate(rows):
+            _interval(ax, score, row, factor)
+            for networks, place, colour in zip(sides, (0.22, 0.38), SIDES.values(), strict=True):
+                values = factor * (np.asarray(networks) - score.change.base)
                 ax.plot(values, np.full(len(values), row + place), "o", color=colour, markersize=4, alpha=0.7)
-        if tolerance is not None and ax is axes[0]:
-            ax.axvspan(-100 * tolerance, 100 * tolerance, color=style.OTHER, alpha=0.5, zorder=0)
-        _rows(ax, [measure.name for measure in measures], space=0.6)
-        ax.set_xlabel(f"{name} (better: to the {better})")
+        _rows(ax, [name for name, *_ in rows], space=0.6)
+    if tolerance is not None:
+        axes[0].axvspan(-100 * tolerance, 100 * tolerance, color=style.OTHER, alpha=0.5, zorder=0)
+    axes[0].set_xlabel("change of accuracy, points (better: to the right)")
+    axes[1].set_xlabel("change of loss, nats (better: to the left)")
     for side, colour in SIDES.items():
         axes[0].plot([], [], "o", color=colour, markersize=4, label=f"a network of {side}")
     axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
@@ -127,16 +119,15 @@ def sheet(changed: Mapping[int, str], evidence: Evidence) -> Figure:
     below its true class, and both predictions.
     """
     names = style.drawable(evidence.classes)
-    sides = list(zip(Pair._fields, evidence.probabilities, evidence.ensembles, evidence.right, strict=True))
     headings, captions = [], []
     for index, kind in changed.items():
-        before, after = (f"{right[index]}/{len(networks)}" for _, networks, _, right in sides)
+        answers = evidence.answers(index)
+        before, after = (f"{right}/{networks}" for _, right, networks in answers.values())
         headings.append(f"{kind} {index}: {before} → {after} right")
         lines = [style.wrapped("", names[evidence.labels[index]], "", LINE)]
-        for side, _, probabilities, _ in sides:
-            predicted = int(probabilities[index].argmax())
-            share = style.percent(probabilities[index, predicted])
-            lines.append(style.wrapped(f"{side}: ", names[predicted], f" {share}", LINE))
+        for side, (probabilities, *_) in answers.items():
+            predicted = names[probabilities.argmax()]
+            lines.append(style.wrapped(f"{side}: ", predicted, f" {style.percent(probabilities.max())}", LINE))
         captions.append("\n".join(lines))
     colours = [style.RIGHT if kind == FIXED else style.WRONG for kind in changed.values()]
     images = evidence.test_images(list(changed))

@@ -31,6 +31,8 @@ RECALLS = "classes.csv"
 ANOTHER_REVISION = f"name another revision: git log --oneline -- {lock.PATH} lists them"
 
 Record = TypeVar("Record")
+# The probabilities of both sides, and the labels and the class names of the test set that both share.
+Predictions = tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]
 
 
 class Side:
@@ -207,11 +209,8 @@ def require_same_test_set(base: Side, new: Side) -> None:
             raise InputError(Problem(new.path(name), what, expected=str(expected), got=str(got), fix=fix))
 
 
-def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Return the probabilities of both sides, and the labels and class names of the test set that both share.
-
-    Raises NetworkError if a file can't be had, DataError if it is damaged.
-    """
+def read(base: Side, new: Side) -> Predictions:
+    """Return what is compared. Raises NetworkError if a file can't be had, DataError if it is damaged."""
     return base.probabilities(), new.probabilities(), shared(base, new, Side.labels), shared(base, new, Side.classes)
 
 

@@ -355,7 +355,7 @@ def test_each_number_of_the_text_is_in_its_place():
         "Shirt worse -10.00 -14.30 to -5.70 62.00 52.00\n"
         "Coat better +24.00 +12.86 to +35.14 71.00 95.00",
     ]
-    assert parts[5].replace("\n", " ").endswith("if the whole interval is within ±2.5 points.")
+    assert parts[5].replace("\n", " ").endswith("the interval says which changes are possible.")
     assert parts[6].splitlines()[-2:] == [
         "fixed 12: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, ...",
         "broken 2: 7, 3",
@@ -403,7 +403,7 @@ def test_many_classes_with_a_verdict_are_counted_and_the_largest_changes_named()
     lines = formats.verdicts(spelt_out()._replace(recalls=worse | other))
 
     named = "".join(f"; recall of c{n}, -{n}.00 points" for n in range(7, 2, -1))
-    assert lines[1] == f"Worse: loss of one network, +0.2500 nats{named}; recall of 2 more classes."
+    assert lines[1] == f"Worse: loss of one network, +0.2500 nats{named}; recall of 2 more of the classes."
     assert lines[3].endswith("-0.0200 nats; recall of any other class.")
 
 

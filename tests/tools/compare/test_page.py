@@ -106,8 +106,9 @@ def test_sides_whose_predictions_differ_but_no_answer_say_that_no_image_changed(
     some = made((2, 2))
     near = some.base * np.float32(0.99) + np.float32(0.001)
     compared = comparison.of_predictions(some.base, near, some.labels, some.classes)
+    read = some.base, near, some.labels, some.classes
 
-    shown = evidence.of("recipes", some.base, near, some.labels, some.classes, some.images, some.evidence.histories)
+    shown = evidence.of(compared, read, some.images, some.evidence.histories)
 
     text = page.page(compared, DIFFERENCES, shown)
     assert "No test image changed its side" in text and 'id="explorer-data"' not in text

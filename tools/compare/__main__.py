@@ -46,11 +46,16 @@ def main(
     repository.require_trust()
     of_base, of_new = running.complete(Side(base), Side(new)) if run else (Side(base), Side(new))
     sides.require_same_test_set(of_base, of_new)
-    edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
+    edited = [
+        f"the predictions of the {side.name} are older than {', '.join(names)}"
+        for side in (of_base, of_new)
+        if (names := status.changed(side))
+    ]
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
     if metrics_only:
-        compared = _of_reports(of_base, of_new)
+        reported = [Reported(side.metrics().test, side.recalls(), side.replicates) for side in (of_base, of_new)]
+        compared = comparison.of_reports(*reported)
     else:
         read = sides.read(of_base, of_new)
         compared = _timed(comparison.of_predictions(*read, tolerance=tolerance, plan=plan), of_base, of_new)
@@ -104,12 +109,6 @@ def _draw(path: Path, compared: Comparison, shown: Evidence) -> None:
         print(f"{path}: not written, as no test image changed", file=sys.stderr)
 
 
-def _of_reports(base: Side, new: Side) -> Comparison:
-    return comparison.of_reports(
-        *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
-    )
-
-
 def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
     """Add how long this machine takes for what is planned."""
     if compared.plan is None or compared.plan.replicates is None:
@@ -117,10 +116,6 @@ def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
     each = [side.seconds(compared.plan.replicates) for side in (base, new)]
     seconds = None if None in each else sum(filter(None, each))
     return compared._replace(plan=compared.plan._replace(seconds=seconds))
-
-
-def _older(name: str, changed: list[str]) -> str:
-    return f"the predictions of the {name} are older than {', '.join(changed)}"
 
 
 def _worse(compared: Comparison, names: differences.Pair, tolerance: float) -> Problem:

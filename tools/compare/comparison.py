@@ -148,7 +148,6 @@ def of_predictions(
 
 def of_reports(base: Reported, new: Reported) -> Comparison:
     """Compare two runs by their reported scores alone. Nothing is known about chance."""
-    spreads = f"{_spread(base)} (base) and {_spread(new)} (new)"
     ensembles = {
         name: (getattr(base.scores, f"ensemble_{name}"), getattr(new.scores, f"ensemble_{name}"))
         for name in ("accuracy", "loss")
@@ -161,7 +160,7 @@ def of_reports(base: Reported, new: Reported) -> Comparison:
         loss=_unknown(base.scores.loss, new.scores.loss),
         recalls={name: _unknown(recall, new.recalls[name]) for name, recall in base.recalls.items()},
         ensemble={name: _unknown(*pair) for name, pair in ensembles.items() if None not in pair},
-        notes=[f"The standard deviation of the accuracy over the networks is {spreads}."],
+        notes=[],
     )
 
 
@@ -244,8 +243,3 @@ def _changed_images(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> di
     was_right, is_right = (scores.right(side, labels) for side in sides)
     order = np.argsort(-np.abs(after - before), kind="stable").tolist()
     return {index: FIXED if is_right[index] else BROKEN for index in order if was_right[index] != is_right[index]}
-
-
-def _spread(side: Reported) -> str:
-    # metrics.json has 0 for a single replicate.
-    return "unknown" if side.replicates == 1 else f"{100 * side.scores.accuracy_std:.2f} points"

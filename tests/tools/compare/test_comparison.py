@@ -291,19 +291,6 @@ def test_each_reported_score_is_that_of_its_side_and_class():
     )
 
 
-@pytest.mark.parametrize(
-    ("replicates", "spreads"),
-    [((1, 5), "unknown (base) and 0.50 points (new)."), ((5, 1), "0.50 points (base) and unknown (new).")],
-)
-def test_the_spread_of_one_replicate_is_unknown(replicates, spreads):
-    """In metrics.json it is 0, as there is no null."""
-    sides = (reported(0.5, 1.0, 0.005 * (number > 1), {}, number) for number in replicates)
-
-    (note,) = comparison.of_reports(*sides).notes
-
-    assert note == f"The standard deviation of the accuracy over the networks is {spreads}"
-
-
 # Formats
 
 

@@ -11,7 +11,7 @@ from core.files import atomic
 from stages.render import style
 from tools import blocks, repository
 from tools.compare import comparison, differences, evidence, formats, page, running, sides, status
-from tools.compare.comparison import Comparison, Reported
+from tools.compare.comparison import Comparison
 from tools.compare.differences import Pair
 from tools.compare.evidence import Evidence
 from tools.compare.revisions import WORKSPACE
@@ -54,8 +54,8 @@ def main(
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
     if metrics_only:
-        reported = [Reported(side.metrics().test, side.recalls(), side.replicates) for side in (of_base, of_new)]
-        compared = comparison.of_reports(*reported)
+        metrics, recalls = zip(*((side.metrics().test, side.recalls()) for side in (of_base, of_new)), strict=True)
+        compared = comparison.of_reports(metrics, recalls, (of_base.replicates, of_new.replicates))
     else:
         read = sides.read(of_base, of_new)
         compared = _timed(comparison.of_predictions(*read, tolerance=tolerance, plan=plan), of_base, of_new)

@@ -39,10 +39,9 @@ MEANING = {
         f"noise of other seeds and of other test images. The recalls of one network give no verdicts. {NOT_EQUAL}"
     ),
     "networks": (
-        "A side has one network only, so training noise is unknown. Network 0 of each side is compared. Intervals and "
-        "verdicts cover the choice of test images alone: another seed may reverse them. Verdicts use McNemar's exact "
-        "test, with Holm's correction over the classes, and the paired t-test for the loss, so that an interval "
-        f"without 0 may have no evidence. {NOT_EQUAL}"
+        "A side has one network only, so training noise is unknown. Intervals and verdicts cover the choice of test "
+        "images alone: another seed may reverse them. Verdicts use McNemar's exact test, with Holm's correction over "
+        f"the classes, so that an interval without 0 may have no evidence. {NOT_EQUAL}"
     ),
     "nothing": "The metrics alone don't tell whether a change is chance. So there are no intervals and no verdicts.",
 }
@@ -63,19 +62,8 @@ def report(comparison: Comparison, differences: Differences) -> Report:
         *about,
         *differing(differences),
     ]
-    value = comparison._asdict() | {
-        "accuracy": _numbers(comparison.accuracy),
-        "loss": _numbers(comparison.loss),
-        "recalls": {name: _numbers(score) for name, score in comparison.recalls.items()},
-        "ensemble": {name: _numbers(score) for name, score in comparison.ensemble.items()},
-        **{kind: comparison.of_kind(kind) for kind in (FIXED, BROKEN)},
-        "sides": differences.sides._asdict(),
-        "replicates": Pair(*comparison.replicates)._asdict(),
-        "plan": None if comparison.plan is None else comparison.plan._asdict(),
-        "params": _pairs(differences.params),
-        "files": _pairs(differences.files),
-        "packages": None if differences.packages is None else _pairs(differences.packages),
-    }
+    value = _plain(comparison) | _plain(differences) | {kind: comparison.of_kind(kind) for kind in (FIXED, BROKEN)}
+    value["replicates"] = Pair(*comparison.replicates)._asdict()
     del value["changed"]
     return Report(blocks, value)
 
@@ -202,8 +190,12 @@ def differing(differences: Differences) -> list[Block]:
     return [each for each in changes if each.rows] or [Lines([f"{kinds} that differ: none"])]
 
 
-def _pairs(different: Mapping[str, Pair]) -> dict[str, dict[str, Any]]:
-    return {name: pair._asdict() for name, pair in different.items()}
+def _plain(value: Any) -> Any:
+    """Return named tuples as dicts."""
+    if isinstance(value, Score):
+        return _numbers(value)
+    fields = value._asdict() if hasattr(value, "_asdict") else value
+    return {name: _plain(each) for name, each in fields.items()} if isinstance(fields, Mapping) else fields
 
 
 def _numbers(score: Score) -> dict[str, float | str | None]:

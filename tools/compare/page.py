@@ -1,7 +1,6 @@
 """A comparison as one page for a browser, with pictures of what changed: a document of `stages.render`.
 
-The page holds all that it shows. Limits on images, classes and rows keep it below 3 MB; the text says if a limit
-applies.
+Limits on images, classes and rows keep the page below 3 MB; the text says if a limit applies.
 """
 
 from collections.abc import Iterable
@@ -29,10 +28,7 @@ MOST_CLASSES = 20
 EACH = 10  # images of a kind on the contact sheet
 BARS = 3  # of a side of an image, beside the bar of its true class
 SHEET = "Fixed (blue): the ensemble of new alone is right. Broken (red): that of base alone."
-READ = (
-    "Better: the scores speak for new. Worse: they speak against new. No evidence: the scores do not tell the sides "
-    "apart. Then decide by cost or simplicity, or train more networks."
-)
+READ = "Better: new is better. Without evidence of a change, decide by cost or simplicity, or train more networks."
 
 
 def page(compared: Comparison, differences: Differences, evidence: Evidence) -> str:
@@ -44,10 +40,9 @@ def page(compared: Comparison, differences: Differences, evidence: Evidence) -> 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
     sides = ". ".join(formats.sides(compared, differences.sides)) + "."
-    scores = [" ".join(formats.advice(compared)), *_blocks(formats.tables(compared)[:1])]
     sections = [
         Section("What differs", [sides, *_blocks(formats.differing(differences))]),
-        Section("Scores", scores),
+        Section("Scores", [" ".join(formats.advice(compared)), *_blocks(formats.tables(compared)[:1])]),
     ]
     overview = []
     if not compared.identical:
@@ -110,7 +105,7 @@ def _blocks(found: Iterable[blocks.Block]) -> list[Block]:
             case blocks.Lines(lines):
                 shown += lines
             case blocks.Changes(title, rows):
-                shown.append(Table([title, "base", "new"], [list(map(str, row)) for row in rows]))
+                shown.append(Table([title, *Pair._fields], [list(map(str, row)) for row in rows]))
             case blocks.Table(columns, rows):
                 shown.append(Table(list(columns), [list(map(str, row)) for row in rows]))
     return shown

@@ -15,7 +15,7 @@ from core.scores import ensemble, scores
 from core.scores.metrics import HeldOutScores as Scores
 from tools import blocks
 from tools.compare import comparison, differences, formats, statistics
-from tools.compare.comparison import Comparison, Plan, Reported, Score
+from tools.compare.comparison import Comparison, Plan, Score
 from tools.compare.differences import Differences, Pair
 from tools.compare.statistics import Change
 
@@ -266,23 +266,24 @@ def test_if_nothing_differs_both_formats_say_so_and_markdown_has_no_table_of_it(
 # From the reports alone
 
 
-def reported(accuracy, loss, spread, recalls, replicates):
-    together = {"ensemble_accuracy": accuracy + 0.01, "ensemble_loss": loss - 0.02}
-    scores = Scores(accuracy=accuracy, loss=loss, accuracy_std=spread, ece=0.1, **together)
-    return Reported(scores, recalls, replicates)
-
-
 def test_each_reported_score_is_that_of_its_side_and_class():
-    base = reported(0.81, 0.5, 0.004, {"Shirt": 0.62, "Coat": 0.73}, 3)
-    new = reported(0.92, 0.4, 0.002, {"Coat": 0.95, "Shirt": 0.65}, 5)
+    base = Scores(accuracy=0.81, loss=0.5, accuracy_std=0.004, ece=0.1, ensemble_accuracy=0.82, ensemble_loss=0.48)
+    new = Scores(accuracy=0.92, loss=0.4, accuracy_std=0.002, ece=0.1, ensemble_accuracy=0.93, ensemble_loss=0.38)
+    recalls = [{"Shirt": 0.62, "Coat": 0.73}, {"Coat": 0.95, "Shirt": 0.65}]
 
-    found = comparison.of_reports(base, new)
+    found = comparison.of_reports([base, new], recalls, (3, 5))
 
     assert (found.accuracy.change[:2], found.loss.change[:2]) == ((0.81, 0.92), (0.5, 0.4))
-    assert found.ensemble["accuracy"].change[:2] == pytest.approx((0.82, 0.93))
-    assert found.ensemble["loss"].change[:2] == pytest.approx((0.48, 0.38))
-    old = base._replace(scores=base.scores.model_copy(update={"ensemble_loss": None}))
-    assert list(comparison.of_reports(old, new).ensemble) == ["accuracy"]
+    assert {name: score.change[:2] for name, score in found.ensemble.items()} == {
+        "accuracy": (0.82, 0.93),
+        "loss": (0.48, 0.38),
+    }
+    old = base.model_copy(update={"ensemble_loss": None})
+    assert list(comparison.of_reports([old, new], recalls, (3, 5)).ensemble) == ["accuracy"]
+    assert formats.verdicts(found) == [
+        "Unknown whether chance: accuracy of one network, +11.00 points; accuracy of the ensemble, +11.00 points; "
+        "loss of one network, -0.1000 nats; loss of the ensemble, -0.1000 nats; recall of any class."
+    ]
     changes = {name: (score.change[:2], score.verdict) for name, score in found.recalls.items()}
     assert changes == {"Shirt": ((0.62, 0.65), "unknown"), "Coat": ((0.73, 0.95), "unknown")}
     value = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["accuracy"]

@@ -137,12 +137,10 @@ def sides(comparison: Comparison, names: Pair) -> list[str]:
     """Return what the sides are, their networks and their test images."""
     base, new = comparison.replicates
     each = f"{base} network{'s' * (base > 1)} each" if base == new else f"{base} and {new} networks"
-    networks = f"{each} (train.replicates)"
-    if comparison.covers == "networks" and not comparison.identical:
-        networks = f"Network 0 of {networks}"
+    of = "Network 0 of " if comparison.covers == "networks" and base != new else ""
     scored = f", scored on the same {comparison.images:,} test images" if comparison.images else ""
     named = (name if name.startswith(WORKSPACE) else f"revision {name}" for name in names)
-    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{networks}{scored}"]
+    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{of}{each} (train.replicates){scored}"]
 
 
 def tables(comparison: Comparison) -> list[Block]:

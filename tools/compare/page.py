@@ -27,7 +27,7 @@ MOST_BYTES = 400_000  # of their picture; with the contact sheet, even noise in 
 MOST_CLASSES = 20
 EACH = 10  # images of a kind on the contact sheet
 BARS = 3  # of a side of an image, beside the bar of its true class
-SHEET = "Fixed (blue): the ensemble of new alone is right. Broken (red): that of base alone."
+SHEET = "Fixed (blue): wrong on base, right on new. Broken (red): right on base, wrong on new."
 READ = "Better: new is better. Without evidence of a change, decide by cost or simplicity, or train more networks."
 
 
@@ -68,7 +68,7 @@ def sheet(compared: Comparison, evidence: Evidence) -> Illustration:
     shown = [index for kind in (FIXED, BROKEN) for index in compared.of_kind(kind)[:EACH]]
     caption = (
         "The largest changes of the probability of the true class. Above each image: its index, and how many networks "
-        "of base and of new are right. Below: its true class, and what each ensemble predicts, with the probability."
+        "of base and of new are right. Below: its true class, and both predictions with their probability."
     )
     draw = partial(pictures.sheet, {index: compared.changed[index] for index in shown}, evidence)
     alternative = f"The {len(shown)} fixed and broken images with the largest change"
@@ -115,7 +115,7 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     """The images that changed: those with the largest change on a sheet, and more in the explorer."""
     kept = list(compared.changed)[:MOST_IMAGES]
     if not kept:
-        return ["No test image changed its side: both ensembles are right on the same images."]
+        return ["No test image changed its side: both sides are right on the same images."]
     step = ceil(max(evidence.images.shape[1:3]) / explorer.MOST_SIDE)
     tiles = np.stack([explorer.tile(evidence.test_images([index])[0], step) for index in kept])
     while len(sprite := explorer.sprite(tiles[: len(kept)], explorer.columns(len(kept)))) > MOST_BYTES:

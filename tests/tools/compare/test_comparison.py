@@ -121,8 +121,8 @@ def test_of_one_replicate_against_one_or_two_network_0_of_each_side_is_compared(
     assert (found.covers, found.replicates, found.plan) == ("networks", replicates, None)
     assert (found.changed, found.accuracy.change.base) == ({0: "fixed", 1: "broken"}, pytest.approx(2 / 3))
     text = blocks.text(formats.report(found, DIFFERENCES))
-    counts = "2 and 1 networks" if replicates == (2, 1) else "1 network each"
-    assert f"Network 0 of {counts} (train.replicates), scored on the same 3 test images" in " ".join(text.split())
+    counts = "Network 0 of 2 and 1 networks" if replicates == (2, 1) else "1 network each"
+    assert f"workspace {counts} (train.replicates), scored on the same 3 test images" in " ".join(text.split())
     assert "ensemble of" not in text and found.ensemble == {}
     with pytest.raises(InputError, match="no verdict on the recipes"):
         comparison.shown_worse(found, 0)
@@ -321,7 +321,9 @@ def spelt_out():
 
 @pytest.mark.fault("a number of a comparison that is that of the other side, score or class")
 def test_each_number_of_the_text_is_in_its_place():
-    parts = re.sub(" +", " ", blocks.text(formats.report(spelt_out(), DIFFERENCES))).split("\n\n")
+    text = blocks.text(formats.report(spelt_out(), DIFFERENCES))
+    assert "\nscore              verdict       change  " in text and "\nloss               worse        +0.2500  " in text
+    parts = re.sub(" +", " ", text).split("\n\n")
 
     assert parts[:5] == [
         "Better: accuracy of one network, +11.00 points; recall of Coat, +24.00 points.\n"

@@ -4,6 +4,7 @@ In Markdown (CommonMark with GitHub's tables), no name can add markup. In text, 
 """
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from core.cli.errors import printable
 from stages.render.markdown import escape
 
 WIDTH, NAME_WIDTH = 80, 22
+NUMBER = re.compile(r"[-+]?\d")
 
 Rows = Sequence[Sequence[object]]
 
@@ -114,7 +116,7 @@ def _markdown(block: Block) -> str:
 
 
 def _aligned(rows: Rows) -> str:
-    """Return a table; its first and its last column are aligned left.
+    """Return a table. Columns of numbers are aligned right, but the first.
 
     A name that is too long for its column is not cut, as two names may begin alike. It has its own lines above the row.
     """
@@ -125,11 +127,13 @@ def _aligned(rows: Rows) -> str:
             lines += [[part] for part in textwrap.wrap(name, WIDTH)]
             name = ""
         lines.append([name, *rest])
-    widths = [max(map(len, column)) for column in zip(*(line for line in lines if len(line) > 1), strict=True)]
+    columns = list(zip(*(line for line in lines if len(line) > 1), strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    words = [place == 0 or not any(map(NUMBER.match, column[1:])) for place, column in enumerate(columns)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if place in (0, len(widths) - 1) else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=False))
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width, left in zip(line, widths, words, strict=False)
         ).rstrip()
         for line in lines
     )

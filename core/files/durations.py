@@ -40,12 +40,12 @@ def write(settings: Train, images: int, image_shape: Sequence[int], epochs: int,
             atomic.write_json(PATH, _read() | {_kind(settings, images, image_shape): seconds / epochs})
 
 
-def estimate(settings: Train, images: int, image_shape: Sequence[int]) -> float | None:
-    """Return in how many seconds this machine trains all replicates for all epochs.
+def estimate(settings: Train, images: int, image_shape: Sequence[int], project: Path = Path()) -> float | None:
+    """Return in how many seconds this machine trains all replicates for all epochs. project: its folder.
 
     Returns None if it has never trained such a network. Early stopping may make it faster.
     """
-    seconds = _read().get(_kind(settings, images, image_shape))
+    seconds = _read(project).get(_kind(settings, images, image_shape))
     return None if seconds is None else seconds * settings.epochs * settings.replicates
 
 
@@ -54,9 +54,9 @@ def _kind(settings: Train, images: int, image_shape: Sequence[int]) -> str:
     return json.dumps(kind, sort_keys=True)
 
 
-def _read() -> dict[str, float]:
+def _read(project: Path = Path()) -> dict[str, float]:
     """Return the seconds of one epoch of one replicate, by the kind of network; nothing of a damaged file."""
     try:
-        return _parse(PATH.read_bytes())
+        return _parse((project / PATH).read_bytes())
     except (OSError, ValueError):
         return {}

@@ -32,7 +32,7 @@ def explorer(results: Results) -> Explorer:
     listed = of_cells(probabilities, labels)
     kept = np.sort(listed[: min(MOST_IMAGES, MOST_PIXELS // (height * width))])
     kept = kept[np.argsort(-probabilities[kept].max(axis=1), kind="stable")]
-    columns = isqrt(len(kept) - 1) + 1
+    across = columns(len(kept))
     shown = most_mistaken(counts, MOST_CLASSES)
     return Explorer(
         text=_text(results, len(shown), len(listed), len(kept), step),
@@ -43,11 +43,11 @@ def explorer(results: Results) -> Explorer:
         data={
             "classes": [line(name) for name in results.classes],
             "size": [width, height],
-            "columns": columns,
+            "columns": across,
             "tested": len(labels),
             "images": [_entry(results, index) for index in kept],
         },
-        sprite=sprite(np.stack([tile(results.test_images([index])[0], step) for index in kept]), columns),
+        sprite=sprite(np.stack([tile(results.test_images([index])[0], step) for index in kept]), across),
     )
 
 
@@ -91,6 +91,11 @@ def tile(image: np.ndarray, step: int) -> np.ndarray:
     image: float (height, width) or (height, width, 3) in [0, 1].
     """
     return np.asarray(Image.fromarray(np.rint(image * 255).astype(np.uint8)).reduce(step))
+
+
+def columns(images: int) -> int:
+    """Return in how many columns a sprite is about square."""
+    return isqrt(images - 1) + 1
 
 
 def sprite(tiles: np.ndarray, columns: int) -> bytes:

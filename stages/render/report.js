@@ -32,7 +32,7 @@ async function explore() {
   );
   const copy = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
-  // The images come in their order, most confident or clearest first, by more digits than the page shows.
+  // The images come in their order, the most confident or the largest change first, by more digits than the page shows.
   const orders = {
     most: (a, b) => a.tile - b.tile,
     least: (a, b) => b.tile - a.tile,
@@ -94,13 +94,17 @@ async function explore() {
     draw(card.querySelector("canvas"), image);
     write(".index", `Test image ${image.index}`);
     if (image.base) {
-      write(".answer", `${label}, ${image.change}`);
-      for (const side of ["base", "new"]) {
+      const answers = ["base", "new"].map((side, second) => {
         const answer = { ...image[side], true: image.true };
-        write(`.${side} p`, `${side}: ${answer.right} of ${data.replicates[side]} right`);
+        const networks = data.replicates[side];
+        const unit = second && data.replicates.base > 1 ? "" : " networks";
+        const votes = networks > 1 ? ` (${answer.right} of ${networks}${unit})` : "";
+        write(`.${side} p`, side);
         const bars = answer.classes.map((_, place) => bar(answer, place));
         card.querySelector(`.${side} .bars`).replaceChildren(...bars);
-      }
+        return `${answer.classes[0] === image.true ? "right" : "wrong"} on ${side}${votes}`;
+      });
+      write(".answer", `${label}: ${answers.join(", ")}`);
       return card;
     }
     write(".answer", image.result === "correct" ? `${label}, correct` : `${predicted} instead of ${label}`);

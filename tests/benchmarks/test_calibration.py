@@ -66,7 +66,7 @@ def test_the_targets_are_met(source):
     for counts, rates in COMMITTED["rates"][source].items():
         few = min(map(int, counts.split(" against "))) < 3
         assert max((rates[name] for name in calibration.FALSE_ALARMS if name in rates), default=0) <= 0.07 + 0.02 * few
-        assert rates.get("equivalent", 0) <= 0.06
+        assert rates.get("equivalent", 0) <= 0.05
         assert 0.75 - 0.05 * few <= rates["power"] <= 0.9
 
 

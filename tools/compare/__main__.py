@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 from core.cli import command
@@ -11,8 +10,9 @@ from core.cli.errors import InputError, Problem, StageError
 from core.files import atomic
 from stages.render import style
 from tools import blocks, repository
-from tools.compare import comparison, differences, evidence, formats, page, pictures, running, sides, status
-from tools.compare.comparison import Comparison, Reported
+from tools.compare import comparison, differences, evidence, formats, page, running, sides, status
+from tools.compare.comparison import Comparison
+from tools.compare.differences import Pair
 from tools.compare.evidence import Evidence
 from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
@@ -46,20 +46,26 @@ def main(
     repository.require_trust()
     of_base, of_new = running.complete(Side(base), Side(new)) if run else (Side(base), Side(new))
     sides.require_same_test_set(of_base, of_new)
-    edited = [_older(side.name, names) for side in (of_base, of_new) if (names := status.changed(side))]
+    edited = [
+        f"the predictions of the {side.name} are older than {', '.join(names)}"
+        for side in (of_base, of_new)
+        if (names := status.changed(side))
+    ]
     if edited and fail_on:
         raise InputError(Problem("--fail-on", f"no verdict, as {edited[0]}", fix="dvc repro"))
     if metrics_only:
-        compared = _of_reports(of_base, of_new)
+        metrics, recalls = zip(*((side.metrics().test, side.recalls()) for side in (of_base, of_new)), strict=True)
+        compared = comparison.of_reports(metrics, recalls, (of_base.replicates, of_new.replicates))
     else:
         read = sides.read(of_base, of_new)
         compared = _timed(comparison.of_predictions(*read, tolerance=tolerance, plan=plan), of_base, of_new)
     compared = compared._replace(notes=[*compared.notes, *(f"Run dvc repro: {note}." for note in edited)])
     differing = differences.between(of_base, of_new)
     if figure or format == HTML:
-        shown = evidence.of(compared, *read, *evidence.read(of_base, of_new))
+        images = sides.shared(of_base, of_new, Side.images)
+        shown = evidence.of(compared, read, images, Pair(of_base.history(), of_new.history()))
     if figure:
-        _draw(figure, shown)
+        _draw(figure, compared, shown)
     if format == HTML:
         text = page.page(compared, differing, shown)
     else:
@@ -79,7 +85,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=[*blocks.FORMATS, HTML], default="text", help="default: %(default)s")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
-    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the clearest images that changed, too")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the images that changed most, too")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
     parser.add_argument("--run", action="store_true", help="run a side whose predictions this machine lacks")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")
@@ -87,27 +93,20 @@ def declare(parser: Parser) -> None:
         "--tolerance",
         type=_points,
         metavar="POINTS",
-        help="accuracies that differ by less are equivalent; with --fail-on: fail only if the whole 95 %% interval of "
-        "the change is below -POINTS, in percent of the images",
+        help="accuracies that differ by less are equivalent; --fail-on fails if the whole interval is below -POINTS",
     )
-    parser.add_argument(
-        "--plan", type=_positive, metavar="POINTS", help="say how many replicates find such a change of the accuracy"
-    )
+    what = "say how many replicates find such a change of the accuracy"
+    parser.add_argument("--plan", type=_points, metavar="POINTS", help=what)
 
 
-def _draw(path: Path, shown: Evidence) -> None:
+def _draw(path: Path, compared: Comparison, shown: Evidence) -> None:
     """Write the contact sheet. If no image changed, delete an old sheet, which would be mistaken for a new one."""
-    if shown.changed:
-        atomic.write_bytes(path, style.png(partial(pictures.sheet, shown), page.DPI))
+    if compared.changed:
+        drawn = page.sheet(compared, shown)
+        atomic.write_bytes(path, style.png(drawn.draw, page.DPI, drawn.title))
     else:
         path.unlink(missing_ok=True)
         print(f"{path}: not written, as no test image changed", file=sys.stderr)
-
-
-def _of_reports(base: Side, new: Side) -> Comparison:
-    return comparison.of_reports(
-        *(Reported(side.metrics().test, side.recalls(), side.replicates) for side in (base, new))
-    )
 
 
 def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
@@ -117,10 +116,6 @@ def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
     each = [side.seconds(compared.plan.replicates) for side in (base, new)]
     seconds = None if None in each else sum(filter(None, each))
     return compared._replace(plan=compared.plan._replace(seconds=seconds))
-
-
-def _older(name: str, changed: list[str]) -> str:
-    return f"the predictions of the {name} are older than {', '.join(changed)}"
 
 
 def _worse(compared: Comparison, names: differences.Pair, tolerance: float) -> Problem:
@@ -148,12 +143,6 @@ def _points(text: str) -> float:
     if not 0 <= points <= 100:
         raise argparse.ArgumentTypeError(f"expected 0 to 100, got {text}")
     return points / 100
-
-
-def _positive(text: str) -> float:
-    if not (share := _points(text)):
-        raise argparse.ArgumentTypeError("expected more than 0")
-    return share
 
 
 if __name__ == "__main__":

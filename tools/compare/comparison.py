@@ -1,13 +1,13 @@
 """The scores of two sides: how they differ, and whether the difference may be chance."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from core.cli.errors import InputError, Problem
-from core.scores import scores
+from core.scores import ensemble, scores
 from core.scores.metrics import HeldOutScores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
@@ -15,12 +15,10 @@ from tools.compare.statistics import SIGNIFICANCE, Change
 BETTER, WORSE, NO_EVIDENCE, UNKNOWN = "better", "worse", "no evidence", "unknown"
 EQUIVALENT, IDENTICAL = "equivalent", "identical"
 # Simulated with normal scores: up to 50 replicates against two, with up to sixteen times the variance.
-FEW = (
-    "A side has two replicates only: up to 9 % of equal recipes are then called different, instead of 5 %. With three "
-    "or more on both sides it is at most 7 %."
-)
+FEW = "A side has two networks only. So up to 9 % of equal recipes are called different; of three or more, at most 7 %."
 ALIKE = "The plan takes both sides to spread alike, and the change to move all test images alike: it may need more."
 SIZES = "The ensembles have different numbers of networks: more networks alone make an ensemble better."
+FIXED, BROKEN = "fixed", "broken"
 
 
 class Score(NamedTuple):
@@ -54,9 +52,9 @@ class Comparison(NamedTuple):
 
     `covers` is the noise that the intervals and verdicts take into account: "recipes", training and test images;
     "draw", the same, where one side has a single network and is taken to spread as the other side; "networks", test
-    images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known. fixed
-    and broken are indices of test images. identical: both sides have the same predictions. tolerance: a share;
-    accuracies that differ by less are equivalent, which one network can't show.
+    images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known.
+    changed: FIXED or BROKEN by the index of the test image, the largest change first. identical: both sides have the
+    same predictions. tolerance: a share; accuracies that differ by less are equivalent, which one network can't show.
     """
 
     covers: str
@@ -65,29 +63,16 @@ class Comparison(NamedTuple):
     accuracy: Score
     loss: Score
     recalls: dict[str, Score]
-    fixed: list[int]
-    broken: list[int]
-    notes: list[str]
     ensemble: dict[str, Score]
-    identical: bool
-    tolerance: float | None
-    plan: Plan | None
+    notes: list[str]
+    changed: Mapping[int, str] = {}
+    identical: bool = False
+    tolerance: float | None = None
+    plan: Plan | None = None
 
-
-Changes = Callable[[np.ndarray, np.ndarray], Change]
-CHANGES: Mapping[str, Changes] = {
-    "recipes": statistics.of_recipes,
-    "draw": statistics.of_recipes,
-    "networks": lambda base, new: statistics.of_networks(base[0], new[0]),
-}
-
-
-class Reported(NamedTuple):
-    """The reported scores of one side: means over its replicates, and recalls by class."""
-
-    scores: HeldOutScores
-    recalls: Mapping[str, float]
-    replicates: int
+    def of_kind(self, kind: str) -> list[int]:
+        """Return the images that are FIXED or BROKEN, the largest change first."""
+        return [index for index, each in self.changed.items() if each == kind]
 
 
 def of_predictions(
@@ -101,33 +86,35 @@ def of_predictions(
 ) -> Comparison:
     """Compare probabilities, float (replicates, n, classes), of the same test images, integer labels (n,).
 
-    Of one replicate against one or two, network 0 of each side is compared, as too little is known about training
-    noise. Classes without test images are left out. tolerance, plan: shares; the change that is planned for is half the
-    smallest one that was to be found if there is no evidence of a change, and no other is given.
+    Of one replicate against one or two, network 0 of each side is compared. Classes without test images are left out.
+    tolerance, plan: shares. Without evidence of a change, the plan is for half the smallest change to be found.
 
     Raises InputError if there is a plan to make, and two networks are compared.
     """
     replicates = len(base), len(new)
     identical = np.array_equal(base, new)
     covers = "recipes" if min(replicates) > 1 else "draw" if max(replicates) > 2 else "networks"
-    change = statistics.of_identical if identical else CHANGES[covers]
-    kept = slice(1 if covers == "networks" else None)
+    if covers == "networks":
+        base, new = base[:1], new[:1]
+    change = statistics.of_networks if covers == "networks" else statistics.of_recipes
+    change = statistics.of_identical if identical else change
     right, losses = (
-        [np.stack([score(network, labels) for network in side[kept]]) for side in (base, new)]
+        [np.stack([score(network, labels) for network in side]) for side in (base, new)]
         for score in (scores.right, scores.losses)
     )
     wanted = tolerance if covers == "recipes" else None
     accuracy = _score(change(*right), tolerance=wanted)
-    if plan is None and accuracy.verdict == NO_EVIDENCE and covers != "networks" and accuracy.smallest < inf:
-        plan = accuracy.smallest / 2
-    if plan is not None and covers == "networks":
+    if covers == "networks" and plan is not None:
         what = "no spread to plan from, with one replicate on one side and fewer than three on the other"
         fix = "run a side with train.replicates of 3 or more, better 5; or leave out --plan"
         raise InputError(Problem("--plan", what, fix=fix))
-    fixed, broken = _changed_images(*right)
+    if covers != "networks" and plan is None and accuracy.verdict == NO_EVIDENCE and accuracy.smallest < inf:
+        plan = accuracy.smallest / 2
+    masks = {name: labels == label for label, name in enumerate(classes) if (labels == label).any()}
+    recalls = {name: change(*(side[:, mask] for side in right)) for name, mask in masks.items()}
     said = {
         FEW: min(replicates) == 2 and not identical,
-        SIZES: replicates[0] != replicates[1],
+        SIZES: replicates[0] != replicates[1] and covers != "networks",
         ALIKE: identical and plan is not None,
     }
     return Comparison(
@@ -136,46 +123,41 @@ def of_predictions(
         images=len(labels),
         accuracy=accuracy,
         loss=_score(change(*losses), lower_is_better=True),
-        recalls=_recalls(change, right, labels, classes, decide=covers != "draw"),
-        fixed=fixed,
-        broken=broken,
+        recalls=_recalls(recalls, decide=covers != "draw"),
+        ensemble=_ensembles(base, new, labels, wanted) if covers != "networks" else {},
         notes=[note for note, holds in said.items() if holds],
-        ensemble=_ensembles(base, new, labels, wanted),
+        changed=_changed_images(base, new, labels),
         identical=identical,
         tolerance=tolerance,
         plan=None if plan is None else _plan(plan, *right),
     )
 
 
-def of_reports(base: Reported, new: Reported) -> Comparison:
-    """Compare two runs by their reported scores alone. Nothing is known about chance."""
-    spreads = f"{_spread(base)} (base) and {_spread(new)} (new)"
-    ensembles = {
-        name: (getattr(base.scores, f"ensemble_{name}"), getattr(new.scores, f"ensemble_{name}"))
-        for name in ("accuracy", "loss")
+def of_reports(
+    reported: Sequence[HeldOutScores], recalls: Sequence[Mapping[str, float]], replicates: tuple[int, int]
+) -> Comparison:
+    """Compare base and new by their reported scores and recalls. Nothing is known about chance."""
+    found = {
+        name: _unknown(*values)
+        for name in ("accuracy", "loss", "ensemble_accuracy", "ensemble_loss")
+        if None not in (values := [getattr(side, name) for side in reported])
     }
     return Comparison(
         covers="nothing",
-        replicates=(base.replicates, new.replicates),
+        replicates=replicates,
         images=None,
-        accuracy=_unknown(base.scores.accuracy, new.scores.accuracy),
-        loss=_unknown(base.scores.loss, new.scores.loss),
-        recalls={name: _unknown(recall, new.recalls[name]) for name, recall in base.recalls.items()},
-        fixed=[],
-        broken=[],
-        notes=[f"The standard deviation of the accuracy over the replicates is {spreads}."],
-        ensemble={name: _unknown(*pair) for name, pair in ensembles.items() if None not in pair},
-        identical=False,
-        tolerance=None,
-        plan=None,
+        accuracy=found.pop("accuracy"),
+        loss=found.pop("loss"),
+        recalls={name: _unknown(recall, recalls[1][name]) for name, recall in recalls[0].items()},
+        ensemble={name.removeprefix("ensemble_"): score for name, score in found.items()},
+        notes=[],
     )
 
 
 def shown_worse(comparison: Comparison, tolerance: float) -> bool:
-    """Return whether the accuracy is known to be worse by more than `tolerance`, in [0, 1]: whether the upper end of
-    the 95 % interval of its change is below -tolerance.
+    """Return whether the whole 95 % interval of the change of accuracy is below -tolerance, a share.
 
-    Raises InputError if two networks were compared: they don't tell whether a recipe became worse.
+    Raises InputError if a side has one replicate, which does not tell whether a recipe became worse.
     """
     if comparison.covers != "recipes":
         what = "no verdict on the recipes with one replicate on a side"
@@ -184,27 +166,18 @@ def shown_worse(comparison: Comparison, tolerance: float) -> bool:
     return comparison.accuracy.change.interval[1] < -tolerance
 
 
-def _recalls(
-    change: Changes,
-    right: Sequence[np.ndarray],
-    labels: np.ndarray,
-    classes: Sequence[str],
-    *,
-    decide: bool,
-) -> dict[str, Score]:
+def _recalls(changes: Mapping[str, Change], *, decide: bool) -> dict[str, Score]:
     """Return the score of each class; without verdicts unless `decide`.
 
     The recalls of a single network are too far from normal for the small p-values that several classes need: among the
     classes of one recipe, its draw would find a change in up to 14 %.
     """
-    masks = {name: labels == label for label, name in enumerate(classes) if (labels == label).any()}
-    changes = [change(*(side[:, mask] for side in right)) for mask in masks.values()]
-    adjusted = statistics.holm([each.p_value for each in changes])
+    adjusted = statistics.holm([each.p_value for each in changes.values()])
     # Holm compares the smallest p-value with this level, and the others with higher levels.
-    level = SIGNIFICANCE / len(masks)
+    level = SIGNIFICANCE / len(changes)
     return {
         name: Score(each, p_value, _verdict(each, p_value) if decide else UNKNOWN, each.smallest(level))
-        for name, each, p_value in zip(masks, changes, adjusted, strict=True)
+        for (name, each), p_value in zip(changes.items(), adjusted, strict=True)
     }
 
 
@@ -240,18 +213,13 @@ def _verdict(change: Change, p_value: float, *, lower_is_better: bool = False, t
     return BETTER if (change.difference > 0) != lower_is_better else WORSE
 
 
-def _changed_images(base: np.ndarray, new: np.ndarray) -> tuple[list[int], list[int]]:
-    """Return the images that most networks get right on one side only: fixed on the new side, broken on it.
+def _changed_images(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> dict[int, str]:
+    """Return the images that the ensemble of one side alone gets right, probabilities (replicates, n, classes).
 
-    base, new: bool (replicates, n). The images with the largest change come first.
+    The images whose probability of the true class changes most come first, equal changes in the order of the images.
     """
-    before, after = base.mean(axis=0), new.mean(axis=0)
-    # Rounded, as 1 - 1/3 is not exactly 2/3: images with equal changes keep their order.
-    order = np.argsort(-np.abs(after - before).round(9), kind="stable")
-    fixed, broken = (before <= 0.5) & (after > 0.5), (before > 0.5) & (after <= 0.5)
-    return order[fixed[order]].tolist(), order[broken[order]].tolist()
-
-
-def _spread(side: Reported) -> str:
-    # metrics.json has 0 for a single replicate.
-    return "unknown" if side.replicates == 1 else f"{100 * side.scores.accuracy_std:.2f} points"
+    sides = [ensemble.average(side) for side in (base, new)]
+    before, after = (side[np.arange(len(labels)), labels] for side in sides)
+    was_right, is_right = (scores.right(side, labels) for side in sides)
+    order = np.argsort(-np.abs(after - before), kind="stable").tolist()
+    return {index: FIXED if is_right[index] else BROKEN for index in order if was_right[index] != is_right[index]}

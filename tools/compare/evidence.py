@@ -4,38 +4,42 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.errors import NetworkError
 from core.files import arrays
-from core.scores import ensemble, scores
+from core.scores import ensemble
 from stages.render.figures import samples
 from tools.compare.comparison import Comparison
 from tools.compare.differences import Pair
-from tools.compare.sides import Side
+from tools.compare.sides import Predictions
+
+
+class Answer(NamedTuple):
+    """The probabilities that an ensemble gives an image, float32 (classes,), and how many of its networks are right."""
+
+    probabilities: np.ndarray
+    right: int
+    networks: int
 
 
 class Evidence(NamedTuple):
-    """probabilities: of the networks that are compared, a pair of float32 (replicates, n, classes); ensembles: those of
-    their ensembles, a pair of float32 (n, classes); right: how many of the networks are right, a pair of integer (n,).
-
-    labels: integer (n,). images: float32 (n, height, width) or (n, height, width, 3) in [0, 1]; negative: whether
-    pictures exchange light and dark. changed: the indices of the images that changed, the clearest first, with "fixed"
-    or "broken". histories: a pair of
-    tables of history.csv.
+    """probabilities: of the networks that are compared, a pair of float32 (replicates, n, classes). labels: integer
+    (n,). images: float32 (n, height, width) or (n, height, width, 3) in [0, 1]; negative: whether pictures exchange
+    light and dark. histories: a pair of tables of history.csv.
     """
 
     probabilities: Pair
-    ensembles: Pair
-    right: Pair
     labels: np.ndarray
     classes: list[str]
     images: np.ndarray
     negative: bool
-    changed: dict[int, str]
     histories: Pair
 
-    def of_kind(self, kind: str) -> list[int]:
-        """Return the images that are "fixed" or "broken", the clearest first."""
-        return [index for index, each in self.changed.items() if each == kind]
+    def answers(self, index: int) -> dict[str, Answer]:
+        """Return how the sides, "base" and "new", answer a test image."""
+        of_image = {side: each[:, index] for side, each in self.probabilities._asdict().items()}
+        return {
+            side: Answer(ensemble.average(each), int((each.argmax(axis=1) == self.labels[index]).sum()), len(each))
+            for side, each in of_image.items()
+        }
 
     def test_images(self, indices: list[int]) -> np.ndarray:
         """Return the test images with these indices as pictures show them."""
@@ -43,41 +47,9 @@ class Evidence(NamedTuple):
         return 1 - images if self.negative else images
 
 
-def of(
-    compared: Comparison,
-    base: np.ndarray,
-    new: np.ndarray,
-    labels: np.ndarray,
-    classes: list[str],
-    images: np.ndarray,
-    histories: Pair,
-) -> Evidence:
-    """Return what the pictures of a comparison show. base, new: probabilities of all networks of a side.
-
-    An image is clearer if more networks change their answer, then if the ensemble's probability of the true class
-    changes more.
-    """
-    kept = slice(1 if compared.covers == "networks" else None)
-    probabilities = Pair(base[kept], new[kept])
-    ensembles = Pair(*map(ensemble.average, probabilities))
-    right = Pair(*(np.sum([scores.right(each, labels) for each in side], axis=0) for side in probabilities))
-    shares = [count / len(side) for count, side in zip(right, probabilities, strict=True)]
-    votes = np.abs(shares[1] - shares[0]).round(9)  # 1 - 1/3 is not exactly 2/3
-    of_label = [side[np.arange(len(labels)), labels] for side in ensembles]
-    order = np.lexsort((-np.abs(of_label[1] - of_label[0]), -votes))
-    kinds = dict.fromkeys(compared.fixed, "fixed") | dict.fromkeys(compared.broken, "broken")
-    changed = {index: kinds[index] for index in order.tolist() if index in kinds}
+def of(compared: Comparison, sides: Predictions, images: np.ndarray, histories: Pair) -> Evidence:
+    """Return what the pictures of a comparison of these predictions show."""
+    base, new, labels, classes = sides
+    networks = slice(1 if compared.covers == "networks" else None)
     negative = samples.white_on_black(images)
-    return Evidence(probabilities, ensembles, right, labels, classes, images, negative, changed, histories)
-
-
-def read(base: Side, new: Side) -> tuple[np.ndarray, Pair]:
-    """Return the test images, which both sides share, and the histories of both.
-
-    Raises NetworkError if a file can't be had, DataError if it is damaged.
-    """
-    histories = Pair(base.history(), new.history())
-    try:
-        return new.images(), histories
-    except NetworkError:
-        return base.images(), histories
+    return Evidence(Pair(base[networks], new[networks]), labels, classes, images, negative, histories)

@@ -6,42 +6,46 @@ from typing import Any
 
 from core.scores.scores import DECIMALS
 from tools.blocks import Block, Changes, Lines, Report, Table, literal
-from tools.compare.comparison import BETTER, EQUIVALENT, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Plan, Score
+from tools.compare.comparison import BETTER, BROKEN, EQUIVALENT, FIXED, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
 from tools.compare.differences import Differences, Pair
+from tools.compare.revisions import WORKSPACE
 from tools.compare.statistics import MOST
 
-COLUMNS = ["base", "new", "change", "95 % interval", "verdict"]
+COLUMNS = ["verdict", "change", "95 % interval", "base", "new"]
 SHOWN = 10  # images of a kind; JSON has them all
+NAMED = 5  # classes with a verdict, in the first lines
+TITLES = {
+    BETTER: "Better",
+    WORSE: "Worse",
+    EQUIVALENT: "Equivalent within ±{tolerance:g} points",
+    NO_EVIDENCE: "No evidence of a change",
+    UNKNOWN: "Unknown whether chance",
+}
+UNTIMED = " (the time is not known here)"
+USE = "tools.predict gives its users the ensemble. The scores of one network say how good the recipe is."
 UNITS = (
-    "Accuracy and recall are in %, their changes in points (1 point: 1 % of the images). The loss is in nats. The "
-    "ensemble predicts the mean probabilities of all networks of a side; other scores are means over the networks."
+    "Accuracy and recall are in %, their changes in points. 1 point is 1 % of the test images; of a recall, 1 % of the "
+    "images of the class. The loss is in nats. The ensemble predicts the mean probabilities of all networks of a side; "
+    "other scores are means over the networks."
 )
+NOT_EQUAL = "No evidence does not mean equal: the interval says which changes are possible."
 MEANING = {
     "recipes": (
-        "Each interval covers the noise of other seeds and of other test images. The verdicts on classes use Holm's "
-        "correction for several classes. So an interval without 0 may have the verdict no evidence."
+        "Each interval covers the noise of other seeds and of other test images. Verdicts on classes use Holm's "
+        f"correction, so that an interval without 0 may have no evidence. {NOT_EQUAL}"
     ),
     "draw": (
-        "A side has one replicate only, and is taken to spread as the other side does. If so, each interval covers the "
-        "noise of other seeds and of other test images. The recalls of one network give no verdicts on classes."
+        "A side has one network only, and is taken to spread as the other side does. If so, each interval covers the "
+        f"noise of other seeds and of other test images. The recalls of one network give no verdicts. {NOT_EQUAL}"
     ),
     "networks": (
-        "A side has one replicate only, so training noise is unknown. Network 0 of each side is compared. Intervals "
-        "and verdicts cover the choice of test images alone: another seed may reverse them. Verdicts use McNemar's "
-        "exact test, with Holm's correction over the classes, and the paired t-test for the loss. An interval without "
-        "0 may have the verdict no evidence, as the exact test decides."
+        "A side has one network only, so training noise is unknown. Intervals and verdicts cover the choice of test "
+        "images alone: another seed may reverse them. Verdicts use McNemar's exact test, with Holm's correction over "
+        f"the classes, so that an interval without 0 may have no evidence. {NOT_EQUAL}"
     ),
-    "nothing": (
-        "The metrics alone don't tell whether a change is chance: there are no intervals, no verdicts and no images "
-        "that changed."
-    ),
+    "nothing": "The metrics alone don't tell whether a change is chance. So there are no intervals and no verdicts.",
 }
-MAJORITY = "Test images that most networks of one side alone get right; the largest change first:"
-IMAGES = {
-    "recipes": MAJORITY,
-    "draw": MAJORITY,
-    "networks": "Test images that one of the two networks alone gets right:",
-}
+RIGHT = "Test images that the {} of one side alone gets right, the largest change of probability first:"
 
 
 def report(comparison: Comparison, differences: Differences) -> Report:
@@ -49,147 +53,147 @@ def report(comparison: Comparison, differences: Differences) -> Report:
 
     For programs: shares in [0, 1], all images that changed, MD5s in full; None for an unknown number.
     """
-    of_changes = [Lines([meaning(comparison)]), Lines([*_images(comparison), *comparison.notes])]
+    about = [] if comparison.identical else [Lines([meaning(comparison)]), Lines(_images(comparison))]
     blocks = [
-        Lines(headlines(comparison), strong=True),
+        Lines(verdicts(comparison), strong=True),
+        Lines([*advice(comparison, UNTIMED), *comparison.notes]),
         Lines(sides(comparison, differences.sides)),
         *tables(comparison),
-        *([Lines(comparison.notes)] if comparison.identical else of_changes),
+        *about,
         *differing(differences),
     ]
-    value = comparison._asdict() | {
-        "sides": differences.sides._asdict(),
-        "replicates": Pair(*comparison.replicates)._asdict(),
-        "accuracy": _numbers(comparison.accuracy),
-        "loss": _numbers(comparison.loss),
-        "recalls": {name: _numbers(score) for name, score in comparison.recalls.items()},
-        "ensemble": {name: _numbers(score) for name, score in comparison.ensemble.items()},
-        "plan": None if comparison.plan is None else comparison.plan._asdict(),
-        "params": _pairs(differences.params),
-        "files": _pairs(differences.files),
-        "packages": None if differences.packages is None else _pairs(differences.packages),
-    }
+    value = _plain(comparison) | _plain(differences) | {kind: comparison.of_kind(kind) for kind in (FIXED, BROKEN)}
+    value["replicates"] = Pair(*comparison.replicates)._asdict()
+    del value["changed"]
     return Report(blocks, value)
 
 
-def headlines(comparison: Comparison) -> list[str]:
+def verdicts(comparison: Comparison) -> list[str]:
+    """Return a line for each verdict that occurs, with its scores."""
     if comparison.identical:
-        return ["identical: the same networks", *_power(comparison)]
-    lines = [_sentence("accuracy of one network", comparison.accuracy, comparison.tolerance)]
-    if "accuracy" in comparison.ensemble:
-        lines.append(_sentence("accuracy of the ensemble", comparison.ensemble["accuracy"], comparison.tolerance))
-    lines.append(_sentence("loss of one network", comparison.loss))
-    found = {v: [n for n, score in comparison.recalls.items() if score.verdict == v] for v in (BETTER, WORSE)}
-    classes = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
-    if classes:
-        lines.append(f"Recall is {'; '.join(classes)}.")
-    elif comparison.covers in ("recipes", "networks"):
-        lines.append(f"{NO_EVIDENCE.capitalize()} of a change in the recall of any class.")
-    if comparison.covers == "networks":
-        lines.insert(0, "One network is compared with one network; this says nothing about their recipes:")
-    return lines + _power(comparison)
+        return ["identical: the same networks"]
+    two = "One network is compared with one network, which says nothing about their recipes."
+    lines = [two] if comparison.covers == "networks" else []
+    for verdict, title in TITLES.items():
+        scores = [entry for entry in _scores(comparison) if entry[2].verdict == verdict]
+        entries = [f"{name} of {of}, {change(name, score)}" for name, of, score in scores]
+        if entries := entries + _classes(comparison, verdict):
+            lines.append(f"{title.format(tolerance=100 * (comparison.tolerance or 0))}: {'; '.join(entries)}.")
+    return lines
 
 
-def _sentence(name: str, score: Score, tolerance: float | None = None) -> str:
-    _, _, change, interval, verdict = cells(name, score)
-    unit = "" if name.startswith("loss") else " points"
-    if verdict == UNKNOWN:
-        return f"{name.capitalize()} {change}{unit}: whether this is chance is {UNKNOWN}."
-    if verdict == NO_EVIDENCE:
-        return f"{NO_EVIDENCE.capitalize()} of a change in {name}: {change}{unit} (95 %: {interval})."
-    within = f" within ±{100 * (tolerance or 0):g} points" if verdict == EQUIVALENT else ""
-    return f"{name.capitalize()} is {verdict}{within}: {change}{unit} (95 %: {interval})."
+def _scores(comparison: Comparison) -> list[tuple[str, str, Score]]:
+    """Return each score but the recalls: of what, of whom, and its numbers."""
+    of_one = {"accuracy": comparison.accuracy, "loss": comparison.loss}
+    sides = {"one network": of_one, "the ensemble": comparison.ensemble}
+    return [(name, of, scores[name]) for name in of_one for of, scores in sides.items() if name in scores]
 
 
-def _power(comparison: Comparison) -> list[str]:
-    """Return which change of the accuracy was to be found, and how to find a smaller one."""
-    of = {"one network": comparison.accuracy}
-    if "accuracy" in comparison.ensemble:
-        of["the ensemble"] = comparison.ensemble["accuracy"]
-    found = [f"{name} {100 * score.smallest:.2f} points" for name, score in of.items() if isfinite(score.smallest)]
-    lines = [f"Changes in accuracy that are found with 80 % power: {', '.join(found)}."] if found else []
-    return lines if comparison.plan is None else [*lines, _plan(comparison.plan)]
+def _classes(comparison: Comparison, verdict: str) -> list[str]:
+    """Return the recalls with a verdict; without evidence of a change, none is named."""
+    found = [(name, score) for name, score in comparison.recalls.items() if score.verdict == verdict]
+    if found and verdict not in (BETTER, WORSE):
+        return ["recall of any class" if len(found) == len(comparison.recalls) else "recall of any other class"]
+    found.sort(key=lambda each: -abs(each[1].change.difference))
+    more = [f"recall of {len(found) - NAMED} more of the classes"] if len(found) > NAMED else []
+    return [f"recall of {name}, {change('recall', score)}" for name, score in found[:NAMED]] + more
 
 
-def _plan(plan: Plan) -> str:
-    wanted, limit = (f"{100 * change:.2f} points" for change in (plan.change, plan.limit))
-    if plan.replicates is None:
-        return f"Not even {MOST:,} replicates on each side find {wanted}; with so few test images, they find {limit}."
-    time = "the time is unknown: this machine has not trained such networks"
-    if plan.seconds is not None:
-        time = f"about {plan.seconds:.0f} seconds of training here"
-    return f"To find {wanted}, train {plan.replicates} replicates on each side: {time}."
+def change(name: str, score: Score) -> str:
+    """Return the change of a score with its unit."""
+    return f"{cells(name, score)[1]} {'nats' if name == 'loss' else 'points'}"
+
+
+def advice(comparison: Comparison, untimed: str = "") -> list[str]:
+    """Return what the scores are for, which change was to be found, and how to find a smaller one.
+
+    untimed: what to say if it is unknown how long that takes.
+    """
+    lines = [USE] if comparison.covers == "recipes" and not comparison.identical else []
+    smallest = comparison.accuracy.smallest
+    base, new = (1, 1) if comparison.covers == "networks" else comparison.replicates
+    if isfinite(smallest):
+        counts = "a side" if base == new else f"on base and {new} on new"
+        networks = f"{base} network{'s' * (base > 1)} {counts} detect{'s' * (base == new == 1)}"
+        together = comparison.ensemble["accuracy"].smallest if "accuracy" in comparison.ensemble else inf
+        too = f" (ensemble: {100 * together:.2f} points)" if isfinite(together) else ""
+        lines.append(f"{networks} a true change of {100 * smallest:.2f} points in 4 of 5 comparisons{too}.")
+    if (plan := comparison.plan) is not None:
+        wanted, limit = (f"{100 * each:.2f} points" for each in (plan.change, plan.limit))
+        if plan.replicates is None:
+            lines.append(f"Not even {MOST:,} networks a side detect {wanted}: these test images limit it to {limit}.")
+        else:
+            goal = "half of that" if plan.change == smallest / 2 else wanted
+            time = untimed if plan.seconds is None else f": about {plan.seconds:.0f} s of training here"
+            lines.append(f"For {goal}, train {plan.replicates} a side{time}.")
+    return lines
 
 
 def meaning(comparison: Comparison) -> str:
-    meaning = f"{UNITS} {MEANING[comparison.covers]}"
-    if comparison.tolerance is None:
-        return meaning
-    points = f"±{100 * comparison.tolerance:g} points"
-    return f"{meaning} Accuracies are equivalent if the 90 % interval of their change is within {points}."
+    return f"{UNITS} {MEANING[comparison.covers]}"
 
 
 def sides(comparison: Comparison, names: Pair) -> list[str]:
-    counts = [f"{count} replicate{'s' if count != 1 else ''}" for count in comparison.replicates]
-    if comparison.covers == "networks":
-        counts = [f"network 0 of {count}" for count in counts]
-    lines = [f"base: {names.base}, {counts[0]}", f"new: {names.new}, {counts[1]}"]
-    scored = [f"Both were scored on the same {comparison.images:,} test images."] if comparison.images else []
-    return lines + scored
+    """Return what the sides are, their networks and their test images."""
+    base, new = comparison.replicates
+    each = f"{base} network{'s' * (base > 1)} each" if base == new else f"{base} and {new} networks"
+    of = "Network 0 of " if comparison.covers == "networks" and base != new else ""
+    scored = f", scored on the same {comparison.images:,} test images" if comparison.images else ""
+    named = (name if name.startswith(WORKSPACE) else f"revision {name}" for name in names)
+    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{of}{each} (train.replicates){scored}"]
 
 
 def tables(comparison: Comparison) -> list[Block]:
-    scores = {}
-    for name, score in {"accuracy": comparison.accuracy, "loss": comparison.loss}.items():
-        scores[name] = score
-        if name in comparison.ensemble:
-            scores[f"ensemble {name}"] = comparison.ensemble[name]
-    return [
-        Table(["score", *COLUMNS], [[name, *cells(name, score)] for name, score in scores.items()]),
-        Table(["recall", *COLUMNS], [[name, *cells("recall", score)] for name, score in comparison.recalls.items()]),
-    ]
+    names = {"one network": "", "the ensemble": "ensemble "}
+    scores = [[f"{names[of]}{name}", *cells(name, score)] for name, of, score in _scores(comparison)]
+    recalls = [[name, *cells("recall", score)] for name, score in comparison.recalls.items()]
+    return [Table(["score", *COLUMNS], scores), Table(["recall", *COLUMNS], recalls)]
 
 
 def cells(kind: str, score: Score) -> list[str]:
     """Return a row below COLUMNS: a loss in nats, a share in percent."""
-    factor, digits = (1, 4) if "loss" in kind else (100, 2)
+    factor, digits = (1, 4) if kind == "loss" else (100, 2)
     change = score.change
     low, high = (f"{factor * bound:+.{digits}f}" for bound in change.interval)
-    values = [f"{factor * value:.{digits}f}" for value in (change.base, change.new)]
     interval = f"{low} to {high}" if isfinite(change.error) else UNKNOWN
-    return [*values, f"{factor * change.difference:+.{digits}f}", interval, score.verdict]
+    values = [f"{factor * value:.{digits}f}" for value in (change.base, change.new)]
+    return [score.verdict, f"{factor * change.difference:+.{digits}f}", interval, *values]
 
 
 def _images(comparison: Comparison) -> list[str]:
     if comparison.covers == "nothing":
         return []
-    lines = [IMAGES[comparison.covers]]
-    for name, images in {"fixed": comparison.fixed, "broken": comparison.broken}.items():
+    lines = [RIGHT.format("network" if comparison.covers == "networks" else "ensemble")]
+    for kind in (FIXED, BROKEN):
+        images = comparison.of_kind(kind)
         shown = ", ".join(map(str, images[:SHOWN])) + ", ..." * (len(images) > SHOWN)
-        lines.append(f"{name} {len(images)}" + f": {shown}" * bool(images))
+        lines.append(f"{kind} {len(images)}" + f": {shown}" * bool(images))
     return lines
 
 
 def differing(differences: Differences) -> list[Block]:
+    params, files, packages = differences[1:]
     changes = [
-        Changes("params that differ", [[name, *map(literal, pair)] for name, pair in differences.params.items()]),
+        Changes("params that differ", [[name, *map(literal, pair)] for name, pair in params.items()]),
         Changes(
             "code and data that differ, by MD5",
-            [[name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in differences.files.items()],
+            [[name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in files.items()],
         ),
         Changes(
             "packages that differ",
-            [[name, *(value or "none" for value in pair)] for name, pair in (differences.packages or {}).items()],
+            [[name, *(value or "none" for value in pair)] for name, pair in (packages or {}).items()],
         ),
     ]
-    if not any(each.rows for each in changes):
-        kinds = "params, code and data" if differences.packages is None else "params, code, data and packages"
-        return [Lines([f"{kinds} that differ: none"])]
-    return [each for each in changes if each.rows]
+    kinds = "params, code and data" if packages is None else "params, code, data and packages"
+    return [each for each in changes if each.rows] or [Lines([f"{kinds} that differ: none"])]
 
 
-def _pairs(different: Mapping[str, Pair]) -> dict[str, dict[str, Any]]:
-    return {name: pair._asdict() for name, pair in different.items()}
+def _plain(value: Any) -> Any:
+    """Return named tuples as dicts."""
+    if isinstance(value, Score):
+        return _numbers(value)
+    fields = value._asdict() if hasattr(value, "_asdict") else value
+    return {name: _plain(each) for name, each in fields.items()} if isinstance(fields, Mapping) else fields
 
 
 def _numbers(score: Score) -> dict[str, float | str | None]:

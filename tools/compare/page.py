@@ -1,92 +1,98 @@
 """A comparison as one page for a browser, with pictures of what changed: a document of `stages.render`.
 
-The page holds all that it shows. Limits on images, classes and rows keep it below 3 MB; the text says if a limit
-applies.
+Limits on images, classes and rows keep the page below 3 MB; the text says if a limit applies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
-from math import ceil, isqrt
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from core.files import history
-from core.scores import calibration, scores
+from core.scores import calibration, ensemble, scores
 from stages.render import explorer, style
-from stages.render.document import MOST_ROWS, Block, Explorer, Illustration, Report, Section, Table, line
+from stages.render.document import Block, Explorer, Illustration, Report, Section, Table, line
 from stages.render.html import html
 from tools import blocks
 from tools.compare import formats, pictures
-from tools.compare.comparison import Comparison
+from tools.compare.comparison import BROKEN, FIXED, Comparison
 from tools.compare.differences import Differences, Pair
 from tools.compare.evidence import Evidence
-from tools.compare.pictures import Measure
 
 DPI = 100
 MOST_IMAGES = 1_000
 MOST_BYTES = 400_000  # of their picture; with the contact sheet, even noise in colour makes a page below 3 MB
+MOST_CLASSES = 20
+EACH = 10  # images of a kind on the contact sheet
 BARS = 3  # of a side of an image, beside the bar of its true class
-READ = (
-    "Better: the scores speak for new. Worse: they speak against new. No evidence: the scores do not tell the sides "
-    "apart. Then decide by cost or simplicity, or train more replicates. A score of one network says how good a recipe "
-    "is. The score of the ensemble says what tools.predict gives its users."
-)
+SHEET = "Fixed (blue): wrong on base, right on new. Broken (red): right on base, wrong on new."
+READ = "Better: new is better. Without evidence of a change, decide by cost or simplicity, or train more networks."
 
 
 def page(compared: Comparison, differences: Differences, evidence: Evidence) -> str:
     """Return the page as HTML. Equal inputs give equal text."""
     report = document(compared, differences, evidence)
-    return html(report, {each.file: style.png(each.draw, DPI, each.title, each.note) for each in report.illustrations})
+    return html(report, {each.file: style.png(each.draw, DPI, each.title) for each in report.illustrations})
 
 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
-    lines = formats.headlines(compared)
-    lead = 1 if compared.identical else 2
-    sides = ". ".join(formats.sides(compared, differences.sides))
+    sides = ". ".join(formats.sides(compared, differences.sides)) + "."
     sections = [
         Section("What differs", [sides, *_blocks(formats.differing(differences))]),
-        Section("Scores", [" ".join(lines[lead:]), *_blocks(formats.tables(compared)[:1])]),
+        Section("Scores", [" ".join(formats.advice(compared)), *_blocks(formats.tables(compared)[:1])]),
     ]
     overview = []
     if not compared.identical:
-        overview = [_scores(compared, evidence), _recalls(compared, evidence)]
+        names = _largest_changes(compared)
+        overview = [_scores(compared, evidence), _recalls(compared, evidence, names)]
         sections += [
             Section("Images that changed", _images(compared, evidence)),
-            Section("Classes", _classes(compared, evidence)),
+            Section("Classes", _classes(compared, evidence, names)),
             Section("Training", [_curves(evidence.histories)]),
             Section("Calibration", [_reliability(evidence)]),
         ]
-    reading = Section("How to read this page", [READ, formats.meaning(compared)])
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
-        verdict=" ".join(lines[:lead]),
+        verdict="\n".join(formats.verdicts(compared)),
         warning=" ".join(compared.notes),
-        sections=[*sections, reading],
+        sections=[*sections, Section("How to read this page", [READ, formats.meaning(compared)])],
         overview=overview,
     )
 
 
-def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
-    right, losses = (
-        Pair(*([float(of_image(each, evidence.labels).mean()) for each in side] for side in evidence.probabilities))
-        for of_image in (scores.right, scores.losses)
+def sheet(compared: Comparison, evidence: Evidence) -> Illustration:
+    """Return the contact sheet of the images that changed most, EACH of a kind."""
+    shown = [index for kind in (FIXED, BROKEN) for index in compared.of_kind(kind)[:EACH]]
+    caption = (
+        "The largest changes of the probability of the true class. Above each image: its index, and how many networks "
+        "of base and of new are right. Below: its true class, and both predictions with their probability."
     )
-    measures = {
-        "accuracy": [Measure("one network", compared.accuracy, right)],
-        "loss": [Measure("one network", compared.loss, losses)],
-    }
-    for name, score in ({} if compared.covers == "networks" else compared.ensemble).items():
-        measures[name].append(Measure("ensemble", score, Pair([score.change.base], [score.change.new])))
-    _, _, change, _, verdict = formats.cells("accuracy", compared.accuracy)
-    title = f"Accuracy of one network: {change} points, {verdict}"
+    draw = partial(pictures.sheet, {index: compared.changed[index] for index in shown}, evidence)
+    alternative = f"The {len(shown)} fixed and broken images with the largest change"
+    return Illustration("changed.png", alternative, caption, draw, SHEET)
+
+
+def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
+    rows: dict[str, list[pictures.Row]] = {}
+    for name, score, of_image in (
+        ("accuracy", compared.accuracy, scores.right),
+        ("loss", compared.loss, scores.losses),
+    ):
+        networks = [[of_image(each, evidence.labels).mean() for each in side] for side in evidence.probabilities]
+        rows[name] = [("one network", score, networks)]
+        if name in compared.ensemble:
+            change = compared.ensemble[name].change
+            rows[name].append(("ensemble", compared.ensemble[name], [[change.base], [change.new]]))
+    title = f"Accuracy of one network: {formats.change('accuracy', compared.accuracy)}, {compared.accuracy.verdict}"
     return Illustration(
         "changes.png",
         f"{title}; changes of accuracy and loss with their 95 % intervals",
-        "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. Small dots are "
-        "the networks.",
-        partial(pictures.changes, measures["accuracy"], measures["loss"], compared.tolerance),
+        "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. 0 is the mean "
+        "of base; small dots are single networks.",
+        partial(pictures.changes, rows["accuracy"], rows["loss"], compared.tolerance),
         title,
     )
 
@@ -99,113 +105,83 @@ def _blocks(found: Iterable[blocks.Block]) -> list[Block]:
             case blocks.Lines(lines):
                 shown += lines
             case blocks.Changes(title, rows):
-                shown.append(Table([title, "base", "new"], [list(map(str, row)) for row in rows]))
+                shown.append(Table([title, *Pair._fields], [list(map(str, row)) for row in rows]))
             case blocks.Table(columns, rows):
                 shown.append(Table(list(columns), [list(map(str, row)) for row in rows]))
     return shown
 
 
 def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
-    """The images that changed: the clearest on a sheet, and more in the explorer."""
-    changed = list(evidence.changed)
-    if not changed:
-        return ["No test image changed its side: each is right on most networks of both sides, or of neither side."]
+    """The images that changed: those with the largest change on a sheet, and more in the explorer."""
+    kept = list(compared.changed)[:MOST_IMAGES]
+    if not kept:
+        return ["No test image changed its side: both sides are right on the same images."]
     step = ceil(max(evidence.images.shape[1:3]) / explorer.MOST_SIDE)
-    height, width = explorer.tile(evidence.images[0], step).shape[:2]
-    kept = changed[:MOST_IMAGES]
-    while len(sprite := _sprite(evidence, kept, step)) > MOST_BYTES:
+    tiles = np.stack([explorer.tile(evidence.test_images([index])[0], step) for index in kept])
+    while len(sprite := explorer.sprite(tiles[: len(kept)], explorer.columns(len(kept)))) > MOST_BYTES:
         kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
-    fixed, broken = (len(evidence.of_kind(kind)) for kind in ("fixed", "broken"))
+    fixed, broken = (len(compared.of_kind(kind)) for kind in (FIXED, BROKEN))
     text = (
         f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
         "on accuracy says whether there is more than chance."
     )
-    if len(kept) < len(changed):
-        text += f" To keep the page small, the list has the {len(kept):,} clearest images."
+    if len(kept) < len(compared.changed):
+        text += f" To keep the page small, the list has the {len(kept):,} images with the largest change."
     if step > 1:
         text += f" The images are shown at 1/{step} of their width and height."
-    return [
-        _sheet(evidence),
-        Explorer(
-            text=text,
-            classes=evidence.classes,
-            shown=[],
-            counts=[],
-            levels=[],
-            data={
-                "classes": [line(name) for name in evidence.classes],
-                "replicates": {side: len(each) for side, each in evidence.probabilities._asdict().items()},
-                "size": [width, height],
-                "columns": _columns(kept),
-                "tested": len(evidence.labels),
-                "images": [_entry(evidence, index) for index in kept],
-            },
-            sprite=sprite,
-        ),
-    ]
-
-
-def _columns(kept: Sequence[int]) -> int:
-    return isqrt(len(kept) - 1) + 1
-
-
-def _sprite(evidence: Evidence, kept: Sequence[int], step: int) -> bytes:
-    tiles = np.stack([explorer.tile(evidence.test_images([index])[0], step) for index in kept])
-    return explorer.sprite(tiles, _columns(kept))
+    data = {
+        "classes": [line(name) for name in evidence.classes],
+        "replicates": {side: len(each) for side, each in evidence.probabilities._asdict().items()},
+        "size": [*tiles.shape[2:0:-1]],
+        "columns": explorer.columns(len(kept)),
+        "tested": len(evidence.labels),
+        "images": [{"change": compared.changed[index], **_entry(evidence, index)} for index in kept],
+    }
+    return [sheet(compared, evidence), Explorer(text, evidence.classes, [], [], [], data, sprite)]
 
 
 def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     """Return the data of a test image: for each side, the classes by their probability, the predicted one first."""
     label = int(evidence.labels[index])
-    entry: dict[str, Any] = {"index": index, "true": label, "change": evidence.changed[index]}
-    for side, probabilities, right in zip(Pair._fields, evidence.ensembles, evidence.right, strict=True):
-        order = np.argsort(-probabilities[index], kind="stable").tolist()
+    entry: dict[str, Any] = {"index": index, "true": label}
+    for side, (probabilities, right, _) in evidence.answers(index).items():
+        order = np.argsort(-probabilities, kind="stable").tolist()
         classes = [c for place, c in enumerate(order) if place < BARS or c == label]
-        shares = [round(float(probabilities[index, c]), 4) for c in classes]
-        entry[side] = {"classes": classes, "probabilities": shares, "right": int(right[index])}
+        shares = [round(float(probabilities[c]), 4) for c in classes]
+        entry[side] = {"classes": classes, "probabilities": shares, "right": right}
     return entry
 
 
-def _sheet(evidence: Evidence) -> Illustration:
-    shown = [min(len(indices), pictures.EACH) for indices in map(evidence.of_kind, ("fixed", "broken"))]
-    return Illustration(
-        "changed.png",
-        f"The {shown[0]} clearest fixed images and the {shown[1]} clearest broken images",
-        "The clearest images: most networks changed. Above each image: its index, and how many networks of base and of "
-        "new are right. Below: its true class, and what each ensemble predicts, with the probability.",
-        partial(pictures.sheet, evidence),
-    )
+def _largest_changes(compared: Comparison) -> list[str]:
+    """Return the names of the classes with the largest changes of recall, the largest gain first."""
+    changes = {name: score.change.difference for name, score in compared.recalls.items()}
+    largest = sorted(changes, key=lambda name: -abs(changes[name]))[:MOST_CLASSES]
+    return sorted(largest, key=lambda name: -changes[name])
 
 
-def _by_change(compared: Comparison) -> list[str]:
-    """Return the names of the classes, those with the largest changes of recall first."""
-    return sorted(compared.recalls, key=lambda name: -abs(compared.recalls[name].change.difference))
-
-
-def _recalls(compared: Comparison, evidence: Evidence) -> Illustration:
-    recalls, names = compared.recalls, _by_change(compared)
+def _recalls(compared: Comparison, evidence: Evidence, names: list[str]) -> Illustration:
     drawable = dict(zip(evidence.classes, style.drawable(evidence.classes), strict=True))
-    shown = names[: pictures.MOST_CLASSES]
-    caption = "Lines are 95 % intervals of the change of recall."
-    if len(shown) < len(names):
-        caption += f" These are the {len(shown)} of {len(names)} classes with the largest changes."
-    _, _, change, _, verdict = formats.cells("recall", recalls[names[0]])
-    title = f"Recall changes most: {drawable[names[0]]}, {change} points, {verdict}"
-    drawn = partial(pictures.recalls, [(drawable[name], recalls[name]) for name in shown])
-    return Illustration(
-        "recalls.png", f"{title}; changes of all classes with their 95 % intervals", caption, drawn, title
-    )
+    most = max(names, key=lambda name: abs(compared.recalls[name].change.difference))
+    change = formats.change("recall", compared.recalls[most])
+    title = f"Recall changes most: {drawable[most]}, {change}, {compared.recalls[most].verdict}"
+    caption = "Lines are 95 % intervals of the change of recall." + _left_out(compared, names)
+    drawn = partial(pictures.recalls, [(drawable[name], compared.recalls[name]) for name in names])
+    return Illustration("recalls.png", f"{title}; changes with their 95 % intervals", caption, drawn, title)
 
 
-def _classes(compared: Comparison, evidence: Evidence) -> list[Block]:
+def _classes(compared: Comparison, evidence: Evidence, names: list[str]) -> list[Block]:
     """The changes of recall, and of the confusion matrix."""
-    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in _by_change(compared)]
-    left_out = f"The table has the {MOST_ROWS} of {len(rows)} classes with the largest changes."
+    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in names]
     return [
-        *[left_out] * (len(rows) > MOST_ROWS),
-        Table(["recall", *formats.COLUMNS], rows[:MOST_ROWS]),
+        *filter(None, [_left_out(compared, names)]),
+        Table(["recall", *formats.COLUMNS], rows),
         _confusion(evidence),
     ]
+
+
+def _left_out(compared: Comparison, names: list[str]) -> str:
+    every = len(compared.recalls)
+    return f" These are the {len(names)} of {every} classes with the largest changes." * (len(names) < every)
 
 
 def _confusion(evidence: Evidence) -> Illustration:
@@ -218,8 +194,8 @@ def _confusion(evidence: Evidence) -> Illustration:
     return Illustration(
         "confusion.png",
         f"Change of the confusion matrix; the largest change of a mistake is {title}",
-        "Each cell is the change of its share of the row, new minus base, the mean over the networks. The title names "
-        "the largest change of a mistake. The colours have the same scale in every comparison.",
+        "Each number is a change, new minus base, of the mean over the networks, in points of the row: 1 point is 1 % "
+        "of the images of the true class. The colours have the same scale in every comparison.",
         partial(pictures.confusion, change, names),
         title,
     )
@@ -245,13 +221,14 @@ def _curves(histories: Pair) -> Illustration:
 
 
 def _reliability(evidence: Evidence) -> Illustration:
-    bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in evidence.ensembles))
+    together = map(ensemble.average, evidence.probabilities)
+    bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in together))
     title = f"Calibration error: {bins.base.expected_error:.4f} on base, {bins.new.expected_error:.4f} on new"
     return Illustration(
         "reliability.png",
         f"{title}; accuracy by confidence of both ensembles",
         "The ensembles of both sides. An ensemble is overconfident where its line is below the dotted diagonal. The "
-        "title has the expected calibration errors.",
+        "title has the expected calibration errors: lower is better.",
         partial(pictures.reliability, bins),
         title,
     )

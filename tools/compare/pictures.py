@@ -1,73 +1,62 @@
 """Figures of a change between two sides, base and new."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import NamedTuple
 
 import numpy as np
 
 from core.files.history import by_replicate
-from core.scores.calibration import Reliability
 from stages.render import style
-from stages.render.figures import samples
-from stages.render.figures.curves import LABELS, LEAST_IMAGES
+from stages.render.figures.curves import LABELS, draw_reliability
 from stages.render.figures.matrices import VALUED_CLASSES
+from stages.render.figures.samples import gallery
 from stages.render.style import Axes, Figure, MaxNLocator
-from tools.compare.comparison import BETTER, WORSE, Score
+from tools.compare.comparison import BETTER, FIXED, WORSE, Score
 from tools.compare.differences import Pair
 from tools.compare.evidence import Evidence
 
-BASE, NEW = "grey", style.SECOND
+SIDES = {"base": "grey", "new": style.SECOND}
 COLOURS = {BETTER: style.RIGHT, WORSE: style.WRONG}
 UNDECIDED = "black"
-MOST_CLASSES = 20  # of a dot plot
-EACH = 10  # images of a kind on the contact sheet
+LINE = 12  # the width of a line below an image, in multiples of its font size
 FULL = 0.1  # the change of a cell that has the full colour: the same in every comparison
 
 
-class Measure(NamedTuple):
-    """A score of one network or of the ensemble, to be drawn in a row: its change, and the score of each network of
-    both sides, a pair of sequences.
-    """
-
-    name: str
-    score: Score
-    networks: Pair
+# A score of one network or of the ensemble: its name, its change, and the score of each network of base and of new.
+Row = tuple[str, Score, Sequence[Sequence[float]]]
 
 
-def changes(accuracy: Sequence[Measure], loss: Sequence[Measure], tolerance: float | None = None) -> Figure:
+def changes(accuracy: Sequence[Row], loss: Sequence[Row], tolerance: float | None = None) -> Figure:
     """Draw the changes of accuracy, in points, and of loss, in nats, with their 95 % intervals around 0.
 
     The dots below an interval are the networks of both sides, as distances from the mean of base. tolerance: a share.
     """
     figure = style.empty(height=1.9 + 0.45 * (len(accuracy) + len(loss)))
-    panels = [(accuracy, 100, "change of accuracy, points"), (loss, 1, "change of loss, nats")]
-    ratios = [1 + len(measures) for measures, *_ in panels]
-    axes = figure.subplots(2, 1, height_ratios=ratios)
-    for ax, (measures, factor, name), better in zip(axes, panels, ("right", "left"), strict=True):
-        for row, measure in enumerate(measures):
-            _interval(ax, measure.score, row, factor)
-            for networks, place, colour in zip(measure.networks, (0.22, 0.38), (BASE, NEW), strict=True):
-                values = factor * (np.asarray(networks) - measure.score.change.base)
+    axes = figure.subplots(2, 1, height_ratios=[1 + len(accuracy), 1 + len(loss)])
+    for ax, rows, factor in zip(axes, (accuracy, loss), (100, 1), strict=True):
+        for row, (_, score, sides) in enumerate(rows):
+            _interval(ax, score, row, factor)
+            for networks, place, colour in zip(sides, (0.22, 0.38), SIDES.values(), strict=True):
+                values = factor * (np.asarray(networks) - score.change.base)
                 ax.plot(values, np.full(len(values), row + place), "o", color=colour, markersize=4, alpha=0.7)
-        if tolerance is not None and ax is axes[0]:
-            ax.axvspan(-100 * tolerance, 100 * tolerance, color=style.OTHER, alpha=0.5, zorder=0)
-        _rows(ax, [measure.name for measure in measures], space=0.6)
-        ax.set_xlabel(f"{name} (better: to the {better})")
-    for colour, label in ((BASE, "a network of base"), (NEW, "a network of new")):
-        axes[0].plot([], [], "o", color=colour, markersize=4, label=label)
+        _rows(ax, [name for name, *_ in rows], space=0.6)
+    if tolerance is not None:
+        axes[0].axvspan(-100 * tolerance, 100 * tolerance, color=style.OTHER, alpha=0.5, zorder=0)
+    axes[0].set_xlabel("change of accuracy, points (better: to the right)")
+    axes[1].set_xlabel("change of loss, nats (better: to the left)")
+    for side, colour in SIDES.items():
+        axes[0].plot([], [], "o", color=colour, markersize=4, label=f"a network of {side}")
     axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
     return figure
 
 
 def recalls(scores: Sequence[tuple[str, Score]]) -> Figure:
-    """Draw the change of the recall of each class, in points, with its 95 % interval, the largest gain first."""
+    """Draw the change of the recall of each class, in points, with its 95 % interval."""
     figure = style.empty(height=1 + 0.27 * len(scores))
     ax = figure.subplots()
-    names, ordered = zip(*sorted(scores, key=lambda each: -each[1].change.difference), strict=True)
-    for row, score in enumerate(ordered):
+    for row, (_, score) in enumerate(scores):
         _interval(ax, score, row, 100)
-    _rows(ax, [style.cut(name, style.TICK_NAME) for name in names], space=0.5)
+    _rows(ax, [style.cut(name, style.TICK_NAME) for name, _ in scores], space=0.5)
     ax.set_xlabel("change of recall, points (better: to the right)")
     return figure
 
@@ -78,17 +67,16 @@ def curves(histories: Pair) -> Figure:
     Training is solid, validation dashed.
     """
     figure = style.empty(height=5.5)
-    for ax, measure in zip(figure.subplots(2, 1, sharex=True), ("loss", "accuracy"), strict=True):
-        for side, colour, history in zip(Pair._fields, (BASE, NEW), histories, strict=True):
+    measures = [("loss", 1, LABELS["loss"]), ("accuracy", 100, "accuracy, %")]
+    for ax, (measure, factor, label) in zip(figure.subplots(2, 1, sharex=True), measures, strict=True):
+        for (side, colour), history in zip(SIDES.items(), histories, strict=True):
             for split, line in (("train", "-"), ("validation", "--")):
-                if (column := f"{split}_{measure}") not in history.dtype.names:
-                    continue
-                for number, rows in enumerate(by_replicate(history)):
-                    label = f"{side}, {split}" if number == 0 else None
-                    ax.plot(
-                        rows["epoch"][1:], rows[column][1:], line, color=colour, linewidth=0.9, alpha=0.7, label=label
-                    )
-        ax.set_ylabel(LABELS[measure])
+                if (column := f"{split}_{measure}") in history.dtype.names:
+                    for number, rows in enumerate(by_replicate(history)):
+                        values = factor * rows[column][1:]
+                        ax.plot(rows["epoch"][1:], values, line, color=colour, linewidth=0.9, alpha=0.7)
+                        ax.lines[-1].set_label("" if number else f"{side}, {split}")
+        ax.set_ylabel(label)
         ax.legend(fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
@@ -104,7 +92,8 @@ def confusion(change: np.ndarray, classes: Sequence[str]) -> Figure:
     ax = figure.subplots()
     better = np.where(np.eye(len(change), dtype=bool), change, -change)
     mesh = ax.imshow(100 * better, cmap="RdBu", vmin=-100 * FULL, vmax=100 * FULL)
-    figure.colorbar(mesh, ax=ax, extend="both", label="points of the row (blue: better)")
+    bar = figure.colorbar(mesh, ax=ax, extend="both", ticks=[-100 * FULL, 100 * FULL])
+    bar.set_ticklabels(["worse", "better"])
     if len(classes) <= VALUED_CLASSES:
         for row, column in zip(*np.nonzero(np.round(100 * change, 1)), strict=True):
             ink = style.ink(mesh.to_rgba(100 * better[row, column])[:3])
@@ -117,55 +106,32 @@ def confusion(change: np.ndarray, classes: Sequence[str]) -> Figure:
 
 
 def reliability(bins: Pair) -> Figure:
-    """Draw accuracy by confidence of both sides, a pair of Reliability, without bins of few images."""
+    """Draw accuracy by confidence of both sides, a pair of Reliability."""
     figure = style.empty(height=4)
     ax = figure.subplots()
-    ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
-    each: Reliability
-    for side, colour, each in zip(Pair._fields, (BASE, NEW), bins, strict=True):
-        enough = each.images >= LEAST_IMAGES
-        ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=colour, label=side)
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy, share of images", xlabel="confidence: the largest probability")
-    ax.legend(loc="upper left")
+    draw_reliability(ax, [(each, colour, 1.5, side) for each, (side, colour) in zip(bins, SIDES.items(), strict=True)])
+    ax.set_xlabel("confidence: the largest probability")
     return figure
 
 
-def sheet(evidence: Evidence) -> Figure:
-    """Draw the clearest fixed and broken images, at most EACH: below each its true class, and both predictions."""
-    groups = {
-        "Fixed: wrong on most networks of base, right on most of new": evidence.of_kind("fixed")[:EACH],
-        "Broken: right on most networks of base, wrong on most of new": evidence.of_kind("broken")[:EACH],
-    }
-    groups = {title: indices for title, indices in groups.items() if indices}
-    rows = [-(-len(indices) // 5) for indices in groups.values()]
-    figure = style.empty(height=0.35 * len(groups) + 2.35 * sum(rows), width=style.WIDE)
-    parts = figure.subfigures(len(groups), 1, height_ratios=rows, squeeze=False).flat
+def sheet(changed: Mapping[int, str], evidence: Evidence) -> Figure:
+    """Draw images, fixed ones in blue and broken ones in red: above each how many networks of both sides are right,
+    below its true class, and both predictions.
+    """
     names = style.drawable(evidence.classes)
-    for part, (title, indices) in zip(parts, groups.items(), strict=True):
-        part.suptitle(title, fontsize=11)
-        pictures = evidence.test_images(indices)
-        axes = part.subplots(-(-len(indices) // 5), 5, squeeze=False).flat
-        for ax in axes:
-            ax.set_axis_off()
-        for ax, index, picture in zip(part.axes, indices, pictures, strict=False):
-            ax.set_axis_on()
-            samples.draw_picture(ax, picture)
-            before, after = (
-                f"{right[index]}/{len(side)}"
-                for right, side in zip(evidence.right, evidence.probabilities, strict=True)
-            )
-            ax.set_title(f"{index}: {before} → {after} right", fontsize=8, color=style.QUIET)
-            ax.set_xlabel(_caption(evidence, index, names), fontsize=8.5)
-    return figure
-
-
-def _caption(evidence: Evidence, index: int, names: Sequence[str]) -> str:
-    lines = [style.wrapped("", names[evidence.labels[index]], "", 11.5)]
-    for side, probabilities in zip(Pair._fields, evidence.ensembles, strict=True):
-        predicted = int(probabilities[index].argmax())
-        share = style.percent(probabilities[index, predicted])
-        lines.append(style.wrapped(f"{side}: ", names[predicted], f" {share}", 11.5))
-    return "\n".join(lines)
+    headings, captions = [], []
+    for index, kind in changed.items():
+        answers = evidence.answers(index)
+        before, after = (f"{right}/{networks}" for _, right, networks in answers.values())
+        headings.append(f"{kind} {index}: {before} → {after} right")
+        lines = [style.wrapped("", names[evidence.labels[index]], "", LINE)]
+        for side, (probabilities, *_) in answers.items():
+            predicted = names[probabilities.argmax()]
+            lines.append(style.wrapped(f"{side}: ", predicted, f" {style.percent(probabilities.max())}", LINE))
+        captions.append("\n".join(lines))
+    colours = [style.RIGHT if kind == FIXED else style.WRONG for kind in changed.values()]
+    images = evidence.test_images(list(changed))
+    return gallery(images, captions, colours=colours, headings=headings, side=1.35, width=style.WIDE)
 
 
 def _interval(ax: Axes, score: Score, row: float, factor: float) -> None:

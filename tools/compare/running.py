@@ -114,7 +114,8 @@ def _duration(side: Side, copy: Path) -> str:
     """Return how long the training of the side takes, as far as this machine knows."""
     try:
         images = np.load(copy / side.path("train") / "images.npy", mmap_mode="r")
-        seconds = durations.estimate(params.section(params.Train, copy / params.PATH), len(images), images.shape[1:])
+        settings = params.section(params.Train, copy / params.PATH)
+        seconds = durations.estimate(settings, len(images), images.shape[1:], Path(Repo.find_root()))
     except (OSError, ValueError, StageError):  # of another version of the code
         seconds = None
     if seconds is None:

@@ -9,9 +9,11 @@ import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from dvc.repo import Repo
 
 from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
 from core.files import arrays, class_names, durations, history, records, training
@@ -29,6 +31,8 @@ RECALLS = "classes.csv"
 ANOTHER_REVISION = f"name another revision: git log --oneline -- {lock.PATH} lists them"
 
 Record = TypeVar("Record")
+# The probabilities of both sides, and the labels and the class names of the test set that both share.
+Predictions = tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]
 
 
 class Side:
@@ -145,9 +149,8 @@ class Side:
             images = len(self._read("train", arrays.parse, "/labels.npy"))
         except (DataError, InputError, NetworkError):  # of another version, or not here
             return None
-        return durations.estimate(
-            record.settings.model_copy(update={"replicates": replicates}), images, record.image_shape
-        )
+        settings = record.settings.model_copy(update={"replicates": replicates})
+        return durations.estimate(settings, images, record.image_shape, Path(Repo.find_root()))
 
     def _read(self, name: str, parse: Callable[[bytes], Record], member: str = "") -> Record:
         path = self.path(name) + member
@@ -206,13 +209,14 @@ def require_same_test_set(base: Side, new: Side) -> None:
             raise InputError(Problem(new.path(name), what, expected=str(expected), got=str(got), fix=fix))
 
 
-def read(base: Side, new: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Return the probabilities of both sides, and the labels and class names of the test set that both share.
+def read(base: Side, new: Side) -> Predictions:
+    """Return what is compared. Raises NetworkError if a file can't be had, DataError if it is damaged."""
+    return base.probabilities(), new.probabilities(), shared(base, new, Side.labels), shared(base, new, Side.classes)
 
-    Raises NetworkError if a file can't be had, DataError if it is damaged.
-    """
-    probabilities = base.probabilities(), new.probabilities()
+
+def shared(base: Side, new: Side, read: Callable[[Side], Record]) -> Record:
+    """Return what both sides have, from new, or from base if new can't have it."""
     try:
-        return *probabilities, new.labels(), new.classes()
+        return read(new)
     except NetworkError:
-        return *probabilities, base.labels(), base.classes()
+        return read(base)

@@ -48,13 +48,10 @@ class Change(NamedTuple):
         return max(self.difference - half, -self.largest), min(self.difference + half, self.largest)
 
     def equivalent(self, tolerance: float) -> bool:
-        """Return whether the difference is within +-tolerance by two one-sided t-tests, each at 5 %: whether its 90 %
-        interval is (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
+        """Return whether the whole interval is within +-tolerance: two one-sided tests at 2.5 % each (Schuirmann,
+        Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
         """
-        if self.error == inf:
-            return False
-        half = float(special.stdtrit(self.degrees_of_freedom, 1 - SIGNIFICANCE)) * self.error
-        return abs(self.difference) + half <= tolerance
+        return max(map(abs, self.interval)) <= tolerance
 
     def smallest(self, level: float = SIGNIFICANCE) -> float:
         """Return the smallest true change that such a comparison, made anew, finds with 80 % power; inf if none."""
@@ -88,9 +85,8 @@ class Noise(NamedTuple):
         """Return the squared error for these numbers of replicates.
 
         The replicates' part is Welch's (Biometrika 29, 1938). Its degrees of freedom are at most those of two sides
-        that both have as few replicates as the smaller side. Otherwise, if the smaller side happens to spread little,
-        Satterthwaite's formula relies too much on the larger side, and calls 10 % of equal recipes different at 2
-        against 10 replicates.
+        that both have as few replicates as the smaller side. Satterthwaite's formula relies too much on the larger side
+        if the smaller one happens to spread little: at 2 against 10 it calls 10 % of equal recipes different.
         """
         if len(self.sides) == 1:
             training = self.sides[0]._replace(variance=self.sides[0].variance * (1 / base + 1 / new))
@@ -166,8 +162,7 @@ def of_recipes(base: np.ndarray, new: np.ndarray) -> Change:
 def of_replicates(base: np.ndarray, new: np.ndarray) -> Change:
     """Return the change between two recipes from the mean score of each replicate, float (replicates,).
 
-    This is the replicates' part of `of_recipes`: it includes the noise of other seeds, but not of other images. With
-    one replicate on a side, nothing is known about the noise.
+    It includes the noise of other seeds, but not of other images; unknown with one replicate on a side.
     """
     if min(len(base), len(new)) < 2:
         return _student(base, new, UNKNOWN)
@@ -217,12 +212,12 @@ def _influences(side: np.ndarray, labels: np.ndarray, of_image: OfImage) -> np.n
 
 
 def of_networks(base: np.ndarray, new: np.ndarray) -> Change:
-    """Return the change between two networks, bool or float (images,), with the noise of other test images.
+    """Return the change between two networks, bool or float (1, images), with the noise of other test images.
 
-    It says nothing about the recipes, which may rank the other way with other seeds. The interval is that of the paired
-    t-test. The p-value is that of McNemar's exact test for right or wrong, and that of the paired t-test for a loss.
+    The interval is that of the paired t-test. The p-value is that of McNemar's exact test for right or wrong, and that
+    of the paired t-test for a loss.
     """
-    images = len(base)
+    images = base.size
     if images < 2:
         return _student(base, new, UNKNOWN)
     paired = np.subtract(new, base, dtype=np.float64).var(ddof=1) / images
@@ -235,10 +230,9 @@ def of_networks(base: np.ndarray, new: np.ndarray) -> Change:
 def detectable(now: float, then: float, level: float = SIGNIFICANCE) -> float:
     """Return the true change that a new comparison finds with 80 % power, in units of the error as estimated now.
 
-    now, then: the degrees of freedom of this error, and of the error in the new comparison. level: of its two-sided
-    test. The change c s is found if (c s + z) / s' > t, with z standard normal, and s and s' the square roots of
-    chi-squared variables over their degrees of freedom. Noncentral t would take s for the true error: at 4 degrees of
-    freedom its power is 69 %, at 8 it is 73 %.
+    now, then: the degrees of freedom of both errors. level: of the two-sided test. The change c s is found if
+    (c s + z) / s' > t, with z standard normal, and s and s' the square roots of chi-squared variables over their
+    degrees of freedom. Noncentral t would take s for the true error: of 4 degrees of freedom its power is 69 %.
     """
     shares = (np.arange(50) + 0.5) / 50
     estimated, other = (np.sqrt(special.chdtri(freedom, shares) / freedom) for freedom in (now, then))

@@ -1,5 +1,6 @@
 """Figures with one line per replicate: the history of training, and calibration."""
 
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
@@ -62,17 +63,22 @@ def reliability(networks: list[Reliability], together: Reliability | None) -> Fi
     """
     figure = style.empty(height=4)
     ax, images = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
-    ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
     lines = [(each, style.FIRST, 0.8, None if number else "one network") for number, each in enumerate(networks)]
     if together:
         lines.append((together, style.TOGETHER, 2, "ensemble"))
-    for each, colour, width, label in lines:
-        enough = each.images >= LEAST_IMAGES
-        ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=colour, linewidth=width, label=label)
-    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-    ax.legend(loc="upper left")
+    draw_reliability(ax, lines)
     counts = (together or networks[0]).images
     width = 1 / len(counts)
     images.bar(np.arange(len(counts)) * width, counts / counts.sum(), width, align="edge", edgecolor="white")
     images.set(ylim=(0, 1), xlabel="confidence: the largest probability", ylabel="share of\nimages")
     return figure
+
+
+def draw_reliability(ax: Axes, lines: Sequence[tuple[Reliability, str, float, str | None]]) -> None:
+    """Draw accuracy by confidence: lines of bins with a colour, a width and a label."""
+    ax.plot([0, 1], [0, 1], ":", color=style.GUIDE, label="calibrated: as often right as it says")
+    for each, colour, width, label in lines:
+        enough = each.images >= LEAST_IMAGES
+        ax.plot(each.confidence[enough], each.accuracy[enough], ".-", color=colour, linewidth=width, label=label)
+    ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    ax.legend(loc="upper left")

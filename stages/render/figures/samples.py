@@ -69,14 +69,14 @@ def training_image(image: np.ndarray) -> Figure:
 
 def labelled(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw images in rows of five, each above its class name."""
-    return _gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels])
+    return gallery(images, [style.wrapped("", classes[label], "", _line()) for label in labels])
 
 
 def means(images: np.ndarray, classes: Sequence[str]) -> Figure:
     """Draw the mean image of each class above its name."""
     columns, size = (5, 8) if len(classes) <= LARGE_IMAGES else (6, 7)
     names = [style.wrapped("", name, "", _line(columns, size)) for name in classes]
-    return _gallery(images, names, columns=columns, size=size)
+    return gallery(images, names, columns=columns, size=size)
 
 
 def predicted(
@@ -92,7 +92,7 @@ def predicted(
     """Draw images in rows, each with a heading above and its prediction below. side: most inches of an image."""
     pairs = zip(probabilities, labels, strict=True)
     captions, colours = zip(*(_prediction(row, label, classes, _line(columns)) for row, label in pairs), strict=True)
-    return _gallery(images, captions, colours=colours, headings=headings, columns=columns, side=side)
+    return gallery(images, captions, colours=colours, headings=headings, columns=columns, side=side)
 
 
 def example(image: np.ndarray, probabilities: np.ndarray, label: int, classes: Sequence[str]) -> Figure:
@@ -171,7 +171,7 @@ def _line(columns: int = 5, size: float = 8) -> float:
     return 0.92 * style.WIDTH / columns * 72 / size
 
 
-def _gallery(
+def gallery(
     images: np.ndarray,
     captions: Sequence[str],
     *,
@@ -180,24 +180,25 @@ def _gallery(
     columns: int = 5,
     side: float = 1,
     size: float = 8,
+    width: float = style.WIDTH,
 ) -> Figure:
     """Draw images in rows, each with a caption below and, if given, a colour of the caption and a heading above.
 
     All images share one axes, which measures the figure in inches from its upper left corner: an axes for each image
     would take three times as long.
     """
-    side = min(side, 0.88 * style.WIDTH / columns)
+    side = min(side, 0.88 * width / columns)
     line = 1.25 * size / 72
     above, below = 0.22 if headings else 0.1, 0.1 + line * (1 + max(text.count("\n") for text in captions))
     rows = ceil(len(images) / columns)
     height = rows * (above + side + below)
-    figure = Figure(figsize=(style.WIDTH, height))
-    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, style.WIDTH), ylim=(height, 0))
+    figure = Figure(figsize=(width, height))
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     ax.set_axis_off()
     high, wide = (side * length / max(images.shape[1:3]) for length in images.shape[1:3])
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(index, columns)
-        middle = (column + 0.5) * style.WIDTH / columns
+        middle = (column + 0.5) * width / columns
         upper = row * (above + side + below) + above + (side - high) / 2
         _draw_framed(ax, image, middle - wide / 2, upper, wide, high)
         colour = colours[index] if colours else "black"

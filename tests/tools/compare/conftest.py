@@ -68,7 +68,7 @@ def made():
             sides.append((exponentials / exponentials.sum(axis=2, keepdims=True)).astype(np.float32))
         base, new = (sides[0], sides[0]) if identical else sides
         compared = comparison.of_predictions(base, new, labels, classes, tolerance=tolerance)
-        shown = evidence.of(compared, base, new, labels, classes, images, HISTORIES)
+        shown = evidence.of(compared, (base, new, labels, classes), images, HISTORIES)
         return Made(base, new, labels, classes, images, compared, shown)
 
     return made

@@ -15,7 +15,7 @@ from core.scores import ensemble, scores
 from core.scores.metrics import HeldOutScores as Scores
 from tools import blocks
 from tools.compare import comparison, differences, formats, statistics
-from tools.compare.comparison import Comparison, Plan, Reported, Score
+from tools.compare.comparison import Comparison, Plan, Score
 from tools.compare.differences import Differences, Pair
 from tools.compare.statistics import Change
 
@@ -83,17 +83,34 @@ def test_classes_without_test_images_are_left_out_and_p_values_adjusted_for_the_
     assert coat.smallest == coat.change.smallest(0.05 / 2) > coat.change.smallest()
 
 
-def test_fixed_and_broken_images_are_by_majority_and_the_largest_change_comes_first():
-    """Three networks a side; then four, of which half are no majority."""
-    base = [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0], [0, 1, 1, 0, 1, 0]]
-    new = [[1, 1, 0, 1, 0, 1], [1, 1, 0, 1, 0, 0], [0, 1, 0, 1, 1, 0]]
-    found = compare(base, new, LABELS[:6])
-    base = [[0, 1, 0], [1, 1, 1], [0, 1, 0], [1, 1, 1]]
-    new = [[1, 1, 0], [1, 0, 0], [1, 0, 0], [1, 1, 0]]
-    even = compare(base, new, LABELS[:3])
+def test_images_are_fixed_or_broken_by_the_ensemble_and_the_largest_change_comes_first():
+    """Of three networks, images 0 to 3 have 1, 1, 3 and 1 right ones, then 2, 2, 0 and 3."""
+    base = [[1, 1, 1, 1, 1, 0], [0, 0, 1, 0, 1, 0], [0, 0, 1, 0, 1, 0]]
+    new = [[1, 1, 0, 1, 1, 0], [1, 1, 0, 1, 0, 0], [0, 0, 0, 1, 1, 1]]
 
-    assert (found.fixed, found.broken) == ([0, 1], [2, 4])
-    assert (even.fixed, even.broken) == ([0], [1])
+    found = compare(base, new, LABELS[:6])
+
+    assert list(found.changed.items()) == [(2, "broken"), (3, "fixed"), (0, "fixed"), (1, "fixed")]
+    assert (found.of_kind("fixed"), found.of_kind("broken")) == ([3, 0, 1], [2])
+
+
+@pytest.mark.fault("images that are fixed or broken, but not by the ensemble whose accuracy changed")
+@pytest.mark.parametrize("replicates", [(3, 4), (1, 3), (1, 1), (2, 1)])
+def test_fixed_less_broken_images_are_the_change_of_the_accuracy(replicates):
+    """Of the ensemble; of two networks, of network 0."""
+    base, new = (np.random.default_rng(n).dirichlet((3, 2), (n, 120)).astype(np.float32) for n in replicates)
+    if replicates == (1, 1):
+        new = new[:, ::-1]
+
+    found = comparison.of_predictions(base, new, LABELS, CLASSES)
+
+    change = (found.ensemble or {"accuracy": found.accuracy})["accuracy"].change
+    fixed, broken = found.of_kind("fixed"), found.of_kind("broken")
+    assert fixed and broken and len(fixed) - len(broken) == round(120 * change.difference)
+    if found.covers == "networks":
+        base, new = base[:1], new[:1]
+    before, after = (side.mean(axis=0)[np.arange(120), LABELS] for side in (base, new))
+    assert sorted(found.changed, key=lambda index: (-abs(after[index] - before[index]), index)) == list(found.changed)
 
 
 @pytest.mark.parametrize("replicates", [(2, 1), (1, 1)])
@@ -102,12 +119,11 @@ def test_of_one_replicate_against_one_or_two_network_0_of_each_side_is_compared(
     found = compare(right[: replicates[0]], [[1, 0, 1]], LABELS[:3])
 
     assert (found.covers, found.replicates, found.plan) == ("networks", replicates, None)
-    assert (found.fixed, found.broken, found.accuracy.change.base) == ([0], [1], pytest.approx(2 / 3))
-    plural = "s" * (replicates[0] > 1)
-    assert f"base: HEAD (1234567), network 0 of {replicates[0]} replicate{plural}\nnew: workspace, network 0 of 1 " in (
-        blocks.text(formats.report(found, DIFFERENCES))
-    )
-    assert found.ensemble["accuracy"].verdict == "unknown"
+    assert (found.changed, found.accuracy.change.base) == ({0: "fixed", 1: "broken"}, pytest.approx(2 / 3))
+    text = blocks.text(formats.report(found, DIFFERENCES))
+    counts = "Network 0 of 2 and 1 networks" if replicates == (2, 1) else "1 network each"
+    assert f"workspace {counts} (train.replicates), scored on the same 3 test images" in " ".join(text.split())
+    assert "ensemble of" not in text and found.ensemble == {}
     with pytest.raises(InputError, match="no verdict on the recipes"):
         comparison.shown_worse(found, 0)
     with pytest.raises(InputError, match="no spread to plan from"):
@@ -137,7 +153,7 @@ def test_the_same_networks_are_identical_and_a_plan_is_made_from_their_spread():
     assert found.plan.change == 0.05 and found.plan.replicates == statistics.spread(right).replicates(0.05)
     lines = blocks.text(formats.report(found, DIFFERENCES)).splitlines()
     assert lines[0] == "identical: the same networks"
-    assert lines[1].startswith(f"To find 5.00 points, train {found.plan.replicates} replicates on each side: ")
+    assert lines[2] == f"For 5.00 points, train {found.plan.replicates} a side (the time is not known here)."
     assert "no evidence" not in "\n".join(lines).lower() and found.notes == [comparison.ALIKE]
 
 
@@ -162,8 +178,8 @@ def test_within_the_tolerance_accuracies_are_equivalent_even_if_a_change_is_cert
 
     assert (found.accuracy.verdict, found.tolerance) == (verdict, tolerance)
     assert "equivalent" not in {score.verdict for score in (found.loss, *found.recalls.values())}
-    sentence = f"Accuracy of one network is equivalent within ±{100 * tolerance:g} points: "
-    assert (sentence in blocks.text(formats.report(found, DIFFERENCES))) == (verdict == "equivalent")
+    line = f"Equivalent within ±{100 * tolerance:g} points: accuracy of one network, "
+    assert (line in blocks.text(formats.report(found, DIFFERENCES))) == (verdict == "equivalent")
     assert made(gain=gain, tolerance=tolerance, replicates=(1, 3)).accuracy.verdict != "equivalent"
 
 
@@ -188,7 +204,7 @@ def test_shown_worse_means_that_even_the_upper_end_of_the_interval_is_below_the_
 @pytest.mark.parametrize(("replicates", "few"), [((2, 5), True), ((3, 5), False), ((1, 2), False)])
 def test_a_note_says_that_two_replicates_are_few(replicates, few):
     assert (comparison.FEW in made(replicates=replicates).notes) == few
-    assert comparison.SIZES in made(replicates=replicates).notes
+    assert (comparison.SIZES in made(replicates=replicates).notes) == (replicates != (1, 2))
     assert made().notes == []
 
 
@@ -250,42 +266,30 @@ def test_if_nothing_differs_both_formats_say_so_and_markdown_has_no_table_of_it(
 # From the reports alone
 
 
-def reported(accuracy, loss, spread, recalls, replicates):
-    together = {"ensemble_accuracy": accuracy + 0.01, "ensemble_loss": loss - 0.02}
-    scores = Scores(accuracy=accuracy, loss=loss, accuracy_std=spread, ece=0.1, **together)
-    return Reported(scores, recalls, replicates)
-
-
 def test_each_reported_score_is_that_of_its_side_and_class():
-    base = reported(0.81, 0.5, 0.004, {"Shirt": 0.62, "Coat": 0.73}, 3)
-    new = reported(0.92, 0.4, 0.002, {"Coat": 0.95, "Shirt": 0.65}, 5)
+    base = Scores(accuracy=0.81, loss=0.5, accuracy_std=0.004, ece=0.1, ensemble_accuracy=0.82, ensemble_loss=0.48)
+    new = Scores(accuracy=0.92, loss=0.4, accuracy_std=0.002, ece=0.1, ensemble_accuracy=0.93, ensemble_loss=0.38)
+    recalls = [{"Shirt": 0.62, "Coat": 0.73}, {"Coat": 0.95, "Shirt": 0.65}]
 
-    found = comparison.of_reports(base, new)
+    found = comparison.of_reports([base, new], recalls, (3, 5))
 
     assert (found.accuracy.change[:2], found.loss.change[:2]) == ((0.81, 0.92), (0.5, 0.4))
-    assert found.ensemble["accuracy"].change[:2] == pytest.approx((0.82, 0.93))
-    assert found.ensemble["loss"].change[:2] == pytest.approx((0.48, 0.38))
-    old = base._replace(scores=base.scores.model_copy(update={"ensemble_loss": None}))
-    assert list(comparison.of_reports(old, new).ensemble) == ["accuracy"]
+    assert {name: score.change[:2] for name, score in found.ensemble.items()} == {
+        "accuracy": (0.82, 0.93),
+        "loss": (0.48, 0.38),
+    }
+    old = base.model_copy(update={"ensemble_loss": None})
+    assert list(comparison.of_reports([old, new], recalls, (3, 5)).ensemble) == ["accuracy"]
+    assert formats.verdicts(found) == [
+        "Unknown whether chance: accuracy of one network, +11.00 points; accuracy of the ensemble, +11.00 points; "
+        "loss of one network, -0.1000 nats; loss of the ensemble, -0.1000 nats; recall of any class."
+    ]
     changes = {name: (score.change[:2], score.verdict) for name, score in found.recalls.items()}
     assert changes == {"Shirt": ((0.62, 0.65), "unknown"), "Coat": ((0.73, 0.95), "unknown")}
     value = json.loads(blocks.as_json(formats.report(found, DIFFERENCES)))["accuracy"]
     assert value == {"base": 0.81, "new": 0.92, "difference": 0.11, "verdict": "unknown"} | dict.fromkeys(
         ("low", "high", "p_value", "smallest")
     )
-
-
-@pytest.mark.parametrize(
-    ("replicates", "spreads"),
-    [((1, 5), "unknown (base) and 0.50 points (new)."), ((5, 1), "0.50 points (base) and unknown (new).")],
-)
-def test_the_spread_of_one_replicate_is_unknown(replicates, spreads):
-    """In metrics.json it is 0, as there is no null."""
-    sides = (reported(0.5, 1.0, 0.005 * (number > 1), {}, number) for number in replicates)
-
-    (note,) = comparison.of_reports(*sides).notes
-
-    assert note == f"The standard deviation of the accuracy over the replicates is {spreads}"
 
 
 # Formats
@@ -303,8 +307,7 @@ def spelt_out():
             "Shirt": Score(Change(0.62, 0.52, 0.01, 2, 0.0098), 0.0196, "worse", 0.0956),
             "Coat": Score(Change(0.71, 0.95, 0.05, 10, 0.0007), 0.0021, "better", inf),
         },
-        fixed=list(range(100, 112)),
-        broken=[7, 3],
+        changed={7: "broken", **dict.fromkeys(range(100, 112), "fixed"), 3: "broken"},
         notes=["Mind this."],
         ensemble={
             "accuracy": Score(Change(0.84, 0.83, 0.005, 12, 0.4), 0.4, "equivalent", 0.0167),
@@ -318,33 +321,36 @@ def spelt_out():
 
 @pytest.mark.fault("a number of a comparison that is that of the other side, score or class")
 def test_each_number_of_the_text_is_in_its_place():
-    parts = re.sub(" +", " ", blocks.text(formats.report(spelt_out(), DIFFERENCES))).split("\n\n")
+    text = blocks.text(formats.report(spelt_out(), DIFFERENCES))
+    assert "\nscore              verdict       change  " in text and "\nloss               worse        +0.2500  " in text
+    parts = re.sub(" +", " ", text).split("\n\n")
 
-    assert parts[:4] == [
-        "Accuracy of one network is better: +11.00 points (95 %: +5.45 to +16.55).\n"
-        "Accuracy of the ensemble is equivalent within ±2.5 points: -1.00 points (95 %:\n-2.09 to +0.09).\n"
-        "Loss of one network is worse: +0.2500 (95 %: +0.1347 to +0.3653).\n"
-        "Recall is better for Coat; worse for Shirt.\n"
-        "Changes in accuracy that are found with 80 % power: one network 7.34 points, the\nensemble 1.67 points.\n"
-        "To find 3.67 points, train 23 replicates on each side: about 457 seconds of\ntraining here.",
-        "base: HEAD (1234567), 3 replicates\nnew: workspace, 5 replicates\n"
-        "Both were scored on the same 1,234 test images.",
-        "score base new change 95 % interval verdict\n"
-        "accuracy 80.00 91.00 +11.00 +5.45 to +16.55 better\n"
-        "ensemble accuracy 84.00 83.00 -1.00 -2.09 to +0.09 equivalent\n"
-        "loss 0.5000 0.7500 +0.2500 +0.1347 to +0.3653 worse\n"
-        "ensemble loss 0.4500 0.4300 -0.0200 -0.0934 to +0.0534 no evidence",
-        "recall base new change 95 % interval verdict\n"
-        "Shirt 62.00 52.00 -10.00 -14.30 to -5.70 worse\n"
-        "Coat 71.00 95.00 +24.00 +12.86 to +35.14 better",
+    assert parts[:5] == [
+        "Better: accuracy of one network, +11.00 points; recall of Coat, +24.00 points.\n"
+        "Worse: loss of one network, +0.2500 nats; recall of Shirt, -10.00 points.\n"
+        "Equivalent within ±2.5 points: accuracy of the ensemble, -1.00 points.\n"
+        "No evidence of a change: loss of the ensemble, -0.0200 nats.",
+        "tools.predict gives its users the ensemble. The scores of one network say how\ngood the recipe is.\n"
+        "3 networks on base and 5 on new detect a true change of 7.34 points in 4 of 5\n"
+        "comparisons (ensemble: 1.67 points).\n"
+        "For half of that, train 23 a side: about 457 s of training here.\nMind this.",
+        "base: revision HEAD (1234567)\nnew: workspace\n"
+        "3 and 5 networks (train.replicates), scored on the same 1,234 test images",
+        "score verdict change 95 % interval base new\n"
+        "accuracy better +11.00 +5.45 to +16.55 80.00 91.00\n"
+        "ensemble accuracy equivalent -1.00 -2.09 to +0.09 84.00 83.00\n"
+        "loss worse +0.2500 +0.1347 to +0.3653 0.5000 0.7500\n"
+        "ensemble loss no evidence -0.0200 -0.0934 to +0.0534 0.4500 0.4300",
+        "recall verdict change 95 % interval base new\n"
+        "Shirt worse -10.00 -14.30 to -5.70 62.00 52.00\n"
+        "Coat better +24.00 +12.86 to +35.14 71.00 95.00",
     ]
-    assert parts[4].replace("\n", " ").endswith("if the 90 % interval of their change is within ±2.5 points.")
-    assert parts[5].splitlines()[-3:] == [
+    assert parts[5].replace("\n", " ").endswith("the interval says which changes are possible.")
+    assert parts[6].splitlines()[-2:] == [
         "fixed 12: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, ...",
         "broken 2: 7, 3",
-        "Mind this.",
     ]
-    assert parts[6:] == [
+    assert parts[7:] == [
         "params that differ\n train.epochs: 10 -> 5\n train.hidden_units: [128] -> none",
         "code and data that differ, by MD5\n stages/train: 01234567 -> fedcba98",
         "packages that differ\n keras: 3.15.1 -> 3.16.0\n",
@@ -380,13 +386,24 @@ def test_each_number_of_the_json_has_its_name():
     assert value["packages"] == {"keras": {"base": "3.15.1", "new": "3.16.0"}}
 
 
+def test_many_classes_with_a_verdict_are_counted_and_the_largest_changes_named():
+    worse = {f"c{n}": Score(Change(0.9, 0.9 - n / 100, 0.001, 9, 0), 0, "worse", 0.1) for n in range(1, 8)}
+    other = {"other": Score(Change(0.9, 0.9, 0.001, 9, 1), 1, "no evidence", 0.1)}
+
+    lines = formats.verdicts(spelt_out()._replace(recalls=worse | other))
+
+    named = "".join(f"; recall of c{n}, -{n}.00 points" for n in range(7, 2, -1))
+    assert lines[1] == f"Worse: loss of one network, +0.2500 nats{named}; recall of 2 more of the classes."
+    assert lines[3].endswith("-0.0200 nats; recall of any other class.")
+
+
 @pytest.mark.parametrize(
     ("plan", "line"),
     [
-        (Plan(0.004, 9, 0.001), "9 replicates on each side: the time is unknown: this machine has not trained such"),
+        (Plan(0.004, 9, 0.001), "For 0.40 points, train 9 a side (the time is not known here)."),
         (
             Plan(0.004, None, 0.0052),
-            "Not even 10,000 replicates on each side find 0.40 points; with so few test images, they find 0.52 ",
+            "Not even 10,000 networks a side detect 0.40 points: these test images limit it to 0.52 points.",
         ),
     ],
 )
@@ -394,6 +411,13 @@ def test_a_plan_says_what_it_does_not_know_and_what_no_number_finds(plan, line):
     printed = blocks.text(formats.report(spelt_out()._replace(plan=plan), DIFFERENCES))
 
     assert line in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"), [((5, 5), "5 networks a side detect"), ((1, 3), "1 network on base and 3")]
+)
+def test_the_power_is_that_of_these_numbers_of_networks(counts, text):
+    assert formats.advice(spelt_out()._replace(replicates=counts))[1].startswith(text)
 
 
 def test_text_keeps_to_80_columns_and_shows_whole_names_and_no_control_characters():
@@ -405,7 +429,7 @@ def test_text_keeps_to_80_columns_and_shows_whole_names_and_no_control_character
     lines = printed.splitlines()
     assert max(map(len, lines)) <= 80 and "\x1b" not in printed and "\x07" not in printed
     assert [line for line in lines if line in names] == names
-    assert re.match(r" {8,}\d\d\.\d\d ", lines[lines.index(names[1]) + 1])
+    assert re.match(r" {8,}(better|no evidence) +\+\d", lines[lines.index(names[1]) + 1])
 
 
 HOSTILE = ["<img src=x onerror=alert(1)>", "a | b [c](javascript:alert(1)) `d`"]

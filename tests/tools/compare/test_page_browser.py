@@ -36,7 +36,7 @@ def page(browser, address):
 
 def of_class(some, name: str, kind: str | None = None) -> list[int]:
     label = some.classes.index(name)
-    return [i for i, each in some.evidence.changed.items() if some.labels[i] == label and each == (kind or each)]
+    return [i for i, each in some.compared.changed.items() if some.labels[i] == label and each == (kind or each)]
 
 
 def test_the_page_needs_no_network_and_logs_no_error(page, some):
@@ -45,12 +45,12 @@ def test_the_page_needs_no_network_and_logs_no_error(page, some):
 
     assert [name for name in asked if not name.startswith("data:")] == []
     assert len(images) == 7 and all(images)
-    assert listed(page) == list(some.evidence.changed)
+    assert listed(page) == list(some.compared.changed)
     assert page.get_log("browser") == []  # a violation of the policy is logged
 
 
 def test_filters_select_and_order_the_images(page, some):
-    clear = list(some.evidence.changed)
+    clear = list(some.compared.changed)
     choose(page, "true", "Shirt")
     wait(page, lambda: listed(page) == of_class(some, "Shirt"))
     choose(page, "change", "broken")
@@ -62,7 +62,7 @@ def test_filters_select_and_order_the_images(page, some):
 
     page.find_element(By.LINK_TEXT, "Show all").click()
     wait(page, lambda: listed(page) == clear)
-    choose(page, "sort", "least clear")
+    choose(page, "sort", "smallest change")
     wait(page, lambda: listed(page) == clear[::-1])
     choose(page, "sort", "lowest index")
     wait(page, lambda: listed(page) == sorted(clear))
@@ -70,14 +70,16 @@ def test_filters_select_and_order_the_images(page, some):
 
 def test_a_card_shows_both_sides_with_their_votes_and_the_image(page, some):
     card = page.find_element(By.CSS_SELECTOR, ".images > li")
-    index, kind = next(iter(some.evidence.changed.items()))
+    index, kind = next(iter(some.compared.changed.items()))
     label = some.labels[index]
+    before, after = ((side[:, index].argmax(axis=1) == label).sum() for side in (some.base, some.new))
+    was, now = ("wrong", "right") if kind == "fixed" else ("right", "wrong")
 
-    assert card.find_element(By.CLASS_NAME, "answer").text == f"{some.classes[label]}, {kind}"
+    answer = f"{some.classes[label]}: {was} on base ({before} of 3 networks), {now} on new ({after} of 5)"
+    assert card.find_element(By.CLASS_NAME, "answer").text == answer
     for name, side in (("base", some.base), ("new", some.new)):
         part = card.find_element(By.CLASS_NAME, name)
-        right = sum(int(network[index].argmax() == label) for network in side)
-        assert part.find_element(By.TAG_NAME, "p").text == f"{name}: {right} of {len(side)} right"
+        assert part.find_element(By.TAG_NAME, "p").text == name
         bars = part.find_elements(By.CSS_SELECTOR, ".bars li")
         ensemble = side[:, index].mean(axis=0)
         assert bars[0].find_element(By.CLASS_NAME, "class").text == some.classes[ensemble.argmax()]
@@ -99,12 +101,12 @@ def test_the_keyboard_alone_reaches_the_filters_and_the_list(page, some):
         if page.switch_to.active_element.get_attribute("name") == "change":
             break
     press("f")
-    fixed = [index for index, kind in some.evidence.changed.items() if kind == "fixed"]
+    fixed = [index for index, kind in some.compared.changed.items() if kind == "fixed"]
     wait(page, lambda: listed(page) == fixed)
     press(Keys.TAB, "B")
     wait(page, lambda: listed(page) == of_class(some, "Bag", "fixed"))
     press(Keys.TAB, Keys.TAB, Keys.ENTER)  # over the order, to Show all
-    wait(page, lambda: listed(page) == list(some.evidence.changed))
+    wait(page, lambda: listed(page) == list(some.compared.changed))
     page.find_element(By.NAME, "sort").send_keys(Keys.TAB, Keys.TAB)
     assert page.switch_to.active_element.get_attribute("class") == "images pairs"
     press(Keys.END)
@@ -149,7 +151,7 @@ def test_without_script_the_contact_sheet_is_there(browser, address):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get(address)
-        sheet = browser.find_element(By.CSS_SELECTOR, "img[alt*='clearest fixed images']")
+        sheet = browser.find_element(By.CSS_SELECTOR, "img[alt*='images with the largest change']")
         assert sheet.is_displayed() and sheet.size["width"] > 500
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

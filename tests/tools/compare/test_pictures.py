@@ -63,10 +63,10 @@ def test_without_an_interval_a_change_is_a_ring(made, draw):
     assert [list(ring.get_ydata()) for ring in rings] == [[1]]
 
 
-def test_recalls_are_sorted_by_their_change_and_coloured_by_their_verdict():
+def test_recalls_are_drawn_in_their_order_and_coloured_by_their_verdict():
     shown = [
         (name, Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), 0.5, verdict, 0.1))
-        for name, change, verdict in (("a", -0.1, "worse"), ("b", 0.2, "better"), ("c", 0.05, "no evidence"))
+        for name, change, verdict in (("b", 0.2, "better"), ("c", 0.05, "no evidence"), ("a", -0.1, "worse"))
     ]
 
     with style.styled():
@@ -80,9 +80,20 @@ def test_recalls_are_sorted_by_their_change_and_coloured_by_their_verdict():
     assert colours == [style.RIGHT, pictures.UNDECIDED, style.WRONG]
 
 
+def test_figure_and_table_have_the_recalls_in_one_order_the_largest_gain_first(made, draw):
+    some = made()
+    (ax,) = draw(some, "recalls.png")
+    table = next(section.blocks[0] for section in some.document.sections if section.title == "Classes")
+
+    gains = {name: score.change.difference for name, score in some.compared.recalls.items()}
+    order = sorted(gains, key=lambda name: -gains[name])
+    assert [row[0] for row in table.rows] == order
+    assert [tick.get_text()[:5] for tick in ax.get_yticklabels()] == [name[:5] for name in order]
+
+
 def test_a_confusion_matrix_has_the_changes_of_the_shares_on_a_fixed_scale_blue_if_better(made, draw):
     some = made()
-    ax = draw(some, "confusion.png")[0]
+    ax, bar = draw(some, "confusion.png")
 
     def shares(side):
         counts = np.zeros((10, 10))
@@ -99,6 +110,7 @@ def test_a_confusion_matrix_has_the_changes_of_the_shares_on_a_fixed_scale_blue_
     assert drawn == pytest.approx(change, abs=0.051)
     (image,) = ax.images
     assert image.get_clim() == (-10, 10)
+    assert [tick.get_text() for tick in bar.get_yticklabels()] == ["worse", "better"]
     sign = np.where(np.eye(10), 1, -1)
     assert np.asarray(image.get_array()) == pytest.approx(sign * change)
     red, _, blue, _ = image.to_rgba(10.0)
@@ -110,12 +122,12 @@ def test_curves_have_a_line_for_each_network_of_both_sides_from_epoch_1(made, dr
 
     lines = [(line.get_color(), line.get_linestyle(), list(line.get_ydata())) for line in loss.lines]
     assert lines == [
-        (pictures.BASE, "-", [0.5]),
-        (pictures.BASE, "-", [0.7]),
-        (pictures.NEW, "-", [0.4, 0.25]),
-        (pictures.NEW, "--", [0.5, 0.6]),
+        (pictures.SIDES["base"], "-", [0.5]),
+        (pictures.SIDES["base"], "-", [0.7]),
+        (pictures.SIDES["new"], "-", [0.4, 0.25]),
+        (pictures.SIDES["new"], "--", [0.5, 0.6]),
     ]
-    assert [list(line.get_ydata()) for line in accuracy.lines][2:] == [[0.8, 0.9], [0.7, 0.6]]
+    assert [list(line.get_ydata()) for line in accuracy.lines][2:] == [pytest.approx([80, 90]), pytest.approx([70, 60])]
     assert len(by_replicate(HISTORIES.base)) == 2
 
 
@@ -131,35 +143,39 @@ def test_reliability_has_the_bins_of_both_ensembles(made, draw):
         assert line.get_ydata() == pytest.approx(expected)
 
 
-def test_the_sheet_has_the_ten_clearest_of_each_kind(made):
-    some = made()
+def drawn_sheet(some):
+    """Return the images, and the texts by their place, of the contact sheet of a comparison."""
     with style.styled():
-        figure = pictures.sheet(some.evidence)
+        figure = page.sheet(some.compared, some.evidence).draw()
+    assert figure.get_figwidth() * page.DPI == 800
+    (ax,) = figure.axes
+    return [image.get_array() for image in ax.images], ax.texts
 
-    shown = [ax for ax in figure.axes if ax.images]
-    assert len(shown) == 20
-    indices = [image for kind in ("fixed", "broken") for image in some.evidence.of_kind(kind)[:10]]
-    for ax, index in zip(shown, indices, strict=True):
+
+def test_the_sheet_has_the_ten_images_of_each_kind_that_changed_most(made):
+    some = made()
+    images, texts = drawn_sheet(some)
+
+    indices = [index for kind in ("fixed", "broken") for index in some.compared.of_kind(kind)[:10]]
+    assert len(images) == 20
+    for image, caption, heading, index in zip(images, texts[::2], texts[1::2], indices, strict=True):
         before, after = ((side[:, index].argmax(1) == some.labels[index]).sum() for side in (some.base, some.new))
-        assert ax.get_title() == f"{index}: {before}/3 → {after}/5 right"
-        true, *lines = ax.get_xlabel().replace("-\n", "-").split("\n")
-        assert true == style.drawable(some.classes)[some.labels[index]][: len(true)] or "…" in true
-        for line, name, side in zip((lines[0], lines[-1]), ("base", "new"), (some.base, some.new), strict=True):
-            assert line.startswith(f"{name}: ") or len(lines) > 2
-            predicted = side[:, index].mean(axis=0).max()
-            assert f"{predicted:.0%}" in ax.get_xlabel()
-        assert np.asarray(ax.images[0].get_array()) == pytest.approx(some.images[index])
+        kind = some.compared.changed[index]
+        assert heading.get_text() == f"{kind} {index}: {before}/3 → {after}/5 right"
+        assert caption.get_color() == (style.RIGHT if kind == "fixed" else style.WRONG)
+        text = caption.get_text().replace("-\n", "-").replace("\n", " ")
+        sides = [side[:, index].mean(axis=0) for side in (some.base, some.new)]
+        base, new = (f"{style.drawable(some.classes)[side.argmax()]} {side.max():.0%}" for side in sides)
+        assert text == f"{style.drawable(some.classes)[some.labels[index]]} base: {base} new: {new}" or "…" in text
+        assert np.asarray(image) == pytest.approx(some.images[index])
 
 
 @pytest.mark.parametrize(("fixed", "broken"), [(3, 0), (0, 12), (1, 6)])
-def test_a_sheet_of_few_images_has_no_empty_frames(made, fixed, broken):
+def test_a_sheet_may_have_few_images_of_a_kind(made, fixed, broken):
     some = made()
-    kinds = [("fixed", fixed), ("broken", broken)]
-    changed = {index: kind for kind, most in kinds for index in some.evidence.of_kind(kind)[:most]}
+    kept = [*some.compared.of_kind("fixed")[:fixed], *some.compared.of_kind("broken")[:broken]]
+    changed = {index: some.compared.changed[index] for index in kept}
 
-    with style.styled():
-        figure = pictures.sheet(some.evidence._replace(changed=changed))
+    images, _ = drawn_sheet(some._replace(compared=some.compared._replace(changed=changed)))
 
-    assert len([ax for ax in figure.axes if ax.axison]) == fixed + min(broken, 10)
-    assert figure.get_figwidth() * page.DPI == 800
-    assert len(figure.subfigs) == (fixed > 0) + (broken > 0)
+    assert len(images) == fixed + min(broken, 10)

@@ -26,6 +26,8 @@ DECISIVE = {
     "threads",
 }
 
+MOST = 120  # of a unit; a longer duration is told in the next unit
+
 _parse = TypeAdapter(dict[str, PositiveFloat]).validate_json
 
 
@@ -47,6 +49,14 @@ def estimate(settings: Train, images: int, image_shape: Sequence[int], project: 
     """
     seconds = _read(project).get(_kind(settings, images, image_shape))
     return None if seconds is None else seconds * settings.epochs * settings.replicates
+
+
+def worded(seconds: float) -> str:
+    """Return a duration in words, rounded to seconds, minutes or hours: up to two minutes in seconds, and so on."""
+    for unit, length in (("second", 1), ("minute", 60)):
+        if (number := round(seconds / length)) <= MOST:
+            return f"about {number} {unit}{'s' * (number != 1)}"
+    return f"about {seconds / 3600:.0f} hours"
 
 
 def _kind(settings: Train, images: int, image_shape: Sequence[int]) -> str:

@@ -106,6 +106,7 @@ def count(number: int) -> str:
 
 
 def decimal(number: float) -> str:
+    # Records have six decimals. So 0.2943498, recorded as 0.29435, is 0.2944 here and 0.2943 in `tools.compare`.
     return f"{number:.4f}"
 
 

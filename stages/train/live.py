@@ -13,6 +13,7 @@ from core.files import history
 from stages.train import progress
 from stages.train.progress import Row
 
+LEFT = "{desc}  {remaining} left {bar:-2}"  # two columns less, where the terminal writes ^C
 SHARE = 100  # rewriting history.csv may take a hundredth of the time; only a table of many epochs takes as much
 
 
@@ -45,6 +46,8 @@ class Live:
             if self.bars:
                 bar = self.bars[replicate]
                 bar.set_description_str(progress.short_line(replicate, self.epochs, row), refresh=False)
+                if row["epoch"]:
+                    bar.bar_format = LEFT
                 bar.update(row["epoch"] - bar.n)
             else:
                 print_line(self.epochs, replicate, row)
@@ -81,5 +84,5 @@ def _bar(replicate: int, epochs: int) -> tqdm:
         dynamic_ncols=True,
         miniters=0,
         smoothing=0,
-        bar_format="{desc}  {remaining} left {bar:-2}",  # two columns less, where the terminal writes ^C
+        bar_format="{desc}  starting",
     )

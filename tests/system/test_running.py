@@ -1,6 +1,7 @@
 """python -m tools.compare --run, on the real pipeline."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -33,10 +34,9 @@ def test_a_fresh_clone_reaches_the_verdict_of_the_checkout_in_which_both_commits
     expected, _ = compare(pipeline)
     found, progress = compare(clone, "--run")
 
-    assert found.pop("sides") == {name: f"{title}, run here" for name, title in expected.pop("sides").items()}
     assert found == expected
     first, second = [line for line in progress.splitlines() if ": " in line and "training" in line and "HEAD" in line]
-    assert first.endswith(": the time for training is unknown: this machine has not trained such networks")
-    assert " s, or nothing if DVC's cache has the networks" in second
+    assert first.endswith(": training time unknown, as no such networks were trained in this clone")
+    assert re.search(r": training takes about \d+ seconds?, or no time if DVC's cache has the networks$", second)
     assert clone.git("status", "--porcelain") == "" and len(clone.git("worktree", "list").splitlines()) == 1
     assert compare(clone)[0]["accuracy"] == expected["accuracy"]  # the same bytes: later comparisons need no run

@@ -94,7 +94,8 @@ def runner(baseline, tmp_path):
 def test_a_pull_request_gets_a_comment_with_the_verdict_or_the_refusal(runner, tmp_path, name, old, new, says):
     runner.edit(name, old, new)
     runner.commit("a change")
-    runner.variables["GITHUB_SHA"] = runner.git("rev-parse", "HEAD").strip()
+    runner.variables["GITHUB_SHA"] = head = runner.git("rev-parse", "HEAD").strip()
+    runner.expressions["github.event.pull_request.head.sha"] = head
     *steps, last = WORKFLOW["jobs"]["reproduce"]["steps"]
 
     codes = [runner.step(step) for step in steps]
@@ -110,4 +111,21 @@ def test_a_pull_request_gets_a_comment_with_the_verdict_or_the_refusal(runner, t
     compared = not says.startswith("error: ")
     assert links == [f"https://example.org/{name}" for name in ("comparison", "changed-images") if compared]
     assert (runner.folder / "build/compare.html").exists() == compared
-    assert "train.epochs" in comment or not compared
+    assert (f"\nnew: this-pull-request-{head[:7]} (" in comment and "train.epochs" in comment) or not compared
+
+
+@pytest.mark.fault("a wrong name of the base in .ci/compare")
+def test_a_comparison_that_fails_leaves_no_comment_and_one_that_succeeds_names_its_files(runner):
+    (runner.folder / "build").mkdir()
+    (runner.folder / "build/comment.md").write_text("of an earlier pull request", encoding="utf-8")
+
+    def compare(base):
+        command = [".ci/compare", base]
+        return subprocess.run(command, cwd=runner.folder, env=runner.environment(), capture_output=True, check=False)
+
+    wrong = compare("nonsense")
+    assert wrong.returncode == 2 and b"unknown Git revision 'nonsense'" in wrong.stderr
+    assert not (runner.folder / "build/comment.md").exists()
+    runner.dvc("repro")
+    right = compare("HEAD")
+    assert (right.returncode, right.stdout) == (0, b"build/comment.md\nbuild/compare.html\n")

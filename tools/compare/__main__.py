@@ -9,7 +9,7 @@ from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
 from core.files import atomic
 from stages.render import style
-from tools import blocks, repository
+from tools import arguments, blocks, repository
 from tools.compare import comparison, differences, evidence, formats, page, running, sides, status
 from tools.compare.comparison import Comparison
 from tools.compare.differences import Pair
@@ -85,7 +85,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=[*blocks.FORMATS, HTML], default="text", help="default: %(default)s")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
-    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the images that changed most, too")
+    parser.add_argument("--figure", type=arguments.figure, metavar="PNG", help="draw the images that changed most, too")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
     parser.add_argument("--run", action="store_true", help="run a side whose predictions this machine lacks")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 if the accuracy is known to be worse")

@@ -39,7 +39,7 @@ def files(name: str, commit: str) -> DVCFileSystem:
 
 def how_to_fetch(repo: Repo, name: str, targets: Sequence[str]) -> str:
     """Return the ways to have the targets of a side: to fetch them into the cache, or to run the side."""
-    here = "add --run, or dvc repro" if name == WORKSPACE else "add --run"
+    here = "add --run, which trains it" + ", or dvc repro" * (name == WORKSPACE)
     if not repository.has_remote(repo):
         return here
     if name == WORKSPACE:

@@ -18,15 +18,13 @@ import numpy as np
 from dvc.config import Config
 from dvc.repo import Repo
 
-from core.cli.errors import InputError, Problem, StageError
+from core.cli.errors import DataError, InputError, Problem, StageError
 from core.config import params, yaml
 from core.files import atomic, durations
 from core.sources import datasets, kept
 from tools import lock, repository
 from tools.compare import sides, status
 from tools.compare.sides import ANOTHER_REVISION, MADE_BY, Side
-
-GRACE_S = 20  # for the stage that an interrupt reaches
 
 
 def complete(base: Side, new: Side) -> tuple[Side, Side]:
@@ -56,8 +54,17 @@ def _complete(side: Side) -> Side:
             atomic.write_bytes(project / durations.PATH, (copy / durations.PATH).read_bytes())
         _git(copy, "add", "--all")
         ran = Side(side.name, _tracked(copy))
-    ran.title = f"{side.title}, run here"
+    if _recorded(ran) != _recorded(side):
+        ran.title = f"{side.title}, run here"
     return ran
+
+
+def _recorded(side: Side) -> str | None:
+    """Return the MD5 of the predictions as the side's dvc.lock records it, None if it has no such record."""
+    try:
+        return side.record.output(side.path("predictions"))
+    except (DataError, InputError):
+        return None
 
 
 def _tracked(folder: Path) -> str:
@@ -119,8 +126,8 @@ def _duration(side: Side, copy: Path) -> str:
     except (OSError, ValueError, StageError):  # of another version of the code
         seconds = None
     if seconds is None:
-        return "the time for training is unknown: this machine has not trained such networks"
-    return f"training takes about {seconds:.0f} s, or nothing if DVC's cache has the networks"
+        return "training time unknown, as no such networks were trained in this clone"
+    return f"training takes {durations.worded(seconds)}, or no time if DVC's cache has the networks"
 
 
 def _repro(side: Side, copy: Path, stage: str) -> None:
@@ -140,25 +147,15 @@ def _dvc(copy: Path, *arguments: str) -> int:
         "DVC_SITE_CACHE_DIR": str(copy / Repo.DVC_DIR / "tmp" / "site"),  # what DVC would keep of each folder
     }
     command = [sys.executable, "-m", "dvc", *arguments]
-    # In a group of its own, which is ended as a whole: a stage would survive the end of DVC.
+    # In a group of its own, which is ended as a whole: a stage would survive the end of DVC. Killed, they print nothing
+    # after an interrupt, and what they leave lies in the worktree.
     process = subprocess.Popen(command, cwd=copy, env=environment, stdout=2, start_new_session=True)
     try:
         return process.wait()
     finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End a process and all that it started. DVC waits for its stage, which SIGINT ends."""
-    if os.name == "nt":  # no groups there
-        return process.kill()
-    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(GRACE_S)
-    with suppress(OSError):  # nothing is left
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        with suppress(OSError):  # nothing is left
+            process.kill() if os.name == "nt" else os.killpg(process.pid, signal.SIGKILL)  # no groups there
+        process.wait()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -19,7 +19,7 @@ from core.cli.errors import MEND, DataError, InputError, NetworkError, Problem
 from core.files import arrays, class_names, durations, history, records, training
 from core.scores import tables
 from core.scores.metrics import Metrics
-from tools import lock, pipeline
+from tools import lock, pipeline, repository
 from tools.compare import revisions
 from tools.compare.revisions import WORKSPACE
 from tools.lock import Lock
@@ -179,15 +179,22 @@ class Side:
             if by_git:
                 fix = self._fix(f"git checkout -- {path}, or dvc repro")
                 raise DataError(Problem(subject, f"not a file: {revisions.said(error)}", fix=fix)) from error
-            what = f"neither in the workspace nor in DVC's cache nor in its remote: {revisions.said(error)}"
             otherwise = ", or --metrics-only" * (self.name != WORKSPACE and self.has_recalls())
-            raise NetworkError(Problem(subject, what, fix=self._fetch() + otherwise)) from error
+            raise NetworkError(Problem(subject, self._absent(error), fix=self._fetch() + otherwise)) from error
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if expected and digest != expected:
             delete = f"delete files/md5/{expected[:2]}/{expected[2:]} in DVC's cache, then {self._fetch()}"
             fix = self._fix(f"git checkout -- {path}, or dvc repro") if by_git else delete
             raise DataError(Problem(subject, "damaged", expected=f"MD5 {expected}", got=digest, fix=fix))
         return data
+
+    def _absent(self, error: Exception) -> str:
+        """Return what to say of an output that can't be had: with DVC's reason, unless the file is simply not there."""
+        remote = repository.has_remote(self.files.repo)
+        what = "neither on this machine nor in the remote" if remote else "not on this machine"
+        reason = error.__cause__ if isinstance(error.__cause__, OSError) else error  # in DVC's "failed to load"
+        absent = isinstance(reason, FileNotFoundError) and not reason.__cause__
+        return what if absent else f"{what}: {revisions.said(reason)}"
 
     def _fetch(self) -> str:
         targets = [self.path(name) for name in ("predictions", *TEST_SET)]

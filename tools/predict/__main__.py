@@ -7,6 +7,7 @@ from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
 from core.sources.datasets import Invert
+from tools import arguments
 from tools.predict import formats, sources
 
 
@@ -28,15 +29,13 @@ def declare(parser: Parser) -> None:
         "set is made of pictures, else auto",
     )
     parser.add_argument("--show-input", type=Path, metavar="FOLDER", help="write the networks' input images there")
-    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw each picture beside its probabilities")
+    parser.add_argument(
+        "--figure", type=arguments.figure, metavar="PNG", help="draw each picture beside its probabilities"
+    )
 
 
 def main(images: list[str], format: str, invert: Invert | None, show_input: Path | None, figure: Path | None) -> None:
     """Classify pictures with the networks of the pipeline."""
-    if figure and figure.suffix.lower() != ".png":
-        fix = f"--figure {figure.with_suffix('.png') if figure.name else 'out.png'}"
-        expected, got = "a name that ends in .png", str(figure)
-        raise InputError(Problem("--figure", "not the name of a PNG file", expected=expected, got=got, fix=fix))
     if images.count(sources.STDIN) > 1:
         raise InputError(Problem(sources.STDIN, "standard input can be read only once", fix="give - once"))
     if "" in images:

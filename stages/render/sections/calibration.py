@@ -23,14 +23,14 @@ def section(results: Results, render: Render) -> Section:
     excess = float(excesses.mean())
     known = abs(excess) > DEVIATIONS * excesses.std() / sqrt(len(excesses))  # unlikely to be 0 on other images
     side = f"{'over' if excess > 0 else 'under'}confident"
+    who = "ensemble" if results.replicates > 1 else "network"
     text = (
-        "The confidence of a prediction is its largest probability. The mean confidence, "
-        f"{decimal(confidence.mean())}, is {decimal(abs(excess))} {'above' if excess > 0 else 'below'} the accuracy, "
+        f"The confidence of a prediction is its largest probability. The mean confidence of the {who}, "
+        f"{decimal(confidence.mean())}, is {decimal(abs(excess))} {'above' if excess > 0 else 'below'} its accuracy, "
         f"{f'so the predictions are {side}' if known else 'which chance can explain'}. The expected calibration error "
         f"is the mean of |accuracy - confidence| over {BINS} bins (Guo et al., 2017). The Brier score is the squared "
         "error of the probabilities, from 0, the best, to 2."
     )
-    who = "ensemble" if results.replicates > 1 else "network"
     title = f"The {who} is {side} by {abs(100 * excess):.1f} points" if known else "Accuracy by confidence"
     return Section(
         "Calibration", [text, results.table("score", SCORES), _reliability(results, title), *_coverage(results)]

@@ -18,12 +18,25 @@ SCORES = {"accuracy": "accuracy", "top2_accuracy": "top-2 accuracy", "loss": "lo
 def line(results: Results) -> str:
     """Return the verdict in one or two sentences."""
     run = published.run_of(results.settings)
-    known = f" (published: {decimal(run.accuracy)})" if run else ""
+    known = f" (published: {decimal(run.accuracy)}{_place(run.accuracy, results)})" if run else ""
     mean = decimal(results.metrics["test"]["accuracy"])
     if results.replicates == 1:
         return f"The network has a test accuracy of {mean}{known}."
     together = decimal(results.ensemble.accuracy)
     return f"One network has a test accuracy of {mean} on average{known}. The {results.predictor} has {together}."
+
+
+def _place(accuracy: float, results: Results) -> str:
+    """Say where a published accuracy lies among those of the networks, if there are several."""
+    each = _accuracies(results)
+    if len(each) == 1:
+        return ""
+    where = "below all" if accuracy < min(each) else "above all" if accuracy > max(each) else "within the range of the"
+    return f", {where} {len(each)} networks"
+
+
+def _accuracies(results: Results) -> list[float]:
+    return [float(scores.right(each, results.test.labels).mean()) for each in results.probabilities]
 
 
 def warning(results: Results) -> str:
@@ -41,9 +54,7 @@ def figure(results: Results) -> Illustration:
     name = f"one network,\nmean of {results.replicates}" if several else "one network"
     rows = [Row(name, [test["accuracy"]], [test["accuracy_low"], test["accuracy_high"]])]
     if several:
-        rows.append(
-            Row("each network", [scores.right(each, results.test.labels).mean() for each in results.probabilities])
-        )
+        rows.append(Row("each network", _accuracies(results)))
     if run:
         rows.append(Row("published,\none network", [run.accuracy]))
     if several:
@@ -81,7 +92,7 @@ def _noise(results: Results) -> list[str]:
         f"{100 * sqrt(each):.2f}" for each in (parts.replicates, parts.seeds, parts.images + parts.interaction)
     )
     return [
-        f"Seeds move the accuracy of one network by a standard deviation of {seeds} points; {unlimited} of them would "
-        f"remain on unlimited test images (Jordan, 2023). Another draw of {count(images)} test images moves it by "
-        f"{drawn} points."
+        "Chance moves the accuracy of one network in two ways. Between seeds, its standard deviation is "
+        f"{seeds} points on these test images; it would be {unlimited} points on unlimited ones (Jordan, 2023). "
+        f"Between draws of {count(images)} test images, its standard deviation is {drawn} points."
     ]

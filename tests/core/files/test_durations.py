@@ -64,3 +64,19 @@ def test_nothing_is_written_outside_a_dvc_project_or_into_a_folder_that_cannot_b
 
     assert not RECORD.parents[1].exists()
     assert durations.estimate(settings, 60000, (28, 28)) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "about 0 seconds"),
+        (1.2, "about 1 second"),
+        (120.4, "about 120 seconds"),
+        (121, "about 2 minutes"),
+        (552, "about 9 minutes"),
+        (7200, "about 120 minutes"),
+        (10_000, "about 3 hours"),
+    ],
+)
+def test_a_duration_in_words_has_the_unit_that_fits(seconds, words):
+    assert durations.worded(seconds) == words

@@ -159,7 +159,7 @@ def test_the_verdict(whole, said):
     top2 = [sklearn_metrics.top_k_accuracy_score(LABELS, each, k=2, labels=range(4)) for each in (*P, MEAN)]
     of_images = -np.log(MEAN[np.arange(IMAGES), LABELS])
 
-    assert tokens(whole.verdict) == f"{accuracy} 0.8848 3 {ACCURACY:.4f}"
+    assert tokens(whole.verdict) == f"{accuracy} 0.8848 3 3 {ACCURACY:.4f}"
     assert of_block(whole.overview[0]) == (
         " ".join(["3", accuracy, *four(*ACCURACIES), "0.8848", "3", f"{ACCURACY:.4f}"]),
         "",

@@ -53,10 +53,26 @@ def test_the_published_accuracy_is_beside_the_accuracy_here(some, built):
     several, one = (some(replicates=replicates, settings=R1) for replicates in (2, 1))
     accuracies = [f"{each.metrics['test']['accuracy']:.4f}" for each in (several, one)]
 
-    assert f"{accuracies[0]} on average (published: 0.8848). The ensemble of 2 networks" in verdict.line(several)
+    assert f"{accuracies[0]} on average (published: 0.8848, " in verdict.line(several)
     assert verdict.line(one) == f"The network has a test accuracy of {accuracies[1]} (published: 0.8848)."
     assert "published, one network: 0.8848" in " ".join(verdict.figure(one).alternative.split())
     assert "published" not in verdict.line(some()) + verdict.figure(some()).alternative
+
+
+@pytest.mark.parametrize(
+    ("right", "place"),
+    [
+        ((8847, 8846), "above all 2 networks"),
+        ((8848, 8000), "within the range of the 2 networks"),
+        ((9000, 8848), "within the range of the 2 networks"),
+        ((8900, 8849), "below all 2 networks"),
+    ],
+)
+def test_the_published_accuracy_is_placed_among_those_of_the_networks(results, right, place):
+    correct = np.arange(10_000) < np.reshape(right, (2, 1))
+    made = results(np.eye(2, dtype=np.float32)[np.where(correct, 0, 1)], np.zeros(10_000, int), settings=R1)
+
+    assert f"(published: 0.8848, {place}). The ensemble" in verdict.line(made)
 
 
 @pytest.mark.parametrize(("seeds", "classes"), [(0.02, 2), (0, 3)])
@@ -79,7 +95,7 @@ def test_the_noise_of_simulated_networks_is_found(results, section, seeds, class
 
 
 def test_without_a_second_image_nothing_is_said_of_the_noise(some, section):
-    assert "Seeds move" in section(some(images=2), "Scores")[-1]
+    assert "Between seeds" in section(some(images=2), "Scores")[-1]
     assert isinstance(section(some(images=1), "Scores")[-1], Table)
 
 
@@ -205,15 +221,15 @@ def test_a_class_without_test_images_has_no_recall(results, section):
     [
         (
             9,
-            "0.2500 above the accuracy, so the predictions are overconfident.",
+            "0.2500 above its accuracy, so the predictions are overconfident.",
             "The network is overconfident by 25.0 points",
         ),
         (
             20,
-            "0.3000 below the accuracy, so the predictions are underconfident.",
+            "0.3000 below its accuracy, so the predictions are underconfident.",
             "The network is underconfident by 30.0 points",
         ),
-        (15, "0.0500 below the accuracy, which chance can explain.", "Accuracy by confidence"),
+        (15, "0.0500 below its accuracy, which chance can explain.", "Accuracy by confidence"),
     ],
 )
 def test_confidence_above_the_accuracy_is_overconfidence_unless_chance_explains_it(

@@ -160,7 +160,7 @@ def test_on_a_terminal_a_line_for_each_replicate_changes_in_place(
 ):
     terminal = Terminal(monkeypatch, columns, 24)
     with Live(PATH, settings(epochs=3, replicates=20)) as shown:
-        assert terminal.screen()[0][19] == "replicate 19  ? left"
+        assert terminal.screen()[0][19] == "replicate 19  starting"
         for bar in shown.bars:
             bar.mininterval = 0  # these epochs take no time
         for epoch in range(2):
@@ -181,7 +181,7 @@ def test_on_a_terminal_a_line_for_each_replicate_changes_in_place(
 def test_more_replicates_than_the_terminal_has_rows_are_hidden_until_the_end(unhurried, monkeypatch):
     terminal = Terminal(monkeypatch, 80, 10)
     with Live(PATH, settings(epochs=1, replicates=30)) as shown:
-        assert terminal.screen()[0][7:] == ["replicate 7  ? left", " ... (more hidden) ..."]
+        assert terminal.screen()[0][7:] == ["replicate 7  starting", " ... (more hidden) ..."]
         for replicate in range(30):
             shown.report(replicate, row(0))
             shown.report(replicate, row(1))

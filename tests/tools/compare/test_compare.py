@@ -327,6 +327,10 @@ def test_if_no_image_changed_a_line_says_so_and_no_sheet_is_left(compare, made, 
             ["--figure", "x.png", "--metrics-only"],
             "--figure: needs the predictions, which --metrics-only does not read; ",
         ),
+        (
+            ["--figure", "x.pdf"],
+            "--figure: not the name of a PNG file (expected a name that ends in .png, got x.pdf); fix: --figure x.png",
+        ),
     ],
 )
 def test_pictures_that_cannot_be_made_are_refused(compare, made, arguments, error):
@@ -349,7 +353,7 @@ def test_test_images_are_fetched_for_pictures_alone(compare, project, tmp_path):
     project.dvc("remote", "remove", "storage")
     code, _, error = compare(project.folder, *arguments, str(tmp_path / "another"))
 
-    assert code == 3 and "data/normalized/test/images.npy: neither in the workspace nor " in error
+    assert code == 3 and "data/normalized/test/images.npy: not on this machine; " in error
     assert not (tmp_path / "another").exists()
     assert compare(project.folder, "before", "workspace")[0] == 0
 
@@ -391,14 +395,23 @@ def test_predictions_that_are_nowhere_are_an_error_with_the_command_that_fetches
     metrics_code, _, _ = compare(project.folder, name, "after", "--metrics-only")
 
     assert code == 3
-    what = "neither in the workspace nor in DVC's cache nor in its remote"
-    assert error.startswith(f"error: {name}: data/predictions/probabilities.npy: {what}")
-    assert f"; fix: {command}, or " in error
+    what = "neither on this machine nor in the remote"
+    assert error.startswith(f"error: {name}: data/predictions/probabilities.npy: {what}; fix: {command}, or ")
     assert metrics_code == 0
     remote.with_name("hidden").rename(remote)
     project.dvc(*command.split()[1:])
     remote.rename(remote.with_name("hidden"))
     assert compare(project.folder, name, name)[0] == 0
+
+
+def test_the_reason_why_a_remote_serves_nothing_is_told(compare, project):
+    project.dvc("remote", "modify", "storage", "url", "http://127.0.0.1:9/")
+    shutil.rmtree(project.folder / ".dvc/cache")
+
+    code, _, error = compare(project.folder, "before", "after")
+
+    assert code == 3 and "neither on this machine nor in the remote: http://127.0.0.1:9/" in error
+    assert "Cannot connect to host 127.0.0.1:9" in error
 
 
 def test_without_a_remote_no_fetch_is_advised(compare, project):
@@ -411,8 +424,8 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
     of_metrics, printed, _ = compare(project.folder, "before", "workspace", "--metrics-only")
 
     assert code == of_workspace == 3
-    assert error.endswith("; fix: add --run, or --metrics-only")
-    assert last.endswith("; fix: add --run, or dvc repro")
+    assert error.endswith(": not on this machine; fix: add --run, which trains it, or --metrics-only")
+    assert last.endswith(": not on this machine; fix: add --run, which trains it, or dvc repro")
     assert of_metrics == 0 and "accuracy of one network, +2" in printed and "packages" not in printed
 
 

@@ -164,16 +164,30 @@ def test_what_a_side_lacks_is_run_in_a_worktree_and_stdout_is_the_report(project
     advised, _, error = project.compare("one", "six")
     code, printed, progress = project.compare("one", "six", "--run", "--format", "json", folder="mirror")
 
-    assert advised == 3 and error.endswith("; fix: add --run, or --metrics-only\n")
+    assert advised == 3 and error == (
+        "error: one: data/predictions/probabilities.npy: not on this machine; "
+        "fix: add --run, which trains it, or --metrics-only\n"
+    )
     assert code == 0, progress
     found = json.loads(printed)
-    sides = found.pop("sides")
-    assert sides["base"] == expected["sides"]["base"] + ", run here"
-    assert sides["new"] == expected["sides"]["new"] + ", run here"
-    del expected["sides"]
     assert found == expected and found["accuracy"]["verdict"] == "better"
     assert progress.count("Running stage 'train'") == 2 and progress.count("Running stage 'download'") == 1
-    assert progress.count("the time for training is unknown: this machine has not trained such networks") == 2
+    assert progress.count("training time unknown, as no such networks were trained in this clone") == 2
+
+
+def test_a_side_whose_predictions_differ_from_those_of_its_commit_is_marked(project):
+    """As on another kind of processor."""
+    lock = (project.folder / "dvc.lock").read_text(encoding="utf-8")
+    recorded = yaml.safe_load(lock)["stages"]["evaluate"]["outs"][0]["md5"]
+    project.write("dvc.lock", lock.replace(recorded, f"{'0' * 32}.dir"))
+    project.commit("of another processor")
+    keep_data(project)
+
+    code, printed, progress = project.compare("six", "HEAD", "--run", "--format", "json")
+
+    assert code == 0, progress
+    sides = json.loads(printed)["sides"]
+    assert "run here" not in sides["base"] and sides["new"].endswith("), run here")
 
 
 def test_if_nothing_is_lacking_nothing_runs(project):
@@ -280,6 +294,7 @@ def test_an_interrupt_ends_the_stage_and_leaves_nothing(project, number):
 
     assert process.returncode == 130
     assert printed.splitlines()[-1].startswith("error: tools.compare: interrupted; fix: ")
+    assert printed.count("; fix: ") == 1 and "failed to reproduce" not in printed
     with pytest.raises(ProcessLookupError):
         os.kill(stage, 0)
     assert len(project.git("worktree", "list").splitlines()) == 1

@@ -60,8 +60,8 @@ def test_the_committed_page_is_that_of_the_committed_numbers():
 @pytest.mark.fault("a verdict of a comparison that is wrong more often than the page says")
 @pytest.mark.parametrize("source", calibration.SOURCES)
 def test_the_targets_are_met(source):
-    """The standard error of a rate of 5 % is 0.7 % for false alarms, and 0.4 % for equivalence. Networks of which all
-    20 are in each draw keep more of a promise than new networks would.
+    """The standard error is 0.7 % for false alarms of 5 %, and 0.3 % for equivalence in 2.5 %. Networks of which all 20
+    are in each draw keep more of a promise than new networks would.
     """
     for counts, rates in COMMITTED["rates"][source].items():
         few = min(map(int, counts.split(" against "))) < 3

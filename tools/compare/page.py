@@ -3,7 +3,7 @@
 Limits on images, classes and rows keep the page below 3 MB; the text says if a limit applies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import ceil
 from typing import Any
@@ -15,6 +15,7 @@ from core.scores import calibration, ensemble, scores
 from stages.render import explorer, style
 from stages.render.document import Block, Explorer, Illustration, Report, Section, Table, line
 from stages.render.html import html
+from stages.render.style import Figure
 from tools import blocks
 from tools.compare import formats, pictures
 from tools.compare.comparison import BROKEN, FIXED, Comparison
@@ -87,14 +88,17 @@ def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
             change = compared.ensemble[name].change
             rows[name].append(("ensemble", compared.ensemble[name], [[change.base], [change.new]]))
     title = f"Accuracy of one network: {formats.change('accuracy', compared.accuracy)}, {compared.accuracy.verdict}"
-    return Illustration(
-        "changes.png",
-        f"{title}; changes of accuracy and loss with their 95 % intervals",
+    caption = (
         "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. 0 is the mean "
-        "of base; small dots are single networks.",
-        partial(pictures.changes, rows["accuracy"], rows["loss"], compared.tolerance),
-        title,
+        "of base; small dots are single networks."
     )
+    draw = partial(pictures.changes, rows["accuracy"], rows["loss"], compared.tolerance)
+    return _titled("changes", title, "changes of accuracy and loss with their 95 % intervals", caption, draw)
+
+
+def _titled(name: str, title: str, rest: str, caption: str, draw: Callable[[], Figure]) -> Illustration:
+    """Return a figure whose alternative text is its title and the rest."""
+    return Illustration(f"{name}.png", f"{title}; {rest}", caption, draw, title)
 
 
 def _blocks(found: Iterable[blocks.Block]) -> list[Block]:
@@ -166,7 +170,7 @@ def _recalls(compared: Comparison, evidence: Evidence, names: list[str]) -> Illu
     title = f"Recall changes most: {drawable[most]}, {change}, {compared.recalls[most].verdict}"
     caption = "Lines are 95 % intervals of the change of recall." + _left_out(compared, names)
     drawn = partial(pictures.recalls, [(drawable[name], compared.recalls[name]) for name in names])
-    return Illustration("recalls.png", f"{title}; changes with their 95 % intervals", caption, drawn, title)
+    return _titled("recalls", title, "changes with their 95 % intervals", caption, drawn)
 
 
 def _classes(compared: Comparison, evidence: Evidence, names: list[str]) -> list[Block]:
@@ -191,14 +195,12 @@ def _confusion(evidence: Evidence) -> Illustration:
     true, predicted = np.unravel_index(np.abs(mistakes).argmax(), change.shape)
     names = style.drawable(evidence.classes)
     title = f"{names[true]} predicted as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
-    return Illustration(
-        "confusion.png",
-        f"Change of the confusion matrix; the largest change of a mistake is {title}",
+    caption = (
         "Each number is a change, new minus base, of the mean over the networks, in points of the row: 1 point is 1 % "
-        "of the images of the true class. The colours have the same scale in every comparison.",
-        partial(pictures.confusion, change, names),
-        title,
+        "of the images of the true class. The colours have the same scale in every comparison."
     )
+    rest = "the largest change of a mistake in the confusion matrix"
+    return _titled("confusion", title, rest, caption, partial(pictures.confusion, change, names))
 
 
 def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -211,24 +213,16 @@ def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _curves(histories: Pair) -> Illustration:
     ends = [float(np.mean([each["train_loss"][-1] for each in history.by_replicate(rows)])) for rows in histories]
     title = f"Training loss ends at {ends[0]:.4f} on base, {ends[1]:.4f} on new"
-    return Illustration(
-        "curves.png",
-        f"{title}; loss and accuracy by epoch",
-        "One line for each network. Training scores are means over the batches of an epoch.",
-        partial(pictures.curves, histories),
-        title,
-    )
+    caption = "One line for each network. Training scores are means over the batches of an epoch."
+    return _titled("curves", title, "loss and accuracy by epoch", caption, partial(pictures.curves, histories))
 
 
 def _reliability(evidence: Evidence) -> Illustration:
     together = map(ensemble.average, evidence.probabilities)
     bins = Pair(*(calibration.means(calibration.sums(each, evidence.labels)) for each in together))
     title = f"Calibration error: {bins.base.expected_error:.4f} on base, {bins.new.expected_error:.4f} on new"
-    return Illustration(
-        "reliability.png",
-        f"{title}; accuracy by confidence of both ensembles",
+    caption = (
         "The ensembles of both sides. An ensemble is overconfident where its line is below the dotted diagonal. The "
-        "title has the expected calibration errors: lower is better.",
-        partial(pictures.reliability, bins),
-        title,
+        "title has the expected calibration errors: lower is better."
     )
+    return _titled("reliability", title, "accuracy by confidence", caption, partial(pictures.reliability, bins))

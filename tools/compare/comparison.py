@@ -110,6 +110,10 @@ def of_predictions(
         raise InputError(Problem("--plan", what, fix=fix))
     if covers != "networks" and plan is None and accuracy.verdict == NO_EVIDENCE and accuracy.smallest < inf:
         plan = accuracy.smallest / 2
+    planned = None
+    if plan is not None:
+        noise = statistics.spread(right[0]) if identical else statistics.noise(*right)
+        planned = Plan(plan, noise.replicates(plan), noise.smallest(statistics.MOST))
     masks = {name: labels == label for label, name in enumerate(classes) if (labels == label).any()}
     recalls = {name: change(*(side[:, mask] for side in right)) for name, mask in masks.items()}
     said = {
@@ -129,7 +133,7 @@ def of_predictions(
         changed=_changed_images(base, new, labels),
         identical=identical,
         tolerance=tolerance,
-        plan=None if plan is None else _plan(plan, *right),
+        plan=planned,
     )
 
 
@@ -187,11 +191,6 @@ def _ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, tolerance:
     if min(len(base), len(new)) == 1:
         return {"accuracy": _unknown(accuracy.base, accuracy.new), "loss": _unknown(loss.base, loss.new)}
     return {"accuracy": _score(accuracy, tolerance=tolerance), "loss": _score(loss, lower_is_better=True)}
-
-
-def _plan(change: float, base: np.ndarray, new: np.ndarray) -> Plan:
-    noise = statistics.spread(base) if np.array_equal(base, new) else statistics.noise(base, new)
-    return Plan(change, noise.replicates(change), noise.smallest(statistics.MOST))
 
 
 def _score(change: Change, *, lower_is_better: bool = False, tolerance: float | None = None) -> Score:

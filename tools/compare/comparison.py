@@ -17,6 +17,7 @@ EQUIVALENT, IDENTICAL = "equivalent", "identical"
 # Simulated with normal scores: up to 50 replicates against two, with up to sixteen times the variance.
 FEW = "A side has two networks only. So up to 9 % of equal recipes are called different; of three or more, at most 7 %."
 ALIKE = "The plan takes both sides to spread alike, and the change to move all test images alike: it may need more."
+SHARED = "Both sides have some networks in common, to the bit: so this compares one recipe with itself."
 SIZES = "The ensembles have different numbers of networks: more networks alone make an ensemble better."
 FIXED, BROKEN = "fixed", "broken"
 
@@ -118,6 +119,7 @@ def of_predictions(
     recalls = {name: change(*(side[:, mask] for side in right)) for name, mask in masks.items()}
     said = {
         FEW: min(replicates) == 2 and not identical,
+        SHARED: not identical and any(np.array_equal(one, other) for one in base for other in new),
         SIZES: replicates[0] != replicates[1] and covers != "networks",
         ALIKE: identical and plan is not None,
     }

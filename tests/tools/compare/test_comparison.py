@@ -208,6 +208,17 @@ def test_a_note_says_that_two_replicates_are_few(replicates, few):
     assert made().notes == []
 
 
+@pytest.mark.parametrize(("kept", "shared"), [(slice(1), True), (slice(3), True), (slice(5), False)])
+def test_a_note_says_that_a_side_has_networks_of_the_other(kept, shared):
+    """As after a change of train.replicates alone; five of five are identical sides."""
+    probabilities = np.random.default_rng(0).dirichlet([1, 1], (5, 40)).astype(np.float32)
+    labels = np.arange(40) % 2
+
+    found = comparison.of_predictions(probabilities, probabilities[kept], labels, ["a", "b"])
+
+    assert (comparison.SHARED in found.notes) == shared
+
+
 def test_for_two_networks_the_exact_test_decides_also_if_the_interval_excludes_0():
     """Six images fixed and none broken are not enough for McNemar's test, once adjusted for two classes."""
     base, new = np.ones((2, 1, 120), bool)

@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -82,7 +84,10 @@ class Project:
         return completed.stdout + completed.stderr
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
-        """Start a command, both of its streams in one, in a group of processes of its own."""
+        """Start a command, both of its streams in one, in a group of processes of its own.
+
+        It heeds SIGINT, which a shell that runs the tests in the background makes them ignore.
+        """
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -91,6 +96,7 @@ class Project:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             start_new_session=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def dvc(self, *arguments: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
 
+from core.files import durations
 from core.scores.scores import DECIMALS
 from tools.blocks import Block, Changes, Lines, Report, Table, literal
 from tools.compare.comparison import BETTER, BROKEN, EQUIVALENT, FIXED, NO_EVIDENCE, UNKNOWN, WORSE, Comparison, Score
@@ -22,7 +23,7 @@ TITLES = {
     UNKNOWN: "Unknown whether chance",
 }
 UNTIMED = " (the time is not known here)"
-USE = "tools.predict gives its users the ensemble. The scores of one network say how good the recipe is."
+USE = "tools.predict uses the ensemble. The scores of one network say how good the recipe is."
 UNITS = (
     "Accuracy and recall are in %, their changes in points. 1 point is 1 % of the test images; of a recall, 1 % of the "
     "images of the class. The loss is in nats. The ensemble predicts the mean probabilities of all networks of a side; "
@@ -124,7 +125,7 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
             lines.append(f"Not even {MOST:,} networks a side detect {wanted}: these test images limit it to {limit}.")
         else:
             goal = "half of that" if plan.change == smallest / 2 else wanted
-            time = untimed if plan.seconds is None else f": about {plan.seconds:.0f} s of training here"
+            time = untimed if plan.seconds is None else f": {durations.worded(plan.seconds)} of training here"
             lines.append(f"For {goal}, train {plan.replicates} a side{time}.")
     return lines
 

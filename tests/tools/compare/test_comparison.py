@@ -342,10 +342,10 @@ def test_each_number_of_the_text_is_in_its_place():
         "Worse: loss of one network, +0.2500 nats; recall of Shirt, -10.00 points.\n"
         "Equivalent within ±2.5 points: accuracy of the ensemble, -1.00 points.\n"
         "No evidence of a change: loss of the ensemble, -0.0200 nats.",
-        "tools.predict gives its users the ensemble. The scores of one network say how\ngood the recipe is.\n"
+        "tools.predict uses the ensemble. The scores of one network say how good the\nrecipe is.\n"
         "3 networks on base and 5 on new detect a true change of 7.34 points in 4 of 5\n"
         "comparisons (ensemble: 1.67 points).\n"
-        "For half of that, train 23 a side: about 457 s of training here.\nMind this.",
+        "For half of that, train 23 a side: about 8 minutes of training here.\nMind this.",
         "base: revision HEAD (1234567)\nnew: workspace\n"
         "3 and 5 networks (train.replicates), scored on the same 1,234 test images",
         "score verdict change 95 % interval base new\n"

@@ -104,10 +104,11 @@ def sheet(changed: Mapping[int, str], evidence: Evidence) -> Figure:
     headings, captions = [], []
     for index, kind in changed.items():
         answers = evidence.answers(index)
-        before, after = (f"{right}/{networks}" for _, right, networks in answers.values())
+        right = zip(answers.values(), evidence.probabilities, strict=True)
+        before, after = (f"{votes}/{len(networks)}" for (_, votes), networks in right)
         headings.append(f"{kind} {index}: {before} → {after} right")
         lines = [style.wrapped("", names[evidence.labels[index]], "", LINE)]
-        for side, (probabilities, *_) in answers.items():
+        for side, (probabilities, _) in answers.items():
             predicted = names[probabilities.argmax()]
             lines.append(style.wrapped(f"{side}: ", predicted, f" {style.percent(probabilities.max())}", LINE))
         captions.append("\n".join(lines))

@@ -137,7 +137,7 @@ def test_one_replicate_against_three_or_more_is_a_new_draw_without_verdicts_on_c
     assert found.accuracy.change.degrees_of_freedom >= 3
     assert {score.verdict for score in found.recalls.values()} == {"unknown"}
     assert {score.verdict for score in found.ensemble.values()} == {"unknown"}
-    assert "taken to spread as the other side does" in " ".join(blocks.text(formats.report(found, DIFFERENCES)).split())
+    assert "varies as much as the other side. They" in " ".join(blocks.text(formats.report(found, DIFFERENCES)).split())
     with pytest.raises(InputError, match="no verdict on the recipes"):
         comparison.shown_worse(found, 0)
 
@@ -323,6 +323,8 @@ def spelt_out():
         ensemble={
             "accuracy": Score(Change(0.84, 0.83, 0.005, 12, 0.4), 0.4, "equivalent", 0.0167),
             "loss": Score(Change(0.45, 0.43, 0.03, 6, 0.5), 0.5, "no evidence", 0.0178),
+            "brier": Score(Change(0.18, 0.15, 0.006, 5, 0.02), 0.02, "better", inf),
+            "expected_calibration_error": Score(Change(0.012, 0.035, inf, 1, 1), 1, "unknown", inf),
         },
         identical=False,
         tolerance=0.025,
@@ -333,18 +335,20 @@ def spelt_out():
 @pytest.mark.fault("a number of a comparison that is that of the other side, score or class")
 def test_each_number_of_the_text_is_in_its_place():
     text = blocks.text(formats.report(spelt_out(), DIFFERENCES))
-    assert "\nscore              verdict       change  " in text
-    assert "\nloss               worse        +0.2500  " in text
+    assert "\nscore                 verdict       change  " in text
+    assert "\nloss                  worse        +0.2500  " in text
+    assert max(map(len, text.splitlines())) <= 80
     parts = re.sub(" +", " ", text).split("\n\n")
 
     assert parts[:5] == [
-        "Better: accuracy of one network, +11.00 points; recall of Coat, +24.00 points.\n"
+        "Better: accuracy of one network, +11.00 points; Brier score of the ensemble,\n"
+        "-0.0300; recall of Coat, +24.00 points.\n"
         "Worse: loss of one network, +0.2500 nats; recall of Shirt, -10.00 points.\n"
         "Equivalent within ±2.5 points: accuracy of the ensemble, -1.00 points.\n"
         "No evidence of a change: loss of the ensemble, -0.0200 nats.",
         "tools.predict uses the ensemble. The scores of one network say how good the\nrecipe is.\n"
-        "3 networks on base and 5 on new detect a true change of 7.34 points in 4 of 5\n"
-        "comparisons (ensemble: 1.67 points).\n"
+        "3 networks on base and 5 on new detect a true change of 7.34 points in the\n"
+        "accuracy of one network, in 4 of 5 comparisons.\n"
         "For half of that, train 23 a side: about 8 minutes of training here.\nMind this.",
         "base: revision HEAD (1234567)\nnew: workspace\n"
         "3 and 5 networks (train.replicates), scored on the same 1,234 test images",
@@ -352,12 +356,14 @@ def test_each_number_of_the_text_is_in_its_place():
         "accuracy better +11.00 +5.45 to +16.55 80.00 91.00\n"
         "ensemble accuracy equivalent -1.00 -2.09 to +0.09 84.00 83.00\n"
         "loss worse +0.2500 +0.1347 to +0.3653 0.5000 0.7500\n"
-        "ensemble loss no evidence -0.0200 -0.0934 to +0.0534 0.4500 0.4300",
+        "ensemble loss no evidence -0.0200 -0.0934 to +0.0534 0.4500 0.4300\n"
+        "ensemble Brier score better -0.0300 -0.0454 to -0.0146 0.1800 0.1500\n"
+        "ensemble ECE unknown +0.0230 unknown 0.0120 0.0350",
         "recall verdict change 95 % interval base new\n"
         "Shirt worse -10.00 -14.30 to -5.70 62.00 52.00\n"
         "Coat better +24.00 +12.86 to +35.14 71.00 95.00",
     ]
-    assert parts[5].replace("\n", " ").endswith("the interval says which changes are possible.")
+    assert parts[5].replace("\n", " ").endswith("decide by cost or simplicity, or train more networks.")
     assert parts[6].splitlines()[-2:] == [
         "fixed 12: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, ...",
         "broken 2: 7, 3",
@@ -380,17 +386,19 @@ def test_each_number_of_the_json_has_its_name():
         "Shirt": (found.recalls["Shirt"], value["recalls"]["Shirt"]),
         "ensemble accuracy": (found.ensemble["accuracy"], value["ensemble"]["accuracy"]),
         "ensemble loss": (found.ensemble["loss"], value["ensemble"]["loss"]),
+        "ensemble Brier score": (found.ensemble["brier"], value["ensemble"]["brier"]),
     }
     for name, ((change, p_value, verdict, smallest), part) in of_scores.items():
         half = stats.t.ppf(0.975, change.degrees_of_freedom) * change.error
         difference = change.new - change.base
         numbers = {"base": change.base, "new": change.new, "difference": difference, "p_value": p_value}
-        numbers |= {"smallest": smallest}
         numbers |= {"low": difference - half, "high": difference + half}
+        numbers |= {"smallest": smallest} if name == "accuracy" else {}
         assert part.pop("verdict") == verdict, name
         assert part == pytest.approx(numbers, abs=1e-6), name
     assert (value["replicates"], value["images"]) == ({"base": 3, "new": 5}, 1234)
-    assert value["recalls"]["Coat"]["smallest"] is None
+    error = {"base": 0.012, "new": 0.035, "difference": 0.023, "low": None, "high": None, "p_value": None}
+    assert value["ensemble"]["expected_calibration_error"] == error | {"verdict": "unknown"}
     assert (value["identical"], value["tolerance"]) == (False, 0.025)
     assert value["plan"] == {"change": 0.0367, "replicates": 23, "limit": 0.0012, "seconds": 456.7}
     assert (value["fixed"], value["broken"]) == (list(range(100, 112)), [7, 3])

@@ -37,6 +37,7 @@ def accuracy(rows: Sequence[Row]) -> Figure:
     ax.set_yticks(range(len(rows)), [row.label for row in rows])
     least = min(value for row in rows for value in (*row.accuracies, *row.ends))
     ax.set(xlim=(next((beginning for beginning in BEGINNINGS if beginning < least), 0), 1))
+    ax.locator_params("x", nbins=5)  # more numbers may touch
     ax.set(ylim=(len(rows) - 0.5, -0.7), xlabel="test accuracy")
     ax.grid(axis="x", color="0.9")
     ax.set_axisbelow(True)

@@ -73,7 +73,7 @@ def report(comparison: Comparison, differences: Differences) -> Report:
     ]
     value = _plain(comparison) | _plain(differences) | {kind: comparison.of_kind(kind) for kind in (FIXED, BROKEN)}
     value["replicates"] = Pair(*comparison.replicates)._asdict()
-    value["accuracy"]["smallest"] = _known(comparison.accuracy.smallest)
+    value["accuracy"]["smallest"] = _known(comparison.accuracy.change.smallest)
     del value["changed"]
     return Report(blocks, value)
 
@@ -120,7 +120,7 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
     untimed: what to say if it is unknown how long that takes.
     """
     lines = [USE] if comparison.covers == "recipes" and not comparison.identical else []
-    smallest = comparison.accuracy.smallest
+    smallest = comparison.accuracy.change.smallest
     base, new = (1, 1) if comparison.covers == "networks" else comparison.replicates
     if isfinite(smallest):
         counts = "a side" if base == new else f"on base and {new} on new"

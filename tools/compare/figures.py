@@ -64,7 +64,8 @@ def curves(histories: Pair, classes: int) -> Figure:
     figure = style.empty(height=5.5)
     for ax, measure in zip(figure.subplots(2, 1), LABELS, strict=True):
         for (side, colour), history in zip(SIDES.items(), histories, strict=True):
-            lines = {"train": {"color": colour}, "validation": {"color": colour, "linestyle": "--"}}
+            look = {"color": colour, "alpha": 0.7}
+            lines = {"train": look, "validation": look | {"linestyle": "--"}}
             draw_history(ax, history, measure, classes, lines, f"{side}, ")
         ax.legend(fontsize=9)
     return figure

@@ -12,9 +12,9 @@ import numpy as np
 class Components(NamedTuple):
     """Variances of the mean score of one replicate.
 
-    replicates: between replicates on these test images, at least the interaction. interaction: the part of it that is
-    only there because the test images are few; it falls with their number (Jordan, arXiv 2304.01910, 2023). images: the
-    variance from which test images were drawn, the same for all replicates.
+    replicates: between replicates on these test images. interaction: the part of it that is only there because the test
+    images are few; it falls with their number (Jordan, arXiv 2304.01910, 2023). images: the variance from which test
+    images were drawn, the same for all replicates.
     """
 
     replicates: float
@@ -23,8 +23,8 @@ class Components(NamedTuple):
 
     @property
     def seeds(self) -> float:
-        """The variance between replicates that unlimited test images would leave."""
-        return self.replicates - self.interaction
+        """The variance between replicates that unlimited test images would leave; its estimate is at least 0."""
+        return max(self.replicates - self.interaction, 0.0)
 
 
 def components(values: np.ndarray) -> Components:
@@ -33,6 +33,5 @@ def components(values: np.ndarray) -> Components:
     by_replicate, by_image = values.mean(axis=1), values.mean(axis=0)
     residual = values - by_replicate[:, None] - by_image + by_replicate.mean()
     interaction = np.square(residual).sum() / ((replicates - 1) * (images - 1)) / images
-    between = max(by_replicate.var(ddof=1), interaction)
     of_images = max(by_image.var(ddof=1) / images - interaction / replicates, 0.0)
-    return Components(float(between), float(interaction), float(of_images))
+    return Components(float(by_replicate.var(ddof=1)), float(interaction), float(of_images))

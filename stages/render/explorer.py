@@ -146,9 +146,11 @@ def _text(results: Results, shown: int, listed: int, kept: int, step: int) -> st
     )
     if shown < classes:
         text += f" The matrix has the {shown} of {classes} classes with the most mistakes; the filters have all."
-    if kept < listed:
-        left_out = f"{listed - kept:,} of these {listed:,} images are left out"
-        text += f" To keep the page small, {left_out}, the last of each cell."
-    if step > 1:
-        text += f" The images are shown at 1/{step} of their width and height."
-    return text
+    return text + limits(listed, kept, "the last of each cell", step)
+
+
+def limits(listed: int, kept: int, last: str, step: int) -> str:
+    """Return how many of the listed images are kept, `last` those that are not, and how small they are shown."""
+    left_out = f" To keep the page small, {listed - kept:,} of these {listed:,} images are left out, {last}."
+    small = f" The images are shown at 1/{step} of their width and height."
+    return left_out * (kept < listed) + small * (step > 1)

@@ -27,6 +27,7 @@ with tempfile.TemporaryDirectory(prefix="matplotlib-") as _folder:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
+    from matplotlib.image import AxesImage as AxesImage
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import Rectangle as Rectangle
     from matplotlib.textpath import text_to_path

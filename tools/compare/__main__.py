@@ -13,7 +13,6 @@ from tools import arguments, blocks, repository
 from tools.compare import comparison, differences, evidence, formats, page, running, sides, status
 from tools.compare.comparison import Comparison
 from tools.compare.differences import Pair
-from tools.compare.evidence import Evidence
 from tools.compare.revisions import WORKSPACE
 from tools.compare.sides import Side
 
@@ -64,8 +63,11 @@ def main(
     if figure or format == HTML:
         images = sides.shared(of_base, of_new, Side.images)
         shown = evidence.of(compared, read, images, Pair(of_base.history(), of_new.history()))
-    if figure:
-        _draw(figure, compared, shown)
+    if figure and compared.changed:
+        drawn = page.sheet(compared, shown)
+        atomic.write_bytes(figure, style.png(drawn.draw, page.DPI, drawn.title))
+    elif figure:
+        print(f"{figure}: not written, as no image is fixed or broken", file=sys.stderr)
     if format == HTML:
         text = page.page(compared, differing, shown)
     else:
@@ -84,7 +86,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=[*blocks.FORMATS, HTML], default="text", help="default: %(default)s")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
+    parser.add_argument("-o", "--output", type=_file, metavar="FILE", help="write to this file instead of stdout")
     parser.add_argument("--figure", type=arguments.figure, metavar="PNG", help="draw the images that changed most, too")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
     parser.add_argument("--run", action="store_true", help="run a side whose predictions this machine lacks")
@@ -97,16 +99,6 @@ def declare(parser: Parser) -> None:
     )
     what = "say how many replicates find such a change of the accuracy"
     parser.add_argument("--plan", type=_points, metavar="POINTS", help=what)
-
-
-def _draw(path: Path, compared: Comparison, shown: Evidence) -> None:
-    """Write the contact sheet. If no image changed, delete an old sheet, which would be mistaken for a new one."""
-    if compared.changed:
-        drawn = page.sheet(compared, shown)
-        atomic.write_bytes(path, style.png(drawn.draw, page.DPI, drawn.title))
-    else:
-        path.unlink(missing_ok=True)
-        print(f"{path}: not written, as no test image changed", file=sys.stderr)
 
 
 def _timed(compared: Comparison, base: Side, new: Side) -> Comparison:
@@ -131,8 +123,12 @@ def _worse(compared: Comparison, names: differences.Pair, tolerance: float) -> P
 
 def _name(text: str) -> str:
     if not text:  # as by make compare BASE=
-        raise argparse.ArgumentTypeError("expected the name of a revision, got an empty text")
+        raise argparse.ArgumentTypeError("expected a name, got an empty text")
     return text
+
+
+def _file(text: str) -> Path:
+    return Path(_name(text))
 
 
 def _points(text: str) -> float:

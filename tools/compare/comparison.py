@@ -1,13 +1,14 @@
 """The scores of two sides: how they differ, and whether the difference may be chance."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from core.cli.errors import InputError, Problem
-from core.scores import ensemble, scores
+from core.scores import calibration, ensemble, scores
 from core.scores.metrics import HeldOutScores
 from tools.compare import statistics
 from tools.compare.statistics import SIGNIFICANCE, Change
@@ -16,23 +17,21 @@ BETTER, WORSE, NO_EVIDENCE, UNKNOWN = "better", "worse", "no evidence", "unknown
 EQUIVALENT, IDENTICAL = "equivalent", "identical"
 # Simulated with normal scores: up to 50 replicates against two, with up to sixteen times the variance.
 FEW = "A side has two networks only. So up to 9 % of equal recipes are called different; of three or more, at most 7 %."
-ALIKE = "The plan takes both sides to spread alike, and the change to move all test images alike: it may need more."
+ALIKE = (
+    "The plan assumes equal spread on both sides and an equal change on all images. A real change may need more "
+    "replicates."
+)
 SHARED = "Both sides have some networks in common, to the bit: so this compares one recipe with itself."
 SIZES = "The ensembles have different numbers of networks: more networks alone make an ensemble better."
 FIXED, BROKEN = "fixed", "broken"
 
 
 class Score(NamedTuple):
-    """One score on both sides. The p-value of a recall is adjusted for the number of classes.
-
-    smallest: the smallest true change that this comparison finds with 80 % power; inf if there is none, or if nothing
-    is known about the noise.
-    """
+    """One score on both sides. The p-value of a recall is adjusted for the number of classes."""
 
     change: Change
     p_value: float
     verdict: str
-    smallest: float
 
 
 class Plan(NamedTuple):
@@ -53,9 +52,10 @@ class Comparison(NamedTuple):
 
     `covers` is the noise that the intervals and verdicts take into account: "recipes", training and test images;
     "draw", the same, where one side has a single network and is taken to spread as the other side; "networks", test
-    images alone; "nothing", no noise. ensemble: accuracy and loss of the ensembles; empty if they are not known.
-    changed: FIXED or BROKEN by the index of the test image, the largest change first. identical: both sides have the
-    same predictions. tolerance: a share; accuracies that differ by less are equivalent, which one network can't show.
+    images alone; "nothing", no noise. ensemble: accuracy, loss, brier and expected_calibration_error, as far as they
+    are known; empty if a side has one network. changed: FIXED or BROKEN by the index of the test image, the largest
+    change first. identical: both sides have the same predictions. tolerance: a share; accuracies that differ by less
+    are equivalent.
     """
 
     covers: str
@@ -90,7 +90,7 @@ def of_predictions(
     Of one replicate against one or two, network 0 of each side is compared. Classes without test images are left out.
     tolerance, plan: shares. Without evidence of a change, the plan is for half the smallest change to be found.
 
-    Raises InputError if there is a plan to make, and two networks are compared.
+    Raises InputError if there is a plan to make, and two networks are compared; or a tolerance, and a side has one.
     """
     replicates = len(base), len(new)
     identical = np.array_equal(base, new)
@@ -103,14 +103,15 @@ def of_predictions(
         [np.stack([score(network, labels) for network in side]) for side in (base, new)]
         for score in (scores.right, scores.losses)
     )
-    wanted = tolerance if covers == "recipes" else None
-    accuracy = _score(change(*right), tolerance=wanted)
+    if tolerance is not None and covers != "recipes" and not identical:
+        raise _one_replicate("--tolerance")
+    accuracy = _score(change(*right), tolerance=tolerance)
     if covers == "networks" and plan is not None:
         what = "no spread to plan from, with one replicate on one side and fewer than three on the other"
         fix = "run a side with train.replicates of 3 or more, better 5; or leave out --plan"
         raise InputError(Problem("--plan", what, fix=fix))
-    if covers != "networks" and plan is None and accuracy.verdict == NO_EVIDENCE and accuracy.smallest < inf:
-        plan = accuracy.smallest / 2
+    if covers != "networks" and plan is None and accuracy.verdict == NO_EVIDENCE and accuracy.change.smallest < inf:
+        plan = accuracy.change.smallest / 2
     planned = None
     if plan is not None:
         noise = statistics.spread(right[0]) if identical else statistics.noise(*right)
@@ -120,7 +121,7 @@ def of_predictions(
     said = {
         FEW: min(replicates) == 2 and not identical,
         SHARED: not identical and any(np.array_equal(one, other) for one in base for other in new),
-        SIZES: replicates[0] != replicates[1] and covers != "networks",
+        SIZES: replicates[0] != replicates[1] and covers == "recipes",
         ALIKE: identical and plan is not None,
     }
     return Comparison(
@@ -130,7 +131,7 @@ def of_predictions(
         accuracy=accuracy,
         loss=_score(change(*losses), lower_is_better=True),
         recalls=_recalls(recalls, decide=covers != "draw"),
-        ensemble=_ensembles(base, new, labels, wanted) if covers != "networks" else {},
+        ensemble=_ensembles(base, new, labels, tolerance) if covers == "recipes" else {},
         notes=[note for note, holds in said.items() if holds],
         changed=_changed_images(base, new, labels),
         identical=identical,
@@ -155,7 +156,7 @@ def of_reports(
         accuracy=found.pop("accuracy"),
         loss=found.pop("loss"),
         recalls={name: _unknown(recall, recalls[1][name]) for name, recall in recalls[0].items()},
-        ensemble={name.removeprefix("ensemble_"): score for name, score in found.items()},
+        ensemble={name.removeprefix("ensemble_"): found[name] for name in found if min(replicates) > 1},
         notes=[],
     )
 
@@ -165,11 +166,15 @@ def shown_worse(comparison: Comparison, tolerance: float) -> bool:
 
     Raises InputError if a side has one replicate, which does not tell whether a recipe became worse.
     """
-    if comparison.covers != "recipes":
-        what = "no verdict on the recipes with one replicate on a side"
-        fix = "run both sides with train.replicates of 2 or more, better 5; or leave out --fail-on"
-        raise InputError(Problem("--fail-on", what, fix=fix))
+    if comparison.covers != "recipes" and not comparison.identical:
+        raise _one_replicate("--fail-on")
     return comparison.accuracy.change.interval[1] < -tolerance
+
+
+def _one_replicate(option: str) -> InputError:
+    what = "no verdict on the recipes with one replicate on a side"
+    fix = f"run both sides with train.replicates of 2 or more, better 5; or leave out {option}"
+    return InputError(Problem(option, what, fix=fix))
 
 
 def _recalls(changes: Mapping[str, Change], *, decide: bool) -> dict[str, Score]:
@@ -179,29 +184,35 @@ def _recalls(changes: Mapping[str, Change], *, decide: bool) -> dict[str, Score]
     classes of one recipe, its draw would find a change in up to 14 %.
     """
     adjusted = statistics.holm([each.p_value for each in changes.values()])
-    # Holm compares the smallest p-value with this level, and the others with higher levels.
-    level = SIGNIFICANCE / len(changes)
     return {
-        name: Score(each, p_value, _verdict(each, p_value) if decide else UNKNOWN, each.smallest(level))
+        name: Score(each, p_value, _verdict(each, p_value) if decide else UNKNOWN)
         for (name, each), p_value in zip(changes.items(), adjusted, strict=True)
     }
 
 
 def _ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, tolerance: float | None) -> dict[str, Score]:
-    """Return the scores of the ensembles; their noise is unknown with one replicate on a side."""
-    accuracy, loss = (statistics.of_ensembles(base, new, labels, score) for score in (scores.right, scores.losses))
-    if min(len(base), len(new)) == 1:
-        return {"accuracy": _unknown(accuracy.base, accuracy.new), "loss": _unknown(loss.base, loss.new)}
-    return {"accuracy": _score(accuracy, tolerance=tolerance), "loss": _score(loss, lower_is_better=True)}
+    """Return the scores of the ensembles. The noise of the expected calibration error is not known."""
+    change, same = partial(statistics.of_ensembles, base, new, labels), np.array_equal(base, new)
+    errors = [
+        calibration.means(calibration.sums(ensemble.average(side), labels)).expected_error for side in (base, new)
+    ]
+    return {
+        "accuracy": _score(change(scores.right), tolerance=tolerance),
+        "loss": _score(change(scores.losses), lower_is_better=True),
+        "brier": _score(change(scores.brier), lower_is_better=True),
+        "expected_calibration_error": _score(Change(errors[0], errors[1], 0, 1, 1))
+        if same
+        else _unknown(errors[0], errors[1]),
+    }
 
 
 def _score(change: Change, *, lower_is_better: bool = False, tolerance: float | None = None) -> Score:
     verdict = _verdict(change, change.p_value, lower_is_better=lower_is_better, tolerance=tolerance)
-    return Score(change, change.p_value, verdict, change.smallest())
+    return Score(change, change.p_value, verdict)
 
 
 def _unknown(base: float, new: float) -> Score:
-    return Score(Change(base, new, inf, 1, 1), 1, UNKNOWN, inf)
+    return Score(Change(base, new, inf, 1, 1), 1, UNKNOWN)
 
 
 def _verdict(change: Change, p_value: float, *, lower_is_better: bool = False, tolerance: float | None = None) -> str:

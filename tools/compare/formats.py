@@ -15,6 +15,10 @@ from tools.compare.statistics import MOST
 COLUMNS = ["verdict", "change", "95 % interval", "base", "new"]
 SHOWN = 10  # images of a kind; JSON has them all
 NAMED = 5  # classes with a verdict, in the first lines
+ECE = "ECE"
+# The names of the scores in a report, in their order.
+NAMES = {"accuracy": "accuracy", "loss": "loss", "brier": "Brier score", "expected_calibration_error": ECE}
+UNITS_OF = {"accuracy": " points", "recall": " points", "loss": " nats"}
 TITLES = {
     BETTER: "Better",
     WORSE: "Worse",
@@ -27,22 +31,26 @@ USE = "tools.predict uses the ensemble. The scores of one network say how good t
 UNITS = (
     "Accuracy and recall are in %, their changes in points. 1 point is 1 % of the test images; of a recall, 1 % of the "
     "images of the class. The loss is in nats. The ensemble predicts the mean probabilities of all networks of a side; "
-    "other scores are means over the networks."
+    "other scores are means over the networks. ECE is the expected calibration error."
 )
-NOT_EQUAL = "No evidence does not mean equal: the interval says which changes are possible."
+VERDICTS = (
+    "Better: higher than chance explains (loss and Brier score: lower). No evidence does not mean equal: the interval "
+    "says which changes are possible. Then decide by cost or simplicity, or train more networks."
+)
+MORE = "Run both sides with train.replicates of 3 or more, better 5."
 MEANING = {
     "recipes": (
         "Each interval covers the noise of other seeds and of other test images. Verdicts on classes use Holm's "
-        f"correction, so that an interval without 0 may have no evidence. {NOT_EQUAL}"
+        f"correction, so that an interval without 0 may have no evidence. {VERDICTS}"
     ),
     "draw": (
-        "A side has one network only, and is taken to spread as the other side does. If so, each interval covers the "
-        f"noise of other seeds and of other test images. The recalls of one network give no verdicts. {NOT_EQUAL}"
+        "One side has one replicate. The intervals assume that it varies as much as the other side. They cover the "
+        f"noise of other seeds and of other test images. The recalls of one network give no verdicts. {VERDICTS} {MORE}"
     ),
     "networks": (
         "A side has one network only, so training noise is unknown. Intervals and verdicts cover the choice of test "
         "images alone: another seed may reverse them. Verdicts use McNemar's exact test, with Holm's correction over "
-        f"the classes, so that an interval without 0 may have no evidence. {NOT_EQUAL}"
+        f"the classes, so that an interval without 0 may have no evidence. {VERDICTS} {MORE}"
     ),
     "nothing": "The metrics alone don't tell whether a change is chance. So there are no intervals and no verdicts.",
 }
@@ -65,6 +73,7 @@ def report(comparison: Comparison, differences: Differences) -> Report:
     ]
     value = _plain(comparison) | _plain(differences) | {kind: comparison.of_kind(kind) for kind in (FIXED, BROKEN)}
     value["replicates"] = Pair(*comparison.replicates)._asdict()
+    value["accuracy"]["smallest"] = _known(comparison.accuracy.change.smallest)
     del value["changed"]
     return Report(blocks, value)
 
@@ -76,7 +85,7 @@ def verdicts(comparison: Comparison) -> list[str]:
     two = "One network is compared with one network, which says nothing about their recipes."
     lines = [two] if comparison.covers == "networks" else []
     for verdict, title in TITLES.items():
-        scores = [entry for entry in _scores(comparison) if entry[2].verdict == verdict]
+        scores = [entry for entry in _scores(comparison) if entry[2].verdict == verdict and entry[0] != ECE]
         entries = [f"{name} of {of}, {change(name, score)}" for name, of, score in scores]
         if entries := entries + _classes(comparison, verdict):
             lines.append(f"{title.format(tolerance=100 * (comparison.tolerance or 0))}: {'; '.join(entries)}.")
@@ -86,8 +95,8 @@ def verdicts(comparison: Comparison) -> list[str]:
 def _scores(comparison: Comparison) -> list[tuple[str, str, Score]]:
     """Return each score but the recalls: of what, of whom, and its numbers."""
     of_one = {"accuracy": comparison.accuracy, "loss": comparison.loss}
-    sides = {"one network": of_one, "the ensemble": comparison.ensemble}
-    return [(name, of, scores[name]) for name in of_one for of, scores in sides.items() if name in scores]
+    whose = {"one network": of_one, "the ensemble": comparison.ensemble}
+    return [(name, of, found[key]) for key, name in NAMES.items() for of, found in whose.items() if key in found]
 
 
 def _classes(comparison: Comparison, verdict: str) -> list[str]:
@@ -102,7 +111,7 @@ def _classes(comparison: Comparison, verdict: str) -> list[str]:
 
 def change(name: str, score: Score) -> str:
     """Return the change of a score with its unit."""
-    return f"{cells(name, score)[1]} {'nats' if name == 'loss' else 'points'}"
+    return cells(name, score)[1] + UNITS_OF.get(name, "")
 
 
 def advice(comparison: Comparison, untimed: str = "") -> list[str]:
@@ -111,14 +120,10 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
     untimed: what to say if it is unknown how long that takes.
     """
     lines = [USE] if comparison.covers == "recipes" and not comparison.identical else []
-    smallest = comparison.accuracy.smallest
-    base, new = (1, 1) if comparison.covers == "networks" else comparison.replicates
+    smallest = comparison.accuracy.change.smallest
     if isfinite(smallest):
-        counts = "a side" if base == new else f"on base and {new} on new"
-        networks = f"{base} network{'s' * (base > 1)} {counts} detect{'s' * (base == new == 1)}"
-        together = comparison.ensemble["accuracy"].smallest if "accuracy" in comparison.ensemble else inf
-        too = f" (ensemble: {100 * together:.2f} points)" if isfinite(together) else ""
-        lines.append(f"{networks} a true change of {100 * smallest:.2f} points in 4 of 5 comparisons{too}.")
+        found = f"a true change of {100 * smallest:.2f} points in the accuracy of one network"
+        lines.append(f"With {_networks(comparison)}, 4 of 5 comparisons detect {found}.")
     if (plan := comparison.plan) is not None:
         wanted, limit = (f"{100 * each:.2f} points" for each in (plan.change, plan.limit))
         if plan.replicates is None:
@@ -136,15 +141,22 @@ def meaning(comparison: Comparison) -> str:
 
 def sides(comparison: Comparison, names: Pair) -> list[str]:
     """Return what the sides are, their networks and their test images."""
-    base, new = comparison.replicates
-    each = f"{base} network{'s' * (base > 1)} each" if base == new else f"{base} and {new} networks"
-    of = "Network 0 of " if comparison.covers == "networks" and base != new else ""
+    networks = _networks(comparison).capitalize()
     scored = f", scored on the same {comparison.images:,} test images" if comparison.images else ""
     named = (name if name.startswith(WORKSPACE) else f"revision {name}" for name in names)
-    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{of}{each} (train.replicates){scored}"]
+    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{networks} (train.replicates){scored}"]
+
+
+def _networks(comparison: Comparison) -> str:
+    base, new = comparison.replicates
+    each = f"{base} network{'s' * (base > 1)} each" if base == new else f"{base} and {new} networks"
+    return f"network 0 of {each}" if comparison.covers == "networks" and base != new else each
 
 
 def tables(comparison: Comparison) -> list[Block]:
+    """Return the tables of the scores and of the recalls; identical sides have none."""
+    if comparison.identical:
+        return []
     names = {"one network": "", "the ensemble": "ensemble "}
     scores = [[f"{names[of]}{name}", *cells(name, score)] for name, of, score in _scores(comparison)]
     recalls = [[name, *cells("recall", score)] for name, score in comparison.recalls.items()]
@@ -152,8 +164,8 @@ def tables(comparison: Comparison) -> list[Block]:
 
 
 def cells(kind: str, score: Score) -> list[str]:
-    """Return a row below COLUMNS: a loss in nats, a share in percent."""
-    factor, digits = (1, 4) if kind == "loss" else (100, 2)
+    """Return a row below COLUMNS: accuracy and recall in percent."""
+    factor, digits = (100, 2) if kind in ("accuracy", "recall") else (1, 4)
     change = score.change
     low, high = (f"{factor * bound:+.{digits}f}" for bound in change.interval)
     interval = f"{low} to {high}" if isfinite(change.error) else UNKNOWN
@@ -201,6 +213,9 @@ def _numbers(score: Score) -> dict[str, float | str | None]:
     change = score.change
     low, high = change.interval
     values = {"base": change.base, "new": change.new, "difference": change.difference, "low": low, "high": high}
-    values |= {"p_value": inf if score.verdict == UNKNOWN else score.p_value, "smallest": score.smallest}
-    known = {name: round(float(value), DECIMALS) if isfinite(value) else None for name, value in values.items()}
-    return {"verdict": score.verdict, **known}
+    values |= {"p_value": inf if score.verdict == UNKNOWN else score.p_value}
+    return {"verdict": score.verdict, **{name: _known(value) for name, value in values.items()}}
+
+
+def _known(value: float) -> float | None:
+    return round(float(value), DECIMALS) if isfinite(value) else None

@@ -17,8 +17,8 @@ from stages.render.document import Block, Explorer, Illustration, Report, Sectio
 from stages.render.html import html
 from stages.render.style import Figure
 from tools import blocks
-from tools.compare import formats, pictures
-from tools.compare.comparison import BROKEN, FIXED, Comparison
+from tools.compare import figures, formats
+from tools.compare.comparison import BROKEN, FIXED, Comparison, Score
 from tools.compare.differences import Differences, Pair
 from tools.compare.evidence import Evidence
 
@@ -29,7 +29,6 @@ MOST_CLASSES = 20
 EACH = 10  # images of a kind on the contact sheet
 BARS = 3  # of a side of an image, beside the bar of its true class
 SHEET = "Fixed (blue): wrong on base, right on new. Broken (red): right on base, wrong on new."
-READ = "Better: new is better. Without evidence of a change, decide by cost or simplicity, or train more networks."
 
 
 def page(compared: Comparison, differences: Differences, evidence: Evidence) -> str:
@@ -41,25 +40,27 @@ def page(compared: Comparison, differences: Differences, evidence: Evidence) -> 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
     sides = ". ".join(formats.sides(compared, differences.sides)) + "."
+    shown = _largest_changes(compared.recalls)
+    tables = _blocks(formats.tables(compared._replace(recalls=shown)))
     sections = [
         Section("What differs", [sides, *_blocks(formats.differing(differences))]),
-        Section("Scores", [" ".join(formats.advice(compared)), *_blocks(formats.tables(compared)[:1])]),
+        Section("Scores", [*formats.advice(compared), *tables[:1]]),
     ]
     overview = []
     if not compared.identical:
-        names = _largest_changes(compared)
-        overview = [_scores(compared, evidence), _recalls(compared, evidence, names)]
+        overview = [_scores(compared, evidence), _recalls(shown, len(compared.recalls), evidence.classes)]
         sections += [
             Section("Images that changed", _images(compared, evidence)),
-            Section("Classes", _classes(compared, evidence, names)),
-            Section("Training", [_curves(evidence.histories)]),
+            Section("Classes", [*tables[1:], _confusion(evidence)]),
+            Section("Training", [_curves(evidence)]),
             Section("Calibration", [_reliability(evidence)]),
+            Section("How to read this page", [formats.meaning(compared)]),
         ]
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
         verdict="\n".join(formats.verdicts(compared)),
         warning=" ".join(compared.notes),
-        sections=[*sections, Section("How to read this page", [READ, formats.meaning(compared)])],
+        sections=[section for section in sections if section.blocks],
         overview=overview,
     )
 
@@ -71,28 +72,22 @@ def sheet(compared: Comparison, evidence: Evidence) -> Illustration:
         "The largest changes of the probability of the true class. Above each image: its index, and how many networks "
         "of base and of new are right. Below: its true class, and both predictions with their probability."
     )
-    draw = partial(pictures.sheet, {index: compared.changed[index] for index in shown}, evidence)
+    draw = partial(figures.sheet, {index: compared.changed[index] for index in shown}, evidence)
     alternative = f"The {len(shown)} fixed and broken images with the largest change"
     return Illustration("changed.png", alternative, caption, draw, SHEET)
 
 
 def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
-    rows: dict[str, list[pictures.Row]] = {}
-    for name, score, of_image in (
-        ("accuracy", compared.accuracy, scores.right),
-        ("loss", compared.loss, scores.losses),
-    ):
-        networks = [[of_image(each, evidence.labels).mean() for each in side] for side in evidence.probabilities]
-        rows[name] = [("one network", score, networks)]
-        if name in compared.ensemble:
-            change = compared.ensemble[name].change
-            rows[name].append(("ensemble", compared.ensemble[name], [[change.base], [change.new]]))
+    networks = {
+        name: Pair(*([of_image(each, evidence.labels).mean() for each in side] for side in evidence.probabilities))
+        for name, of_image in (("accuracy", scores.right), ("loss", scores.losses))
+    }
     title = f"Accuracy of one network: {formats.change('accuracy', compared.accuracy)}, {compared.accuracy.verdict}"
     caption = (
         "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. 0 is the mean "
         "of base; small dots are single networks."
     )
-    draw = partial(pictures.changes, rows["accuracy"], rows["loss"], compared.tolerance)
+    draw = partial(figures.changes, compared, networks)
     return _titled("changes", title, "changes of accuracy and loss with their 95 % intervals", caption, draw)
 
 
@@ -119,7 +114,7 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     """The images that changed: those with the largest change on a sheet, and more in the explorer."""
     kept = list(compared.changed)[:MOST_IMAGES]
     if not kept:
-        return ["No test image changed its side: both sides are right on the same images."]
+        return ["No image is fixed or broken."]
     step = ceil(max(evidence.images.shape[1:3]) / explorer.MOST_SIDE)
     tiles = np.stack([explorer.tile(evidence.test_images([index])[0], step) for index in kept])
     while len(sprite := explorer.sprite(tiles[: len(kept)], explorer.columns(len(kept)))) > MOST_BYTES:
@@ -129,10 +124,7 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
         f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
         "on accuracy says whether there is more than chance."
     )
-    if len(kept) < len(compared.changed):
-        text += f" To keep the page small, the list has the {len(kept):,} images with the largest change."
-    if step > 1:
-        text += f" The images are shown at 1/{step} of their width and height."
+    text += explorer.limits(len(compared.changed), len(kept), "those with the smallest change", step)
     data = {
         "classes": [line(name) for name in evidence.classes],
         "replicates": {side: len(each) for side, each in evidence.probabilities._asdict().items()},
@@ -148,7 +140,7 @@ def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     """Return the data of a test image: for each side, the classes by their probability, the predicted one first."""
     label = int(evidence.labels[index])
     entry: dict[str, Any] = {"index": index, "true": label}
-    for side, (probabilities, right, _) in evidence.answers(index).items():
+    for side, (probabilities, right) in evidence.answers(index).items():
         order = np.argsort(-probabilities, kind="stable").tolist()
         classes = [c for place, c in enumerate(order) if place < BARS or c == label]
         shares = [round(float(probabilities[c]), 4) for c in classes]
@@ -156,36 +148,22 @@ def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     return entry
 
 
-def _largest_changes(compared: Comparison) -> list[str]:
-    """Return the names of the classes with the largest changes of recall, the largest gain first."""
-    changes = {name: score.change.difference for name, score in compared.recalls.items()}
-    largest = sorted(changes, key=lambda name: -abs(changes[name]))[:MOST_CLASSES]
-    return sorted(largest, key=lambda name: -changes[name])
+def _largest_changes(recalls: dict[str, Score]) -> dict[str, Score]:
+    """Return the recalls with the largest changes, the largest gain first."""
+    largest = sorted(recalls, key=lambda name: -abs(recalls[name].change.difference))[:MOST_CLASSES]
+    return {name: recalls[name] for name in sorted(largest, key=lambda name: -recalls[name].change.difference)}
 
 
-def _recalls(compared: Comparison, evidence: Evidence, names: list[str]) -> Illustration:
-    drawable = dict(zip(evidence.classes, style.drawable(evidence.classes), strict=True))
-    most = max(names, key=lambda name: abs(compared.recalls[name].change.difference))
-    change = formats.change("recall", compared.recalls[most])
-    title = f"Recall changes most: {drawable[most]}, {change}, {compared.recalls[most].verdict}"
-    caption = "Lines are 95 % intervals of the change of recall." + _left_out(compared, names)
-    drawn = partial(pictures.recalls, [(drawable[name], compared.recalls[name]) for name in names])
-    return _titled("recalls", title, "changes with their 95 % intervals", caption, drawn)
-
-
-def _classes(compared: Comparison, evidence: Evidence, names: list[str]) -> list[Block]:
-    """The changes of recall, and of the confusion matrix."""
-    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in names]
-    return [
-        *filter(None, [_left_out(compared, names)]),
-        Table(["recall", *formats.COLUMNS], rows),
-        _confusion(evidence),
-    ]
-
-
-def _left_out(compared: Comparison, names: list[str]) -> str:
-    every = len(compared.recalls)
-    return f" These are the {len(names)} of {every} classes with the largest changes." * (len(names) < every)
+def _recalls(shown: dict[str, Score], every: int, classes: list[str]) -> Illustration:
+    drawable = dict(zip(classes, style.drawable(classes), strict=True))
+    most = max(shown, key=lambda name: abs(shown[name].change.difference))
+    change = formats.change("recall", shown[most])
+    title = f"Recall changes most: {drawable[most]}, {change}, {shown[most].verdict}"
+    caption = "Lines are 95 % intervals of the change of recall."
+    if len(shown) < every:
+        caption += f" These are the {len(shown)} of {every} classes with the largest changes."
+    draw = partial(figures.recalls, [(drawable[name], score) for name, score in shown.items()])
+    return _titled("recalls", title, "changes with their 95 % intervals", caption, draw)
 
 
 def _confusion(evidence: Evidence) -> Illustration:
@@ -200,7 +178,7 @@ def _confusion(evidence: Evidence) -> Illustration:
         "of the images of the true class. The colours have the same scale in every comparison."
     )
     rest = "the largest change of a mistake in the confusion matrix"
-    return _titled("confusion", title, rest, caption, partial(pictures.confusion, change, names))
+    return _titled("confusion", title, rest, caption, partial(figures.confusion, change, names))
 
 
 def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -210,11 +188,13 @@ def _shares(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def _curves(histories: Pair) -> Illustration:
+def _curves(evidence: Evidence) -> Illustration:
+    histories = evidence.histories
     ends = [float(np.mean([each["train_loss"][-1] for each in history.by_replicate(rows)])) for rows in histories]
     title = f"Training loss ends at {ends[0]:.4f} on base, {ends[1]:.4f} on new"
     caption = "One line for each network. Training scores are means over the batches of an epoch."
-    return _titled("curves", title, "loss and accuracy by epoch", caption, partial(pictures.curves, histories))
+    draw = partial(figures.curves, histories, len(evidence.classes))
+    return _titled("curves", title, "loss and accuracy by epoch", caption, draw)
 
 
 def _reliability(evidence: Evidence) -> Illustration:
@@ -225,4 +205,4 @@ def _reliability(evidence: Evidence) -> Illustration:
         "The ensembles of both sides. An ensemble is overconfident where its line is below the dotted diagonal. The "
         "title has the expected calibration errors: lower is better."
     )
-    return _titled("reliability", title, "accuracy by confidence", caption, partial(pictures.reliability, bins))
+    return _titled("reliability", title, "accuracy by confidence", caption, partial(figures.reliability, bins))

@@ -16,7 +16,7 @@ from core.scores import ensemble, variance
 
 SIGNIFICANCE = 0.05  # the share of equal pairs that may be called different; the intervals are 95 % intervals
 POWER = 0.8  # the share of comparisons that find a change of the size that is called found
-MOST = 10_000  # replicates a side that a plan may ask for
+MOST = 1000  # replicates a side that a plan may ask for, as params.yaml allows
 
 OfImage = Callable[[np.ndarray, np.ndarray], np.ndarray]  # the scores of probabilities (n, classes) and labels
 
@@ -53,11 +53,12 @@ class Change(NamedTuple):
         """
         return max(map(abs, self.interval)) <= tolerance
 
-    def smallest(self, level: float = SIGNIFICANCE) -> float:
-        """Return the smallest true change that such a comparison, made anew, finds with 80 % power; inf if none."""
+    @property
+    def smallest(self) -> float:
+        """The smallest true change that such a comparison, made anew, finds with 80 % power; inf if none."""
         if self.error in (0, inf):
             return inf
-        found = self.error * detectable(self.degrees_of_freedom, self.degrees_of_freedom, level)
+        found = self.error * detectable(self.degrees_of_freedom, self.degrees_of_freedom)
         return found if found <= self.largest else inf
 
 
@@ -109,7 +110,7 @@ class Noise(NamedTuple):
         while self.smallest(high) > change:
             if high >= MOST:
                 return None
-            low, high = high, 2 * high
+            low, high = high, min(2 * high, MOST)
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.smallest(middle) > change else (low, middle)
@@ -127,15 +128,15 @@ def noise(base: np.ndarray, new: np.ndarray) -> Noise:
     interaction = known[0].interaction / counts[0] + known[-1].interaction / counts[1]
     paired = (new.mean(axis=0) - base.mean(axis=0)).var(ddof=1) / images
     sides = [
-        Part(each.replicates, count - 1) for each, count in zip(known, filter(lambda n: n > 1, counts), strict=True)
+        Part(max(each.replicates, each.interaction), count - 1)
+        for each, count in zip(known, filter(lambda n: n > 1, counts), strict=True)
     ]
     return Noise(sides, Part(max(paired - interaction, 0.0), images - 1))
 
 
 def spread(side: np.ndarray) -> Noise:
     """Return the noise of a change from a recipe to another that spreads alike, and that changes all images alike."""
-    replicates, images = side.shape
-    return Noise([Part(variance.components(side).replicates, replicates - 1)], Part(0, images - 1))
+    return Noise(noise(side, side).sides[:1], Part(0, side.shape[1] - 1))
 
 
 def of_recipes(base: np.ndarray, new: np.ndarray) -> Change:
@@ -190,7 +191,7 @@ def of_ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, of_image
     if np.array_equal(base, new):
         return of_identical(before, after)
     images = len(labels)
-    if min(len(base), len(new), images) < 2:
+    if images < 2:
         return _student(before, after, UNKNOWN)
     paired = np.subtract(after, before, dtype=np.float64).var(ddof=1) / images
     sides = [
@@ -227,16 +228,16 @@ def of_networks(base: np.ndarray, new: np.ndarray) -> Change:
     return change
 
 
-def detectable(now: float, then: float, level: float = SIGNIFICANCE) -> float:
+def detectable(now: float, then: float) -> float:
     """Return the true change that a new comparison finds with 80 % power, in units of the error as estimated now.
 
-    now, then: the degrees of freedom of both errors. level: of the two-sided test. The change c s is found if
-    (c s + z) / s' > t, with z standard normal, and s and s' the square roots of chi-squared variables over their
-    degrees of freedom. Noncentral t would take s for the true error: of 4 degrees of freedom its power is 69 %.
+    now, then: the degrees of freedom of both errors. The change c s is found if (c s + z) / s' > t, with z
+    standard normal, and s and s' the square roots of chi-squared variables over their degrees of freedom. Noncentral t
+    would take s for the true error: of 4 degrees of freedom its power is 69 %.
     """
     shares = (np.arange(50) + 0.5) / 50
     estimated, other = (np.sqrt(special.chdtri(freedom, shares) / freedom) for freedom in (now, then))
-    needed = special.stdtrit(then, 1 - level / 2) * other
+    needed = special.stdtrit(then, 1 - SIGNIFICANCE / 2) * other
     return optimize.brentq(lambda c: special.ndtr(c * estimated[:, None] - needed).mean() - POWER, 0, 1e6)
 
 

@@ -1,7 +1,8 @@
 """Figures with one line per replicate: the history of training, and calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from core.scores.calibration import Reliability
 from stages.render import style
 from stages.render.style import Axes, Figure, MaxNLocator
 
-COLOURS = {"train": style.FIRST, "validation": style.SECOND}
+LINES = {"train": {"color": style.FIRST}, "validation": {"color": style.SECOND}}
 LABELS = {"loss": "loss (cross-entropy), nats", "accuracy": "accuracy"}
 
 # A smaller loss is drawn as this loss: the logarithm of 0 has no place.
@@ -33,19 +34,24 @@ def training(history: np.ndarray, classes: int) -> Figure:
     return figure
 
 
-def draw_history(ax: Axes, history: np.ndarray, measure: str, classes: int) -> None:
+def draw_history(
+    ax: Axes, history: np.ndarray, measure: str, classes: int, lines: Mapping[str, dict[str, Any]] = LINES, of: str = ""
+) -> None:
     """Draw `measure` (loss or accuracy) by epoch, for train and, if present, validation.
+
+    lines: how matplotlib draws each of them. of: what their names begin with.
 
     The scale depends on the number of classes alone, so that figures of two runs can be compared. It ends at twice the
     loss of guessing; losses beyond its ends are drawn at its ends.
     """
     low, high = (0.0, 1.0) if measure == "accuracy" else (LEAST_LOSS, 2 * log(max(classes, 2)))
-    for split, colour in COLOURS.items():
+    for split, look in lines.items():
         if f"{split}_{measure}" not in (history.dtype.names or ()):
             continue
         for number, rows in enumerate(by_replicate(history)):
             values = rows[f"{split}_{measure}"].clip(low, high)
-            ax.plot(rows["epoch"], values, ".-", color=colour, linewidth=0.8, label=None if number else split)
+            label = None if number else of + split
+            ax.plot(rows["epoch"], values, marker=".", linewidth=0.8, label=label, **look)
     if measure == "loss":
         ax.set_yscale("log")
         ends = {low: f"≤{low}", high: f"≥{high:.1f}"}

@@ -17,6 +17,12 @@ def test_components_worked_by_hand():
     assert found.images == pytest.approx(max(0.25 / 3 - interaction / 2, 0))
 
 
+def test_replicates_that_differ_less_than_their_images_explain_leave_nothing_to_the_seeds():
+    found = variance.components(np.array([[True, False, True], [False, True, True]]))
+
+    assert found.replicates == found.seeds == 0 < found.interaction
+
+
 def test_simulated_components_are_found_again():
     """Replicates, images and interaction with standard deviations 0.02, 0.4 and 0.3: means over 200 simulations."""
     random = np.random.default_rng(0)

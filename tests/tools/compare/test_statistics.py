@@ -10,6 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.weightstats import ttost_ind
 
+from core.config.params import Params
 from core.scores import ensemble, scores
 from tools.compare import statistics
 from tools.compare.statistics import Noise, Part
@@ -189,23 +190,22 @@ def test_the_power_is_statsmodels_if_the_error_is_known(replicates):
     assert found == pytest.approx(effect * sqrt(replicates / 2), rel=0.01)
 
 
-@pytest.mark.parametrize(("now", "then", "level"), [(2, 2, 0.05), (4, 4, 0.05), (8, 30, 0.05), (8, 8, 0.005)])
-def test_a_new_experiment_finds_the_promised_change_in_80_percent(now, then, level):
+@pytest.mark.parametrize(("now", "then"), [(2, 2), (4, 4), (8, 30)])
+def test_a_new_experiment_finds_the_promised_change_in_80_percent(now, then):
     generator = np.random.default_rng(0)
     estimated, error = (np.sqrt(generator.chisquare(freedom, 100_000) / freedom) for freedom in (now, then))
 
-    t = (statistics.detectable(now, then, level) * estimated + generator.normal(size=100_000)) / error
+    t = (statistics.detectable(now, then) * estimated + generator.normal(size=100_000)) / error
 
-    assert (t > stats.t.ppf(1 - level / 2, then)).mean() == pytest.approx(0.8, abs=0.006)
+    assert (t > stats.t.ppf(0.975, then)).mean() == pytest.approx(0.8, abs=0.006)
 
 
 def test_the_smallest_change_is_in_units_of_the_error_and_no_larger_than_a_share_can_change():
     change = statistics.Change(0.5, 0.6, 0.02, 8, 0.1, 1)
 
-    assert change.smallest() == pytest.approx(0.02 * statistics.detectable(8, 8))
-    assert change.smallest(0.005) == pytest.approx(0.02 * statistics.detectable(8, 8, 0.005))
-    assert change._replace(error=0.5).smallest() == inf
-    assert change._replace(error=0.5, largest=inf).smallest() > 1
+    assert change.smallest == pytest.approx(0.02 * statistics.detectable(8, 8))
+    assert change._replace(error=0.5).smallest == inf
+    assert change._replace(error=0.5, largest=inf).smallest > 1
 
 
 @pytest.mark.parametrize("gain", [0.2, -0.2, 0.7])
@@ -240,6 +240,15 @@ def test_a_plan_from_a_few_replicates_asks_for_more_and_the_test_images_set_a_li
     assert [noise.smallest(noise.replicates(0.035) - less) <= 0.035 for less in (0, 1)] == [True, False]
 
 
+def test_a_plan_asks_for_no_more_replicates_than_params_allow():
+    most = Params.model_fields["train"].annotation.model_json_schema()["properties"]["replicates"]["maximum"]
+    noise = Noise([Part(1.0, 1e9)], Part(0, 1))
+
+    assert most == statistics.MOST
+    assert noise.replicates(noise.smallest(most)) == most
+    assert noise.replicates(noise.smallest(most) * 0.999) is None
+
+
 def test_a_side_alone_has_its_spread_and_no_noise_of_images():
     side = np.array([[1.0, 5, 9], [2, 10, 12], [6, 12, 15]])
 
@@ -270,7 +279,7 @@ def test_if_a_score_is_linear_the_ensemble_has_the_change_and_the_error_of_the_m
     assert found[:3] == pytest.approx(expected[:3])
 
 
-def test_the_scores_are_those_of_the_ensembles_and_one_network_has_no_known_noise():
+def test_the_scores_are_those_of_the_ensembles_and_one_image_has_no_known_noise():
     generator = np.random.default_rng(0)
     base, new = (generator.dirichlet(np.ones(3), (3, 200)).astype(np.float32) for _ in range(2))
     labels = generator.integers(0, 3, 200)
@@ -279,7 +288,7 @@ def test_the_scores_are_those_of_the_ensembles_and_one_network_has_no_known_nois
     found = statistics.of_ensembles(base, new, labels, scores.right)
 
     assert found[:2] == pytest.approx(accuracies) and found.largest == 1
-    assert statistics.of_ensembles(base[:1], new, labels, scores.right).interval == (-inf, inf)
+    assert statistics.of_ensembles(base[:, :1], new[:, :1], labels[:1], scores.right).interval == (-inf, inf)
     assert statistics.of_ensembles(base, base, labels, scores.right).interval == (0, 0)
 
 
@@ -322,7 +331,7 @@ def test_a_new_experiment_finds_the_change_that_another_one_promised_in_80_perce
     generator = np.random.default_rng(0)
 
     def found():
-        promised = statistics.of_recipes(*drawn(generator, replicates, of_images=0.3)).smallest()
+        promised = statistics.of_recipes(*drawn(generator, replicates, of_images=0.3)).smallest
         return statistics.of_recipes(*drawn(generator, replicates, of_images=0.3, gain=promised)).p_value < 0.05
 
     assert np.mean([found() for _ in range(1000)]) == pytest.approx(0.8, abs=0.05)

@@ -1,12 +1,12 @@
 """The figures of a change, read back from their axes."""
 
+from math import inf, log
+
 import numpy as np
 import pytest
 
-from core.files.history import by_replicate
 from stages.render import style
-from tests.tools.compare.conftest import HISTORIES
-from tools.compare import page, pictures
+from tools.compare import figures, page
 from tools.compare.comparison import Score
 from tools.compare.statistics import Change
 
@@ -41,43 +41,46 @@ def test_the_changes_of_the_scores_and_their_intervals_are_drawn_to_scale_around
     right = [100 * (side.argmax(axis=2) == some.labels).mean(axis=1) for side in (some.base, some.new)]
     markers, ends = points(accuracy)
     assert markers[0] == pytest.approx([right[1].mean() - right[0].mean()])
-    assert markers[1] == pytest.approx(right[0] - right[0].mean())
-    assert markers[2] == pytest.approx(right[1] - right[0].mean())
+    assert markers[2] == pytest.approx(right[0] - right[0].mean())
+    assert markers[3] == pytest.approx(right[1] - right[0].mean())
     assert ends[0] == pytest.approx([100 * end for end in some.compared.accuracy.change.interval])
     together = [100 * (side.mean(axis=0).argmax(axis=1) == some.labels).mean() for side in (some.base, some.new)]
-    assert markers[3] == pytest.approx([together[1] - together[0]])
+    assert markers[1] == pytest.approx([together[1] - together[0]])
     for ax in (accuracy, loss):
         low, high = ax.get_xlim()
         assert -low == high > max(abs(value) for row in points(ax)[0] for value in row)
     band = accuracy.patches[0]
     assert (band.get_x(), band.get_width()) == pytest.approx((-2, 4)) and not loss.patches
     rows = [-np.log(side[:, np.arange(400), some.labels]).mean(axis=1) for side in (some.base, some.new)]
-    assert points(loss)[0][2] == pytest.approx(rows[1] - rows[0].mean(), abs=1e-5)
+    assert points(loss)[0][3] == pytest.approx(rows[1] - rows[0].mean(), abs=1e-5)
     assert [tick.get_text() for tick in accuracy.get_yticklabels()] == ["one network", "ensemble"]
 
 
-def test_without_an_interval_a_change_is_a_ring(made, draw):
-    accuracy, _ = draw(made((1, 3)), "changes.png")
+def test_without_an_interval_a_change_is_a_ring():
+    shown = [(name, Score(Change(0.5, 0.6, error, 9, 0.5), 0.5, "unknown")) for name, error in (("a", 1), ("b", inf))]
 
-    rings = [line for line in accuracy.lines if line.get_markerfacecolor() == "white"]
+    with style.styled():
+        (ax,) = figures.recalls(shown).axes
+
+    rings = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert [list(ring.get_ydata()) for ring in rings] == [[1]]
 
 
 def test_recalls_are_drawn_in_their_order_and_coloured_by_their_verdict():
     shown = [
-        (name, Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), 0.5, verdict, 0.1))
+        (name, Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), 0.5, verdict))
         for name, change, verdict in (("b", 0.2, "better"), ("c", 0.05, "no evidence"), ("a", -0.1, "worse"))
     ]
 
     with style.styled():
-        (ax,) = pictures.recalls(shown).axes
+        (ax,) = figures.recalls(shown).axes
 
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["b", "c", "a"]
     markers, ends = points(ax)
     assert [float(dot) for (dot,) in markers] == pytest.approx([20, 5, -10])
     assert ends[0] == pytest.approx([20 - 1.96, 20 + 1.96], abs=0.01)
     colours = [line.get_color() for line in ax.lines if line.get_marker() == "o"]
-    assert colours == [style.RIGHT, pictures.UNDECIDED, style.WRONG]
+    assert colours == [style.RIGHT, figures.UNDECIDED, style.WRONG]
 
 
 def test_figure_and_table_have_the_recalls_in_one_order_the_largest_gain_first(made, draw):
@@ -109,26 +112,27 @@ def test_a_confusion_matrix_has_the_changes_of_the_shares_on_a_fixed_scale_blue_
         drawn[row, column] = float(text.get_text())
     assert drawn == pytest.approx(change, abs=0.051)
     (image,) = ax.images
-    assert image.get_clim() == (-10, 10)
+    assert image.get_clim() == (-0.1, 0.1)
     assert [tick.get_text() for tick in bar.get_yticklabels()] == ["worse", "better"]
     sign = np.where(np.eye(10), 1, -1)
-    assert np.asarray(image.get_array()) == pytest.approx(sign * change)
-    red, _, blue, _ = image.to_rgba(10.0)
+    assert np.asarray(image.get_array()) == pytest.approx(sign * change / 100)
+    red, _, blue, _ = image.to_rgba(0.1)
     assert blue > red
 
 
-def test_curves_have_a_line_for_each_network_of_both_sides_from_epoch_1(made, draw):
+def test_curves_have_a_line_for_each_network_of_both_sides_on_the_axes_of_the_report(made, draw):
     loss, accuracy = draw(made(), "curves.png")
 
-    lines = [(line.get_color(), line.get_linestyle(), list(line.get_ydata())) for line in loss.lines]
+    lines = [(line.get_label(), line.get_color(), line.get_linestyle(), list(line.get_ydata())) for line in loss.lines]
     assert lines == [
-        (pictures.SIDES["base"], "-", [0.5]),
-        (pictures.SIDES["base"], "-", [0.7]),
-        (pictures.SIDES["new"], "-", [0.4, 0.25]),
-        (pictures.SIDES["new"], "--", [0.5, 0.6]),
+        ("base, train", figures.SIDES["base"], "-", [2.3, 0.5]),
+        (lines[1][0], figures.SIDES["base"], "-", [2.4, 0.7]),
+        ("new, train", figures.SIDES["new"], "-", [2.3, 0.4, 0.25]),
+        ("new, validation", figures.SIDES["new"], "--", [2.3, 0.5, 0.6]),
     ]
-    assert [list(line.get_ydata()) for line in accuracy.lines][2:] == [pytest.approx([80, 90]), pytest.approx([70, 60])]
-    assert len(by_replicate(HISTORIES.base)) == 2
+    assert lines[1][0].startswith("_")  # not in the legend
+    assert [list(line.get_ydata()) for line in accuracy.lines][2:] == [[0.1, 0.8, 0.9], [0.1, 0.7, 0.6]]
+    assert loss.get_ylim() == pytest.approx((0.01, 2 * log(10))) and accuracy.get_ylim() == (0, 1)
 
 
 def test_reliability_has_the_bins_of_both_ensembles(made, draw):

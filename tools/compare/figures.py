@@ -5,13 +5,12 @@ from math import isfinite
 
 import numpy as np
 
-from core.files.history import by_replicate
 from stages.render import style
-from stages.render.figures.curves import LABELS, draw_reliability
-from stages.render.figures.matrices import VALUED_CLASSES
+from stages.render.figures import matrices
+from stages.render.figures.curves import LABELS, draw_history, draw_reliability
 from stages.render.figures.samples import gallery
-from stages.render.style import Axes, Figure, MaxNLocator
-from tools.compare.comparison import BETTER, FIXED, WORSE, Score
+from stages.render.style import Axes, Figure
+from tools.compare.comparison import BETTER, FIXED, WORSE, Comparison, Score
 from tools.compare.differences import Pair
 from tools.compare.evidence import Evidence
 
@@ -22,26 +21,25 @@ LINE = 12  # the width of a line below an image, in multiples of its font size
 FULL = 0.1  # the change of a cell that has the full colour: the same in every comparison
 
 
-# A score of one network or of the ensemble: its name, its change, and the score of each network of base and of new.
-Row = tuple[str, Score, Sequence[Sequence[float]]]
-
-
-def changes(accuracy: Sequence[Row], loss: Sequence[Row], tolerance: float | None = None) -> Figure:
+def changes(compared: Comparison, networks: Mapping[str, Pair]) -> Figure:
     """Draw the changes of accuracy, in points, and of loss, in nats, with their 95 % intervals around 0.
 
-    The dots below an interval are the networks of both sides, as distances from the mean of base. tolerance: a share.
+    networks: accuracy and loss of each network, pairs of sequences. They are dots below the interval, as
+    distances from the mean of base.
     """
-    figure = style.empty(height=1.9 + 0.45 * (len(accuracy) + len(loss)))
-    axes = figure.subplots(2, 1, height_ratios=[1 + len(accuracy), 1 + len(loss)])
-    for ax, rows, factor in zip(axes, (accuracy, loss), (100, 1), strict=True):
-        for row, (_, score, sides) in enumerate(rows):
+    figure = style.empty(height=2.8 + 0.9 * bool(compared.ensemble))
+    axes = figure.subplots(2, 1)
+    for ax, name, of_one, factor in zip(axes, networks, (compared.accuracy, compared.loss), (100, 1), strict=True):
+        rows = {"one network": of_one} | ({"ensemble": compared.ensemble[name]} if compared.ensemble else {})
+        for row, score in enumerate(rows.values()):
             _interval(ax, score, row, factor)
-            for networks, place, colour in zip(sides, (0.22, 0.38), SIDES.values(), strict=True):
-                values = factor * (np.asarray(networks) - score.change.base)
-                ax.plot(values, np.full(len(values), row + place), "o", color=colour, markersize=4, alpha=0.7)
-        _rows(ax, [name for name, *_ in rows], space=0.6)
-    if tolerance is not None:
-        axes[0].axvspan(-100 * tolerance, 100 * tolerance, color=style.OTHER, alpha=0.5, zorder=0)
+        for of_side, place, colour in zip(networks[name], (0.22, 0.38), SIDES.values(), strict=True):
+            values = factor * (np.asarray(of_side) - of_one.change.base)
+            ax.plot(values, np.full(len(values), place), "o", color=colour, markersize=4, alpha=0.7)
+        _rows(ax, list(rows), space=0.6)
+    if compared.tolerance is not None:
+        reach = 100 * compared.tolerance
+        axes[0].axvspan(-reach, reach, color=style.OTHER, alpha=0.5, zorder=0)
     axes[0].set_xlabel("change of accuracy, points (better: to the right)")
     axes[1].set_xlabel("change of loss, nats (better: to the left)")
     for side, colour in SIDES.items():
@@ -61,25 +59,15 @@ def recalls(scores: Sequence[tuple[str, Score]]) -> Figure:
     return figure
 
 
-def curves(histories: Pair) -> Figure:
-    """Draw loss and accuracy by epoch of both sides on the same axes, a line per network, from epoch 1.
-
-    Training is solid, validation dashed.
-    """
+def curves(histories: Pair, classes: int) -> Figure:
+    """Draw loss and accuracy by epoch of both sides on the report's axes, training solid, validation dashed."""
     figure = style.empty(height=5.5)
-    measures = [("loss", 1, LABELS["loss"]), ("accuracy", 100, "accuracy, %")]
-    for ax, (measure, factor, label) in zip(figure.subplots(2, 1, sharex=True), measures, strict=True):
+    for ax, measure in zip(figure.subplots(2, 1), LABELS, strict=True):
         for (side, colour), history in zip(SIDES.items(), histories, strict=True):
-            for split, line in (("train", "-"), ("validation", "--")):
-                if (column := f"{split}_{measure}") in history.dtype.names:
-                    for number, rows in enumerate(by_replicate(history)):
-                        values = factor * rows[column][1:]
-                        ax.plot(rows["epoch"][1:], values, line, color=colour, linewidth=0.9, alpha=0.7)
-                        ax.lines[-1].set_label("" if number else f"{side}, {split}")
-        ax.set_ylabel(label)
+            look = {"color": colour, "alpha": 0.7}
+            lines = {"train": look, "validation": look | {"linestyle": "--"}}
+            draw_history(ax, history, measure, classes, lines, f"{side}, ")
         ax.legend(fontsize=9)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("epoch")
     return figure
 
 
@@ -88,20 +76,15 @@ def confusion(change: np.ndarray, classes: Sequence[str]) -> Figure:
 
     Blue is better: more on the diagonal, fewer off it. The scale ends at FULL in every comparison.
     """
-    figure = style.empty(height=4.6, layout="compressed")
+    figure = style.empty(height := 4.6, layout="compressed")
     ax = figure.subplots()
     better = np.where(np.eye(len(change), dtype=bool), change, -change)
-    mesh = ax.imshow(100 * better, cmap="RdBu", vmin=-100 * FULL, vmax=100 * FULL)
-    bar = figure.colorbar(mesh, ax=ax, extend="both", ticks=[-100 * FULL, 100 * FULL])
+    cells = np.ma.masked_where(np.round(100 * change, 1) == 0, better)
+    mesh = ax.imshow(cells, cmap="RdBu", vmin=-FULL, vmax=FULL)
+    bar = figure.colorbar(mesh, ax=ax, extend="both", ticks=[-FULL, FULL])
     bar.set_ticklabels(["worse", "better"])
-    if len(classes) <= VALUED_CLASSES:
-        for row, column in zip(*np.nonzero(np.round(100 * change, 1)), strict=True):
-            ink = style.ink(mesh.to_rgba(100 * better[row, column])[:3])
-            text = f"{100 * change[row, column]:+.1f}"
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=7)
-    style.name_ticks(ax.xaxis, classes, rotation=45)
-    style.name_ticks(ax.yaxis, classes)
-    ax.set(xlabel="predicted class", ylabel="true class")
+    matrices.write(mesh, 100 * change, "+.1f")
+    matrices.name(ax, classes, height)
     return figure
 
 
@@ -122,10 +105,11 @@ def sheet(changed: Mapping[int, str], evidence: Evidence) -> Figure:
     headings, captions = [], []
     for index, kind in changed.items():
         answers = evidence.answers(index)
-        before, after = (f"{right}/{networks}" for _, right, networks in answers.values())
+        right = zip(answers.values(), evidence.probabilities, strict=True)
+        before, after = (f"{votes}/{len(networks)}" for (_, votes), networks in right)
         headings.append(f"{kind} {index}: {before} → {after} right")
         lines = [style.wrapped("", names[evidence.labels[index]], "", LINE)]
-        for side, (probabilities, *_) in answers.items():
+        for side, (probabilities, _) in answers.items():
             predicted = names[probabilities.argmax()]
             lines.append(style.wrapped(f"{side}: ", predicted, f" {style.percent(probabilities.max())}", LINE))
         captions.append("\n".join(lines))

@@ -87,7 +87,7 @@ def runner(baseline, tmp_path):
 @pytest.mark.parametrize(
     ("name", "old", "new", "says"),
     [
-        ("params.yaml", "epochs: 2", "epochs: 3", "**No evidence of a change in accuracy"),
+        ("params.yaml", "epochs: 2", "epochs: 3", "**No evidence of a change: accuracy of one network, "),
         ("datasets/garments.yaml", "test: 100", "test: 110", "error: data/normalized/test: base-"),
     ],
 )

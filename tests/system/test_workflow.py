@@ -111,7 +111,7 @@ def test_a_pull_request_gets_a_comment_with_the_verdict_or_the_refusal(runner, t
     compared = not says.startswith("error: ")
     assert links == [f"https://example.org/{name}" for name in ("comparison", "changed-images") if compared]
     assert (runner.folder / "build/compare.html").exists() == compared
-    assert (f"\nnew: this-pull-request-{head[:7]} (" in comment and "train.epochs" in comment) or not compared
+    assert (f"\nnew: revision this-pull-request-{head[:7]} (" in comment and "train.epochs" in comment) or not compared
 
 
 @pytest.mark.fault("a wrong name of the base in .ci/compare")

@@ -24,6 +24,8 @@ def git(*arguments: str) -> bytes:
     if trust:  # git names the folder to trust, which may be above this one
         raise StageError(Problem("git", "does not trust the owner of this folder", fix=trust))
     what = ", ".join(lines) or f"ended with {ended.returncode}"
+    while arguments[0].startswith("-"):  # -C FOLDER, -c NAME=VALUE
+        arguments = arguments[2:]
     fix = "git fsck, which names all damaged objects; then fetch them from another clone"
     raise StageError(Problem(f"git {arguments[0]}", what, fix=fix))
 

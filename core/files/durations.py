@@ -14,16 +14,15 @@ from core.config.params import Train
 from core.files import atomic
 
 PATH = Path(".dvc/tmp/training_seconds.json")
-# The params that decide how long an epoch takes, beside the number and the shape of the images.
-DECISIVE = {
-    "network",
-    "hidden_units",
-    "dropout",
-    "optimizer",
-    "batch_size",
-    "augmentation_shift",
-    "augmentation_flip",
-    "threads",
+# The params that do not decide how long an epoch takes. Any other may, also one that Train gets later.
+INDECISIVE = {
+    "output",
+    "learning_rate",
+    "learning_rate_schedule",
+    "epochs",
+    "early_stopping_patience",
+    "seed",
+    "replicates",
 }
 
 MOST = 120  # of a unit; a longer duration is told in the next unit
@@ -60,7 +59,7 @@ def worded(seconds: float) -> str:
 
 
 def _kind(settings: Train, images: int, image_shape: Sequence[int]) -> str:
-    kind = settings.model_dump(include=DECISIVE) | {"images": images, "image_shape": list(image_shape)}
+    kind = settings.model_dump(exclude=INDECISIVE) | {"images": images, "image_shape": list(image_shape)}
     return json.dumps(kind, sort_keys=True)
 
 

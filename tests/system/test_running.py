@@ -37,6 +37,6 @@ def test_a_fresh_clone_reaches_the_verdict_of_the_checkout_in_which_both_commits
     assert found == expected
     first, second = [line for line in progress.splitlines() if ": " in line and "training" in line and "HEAD" in line]
     assert first.endswith(": training time unknown, as no such networks were trained in this clone")
-    assert re.search(r": training takes about \d+ seconds?, or no time if DVC's cache has the networks$", second)
+    assert re.search(r": training alone takes about \d+ seconds?, or no time if DVC's cache has the networks$", second)
     assert clone.git("status", "--porcelain") == "" and len(clone.git("worktree", "list").splitlines()) == 1
     assert compare(clone)[0]["accuracy"] == expected["accuracy"]  # the same bytes: later comparisons need no run

@@ -12,14 +12,6 @@ from tools.compare.differences import Pair
 from tools.compare.sides import Predictions
 
 
-class Answer(NamedTuple):
-    """The probabilities that an ensemble gives an image, float32 (classes,), and how many of its networks are right."""
-
-    probabilities: np.ndarray
-    right: int
-    networks: int
-
-
 class Evidence(NamedTuple):
     """probabilities: of the networks that are compared, a pair of float32 (replicates, n, classes). labels: integer
     (n,). images: float32 (n, height, width) or (n, height, width, 3) in [0, 1]; negative: whether pictures exchange
@@ -33,12 +25,13 @@ class Evidence(NamedTuple):
     negative: bool
     histories: Pair
 
-    def answers(self, index: int) -> dict[str, Answer]:
-        """Return how the sides, "base" and "new", answer a test image."""
-        of_image = {side: each[:, index] for side, each in self.probabilities._asdict().items()}
+    def answers(self, index: int) -> dict[str, tuple[np.ndarray, int]]:
+        """Return how the sides, "base" and "new", answer a test image: the probabilities that the ensemble gives it,
+        float32 (classes,), and how many of its networks are right.
+        """
         return {
-            side: Answer(ensemble.average(each), int((each.argmax(axis=1) == self.labels[index]).sum()), len(each))
-            for side, each in of_image.items()
+            side: (ensemble.average(each[:, index]), int((each[:, index].argmax(axis=1) == self.labels[index]).sum()))
+            for side, each in self.probabilities._asdict().items()
         }
 
     def test_images(self, indices: list[int]) -> np.ndarray:

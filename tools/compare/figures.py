@@ -64,7 +64,8 @@ def curves(histories: Pair, classes: int) -> Figure:
     figure = style.empty(height=5.5)
     for ax, measure in zip(figure.subplots(2, 1), LABELS, strict=True):
         for (side, colour), history in zip(SIDES.items(), histories, strict=True):
-            lines = {"train": {"color": colour}, "validation": {"color": colour, "linestyle": "--"}}
+            look = {"color": colour, "alpha": 0.7}
+            lines = {"train": look, "validation": look | {"linestyle": "--"}}
             draw_history(ax, history, measure, classes, lines, f"{side}, ")
         ax.legend(fontsize=9)
     return figure
@@ -104,10 +105,11 @@ def sheet(changed: Mapping[int, str], evidence: Evidence) -> Figure:
     headings, captions = [], []
     for index, kind in changed.items():
         answers = evidence.answers(index)
-        before, after = (f"{right}/{networks}" for _, right, networks in answers.values())
+        right = zip(answers.values(), evidence.probabilities, strict=True)
+        before, after = (f"{votes}/{len(networks)}" for (_, votes), networks in right)
         headings.append(f"{kind} {index}: {before} → {after} right")
         lines = [style.wrapped("", names[evidence.labels[index]], "", LINE)]
-        for side, (probabilities, *_) in answers.items():
+        for side, (probabilities, _) in answers.items():
             predicted = names[probabilities.argmax()]
             lines.append(style.wrapped(f"{side}: ", predicted, f" {style.percent(probabilities.max())}", LINE))
         captions.append("\n".join(lines))

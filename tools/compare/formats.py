@@ -121,12 +121,9 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
     """
     lines = [USE] if comparison.covers == "recipes" and not comparison.identical else []
     smallest = comparison.accuracy.change.smallest
-    base, new = (1, 1) if comparison.covers == "networks" else comparison.replicates
     if isfinite(smallest):
-        counts = "a side" if base == new else f"on base and {new} on new"
-        networks = f"{base} network{'s' * (base > 1)} {counts} detect{'s' * (base == new == 1)}"
-        change = f"{100 * smallest:.2f} points in the accuracy of one network"
-        lines.append(f"{networks} a true change of {change}, in 4 of 5 comparisons.")
+        found = f"a true change of {100 * smallest:.2f} points in the accuracy of one network"
+        lines.append(f"With {_networks(comparison)}, 4 of 5 comparisons detect {found}.")
     if (plan := comparison.plan) is not None:
         wanted, limit = (f"{100 * each:.2f} points" for each in (plan.change, plan.limit))
         if plan.replicates is None:
@@ -144,12 +141,16 @@ def meaning(comparison: Comparison) -> str:
 
 def sides(comparison: Comparison, names: Pair) -> list[str]:
     """Return what the sides are, their networks and their test images."""
-    base, new = comparison.replicates
-    each = f"{base} network{'s' * (base > 1)} each" if base == new else f"{base} and {new} networks"
-    of = "Network 0 of " if comparison.covers == "networks" and base != new else ""
+    networks = _networks(comparison).capitalize()
     scored = f", scored on the same {comparison.images:,} test images" if comparison.images else ""
     named = (name if name.startswith(WORKSPACE) else f"revision {name}" for name in names)
-    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{of}{each} (train.replicates){scored}"]
+    return [*map(": ".join, zip(Pair._fields, named, strict=True)), f"{networks} (train.replicates){scored}"]
+
+
+def _networks(comparison: Comparison) -> str:
+    base, new = comparison.replicates
+    each = f"{base} network{'s' * (base > 1)} each" if base == new else f"{base} and {new} networks"
+    return f"network 0 of {each}" if comparison.covers == "networks" and base != new else each
 
 
 def tables(comparison: Comparison) -> list[Block]:

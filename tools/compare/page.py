@@ -18,7 +18,7 @@ from stages.render.html import html
 from stages.render.style import Figure
 from tools import blocks
 from tools.compare import figures, formats
-from tools.compare.comparison import BROKEN, FIXED, Comparison
+from tools.compare.comparison import BROKEN, FIXED, Comparison, Score
 from tools.compare.differences import Differences, Pair
 from tools.compare.evidence import Evidence
 
@@ -40,17 +40,18 @@ def page(compared: Comparison, differences: Differences, evidence: Evidence) -> 
 def document(compared: Comparison, differences: Differences, evidence: Evidence) -> Report:
     """Return the page as a document, in the order in which a reviewer decides; its figures are not drawn yet."""
     sides = ". ".join(formats.sides(compared, differences.sides)) + "."
+    shown = _largest_changes(compared.recalls)
+    tables = _blocks(formats.tables(compared._replace(recalls=shown)))
     sections = [
         Section("What differs", [sides, *_blocks(formats.differing(differences))]),
-        Section("Scores", [*formats.advice(compared), *_blocks(formats.tables(compared)[:1])]),
+        Section("Scores", [*formats.advice(compared), *tables[:1]]),
     ]
     overview = []
     if not compared.identical:
-        names = _largest_changes(compared)
-        overview = [_scores(compared, evidence), _recalls(compared, evidence, names)]
+        overview = [_scores(compared, evidence), _recalls(shown, len(compared.recalls), evidence.classes)]
         sections += [
             Section("Images that changed", _images(compared, evidence)),
-            Section("Classes", _classes(compared, evidence, names)),
+            Section("Classes", [*tables[1:], _confusion(evidence)]),
             Section("Training", [_curves(evidence)]),
             Section("Calibration", [_reliability(evidence)]),
             Section("How to read this page", [formats.meaning(compared)]),
@@ -139,7 +140,7 @@ def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     """Return the data of a test image: for each side, the classes by their probability, the predicted one first."""
     label = int(evidence.labels[index])
     entry: dict[str, Any] = {"index": index, "true": label}
-    for side, (probabilities, right, _) in evidence.answers(index).items():
+    for side, (probabilities, right) in evidence.answers(index).items():
         order = np.argsort(-probabilities, kind="stable").tolist()
         classes = [c for place, c in enumerate(order) if place < BARS or c == label]
         shares = [round(float(probabilities[c]), 4) for c in classes]
@@ -147,29 +148,22 @@ def _entry(evidence: Evidence, index: int) -> dict[str, Any]:
     return entry
 
 
-def _largest_changes(compared: Comparison) -> list[str]:
-    """Return the names of the classes with the largest changes of recall, the largest gain first."""
-    changes = {name: score.change.difference for name, score in compared.recalls.items()}
-    largest = sorted(changes, key=lambda name: -abs(changes[name]))[:MOST_CLASSES]
-    return sorted(largest, key=lambda name: -changes[name])
+def _largest_changes(recalls: dict[str, Score]) -> dict[str, Score]:
+    """Return the recalls with the largest changes, the largest gain first."""
+    largest = sorted(recalls, key=lambda name: -abs(recalls[name].change.difference))[:MOST_CLASSES]
+    return {name: recalls[name] for name in sorted(largest, key=lambda name: -recalls[name].change.difference)}
 
 
-def _recalls(compared: Comparison, evidence: Evidence, names: list[str]) -> Illustration:
-    drawable = dict(zip(evidence.classes, style.drawable(evidence.classes), strict=True))
-    most = max(names, key=lambda name: abs(compared.recalls[name].change.difference))
-    change = formats.change("recall", compared.recalls[most])
-    title = f"Recall changes most: {drawable[most]}, {change}, {compared.recalls[most].verdict}"
-    caption, every = "Lines are 95 % intervals of the change of recall.", len(compared.recalls)
-    if len(names) < every:
-        caption += f" These are the {len(names)} of {every} classes with the largest changes."
-    drawn = partial(figures.recalls, [(drawable[name], compared.recalls[name]) for name in names])
-    return _titled("recalls", title, "changes with their 95 % intervals", caption, drawn)
-
-
-def _classes(compared: Comparison, evidence: Evidence, names: list[str]) -> list[Block]:
-    """The changes of recall, and of the confusion matrix."""
-    rows = [[name, *formats.cells("recall", compared.recalls[name])] for name in names]
-    return [Table(["recall", *formats.COLUMNS], rows), _confusion(evidence)]
+def _recalls(shown: dict[str, Score], every: int, classes: list[str]) -> Illustration:
+    drawable = dict(zip(classes, style.drawable(classes), strict=True))
+    most = max(shown, key=lambda name: abs(shown[name].change.difference))
+    change = formats.change("recall", shown[most])
+    title = f"Recall changes most: {drawable[most]}, {change}, {shown[most].verdict}"
+    caption = "Lines are 95 % intervals of the change of recall."
+    if len(shown) < every:
+        caption += f" These are the {len(shown)} of {every} classes with the largest changes."
+    draw = partial(figures.recalls, [(drawable[name], score) for name, score in shown.items()])
+    return _titled("recalls", title, "changes with their 95 % intervals", caption, draw)
 
 
 def _confusion(evidence: Evidence) -> Illustration:

@@ -6,6 +6,7 @@ branch has. So the worktree can go, and the side is read like any revision. The 
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -42,6 +43,8 @@ def _complete(side: Side) -> Side:
     if side.has_all() and not status.changed(side):
         return side
     project = Path(Repo.find_root())
+    if side.of_workspace:
+        _require_tracked(project)
     commit = _tracked(project) if side.of_workspace else side.files.repo.get_rev()
     with _worktree(project, commit) as copy:
         _require_data(side, copy, project)
@@ -70,6 +73,15 @@ def _recorded(side: Side) -> str | None:
 def _tracked(folder: Path) -> str:
     """Return a commit of all that git tracks in a folder, as it is there; HEAD if nothing has changed."""
     return _git(folder, "stash", "create") or _git(folder, "rev-parse", "HEAD")
+
+
+def _require_tracked(project: Path) -> None:
+    """Raise InputError if git can't make a commit of the workspace, or if the commit would lack some of its code."""
+    if _git(project, "ls-files", "--unmerged", ":/"):
+        raise InputError(Problem("--run", "git is in the middle of a merge", fix="finish or abort the merge"))
+    if new := _git(project, "ls-files", "--others", "--exclude-standard", "-z", "core", "stages").split("\0")[:-1]:
+        what = "--run would miss code that git does not track"
+        raise InputError(Problem(new[0], what, fix=shlex.join(["git", "add", *new])))
 
 
 @contextmanager
@@ -127,13 +139,13 @@ def _duration(side: Side, copy: Path) -> str:
         seconds = None
     if seconds is None:
         return "training time unknown, as no such networks were trained in this clone"
-    return f"training takes {durations.worded(seconds)}, or no time if DVC's cache has the networks"
+    return f"training alone takes {durations.worded(seconds)}, or no time if DVC's cache has the networks"
 
 
 def _repro(side: Side, copy: Path, stage: str) -> None:
     if code := _dvc(copy, "repro", stage):
         what = f"dvc repro {stage} failed in a worktree"
-        fix = "see the error above, or --metrics-only"
+        fix = "see the error above, or --metrics-only in place of --run"
         raise StageError(Problem(side.title, what, expected="exit code 0", got=str(code), fix=fix))
 
 

@@ -179,8 +179,12 @@ class Side:
             if by_git:
                 fix = self._fix(f"git checkout -- {path}, or dvc repro")
                 raise DataError(Problem(subject, f"not a file: {revisions.said(error)}", fix=fix)) from error
-            otherwise = ", or --metrics-only" * (self.name != WORKSPACE and self.has_recalls())
-            raise NetworkError(Problem(subject, self._absent(error), fix=self._fetch() + otherwise)) from error
+            fix = self._fetch()
+            if path.endswith("/images.npy"):
+                fix += ", or leave out --format html and --figure"
+            elif self.name != WORKSPACE and self.has_recalls():
+                fix += ", or --metrics-only, without verdicts and pictures"
+            raise NetworkError(Problem(subject, self._absent(error), fix=fix)) from error
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if expected and digest != expected:
             delete = f"delete files/md5/{expected[:2]}/{expected[2:]} in DVC's cache, then {self._fetch()}"

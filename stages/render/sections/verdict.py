@@ -66,7 +66,7 @@ def figure(results: Results) -> Illustration:
         "verdict.png",
         f"Test accuracies: {'; '.join(values)}",
         "",
-        partial(accuracy, rows, images),
+        partial(accuracy, rows),
         title,
         f"lines: 95 % intervals for the choice of {count(images)} test images",
     )
@@ -93,6 +93,6 @@ def _noise(results: Results) -> list[str]:
     )
     return [
         "Chance moves the accuracy of one network in two ways. Between seeds, its standard deviation is "
-        f"{seeds} points on these test images; it would be {unlimited} points on unlimited ones (Jordan, 2023). "
+        f"{seeds} points on these test images. On unlimited ones, it would be about {unlimited} points (Jordan, 2023). "
         f"Between draws of {count(images)} test images, its standard deviation is {drawn} points."
     ]

@@ -26,9 +26,10 @@ def test_an_estimate_is_for_all_epochs_of_all_replicates(settings):
 def test_only_what_decides_the_speed_tells_trainings_apart(settings):
     durations.write(settings, 60000, (28, 28), epochs=50, seconds=25)
 
-    for change in ({"learning_rate": 0.5}, {"seed": 7}, {"output": "softmax"}, {"weight_decay": 0.1}):
+    for change in ({"learning_rate": 0.5}, {"seed": 7}, {"output": "softmax"}, {"learning_rate_schedule": "cosine"}):
         assert durations.estimate(settings.model_copy(update=change), 60000, (28, 28)) == 25
-    for change in ({"network": "cnn"}, {"hidden_units": [64]}, {"batch_size": 64}, {"threads": 2}, {"dropout": 0.5}):
+    several = {"network": "cnn", "hidden_units": [64], "batch_size": 64, "threads": 2, "validation_fraction": 0.2}
+    for change in ({param: value} for param, value in several.items()):
         assert durations.estimate(settings.model_copy(update=change), 60000, (28, 28)) is None
     assert durations.estimate(settings, 59999, (28, 28)) is None
     assert durations.estimate(settings, 60000, (28, 28, 3)) is None

@@ -94,6 +94,15 @@ def test_the_noise_of_simulated_networks_is_found(results, section, seeds, class
     assert made.metrics["test"]["accuracy_std"] == pytest.approx(numbers[0] / 100, rel=0.05)
 
 
+def test_the_noise_of_networks_that_are_equally_good_is_that_of_the_table(results, section):
+    made = results(np.eye(2, dtype=np.float32)[np.array([[0, 0, 0, 1], [0, 0, 1, 0]])], np.zeros(4, int))
+
+    _, table, text = section(made, "Scores")
+
+    assert table.rows[0][2] == "0.0000"
+    assert "is 0.00 points on these" in text and "would be about 0.00 points" in text
+
+
 def test_without_a_second_image_nothing_is_said_of_the_noise(some, section):
     assert "Between seeds" in section(some(images=2), "Scores")[-1]
     assert isinstance(section(some(images=1), "Scores")[-1], Table)

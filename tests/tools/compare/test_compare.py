@@ -358,6 +358,7 @@ def test_test_images_are_fetched_for_pictures_alone(compare, project, tmp_path):
     code, _, error = compare(project.folder, *arguments, str(tmp_path / "another"))
 
     assert code == 3 and "data/normalized/test/images.npy: not on this machine; " in error
+    assert error.endswith(", or leave out --format html and --figure")
     assert not (tmp_path / "another").exists()
     assert compare(project.folder, "before", "workspace")[0] == 0
 
@@ -428,7 +429,9 @@ def test_without_a_remote_no_fetch_is_advised(compare, project):
     of_metrics, printed, _ = compare(project.folder, "before", "workspace", "--metrics-only")
 
     assert code == of_workspace == 3
-    assert error.endswith(": not on this machine; fix: add --run, which trains it, or --metrics-only")
+    assert error.endswith(
+        ": not on this machine; fix: add --run, which trains it, or --metrics-only, without verdicts and pictures"
+    )
     assert last.endswith(": not on this machine; fix: add --run, which trains it, or dvc repro")
     assert of_metrics == 0 and "accuracy of one network, +2" in printed and "packages" not in printed
 

@@ -358,8 +358,8 @@ def test_each_number_of_the_text_is_in_its_place():
         "Equivalent within ±2.5 points: accuracy of the ensemble, -1.00 points.\n"
         "No evidence of a change: loss of the ensemble, -0.0200 nats.",
         "tools.predict uses the ensemble. The scores of one network say how good the\nrecipe is.\n"
-        "3 networks on base and 5 on new detect a true change of 9.34 points in the\n"
-        "accuracy of one network, in 4 of 5 comparisons.\n"
+        "With 3 and 5 networks, 4 of 5 comparisons detect a true change of 9.34 points in\n"
+        "the accuracy of one network.\n"
         "For half of that, train 23 a side: about 8 minutes of training here.\nMind this.",
         "base: revision HEAD (1234567)\nnew: workspace\n"
         "3 and 5 networks (train.replicates), scored on the same 1,234 test images",
@@ -449,9 +449,7 @@ def test_a_plan_says_what_it_does_not_know_and_what_no_number_finds(plan, line):
     assert line in " ".join(printed.split())
 
 
-@pytest.mark.parametrize(
-    ("counts", "text"), [((5, 5), "5 networks a side detect"), ((1, 3), "1 network on base and 3")]
-)
+@pytest.mark.parametrize(("counts", "text"), [((5, 5), "With 5 networks each, "), ((1, 3), "With 1 and 3 networks, ")])
 def test_the_power_is_that_of_these_numbers_of_networks(counts, text):
     assert formats.advice(spelt_out()._replace(replicates=counts))[1].startswith(text)
 

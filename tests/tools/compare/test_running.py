@@ -166,7 +166,7 @@ def test_what_a_side_lacks_is_run_in_a_worktree_and_stdout_is_the_report(project
 
     assert advised == 3 and error == (
         "error: one: data/predictions/probabilities.npy: not on this machine; "
-        "fix: add --run, which trains it, or --metrics-only\n"
+        "fix: add --run, which trains it, or --metrics-only, without verdicts and pictures\n"
     )
     assert code == 0, progress
     found = json.loads(printed)
@@ -256,6 +256,37 @@ def test_files_that_nothing_keeps_are_named_with_the_command_that_keeps_them(pro
     assert project.compare("workspace", "workspace", "--run")[0] == 0
 
 
+@pytest.mark.fault("a run of a workspace in which git merges")
+def test_a_merge_is_to_be_ended_before_the_workspace_is_run(project):
+    for branch in ("a", "b"):
+        project.git("checkout", "--quiet", "-b", branch, "main")
+        project.write("notes", branch)
+        project.commit(branch)
+    project.run("sh", "-c", "git merge a || true")
+    project.params(epochs=2)
+
+    code, printed, error = project.compare("--run")
+
+    assert (code, printed) == (2, "")
+    assert error == "error: --run: git is in the middle of a merge; fix: finish or abort the merge\n"
+    project.git("merge", "--abort")
+    assert project.compare("--run")[0] == 0
+
+
+@pytest.mark.fault("a run elsewhere, of code that git does not track")
+def test_code_that_git_does_not_track_is_named_with_the_command_that_adds_it(project):
+    project.params(epochs=2)
+    for name in ("core/new one.py", "stages/train/new.py", "notes.py"):
+        project.write(name, "")
+
+    code, printed, error = project.compare("--run")
+
+    what = "error: core/new one.py: --run would miss code that git does not track; fix: "
+    assert (code, printed) == (2, "") and error.startswith(what)
+    project.run("sh", "-ec", error.partition("; fix: ")[2])
+    assert project.compare("--run")[0] == 0
+
+
 def test_a_commit_whose_files_nothing_kept_is_refused(project):
     other_data(project)
     project.commit("new")
@@ -275,7 +306,7 @@ def test_a_run_that_fails_ends_in_one_line_after_its_output(project):
 
     assert (code, printed) == (1, "") and "no such thing\n" in error
     what = "workspace: dvc repro normalize failed in a worktree (expected exit code 0, got 255)"
-    assert error.splitlines()[-1] == f"error: {what}; fix: see the error above, or --metrics-only"
+    assert error.splitlines()[-1] == f"error: {what}; fix: see the error above, or --metrics-only in place of --run"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -254,7 +254,7 @@ def page(results: dict[str, Any]) -> str:
         )
         for name in SOURCES
     ]
-    plans = f"Plans for {100 * PLANNED:g} points from 5 simulated networks a side: {results['plan']:.1%} find it.\n"
+    plans = f"Plans for {100 * PLANNED:.2f} points from 5 simulated networks a side: {results['plan']:.1%} find it.\n"
     return "\n".join([*tables, plans])
 
 

@@ -30,7 +30,7 @@ REPLICATES, DRAWS, PROMISES, SEED = 20, 300, 1000, 0
 UNEQUAL = ((2, 10), (3, 10))
 SIDES = ((2, 2), (3, 3), (5, 5), (10, 10), *UNEQUAL, (1, 3), (1, 5), (1, 10))
 TOLERANCE = 0.02  # far above the error of each comparison, so that equivalence is often found
-PLANNED = 0.01  # a change for which 5 simulated networks a side are too few
+PLANNED = 0.01  # a change of the accuracy that 5 simulated networks a side often miss
 SPREAD = 4  # of the smaller side's networks, in units of the larger side's, if they are unequal
 SOURCES = ("real networks", "simulated networks", "normal scores", "unequal normal scores")
 FALSE_ALARMS = ["accuracy", "loss", "any class", "ensemble accuracy"]
@@ -254,7 +254,7 @@ def page(results: dict[str, Any]) -> str:
         )
         for name in SOURCES
     ]
-    plans = f"Plans for {100 * PLANNED:g} points from 5 simulated networks a side: {results['plan']:.1%} find it.\n"
+    plans = f"Plans for {100 * PLANNED:.2f} points from 5 simulated networks a side: {results['plan']:.1%} find it.\n"
     return "\n".join([*tables, plans])
 
 

@@ -1,6 +1,8 @@
 """The rates of false alarms: that they are counted, and what was found of the real networks."""
 
 import json
+import re
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from benchmarks import calibration
 from tests.conftest import ROOT
+from tools.compare import comparison
 
 RESULTS = Path(calibration.__file__).parent
 COMMITTED = json.loads((RESULTS / "calibration.json").read_text(encoding="utf-8"))
@@ -27,7 +30,7 @@ def test_each_verdict_on_a_draw_of_networks_of_one_recipe_is_counted_as_a_false_
 
     rates = calibration.false_alarms(calibration.real(networks([0.9, 0.9, 0.1, 0.1]), LABELS), (2, 2))
 
-    assert rates == {name: pytest.approx(1 / 3, abs=0.08) for name in calibration.FALSE_ALARMS}
+    assert rates == {name: pytest.approx(1 / 3, abs=0.08) for name in calibration.FALSE_ALARMS[1:]}
 
 
 def test_equal_networks_give_no_false_alarm(monkeypatch):
@@ -36,7 +39,18 @@ def test_equal_networks_give_no_false_alarm(monkeypatch):
     source = calibration.real(networks([0.8] * 6), LABELS)
 
     assert set(calibration.false_alarms(source, (3, 3)).values()) == {0}
-    assert calibration.false_alarms(source, (1, 3)) == {"accuracy": 0, "loss": 0}
+    assert calibration.false_alarms(source, (1, 3)) == {"loss": 0}
+    assert list(calibration.false_alarms(source, (2, 3))) == ["loss", "any class"]
+
+
+def test_ensembles_that_differ_by_the_tolerance_are_called_equivalent_in_2_to_3_percent(monkeypatch):
+    """Of equal networks that are all right. Those that are drawn from stay as they are."""
+    monkeypatch.setattr(calibration, "DRAWS", 400)
+    monkeypatch.setattr(calibration, "TOLERANCE", 0.4)
+    probabilities = networks([1.0] * 4)
+
+    assert 0.005 < calibration.false_ensembles(calibration.real(probabilities, LABELS), (2, 2)) < 0.05
+    assert (probabilities == networks([1.0] * 4)).all()
 
 
 @pytest.mark.parametrize("change", [0, -0.1])
@@ -53,25 +67,36 @@ def test_each_source_has_the_change_that_it_is_asked_for(change):
 
 def test_the_committed_page_is_that_of_the_committed_numbers():
     assert (RESULTS / "calibration.md").read_text(encoding="utf-8") == calibration.page(COMMITTED)
+    assert list(COMMITTED["rates"]) == sorted(calibration.SOURCES)
     assert COMMITTED["replicates"] == calibration.REPLICATES
     assert set(COMMITTED["draws"].values()) == {calibration.DRAWS, calibration.PROMISES}
 
 
 @pytest.mark.fault("a verdict of a comparison that is wrong more often than the page says")
-@pytest.mark.parametrize("source", calibration.SOURCES)
+@pytest.mark.parametrize("source", calibration.SOURCES[:3])
 def test_the_targets_are_met(source):
-    """The standard error is 0.7 % for false alarms of 5 %, and 0.3 % for equivalence in 2.5 %. Networks of which all 20
-    are in each draw keep more of a promise than new networks would.
+    """As docs/compare.md says. The standard error is 1.3 % for false alarms of 5 %, but 0.7 % for the accuracy's. It is
+    0.5 % for equivalence in 2.5 %. Networks of which all 20 are in each draw keep more of a promise than new ones.
     """
     for counts, rates in COMMITTED["rates"][source].items():
         few = min(map(int, counts.split(" against "))) < 3
-        assert max((rates[name] for name in calibration.FALSE_ALARMS if name in rates), default=0) <= 0.07 + 0.02 * few
-        assert rates.get("equivalent", 0) <= 0.05
-        assert 0.75 - 0.05 * few <= rates["power"] <= 0.9
+        assert max(rates[name] for name in calibration.FALSE_ALARMS if name in rates) <= 0.07 + 0.02 * few
+        assert max(rates.get(name, 0) for name in ("equivalent", "ensemble equivalent")) <= 0.05
+        assert (0.68 if counts.startswith("2 ") or counts == "1 against 3" else 0.75) <= rates["power"] <= 0.88
 
 
-def test_the_tables_of_the_real_and_the_simulated_networks_are_in_the_docs():
-    tables = calibration.page(COMMITTED).split("\n\n")
-    docs = (ROOT / "docs/compare.md").read_text(encoding="utf-8")
+def test_plans_are_kept():
+    assert COMMITTED["plan"] == pytest.approx(0.8, abs=0.05)
 
-    assert all(table in docs for table in tables[:2])
+
+@pytest.mark.fault("a verdict of a comparison that is wrong more often than the page says")
+def test_the_note_on_few_networks_says_the_rates_that_were_found():
+    unequal = COMMITTED["rates"]["unequal normal scores"]
+
+    assert re.findall(r"(\d+) %", comparison.FEW) == [f"{ceil(100 * each['accuracy'])}" for each in unequal.values()]
+    assert max(each["equivalent"] for each in unequal.values()) < 0.06
+    assert min(each["power"] for each in unequal.values()) >= 0.64
+
+
+def test_all_that_was_found_is_in_the_docs():
+    assert calibration.page(COMMITTED) in (ROOT / "docs/compare.md").read_text(encoding="utf-8")

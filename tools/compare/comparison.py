@@ -15,8 +15,11 @@ from tools.compare.statistics import SIGNIFICANCE, Change
 
 BETTER, WORSE, NO_EVIDENCE, UNKNOWN = "better", "worse", "no evidence", "unknown"
 EQUIVALENT, IDENTICAL = "equivalent", "identical"
-# Simulated with normal scores: up to 50 replicates against two, with up to sixteen times the variance.
-FEW = "A side has two networks only. So up to 9 % of equal recipes are called different; of three or more, at most 7 %."
+# Measured by benchmarks.calibration, at 2 and 3 against 10 networks.
+FEW = (
+    "A side has two networks only. If they spread more than those of the other side, up to 12 % of equal recipes are "
+    "called different; of three networks, up to 8 %."
+)
 ALIKE = (
     "The plan assumes equal spread on both sides and an equal change on all images. A real change may need more "
     "replicates."

@@ -83,10 +83,7 @@ def _scores(compared: Comparison, evidence: Evidence) -> Illustration:
         for name, of_image in (("accuracy", scores.right), ("loss", scores.losses))
     }
     title = f"Accuracy of one network: {formats.change('accuracy', compared.accuracy)}, {compared.accuracy.verdict}"
-    caption = (
-        "Lines are 95 % intervals of the change: blue if new is better, red if it is worse, else black. 0 is the mean "
-        "of base; small dots are single networks."
-    )
+    caption = "Lines are 95 % intervals: blue if new is better, red if worse, else black. 0 is the mean of base."
     draw = partial(figures.changes, compared, networks)
     return _titled("changes", title, "changes of accuracy and loss with their 95 % intervals", caption, draw)
 

@@ -1,6 +1,6 @@
 """The report of a comparison."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from typing import Any
 
@@ -186,19 +186,14 @@ def _images(comparison: Comparison) -> list[str]:
 
 def differing(differences: Differences) -> list[Block]:
     params, files, packages = differences[1:]
-    changes = [
-        Changes("params that differ", [[name, *map(literal, pair)] for name, pair in params.items()]),
-        Changes(
-            "code and data that differ, by MD5",
-            [[name, *(f"{value or 'none':.8}" for value in pair)] for name, pair in files.items()],
-        ),
-        Changes(
-            "packages that differ",
-            [[name, *(value or "none" for value in pair)] for name, pair in (packages or {}).items()],
-        ),
+    found: list[tuple[str, Mapping[str, Pair], Callable[[Any], str]]] = [
+        ("params that differ", params, literal),
+        ("code and data that differ, by MD5", files, lambda md5: f"{md5 or 'none':.8}"),
+        ("packages that differ", packages or {}, lambda version: version or "none"),
     ]
     kinds = "params, code and data" if packages is None else "params, code, data and packages"
-    return [each for each in changes if each.rows] or [Lines([f"{kinds} that differ: none"])]
+    changes = [Changes(title, [[name, *map(text, each[name])] for name in each]) for title, each, text in found if each]
+    return [*changes] or [Lines([f"{kinds} that differ: none"])]
 
 
 def _plain(value: Any) -> Any:

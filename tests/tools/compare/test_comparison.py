@@ -122,6 +122,7 @@ def test_of_one_replicate_against_one_or_two_network_0_of_each_side_is_compared(
     counts = "Network 0 of 2 and 1 networks" if replicates == (2, 1) else "1 network each"
     assert f"workspace {counts} (train.replicates), scored on the same 3 test images" in " ".join(text.split())
     assert "ensemble of" not in text and found.ensemble == {}
+    assert "Run both sides with train.replicates of 3 or more, better 5." in " ".join(text.split())
     with pytest.raises(InputError, match="no verdict on the recipes"):
         comparison.shown_worse(found, 0)
     with pytest.raises(InputError, match=r"--tolerance: no verdict on the recipes .* leave out --tolerance"):

@@ -184,8 +184,7 @@ def of_ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, of_image
 
     The squared error is the variance over the images of the paired difference, over their number, which includes the
     interaction; and for each side what the replicates add to that: `variance.components` of their influences on the
-    ensemble. The jackknife overestimates it (Efron and Stein, Annals of Statistics 9, 1981): the error of equal real
-    networks was 1.2 to 1.5 times the true one.
+    ensemble. The jackknife tends to overestimate it (Efron and Stein, Annals of Statistics 9, 1981).
     """
     before, after = (of_image(ensemble.average(side), labels) for side in (base, new))
     if np.array_equal(base, new):

@@ -94,11 +94,10 @@ async function explore() {
     draw(card.querySelector("canvas"), image);
     write(".index", `Test image ${image.index}`);
     if (image.base) {
-      const answers = ["base", "new"].map((side, second) => {
+      const answers = ["base", "new"].map((side) => {
         const answer = { ...image[side], true: image.true };
         const networks = data.replicates[side];
-        const unit = second && data.replicates.base > 1 ? "" : " networks";
-        const votes = networks > 1 ? ` (${answer.right} of ${networks}${unit})` : "";
+        const votes = networks > 1 ? ` (${answer.right} of ${networks} networks right)` : "";
         write(`.${side} p`, side);
         const bars = answer.classes.map((_, place) => bar(answer, place));
         card.querySelector(`.${side} .bars`).replaceChildren(...bars);

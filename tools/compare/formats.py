@@ -20,14 +20,14 @@ ECE = "ECE"
 NAMES = {"accuracy": "accuracy", "loss": "loss", "brier": "Brier score", "expected_calibration_error": ECE}
 UNITS_OF = {"accuracy": " points", "recall": " points", "loss": " nats"}
 TITLES = {
-    BETTER: "Better",
     WORSE: "Worse",
+    BETTER: "Better",
     EQUIVALENT: "Equivalent within ±{tolerance:g} points",
     NO_EVIDENCE: "No evidence of a change",
     UNKNOWN: "Unknown whether chance",
 }
 UNTIMED = " (the time is not known here)"
-USE = "tools.predict uses the ensemble. The scores of one network say how good the recipe is."
+USE = "Judge what tools.predict does by the ensemble, a recipe by one network."
 UNITS = (
     "Accuracy and recall are in %, their changes in points. 1 point is 1 % of the test images; of a recall, 1 % of the "
     "images of the class. The loss is in nats. The ensemble predicts the mean probabilities of all networks of a side; "
@@ -89,7 +89,16 @@ def verdicts(comparison: Comparison) -> list[str]:
         entries = [f"{name} of {of}, {change(name, score)}" for name, of, score in scores]
         if entries := entries + _classes(comparison, verdict):
             lines.append(f"{title.format(tolerance=100 * (comparison.tolerance or 0))}: {'; '.join(entries)}.")
-    return lines
+    return lines + [USE] * (comparison.covers == "recipes")
+
+
+def changed(differences: Differences) -> str:
+    """Return a line with the params that differ, and how many files of code and data."""
+    params = [f"{name} {literal(pair.base)} → {literal(pair.new)}" for name, pair in differences.params.items()]
+    parts = params if len(params) <= NAMED else [f"{len(params)} params"]
+    if files := len(differences.files):
+        parts.append(f"{files} file{'s' * (files > 1)} or folder{'s' * (files > 1)} of code and data")
+    return f"Changed: {'; '.join(parts) or 'neither params nor code nor data'}."
 
 
 def _scores(comparison: Comparison) -> list[tuple[str, str, Score]]:
@@ -115,11 +124,11 @@ def change(name: str, score: Score) -> str:
 
 
 def advice(comparison: Comparison, untimed: str = "") -> list[str]:
-    """Return what the scores are for, which change was to be found, and how to find a smaller one.
+    """Return which change was to be found, and how to find a smaller one.
 
     untimed: what to say if it is unknown how long that takes.
     """
-    lines = [USE] if comparison.covers == "recipes" and not comparison.identical else []
+    lines = []
     smallest = comparison.accuracy.change.smallest
     if isfinite(smallest):
         found = f"a true change of {100 * smallest:.2f} points in the accuracy of one network"
@@ -131,7 +140,7 @@ def advice(comparison: Comparison, untimed: str = "") -> list[str]:
         else:
             goal = "half of that" if plan.change == smallest / 2 else wanted
             time = untimed if plan.seconds is None else f": {durations.worded(plan.seconds)} of training here"
-            lines.append(f"For {goal}, train {plan.replicates} a side{time}.")
+            lines.append(f"To detect {goal}, train {plan.replicates} networks a side{time}.")
     return lines
 
 

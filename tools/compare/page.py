@@ -58,7 +58,7 @@ def document(compared: Comparison, differences: Differences, evidence: Evidence)
         ]
     return Report(
         title=f"{differences.sides.new} against {differences.sides.base}",
-        verdict="\n".join(formats.verdicts(compared)),
+        verdict="\n".join([*formats.verdicts(compared), formats.changed(differences)]),
         warning=" ".join(compared.notes),
         sections=[section for section in sections if section.blocks],
         overview=overview,
@@ -119,7 +119,7 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
     fixed, broken = (len(compared.of_kind(kind)) for kind in (FIXED, BROKEN))
     text = (
         f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
-        "on accuracy says whether there is more than chance."
+        "on the accuracy of the ensemble says whether there is more than chance."
     )
     text += explorer.limits(len(compared.changed), len(kept), "those with the smallest change", step)
     data = {
@@ -172,7 +172,8 @@ def _confusion(evidence: Evidence) -> Illustration:
     title = f"{names[true]} predicted as {names[predicted]}: {100 * mistakes[true, predicted]:+.1f} points"
     caption = (
         "Each number is a change, new minus base, of the mean over the networks, in points of the row: 1 point is 1 % "
-        "of the images of the true class. The colours have the same scale in every comparison."
+        "of the images of the true class. No cell is tested: chance alone makes such changes. The colours have the "
+        "same scale in every comparison."
     )
     rest = "the largest change of a mistake in the confusion matrix"
     return _titled("confusion", title, rest, caption, partial(figures.confusion, change, names))

@@ -20,8 +20,8 @@ PROBLEM = Problem("data/x", "too short", expected="5", got="4", fix="make it lon
 LINE = "data/x: too short (expected 5, got 4); fix: make it longer"
 MEMORY = "out of memory; fix: end other programs or lower batch_size in params.yaml, then"
 INTERRUPTED = "error: stages.stub: interrupted; fix: dvc repro starts this stage again"
-# A shell that runs the tests in the background makes them ignore SIGINT.
-HEED_CTRL_C = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+# A shell that runs the tests in the background makes them ignore SIGINT, and nohup SIGHUP.
+HEED_CTRL_C = "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL)"
 
 
 @pytest.fixture

@@ -156,7 +156,10 @@ def test_the_same_networks_are_identical_and_a_plan_is_made_from_their_spread():
     assert found.plan.change == 0.05 and found.plan.replicates == statistics.spread(right).replicates(0.05)
     lines = blocks.text(formats.report(found, DIFFERENCES)).splitlines()
     assert lines[0] == "identical: the same networks"
-    assert lines[2] == f"For 5.00 points, train {found.plan.replicates} a side (the time is not known here)."
+    assert (
+        lines[2]
+        == f"To detect 5.00 points, train {found.plan.replicates} networks a side (the time is not known here)."
+    )
     assert "no evidence" not in "\n".join(lines).lower() and found.notes == [comparison.ALIKE]
     assert not comparison.shown_worse(found, 0) and compare(right[:1], right[:1], LABELS, tolerance=0.0).identical
     assert not comparison.shown_worse(compare(right[:1], right[:1], LABELS), 0)
@@ -353,15 +356,15 @@ def test_each_number_of_the_text_is_in_its_place():
     parts = re.sub(" +", " ", text).split("\n\n")
 
     assert parts[:5] == [
+        "Worse: loss of one network, +0.2500 nats; recall of Shirt, -10.00 points.\n"
         "Better: accuracy of one network, +11.00 points; Brier score of the ensemble,\n"
         "-0.0300; recall of Coat, +24.00 points.\n"
-        "Worse: loss of one network, +0.2500 nats; recall of Shirt, -10.00 points.\n"
         "Equivalent within ±2.5 points: accuracy of the ensemble, -1.00 points.\n"
-        "No evidence of a change: loss of the ensemble, -0.0200 nats.",
-        "tools.predict uses the ensemble. The scores of one network say how good the\nrecipe is.\n"
+        "No evidence of a change: loss of the ensemble, -0.0200 nats.\n"
+        "Judge what tools.predict does by the ensemble, a recipe by one network.",
         "With 3 and 5 networks, 4 of 5 comparisons detect a true change of 9.34 points in\n"
         "the accuracy of one network.\n"
-        "For half of that, train 23 a side: about 8 minutes of training here.\nMind this.",
+        "To detect half of that, train 23 networks a side: about 8 minutes of training\nhere.\nMind this.",
         "base: revision HEAD (1234567)\nnew: workspace\n"
         "3 and 5 networks (train.replicates), scored on the same 1,234 test images",
         "score verdict change 95 % interval base new\n"
@@ -430,14 +433,14 @@ def test_many_classes_with_a_verdict_are_counted_and_the_largest_changes_named()
     lines = formats.verdicts(spelt_out()._replace(recalls=worse | other))
 
     named = "".join(f"; recall of c{n}, -{n}.00 points" for n in range(7, 2, -1))
-    assert lines[1] == f"Worse: loss of one network, +0.2500 nats{named}; recall of 2 more of the classes."
+    assert lines[0] == f"Worse: loss of one network, +0.2500 nats{named}; recall of 2 more of the classes."
     assert lines[3].endswith("-0.0200 nats; recall of any other class.")
 
 
 @pytest.mark.parametrize(
     ("plan", "line"),
     [
-        (Plan(0.004, 9, 0.001), "For 0.40 points, train 9 a side (the time is not known here)."),
+        (Plan(0.004, 9, 0.001), "To detect 0.40 points, train 9 networks a side (the time is not known here)."),
         (
             Plan(0.004, None, 0.0052),
             "Not even 1,000 networks a side detect 0.40 points: these test images limit it to 0.52 points.",
@@ -452,7 +455,7 @@ def test_a_plan_says_what_it_does_not_know_and_what_no_number_finds(plan, line):
 
 @pytest.mark.parametrize(("counts", "text"), [((5, 5), "With 5 networks each, "), ((1, 3), "With 1 and 3 networks, ")])
 def test_the_power_is_that_of_these_numbers_of_networks(counts, text):
-    assert formats.advice(spelt_out()._replace(replicates=counts))[1].startswith(text)
+    assert formats.advice(spelt_out()._replace(replicates=counts))[0].startswith(text)
 
 
 def test_text_keeps_to_80_columns_and_shows_whole_names_and_no_control_characters():

@@ -97,7 +97,7 @@ def test_one_network_against_several_and_against_one(made):
 def test_identical_sides_have_no_pictures(made):
     some = made(identical=True)
 
-    assert some.document.verdict == "identical: the same networks"
+    assert some.document.verdict.startswith("identical: the same networks\nChanged: train.epochs 10 → 5; ")
     assert some.document.illustrations == []
     shown = HtmlPage(some.html)
     assert shown.texts("h2") == ["What differs"]

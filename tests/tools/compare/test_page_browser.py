@@ -75,7 +75,8 @@ def test_a_card_shows_both_sides_with_their_votes_and_the_image(page, some):
     before, after = ((side[:, index].argmax(axis=1) == label).sum() for side in (some.base, some.new))
     was, now = ("wrong", "right") if kind == "fixed" else ("right", "wrong")
 
-    answer = f"{some.classes[label]}: {was} on base ({before} of 3 networks), {now} on new ({after} of 5)"
+    answer = f"{some.classes[label]}: {was} on base ({before} of 3 networks right), "
+    answer += f"{now} on new ({after} of 5 networks right)"
     assert card.find_element(By.CLASS_NAME, "answer").text == answer
     for name, side in (("base", some.base), ("new", some.new)):
         part = card.find_element(By.CLASS_NAME, name)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -162,7 +163,15 @@ def nodes():
 def start_stage(nodes):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_ADDRESS": nodes.address, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "stages.train", *paths(THERE)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # A shell that runs the tests in the background makes them ignore SIGINT.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def without_log(stderr):

@@ -22,8 +22,6 @@ class Scores(BaseModel):
 class HeldOutScores(Scores):
     """accuracy_std: sample standard deviation over the replicates; ece: expected calibration error, in [0, 1].
     ensemble_accuracy, ensemble_loss: of the replicates together; None in old commits.
-
-    The short name `ece` keeps `dvc metrics show`, which prints all names side by side, within 120 columns.
     """
 
     accuracy_std: FiniteFloat

@@ -183,8 +183,7 @@ def _one_replicate(option: str) -> InputError:
 def _recalls(changes: Mapping[str, Change], *, decide: bool) -> dict[str, Score]:
     """Return the score of each class; without verdicts unless `decide`.
 
-    The recalls of a single network are too far from normal for the small p-values that several classes need: among the
-    classes of one recipe, its draw would find a change in up to 14 %.
+    The recalls of a single network are too far from normal for the small p-values that several classes need.
     """
     adjusted = statistics.holm([each.p_value for each in changes.values()])
     return {

@@ -27,7 +27,7 @@ TITLES = {
     UNKNOWN: "Unknown whether chance",
 }
 UNTIMED = " (the time is not known here)"
-USE = "Judge what tools.predict does by the ensemble, a recipe by one network."
+USE = "Judge tools.predict by the ensemble, and the recipe by one network."
 UNITS = (
     "Accuracy and recall are in %, their changes in points. 1 point is 1 % of the test images; of a recall, 1 % of the "
     "images of the class. The loss is in nats. The ensemble predicts the mean probabilities of all networks of a side; "

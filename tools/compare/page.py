@@ -118,8 +118,8 @@ def _images(compared: Comparison, evidence: Evidence) -> list[Block]:
         kept = kept[: len(kept) * MOST_BYTES // len(sprite)]
     fixed, broken = (len(compared.of_kind(kind)) for kind in (FIXED, BROKEN))
     text = (
-        f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdict "
-        "on the accuracy of the ensemble says whether there is more than chance."
+        f"{fixed:,} images are fixed, {broken:,} are broken. Other seeds alone fix and break images, too: the verdicts "
+        "say whether there is more than chance."
     )
     text += explorer.limits(len(compared.changed), len(kept), "those with the smallest change", step)
     data = {

@@ -361,7 +361,7 @@ def test_each_number_of_the_text_is_in_its_place():
         "-0.0300; recall of Coat, +24.00 points.\n"
         "Equivalent within ±2.5 points: accuracy of the ensemble, -1.00 points.\n"
         "No evidence of a change: loss of the ensemble, -0.0200 nats.\n"
-        "Judge what tools.predict does by the ensemble, a recipe by one network.",
+        "Judge tools.predict by the ensemble, and the recipe by one network.",
         "With 3 and 5 networks, 4 of 5 comparisons detect a true change of 9.34 points in\n"
         "the accuracy of one network.\n"
         "To detect half of that, train 23 networks a side: about 8 minutes of training\nhere.\nMind this.",

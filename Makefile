@@ -79,8 +79,9 @@ check: .venv/installed  ## check style, format, types and the workflow of CI
 	$(BIN)/python -m mypy
 	$(BIN)/python -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-bench: repro  ## compare the speed with a plain Keras script
+bench: .venv/runtime  ## compare the speed with a plain Keras script, JAX and PyTorch
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.epochs
 
 recipes: .venv/runtime  ## train five networks of every recipe and write the table of recipes
 	$(BIN)/python -m benchmarks.recipes

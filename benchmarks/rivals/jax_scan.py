@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-RATE, BETA_1, BETA_2, EPSILON, BATCH, EPOCHS = 1e-3, 0.9, 0.999, 1e-7, 32, 10
+RATE, BETA_1, BETA_2, EPSILON, BATCH, EPOCHS = 1e-3, 0.9, 0.999, 1e-7, 32, 5
 
 
 def main(folder: str) -> None:

@@ -83,8 +83,8 @@ def _race(race: Race) -> Iterator[tuple[str, float | str]]:
         yield FLOOR, round(sum(float(line.split()[1]) for _, line in lines), 4)
     for name, (module, *arguments) in race.rivals.items():
         installed = INSTALLED / module.partition("_")[0]
-        if lacking := _lacking(installed, arguments):
-            yield name, lacking
+        if reason := lacking(installed, arguments):
+            yield name, reason
             continue
         rival = [PYTHON, "-m", f"benchmarks.rivals.{module}", str(FOLDER / pipeline.path("train")), *arguments]
         process = measure.run(rival, scratch.CHECKOUT, {"PYTHONPATH": str(installed)}, race.cores)
@@ -93,7 +93,7 @@ def _race(race: Race) -> Iterator[tuple[str, float | str]]:
         yield name, _epoch(process) if same else "another network"
 
 
-def _lacking(installed: Path, arguments: Sequence[str]) -> str:
+def lacking(installed: Path, arguments: Sequence[str]) -> str:
     """Return why a rival cannot run here, or nothing."""
     if installed.name != "keras" and not installed.exists():
         return "not installed"
@@ -116,7 +116,7 @@ def page(results: dict[str, Any]) -> str:
     seconds = results["seconds"]
     programs = [BEST, *DENSE, *CONVOLUTIONS, FLOOR]
     rows = [[program, *(_ratio(seconds[race], program) for race in RACES)] for program in programs]
-    rows.append(["seconds of our epoch", *(summary(seconds[race][OURS]) for race in RACES)])
+    rows.append(["seconds of our epoch", *(summary(seconds[race][OURS], 3) for race in RACES)])
     return (
         "# An epoch\n\nMade by `python -m benchmarks.epochs`. The seconds of each program, divided by ours on as many "
         "cores: above 1, ours is faster. Medians, with the smallest and the largest ratio in brackets.\n\n"
@@ -133,7 +133,7 @@ def best(seconds: dict[str, list]) -> str:
 def _ratio(seconds: dict[str, list], program: str) -> str:
     if program == BEST:
         name = best(seconds)
-        return f"{_ratio(seconds, name)} {name}".strip()
+        return f"{_ratio(seconds, name)}, {name}" if name else ""
     taken = seconds.get(program, [""])
     if isinstance(taken[0], str):
         return taken[0]

@@ -59,13 +59,13 @@ def draw(shown: Points) -> Figure:
 
 
 def name_points(ax: Axes, shown: Points) -> None:
-    """Write each name at the first of PLACES that is inside the axes, and where no point is and no earlier name."""
-    taken = [line.get_window_extent().padded(2) for line in ax.lines]
+    """Write each name at the first of PLACES inside the figure where no point is and no earlier name."""
+    page, taken = ax.figure.bbox, [line.get_window_extent().padded(2) for line in ax.lines]
     for name, (ratio, accuracy, colour) in sorted(shown.items(), key=lambda point: point[1]):
         text = ax.annotate(name, (ratio, accuracy), (0, 0), textcoords="offset points", color=colour, fontsize=8)
         for right, up, side in PLACES:
             text.set(position=(right, up), ha=side)
             box = text.get_window_extent()
-            if ax.bbox.count_contains(box.corners()) == 4 and not any(map(box.overlaps, taken)):
+            if page.count_contains(box.corners()) == 4 and not any(map(box.overlaps, taken)):
                 break
         taken.append(box)

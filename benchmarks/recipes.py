@@ -81,7 +81,7 @@ def current(results: dict[str, Row], name: str, known: Recipe) -> Row:
     """Return the row of a recipe, a new one if its params have changed: then the earlier row is kept with its date."""
     row = results.get(name, {})
     if row.get("params") == known.params:
-        return row
+        return row | {"what": known.what}
     if "accuracy" in row:
         results[f"{name}_{row['date']}"] = row
     return {"what": known.what, "params": known.params}

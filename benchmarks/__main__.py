@@ -14,47 +14,34 @@ from statistics import median
 from typing import Any
 
 from benchmarks import measure, recipes
-from benchmarks.measure import DVC, PYTHON, Process, summary, table
+from benchmarks.measure import DVC, Process, summary, table
 from core.cli import command
 from core.scores import metrics
-from core.sources import datasets
-from stages.download import __main__ as download
-from stages.download import fetch
 from stages.render import published
-from tools import scratch
+from tools import recipe, scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "bench"
-MIRROR = FOLDER / "mirror"  # of the archives, which are fetched once for all copies of the pipeline
-DATASET = "fashion_mnist"
-# Hides packages that only the tests need: Keras would import them too.
-PLAIN = "import runpy, sys; sys.modules |= dict.fromkeys(('pandas', 'scipy', 'sklearn')); "
-PLAIN += "runpy.run_module('benchmarks.plain', run_name='__main__', alter_sys=True)"
 PUBLISHED = next(run.accuracy for run in published.RUNS if run.recipe == "R1")
-# Reaches the published accuracy in the fewest seconds: the network of R1, its rate decayed, fewer and larger batches.
-QUICK = {"train.learning_rate": 6e-3, "train.learning_rate_schedule": "one_cycle", "train.batch_size": 128}
-QUICK |= {"train.epochs": 8, "train.threads": 2}
 # One network is trained on both cores, each of five on one core.
-ONE = {"train.replicates": 1, "train.threads": 2}
-_, CNN, _ = recipes.RECIPES["cnn"]
+ONE, FIVE = recipes.ALONE, recipes.ALL
 EPOCHS = 2  # of the convolutional network
 
 
 def main(runs: int = 3) -> None:
     """Time each command `runs` times, and write the results."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    work, card = FOLDER / "work", datasets.load(DATASET)
-    for file, pin in card.archives.items():
-        fetch.fetch(file, pin, download.addresses(DATASET, card, file), MIRROR / DATASET / file)
+    work = FOLDER / "work"
+    measure.archives("fashion_mnist")
     scratch.copy(work, {})
-    measure.run([*DVC, "repro", "normalize"], work, {"DATASET_MIRROR": str(MIRROR)})
+    measure.run([*DVC, "repro", "normalize"], work, {"DATASET_MIRROR": str(measure.ARCHIVES)})
     taken: dict[str, list[Process]] = {}
     accuracies: list[float] = []
     for number in range(runs):
         for name, process in _round(work, number, accuracies):
             taken.setdefault(name, []).append(process)
             print(f"run {number + 1}/{runs}  {name}: {process.seconds:.2f} s, {process.peak_mb:.0f} MB", flush=True)
-    for name, changes in {"cnn 1": ONE, "cnn 5": {"train.replicates": 5}}.items():
-        scratch.write_params(work, CNN | changes | {"train.epochs": EPOCHS})
+    for name, changes in {"cnn 1": ONE, "cnn 5": FIVE}.items():
+        scratch.write_params(work, recipe.load("cnn").params | changes | {"train.epochs": EPOCHS})
         taken[name] = [measure.run(measure.stage("train"), work)]
     found = results(taken, accuracies)
     measure.write("results", found, page(found))
@@ -63,24 +50,24 @@ def main(runs: int = 3) -> None:
 def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[str, Process]]:
     """Yield each command's name and its process, one after the other. Adds the accuracy of the quickest recipe."""
     train, evaluate = measure.stage("train"), measure.stage("evaluate")
-    seed, archives = {"train.seed": number}, str(MIRROR / DATASET)
-    yield "plain", measure.run([PYTHON, "-c", PLAIN, archives], scratch.CHECKOUT, {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    seed = {"train.seed": number}
+    yield "plain", measure.plain()
     scratch.write_params(work, seed | ONE)
     yield "train 1", measure.run(train, work)
-    scratch.write_params(work, seed | {"train.replicates": 5})
+    scratch.write_params(work, seed | FIVE)
     yield "train 5", measure.run(train, work)
     yield "evaluate 5", measure.run(evaluate, work)
-    scratch.write_params(work, seed | ONE | QUICK)
+    scratch.write_params(work, seed | recipe.load("dense_quick").params | ONE)
     shutil.rmtree(work / "data/model")  # or networks of the earlier training would remain in it
     yield "quick", measure.run(train, work)
     measure.run(evaluate, work)
     accuracies.append(metrics.read(work / "reports/metrics.json").test.accuracy)
     cold = FOLDER / "cold"
-    scratch.copy(cold, {"train.replicates": 5})
-    yield "repro 5", measure.run([*DVC, "repro"], cold, {"DATASET_MIRROR": str(MIRROR)})
+    scratch.copy(cold, FIVE)
+    yield "repro 5", measure.run([*DVC, "repro"], cold, {"DATASET_MIRROR": str(measure.ARCHIVES)})
     yield "status", measure.run([*DVC, "status"], cold)
     yield "repro again", measure.run([*DVC, "repro"], cold)
-    scratch.write_params(cold, {"train.replicates": 5, "render.mistakes": 10 + number % 5})
+    scratch.write_params(cold, FIVE | {"render.mistakes": 10 + number % 5})
     yield "render", measure.run([*DVC, "repro"], cold)
 
 

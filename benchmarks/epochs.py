@@ -19,50 +19,52 @@ import numpy as np
 from benchmarks import measure, recipes
 from benchmarks.measure import PYTHON, Process, summary, table
 from core.cli import command
+from core.config import params
 from core.files import training
-from tools import pipeline, scratch
+from tools import pipeline, recipe, scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "epochs"
 # Not in .venv, because Keras would import them too. docs/speed.md has the commands that install them.
 INSTALLED = scratch.CHECKOUT / "build" / "rivals"
 OURS, FLOOR, BEST = "ours", "the floor", "the best rival"
-_, CNN, _ = recipes.RECIPES["cnn"]
 
-Arguments = Sequence[str]  # a module of benchmarks/rivals, which begins with its library's name, and its arguments
+# By name: a module of benchmarks/rivals, which begins with the name of its library, and its last argument.
+Rivals = dict[str, Sequence[str]]
 
-DENSE: dict[str, Arguments] = {
+DENSE: Rivals = {
     "Keras' fit, as the tutorial has it": ["keras_fit"],
     "Keras' fit, compiled, an epoch in a call": ["keras_fit", "compiled"],
     "JAX": ["jax_scan"],
     "PyTorch": ["torch_loop"],
     "PyTorch, compiled": ["torch_loop", "compiled"],
 }
-CONVOLUTIONS: dict[str, Arguments] = {
-    f"PyTorch, channels last, {kind}": ["torch_residual", kind, str(CNN["train.batch_size"])]
-    for kind in ("float32", "bfloat16")
+CONVOLUTIONS: Rivals = {
+    "PyTorch, channels last": ["torch_residual", "float32"],
+    "PyTorch, channels last, bfloat16": ["torch_residual", "bfloat16"],
 }
 
 
 class Race(NamedTuple):
-    """Programs that train the same network, and the cores of each. changes: our params."""
+    """Programs that train the network of a recipe, and the cores of each."""
 
+    recipe: str
     cores: int
-    changes: dict[str, Any]
-    rivals: dict[str, Arguments]
+    epochs: int
+    rivals: Rivals
 
 
 RACES = {
-    "R1, one core": Race(1, {"train.epochs": 5}, DENSE),
-    "R1, two cores": Race(2, {"train.epochs": 5}, DENSE),
-    "cnn, two cores": Race(2, CNN | {"train.epochs": 3}, CONVOLUTIONS),
+    "R1, one core": Race("R1", 1, 5, DENSE),
+    "R1, two cores": Race("R1", 2, 5, DENSE),
+    "cnn, two cores": Race("cnn", 2, 3, CONVOLUTIONS),
 }
-PLAIN_IMAGES = {"train.augmentation_shift": 0, "train.augmentation_flip": False}  # as in the rivals
 
 
 def main(runs: int = 3) -> None:
     """Time an epoch of each program, and write the results."""
     scratch.copy(FOLDER, {})
-    measure.run([*measure.DVC, "repro", "normalize"], FOLDER)
+    measure.archives("fashion_mnist")
+    measure.run([*measure.DVC, "repro", "normalize"], FOLDER, {"DATASET_MIRROR": str(measure.ARCHIVES)})
     seconds: dict[str, dict[str, Any]] = {name: {} for name in RACES}
     for number in range(runs):
         for name, race in RACES.items():
@@ -76,31 +78,34 @@ def main(runs: int = 3) -> None:
 
 def _race(race: Race) -> Iterator[tuple[str, float | str]]:
     """Yield each program's name and its seconds for an epoch, or why there are none."""
-    scratch.write_params(FOLDER, race.changes | PLAIN_IMAGES | {"train.replicates": 1, "train.threads": race.cores})
+    changes = recipe.load(race.recipe).params | recipes.ALONE | {"train.threads": race.cores}
+    changes |= {"train.epochs": race.epochs, "train.augmentation_shift": 0, "train.augmentation_flip": False}
+    scratch.write_params(FOLDER, changes)
     yield OURS, _epoch(measure.run(measure.stage("train"), FOLDER, cores=race.cores))
     if race.cores == 1:
         lines = measure.run([PYTHON, "-m", "benchmarks.floor"], scratch.CHECKOUT, cores=1).lines
         yield FLOOR, round(sum(float(line.split()[1]) for _, line in lines), 4)
-    for name, (module, *arguments) in race.rivals.items():
+    given = [FOLDER / pipeline.path("train"), params.load(FOLDER / params.PATH).train.batch_size, race.epochs]
+    ours = f"parameters {training.read(FOLDER / 'data/training.json').parameters}"
+    for name, (module, *how) in race.rivals.items():
         installed = INSTALLED / module.partition("_")[0]
-        if reason := lacking(installed, arguments):
+        if reason := lacking(installed, how):
             yield name, reason
             continue
-        rival = [PYTHON, "-m", f"benchmarks.rivals.{module}", str(FOLDER / pipeline.path("train")), *arguments]
+        rival = [PYTHON, "-m", f"benchmarks.rivals.{module}", *map(str, given), *how]
         process = measure.run(rival, scratch.CHECKOUT, {"PYTHONPATH": str(installed)}, race.cores)
-        ours = f"parameters {training.read(FOLDER / 'data/training.json').parameters}"
         same = all(line == ours for _, line in process.lines if line.startswith("parameters"))
         yield name, _epoch(process) if same else "another network"
 
 
-def lacking(installed: Path, arguments: Sequence[str]) -> str:
+def lacking(installed: Path, how: Sequence[str]) -> str:
     """Return why a rival cannot run here, or nothing."""
     if installed.name != "keras" and not installed.exists():
         return "not installed"
-    if installed.name == "torch" and "compiled" in arguments and not shutil.which("g++"):
+    if installed.name == "torch" and "compiled" in how and not shutil.which("g++"):
         return "no C++ compiler"
     processor = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    if "bfloat16" in arguments and not re.search("avx512_bf16|amx_bf16", processor):
+    if "bfloat16" in how and not re.search("avx512_bf16|amx_bf16", processor):
         return "the processor lacks bfloat16"
     return ""
 

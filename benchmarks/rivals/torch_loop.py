@@ -1,8 +1,8 @@
 """Recipe R1 in PyTorch: the usual loop, or with the network, its loss and its gradients compiled.
 
-python -m benchmarks.rivals.torch_loop FOLDER [compiled]     FOLDER: images.npy and labels.npy of the training images
+    python -m benchmarks.rivals.torch_loop FOLDER BATCH EPOCHS [compiled]
 
-Compiling needs a C++ compiler.
+FOLDER has images.npy and labels.npy of the training images. Compiling needs a C++ compiler.
 """
 
 import sys
@@ -10,10 +10,8 @@ import sys
 import numpy as np
 import torch
 
-EPOCHS, BATCH = 5, 32
 
-
-def main(folder: str, how: str = "") -> None:
+def main(folder: str, batch: str, epochs: str, how: str = "") -> None:
     torch.manual_seed(0)
     images = torch.from_numpy(np.load(f"{folder}/images.npy").reshape(-1, 784))
     labels = torch.from_numpy(np.load(f"{folder}/labels.npy").astype(np.int64))
@@ -26,9 +24,9 @@ def main(folder: str, how: str = "") -> None:
 
     if how == "compiled":
         loss_of = torch.compile(loss_of)
-    for number in range(EPOCHS):
+    for number in range(int(epochs)):
         total = 0.0
-        for rows in torch.randperm(len(labels)).split(BATCH):
+        for rows in torch.randperm(len(labels)).split(int(batch)):
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(rows)
             loss.backward()

@@ -1,9 +1,9 @@
 """The recipe cnn's network in PyTorch, channels last, in float32 or with its convolutions in bfloat16.
 
-python -m benchmarks.rivals.torch_residual FOLDER BATCH DTYPE    FOLDER: images.npy and labels.npy of training images
+    python -m benchmarks.rivals.torch_residual FOLDER BATCH EPOCHS DTYPE
 
-Prints its number of parameters first, by which it is compared with the recipe's network. It trains without
-augmentation.
+FOLDER has images.npy and labels.npy of the training images. Prints the number of parameters first, so that the network
+can be compared with the recipe's. Trains without augmentation.
 """
 
 import sys
@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-EPOCHS, WIDTHS = 3, (32, 64, 128)
+WIDTHS = (32, 64, 128)
 
 
-def main(folder: str, batch: str, dtype: str) -> None:
+def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
     torch.manual_seed(0)
     images = torch.from_numpy(np.load(f"{folder}/images.npy")).reshape(-1, 1, 28, 28)
     labels = torch.from_numpy(np.load(f"{folder}/labels.npy").astype(np.int64))
@@ -23,7 +23,7 @@ def main(folder: str, batch: str, dtype: str) -> None:
     print("parameters", sum(tensor.numel() for tensor in model.state_dict().values() if tensor.is_floating_point()))
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, fused=True)
     cross_entropy = nn.CrossEntropyLoss()
-    for number in range(EPOCHS):
+    for number in range(int(epochs)):
         total = 0.0
         for rows in torch.randperm(len(labels)).split(int(batch)):
             optimizer.zero_grad(set_to_none=True)

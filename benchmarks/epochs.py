@@ -120,12 +120,12 @@ def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown: a row a program, a column a race."""
     seconds = results["seconds"]
     programs = [BEST, *DENSE, *CONVOLUTIONS, FLOOR]
-    rows = [[program, *(_ratio(seconds[race], program) for race in RACES)] for program in programs]
-    rows.append(["seconds of our epoch", *(summary(seconds[race][OURS], 3) for race in RACES)])
+    rows = [[program, *(_ratio(race, program) for race in seconds.values())] for program in programs]
+    rows.append(["seconds of our epoch", *(summary(race[OURS], 3) for race in seconds.values())])
     return (
         "# An epoch\n\nMade by `python -m benchmarks.epochs`. The seconds of each program, divided by ours on as many "
         "cores: above 1, ours is faster. Medians, with the smallest and the largest ratio in brackets.\n\n"
-        f"{results['machine']}.\n\n{table(['program / ours', *RACES], rows)}"
+        f"{results['machine']}.\n\n{table(['program / ours', *seconds], rows)}"
     )
 
 

@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 BASE ?= HEAD
 NEW ?= workspace
-export BASE NEW  # as variables: the shell would run commands inside a name
+export BASE NEW NAME  # as variables: the shell would run commands inside a name
 unexport PYTHONSAFEPATH  # it hides this folder's packages from python -m
 CORES = --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # each target uses both cores by itself
-.PHONY: help setup repro verify compare sweep experiments demo test slow fuzz check bench recipes processors lock
+.PHONY: help setup repro verify compare sweep experiments demo test slow fuzz check bench recipe recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -82,7 +82,10 @@ check: .venv/installed  ## check style, format, types and the workflow of CI
 bench: repro  ## compare the speed with a plain Keras script
 	$(BIN)/python -m benchmarks
 
-recipes: .venv/runtime  ## train five networks of every recipe and write the table of recipes
+recipe: .venv/runtime  ## run a recipe, for example make recipe NAME=cnn; without NAME, list all recipes
+	$(BIN)/python -m tools.recipe "$$NAME"
+
+recipes: .venv/runtime  ## time and score each recipe that lacks results, and write the table of recipes
 	$(BIN)/python -m benchmarks.recipes
 
 processors: .venv/runtime  ## train with fewer processor instructions and compare the models

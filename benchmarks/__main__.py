@@ -19,22 +19,12 @@ from benchmarks import growth, measure, predict, recipes
 from benchmarks.measure import DVC, PYTHON, Process, summary, table
 from core.cli import command
 from core.scores import metrics
-from core.sources import datasets
-from stages.download import __main__ as download
-from stages.download import fetch
 from stages.render import published
-from tools import scratch
+from tools import recipe, scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "bench"
-MIRROR = FOLDER / "mirror"  # of the archives, which are fetched once for all copies of the pipeline
 DATASET = "fashion_mnist"
-# Hides packages that only the tests need: Keras would import them too.
-PLAIN = "import runpy, sys; sys.modules |= dict.fromkeys(('pandas', 'scipy', 'sklearn')); "
-PLAIN += "runpy.run_module('benchmarks.plain', run_name='__main__', alter_sys=True)"
 PUBLISHED = next(run.accuracy for run in published.RUNS if run.recipe == "R1")
-# Reaches the published accuracy in the fewest seconds: the network of R1, its rate decayed, fewer and larger batches.
-QUICK = {"train.learning_rate": 6e-3, "train.learning_rate_schedule": "one_cycle", "train.batch_size": 128}
-QUICK |= {"train.epochs": 8, "train.threads": 2}
 # Apart from .venv, because Keras would import them too: pip install --target build/rivals, with the packages of the
 # extra `bench` in pyproject.toml.
 INSTALLED = scratch.CHECKOUT / "build" / "rivals"
@@ -49,11 +39,10 @@ Runs = dict[str, list[Process]]
 def main(runs: int = 5) -> None:
     """Time each command `runs` times, and write the results."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    work, card = FOLDER / "work", datasets.load(DATASET)
-    for file, pin in card.archives.items():
-        fetch.fetch(file, pin, download.addresses(DATASET, card, file), MIRROR / DATASET / file)
+    work = FOLDER / "work"
+    measure.archives(DATASET)
     scratch.copy(work, {"train.replicates": 1})
-    measure.run([*DVC, "repro", "normalize"], work, {"DATASET_MIRROR": str(MIRROR)})
+    measure.run([*DVC, "repro", "normalize"], work, {"DATASET_MIRROR": str(measure.ARCHIVES)})
     taken: Runs = {}
     accuracies: list[float] = []
     for number in range(runs):
@@ -61,8 +50,7 @@ def main(runs: int = 5) -> None:
             taken.setdefault(name, []).append(process)
             print(f"run {number + 1}/{runs}  {name}: {process.seconds:.2f} s, {process.peak_mb:.0f} MB", flush=True)
     floor = measure.run([PYTHON, "-m", "benchmarks.floor"], scratch.CHECKOUT)
-    _, cnn, _ = recipes.RECIPES["cnn"]
-    scratch.write_params(work, cnn | {"train.replicates": 1, "train.threads": 2})
+    scratch.write_params(work, recipe.load("cnn").params | recipes.ALONE)
     taken["cnn"] = [measure.run(measure.stage("train"), work)]
     found = results(taken, accuracies, floor)
     measure.write("results", found, page(found))
@@ -74,8 +62,7 @@ def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[s
     """Yield each command's name and its process, one after the other. Adds the accuracy of the quickest recipe."""
     train, evaluate = measure.stage("train"), measure.stage("evaluate")
     one = {"train.replicates": 1, "train.seed": number}
-    archives = str(MIRROR / DATASET)
-    yield "plain", measure.run([PYTHON, "-c", PLAIN, archives], scratch.CHECKOUT, {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    yield "plain", measure.plain()
     scratch.write_params(work, one)
     yield "train 1", measure.run(train, work)
     scratch.write_params(work, one | {"train.threads": 2})
@@ -83,7 +70,7 @@ def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[s
     scratch.write_params(work, {"train.replicates": 5, "train.seed": number})
     yield "train 5", measure.run(train, work)
     yield "evaluate 5", measure.run(evaluate, work)
-    scratch.write_params(work, one | QUICK)
+    scratch.write_params(work, recipe.load("dense_quick").params | recipes.ALONE | {"train.seed": number})
     shutil.rmtree(work / "data/model")  # or networks of the earlier training would remain in it
     yield "quick", measure.run(train, work)
     measure.run(evaluate, work)
@@ -91,7 +78,7 @@ def _round(work: Path, number: int, accuracies: list[float]) -> Iterator[tuple[s
     cold = FOLDER / "cold"
     for replicates in (1, 5):
         scratch.copy(cold, {"train.replicates": replicates})
-        yield f"repro {replicates}", measure.run([*DVC, "repro"], cold, {"DATASET_MIRROR": str(MIRROR)})
+        yield f"repro {replicates}", measure.run([*DVC, "repro"], cold, {"DATASET_MIRROR": str(measure.ARCHIVES)})
     yield "status", measure.run([*DVC, "status"], cold)
     yield "repro again", measure.run([*DVC, "repro"], cold)
     scratch.write_params(cold, {"train.replicates": 5, "render.mistakes": 10 + number % 5})

@@ -17,11 +17,18 @@ from typing import Any, NamedTuple
 from core.cli.errors import Problem, StageError
 from core.config import yaml
 from core.files import atomic
+from core.sources import datasets
+from stages.download import __main__ as download
+from stages.download import fetch
 from tools import blocks, scratch
 
 RESULTS = Path(__file__).parent
+ARCHIVES = scratch.CHECKOUT / "build" / "archives"  # fetched once, and then a DATASET_MIRROR for copies of the pipeline
 PYTHON = sys.executable
 DVC = [PYTHON, "-m", "dvc"]
+# Hides packages that only the tests need: Keras would import them too.
+PLAIN = "import runpy, sys; sys.modules |= dict.fromkeys(('pandas', 'scipy', 'sklearn')); "
+PLAIN += "runpy.run_module('benchmarks.plain', run_name='__main__', alter_sys=True)"
 
 
 class Process(NamedTuple):
@@ -82,6 +89,21 @@ def stage(name: str) -> list[str]:
     """Return the command of a stage, as dvc.yaml has it."""
     stages = yaml.load(scratch.CHECKOUT / "dvc.yaml")["stages"]
     return [PYTHON, *stages[name]["cmd"].split()[1:]]
+
+
+def archives(dataset: str) -> Path:
+    """Return the folder with the archives of a data set. Those that it lacks are fetched."""
+    card = datasets.load(dataset)
+    for file, pin in getattr(card, "archives", {}).items():
+        if not (ARCHIVES / dataset / file).exists():
+            fetch.fetch(file, pin, download.addresses(dataset, card, file), ARCHIVES / dataset / file)
+    return ARCHIVES / dataset
+
+
+def plain() -> Process:
+    """Run the plain Keras script."""
+    command = [PYTHON, "-c", PLAIN, str(archives("fashion_mnist"))]
+    return run(command, scratch.CHECKOUT, {"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 def write(name: str, results: dict[str, Any], page: str) -> None:

@@ -1,88 +1,175 @@
-"""Train each recipe on the real data, five networks that differ in seed alone.
+"""Measure the recipes of recipes.yaml on the real data.
 
-    python -m benchmarks.recipes [NAME ...]        or: make recipes
+    python -m benchmarks.recipes [NAME ...] [--only time|score] [--again]        or: make recipes
 
-Runs the pipeline in build/recipes for the named recipes, or for all, and writes recipes.md and recipes.json. A recipe
-that is not run keeps its row.
+`time` runs the plain script, then trains one network alone on two threads: this needs a quiet machine. `score` trains
+five networks that differ in seed alone. Both run in build/recipes. Each result is written at once to recipes.json,
+recipes.md and docs/recipes.png, and is measured again only with `--again`, or if the params of its recipe have changed.
+Then the earlier row stays, with its date in its name.
 """
 
 import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from math import prod
 from typing import Any
 
-from benchmarks import measure
+from benchmarks import frontier, measure
 from core.cli import command
 from core.cli.command import Parser
-from core.files import training
+from core.cli.errors import InputError
+from core.config import params
+from core.files import atomic, training
+from core.networks import architectures
 from core.scores import metrics
 from stages.render import published
-from tools import scratch
+from tools import recipe, repository, scratch
+from tools.recipe import Recipe
 
 FOLDER = scratch.CHECKOUT / "build" / "recipes"
-
-DECAYED = {"train.learning_rate": 2e-3, "train.learning_rate_schedule": "linear", "train.batch_size": 64}
-CONVOLUTIONS = {
-    "train.learning_rate": 4e-3,
-    "train.learning_rate_schedule": "one_cycle",
-    "train.batch_size": 64,
-    "train.augmentation_flip": True,
+FIGURE = scratch.CHECKOUT / "docs" / "recipes.png"
+ALONE = {"train.replicates": 1, "train.threads": 2}
+ALL = {"train.replicates": 5}
+PUBLISHED = {run.recipe.replace("R4", "R0"): f"{run.accuracy:.4f}" for run in published.RUNS}  # R4 is R0 too
+COLUMNS = {
+    "recipe": "{name}",
+    "what": "{what}",
+    "parameters": "{parameters:,}",
+    "multiply-adds": "{flops:,}",
+    "seconds": "{seconds:.1f}",
+    "ratio to plain": "{ratio:.2f}",
+    "test accuracy": "{accuracy:.4f} ± {accuracy_std:.4f}",
+    "networks": "{replicates}",
+    "seconds of all": "{seconds_all:.0f}",
+    "published": "{published}",
+    "measured": "{date}",
 }
-SMALL = CONVOLUTIONS | {"train.network": "cnn_small"}
-LARGE = CONVOLUTIONS | {"train.network": "cnn", "train.epochs": 6, "train.weight_decay": 4e-3}
-BEST = DECAYED | {"train.hidden_units": [512], "train.epochs": 20}
+BEST = ("dense", "quick", "cnn_small", "cnn", "cnn_mnist", "cnn_cifar10")
 
-PUBLISHED = {run.recipe: f"{run.accuracy:.4f}" for run in published.RUNS}
-
-# A description, the changes to the committed params, and the published test accuracy.
-RECIPES: dict[str, tuple[str, dict[str, Any], str]] = {
-    "R0": ("softmax, 5 epochs (also R4)", dict(published.FIVE_EPOCHS), PUBLISHED["R4"]),
-    "R1": ("the committed params: logits, 10 epochs", {}, PUBLISHED["R1"]),
-    "R2": ("softmax, 10 epochs", {"train.output": "softmax"}, ""),
-    "R3": ("MNIST, softmax", {"dataset.name": "mnist", "train.output": "softmax", "train.dropout": 0.2}, ""),
-    "decayed": ("R1, the rate falling to 0, batches of 64", DECAYED, ""),
-    "best": ("512 units, 20 epochs, decayed", BEST, ""),
-    "cnn_small": ("two convolutions, 10 epochs", SMALL, ""),
-    "cnn": ("six convolutions, 6 epochs", LARGE, ""),
-}
+Row = dict[str, Any]
 
 
 def declare(parser: Parser) -> None:
     """Add the arguments of `main`."""
-    parser.add_argument("names", metavar="NAME", nargs="*", choices=list(RECIPES), help="a recipe; default: all")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a recipe; default: all")
+    parser.add_argument("--only", choices=list(STEPS), help="default: both")
+    parser.add_argument("--again", action="store_true", help="also what was measured before")
 
 
-def main(names: list[str]) -> None:
-    """Run the named recipes, or all, and write the table of all recipes that have results."""
-    scratch.copy(FOLDER, {})
-    file = measure.RESULTS / "recipes.json"
-    results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    for name in names or RECIPES:
-        results[name] = _run(name)
-        measure.write("recipes", results, page(results))  # at once, because some recipes take half an hour
+def main(names: list[str], only: str | None, again: bool) -> None:
+    """Measure the named recipes, or all, and write the table of all results."""
+    recipe.require_committed()
+    results = json.loads((measure.RESULTS / "recipes.json").read_text(encoding="utf-8"))
+    for name, known in {name: recipe.load(name) for name in names or recipe.names()}.items():
+        row = current(results, name, known)
+        steps = [step for key, (step, result) in STEPS.items() if only in (None, key) and (again or result not in row)]
+        try:
+            recipe.require_data(known)
+        except InputError as error:
+            print(f"{name} is skipped: {error}")
+            continue
+        if steps:
+            _prepare(known.params)
+        for step in steps:
+            results[name] = row = row | step(known.params)
+            measure.write("recipes", results, page(results))
+            atomic.write_bytes(FIGURE, figure(results))
 
 
-def page(results: dict[str, Any]) -> str:
-    """Return the results as Markdown, a row for each recipe."""
-    columns = ["recipe", "what", "parameters", "seconds", "test accuracy", "published"]
-    rows = [_row(name, results[name]) for name in RECIPES if name in results]
-    return measure.table(columns, rows)
+def current(results: dict[str, Row], name: str, known: Recipe) -> Row:
+    """Return the row of a recipe, a new one if its params have changed: then the earlier row is kept with its date."""
+    row = results.get(name, {})
+    if row.get("params") == known.params:
+        return row | {"what": known.what}
+    if "accuracy" in row:
+        results[f"{name}_{row['date']}"] = row
+    return {"what": known.what, "params": known.params}
 
 
-def _row(name: str, result: dict[str, Any]) -> list[str]:
-    what, _, published = RECIPES[name]
-    accuracy = f"{result['accuracy']:.4f} ± {result['accuracy_std']:.4f}"
-    return [name, what, f"{result['parameters']:,}", f"{result['seconds']:.0f}", accuracy, published]
+def page(results: Mapping[str, Row]) -> str:
+    """Return the results as Markdown: the rows of recipes, then those of earlier recipes."""
+    names = recipe.names()
+    return _table([*names, *sorted(results.keys() - names)], list(COLUMNS), results)
 
 
-def _run(name: str) -> dict[str, Any]:
-    changes = {"train.replicates": 5} | RECIPES[name][1]
+def best(results: Mapping[str, Row]) -> str:
+    """Return the rows of README.md as Markdown."""
+    return _table(BEST, ["recipe", "what", "ratio to plain", "test accuracy"], results)
+
+
+def figure(results: Mapping[str, Row]) -> bytes:
+    """Return the figure of the results as PNG, with the rivals that `make bench` timed and scored."""
+    bench = json.loads((measure.RESULTS / "results.json").read_text(encoding="utf-8"))
+    return frontier.png(results, bench.get("points", {}))
+
+
+def _table(names: Sequence[str], columns: Sequence[str], results: Mapping[str, Row]) -> str:
+    rows = [{"published": PUBLISHED.get(name, ""), "name": name, **results[name]} for name in names if name in results]
+    return measure.table(columns, [[_cell(COLUMNS[column], row) for column in columns] for row in rows])
+
+
+def _cell(form: str, row: Row) -> str:
+    try:
+        return form.format(**row)
+    except KeyError:  # not measured yet
+        return ""
+
+
+def _prepare(changes: Row) -> None:
+    """Copy the pipeline, and run it as far as the images are ready for training."""
+    scratch.copy(FOLDER, changes)
+    measure.archives(params.load(FOLDER / params.PATH).dataset.name)
+    measure.run([*measure.DVC, "repro", "normalize"], FOLDER, {"DATASET_MIRROR": str(measure.ARCHIVES)})
+
+
+def _time(changes: Row) -> Row:
+    load = [round(each, 2) for each in os.getloadavg()]
+    plain = measure.plain()
+    seconds = _train(changes | ALONE)
+    accuracy = next(float(line.split()[1]) for _, line in plain.lines if line.startswith("accuracy"))
+    found = {"seconds": round(seconds, 2), "ratio": round(seconds / plain.seconds, 3), "load": load, **_stamp("timed_")}
+    return found | {"plain_seconds": round(plain.seconds, 2), "plain_accuracy": accuracy}
+
+
+def _score(changes: Row) -> Row:
+    seconds = _train(changes | ALL)
+    measure.run(measure.stage("evaluate"), FOLDER)
+    made = training.read(FOLDER / "data/training.json")
+    scores = metrics.read(FOLDER / "reports/metrics.json").test.model_dump(include={"accuracy", "accuracy_std", "loss"})
+    flops = multiply_adds(architectures.build(tuple(made.image_shape), len(made.classes), made.settings))
+    found = {"parameters": made.parameters, "untrained_loss": made.untrained_loss, "flops": flops}
+    return scores | found | {"replicates": len(made.networks), "seconds_all": round(seconds, 1), **_stamp()}
+
+
+STEPS = {"time": (_time, "ratio"), "score": (_score, "accuracy")}  # and a result by which it is known to have run
+
+
+def _train(changes: Row) -> float:
+    """Return the seconds of the stage."""
     scratch.write_params(FOLDER, changes)
-    process = measure.run([*measure.DVC, "repro", "evaluate"], FOLDER)
-    (start,) = process.at("Running stage 'train'")
-    # Evaluate does not run if the networks have the same bytes as those of another recipe.
-    (end,) = process.at("Running stage 'evaluate'") + process.at("Stage 'evaluate'")
-    parameters = training.read(FOLDER / "data/training.json").parameters
-    scores = metrics.read(FOLDER / "reports/metrics.json").test.model_dump()
-    return {"parameters": parameters, "params": changes, "seconds": round(end - start, 1)} | scores
+    return measure.run(measure.stage("train"), FOLDER).seconds
+
+
+def _stamp(prefix: str = "") -> Row:
+    """Return the date and the commit of the code, with a + if the code has changed since."""
+    changed = repository.git("status", "--porcelain", "core", "stages")
+    commit = repository.git("rev-parse", "--short", "HEAD").decode().strip() + "+" * bool(changed)
+    return {f"{prefix}date": str(date.today()), f"{prefix}commit": commit}
+
+
+def multiply_adds(model: Any) -> int:
+    """Return the multiply-adds with which a Keras model predicts an image, of its convolutions and dense layers alone.
+
+    They use each number of a kernel once at each place of their output: (n, units) or (n, height, width, filters).
+    """
+    return sum(
+        multiply_adds(layer)
+        if hasattr(layer, "layers")
+        else sum(prod(kernel.shape) for kernel in layer.weights if len(kernel.shape) > 1)
+        * prod(layer.output.shape[1:-1])
+        for layer in model.layers
+    )
 
 
 if __name__ == "__main__":

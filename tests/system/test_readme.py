@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import scipy.io
 
+from benchmarks import recipes
 from core.config import params
 from core.sources import datasets
+from tools import recipe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [path for folder in ("", "docs", "data") for path in sorted((ROOT / folder).glob("*.md"))]
@@ -112,6 +114,13 @@ def test_the_table_of_speed_has_the_measured_ratios():
     """tests/benchmarks does the same for the other tables."""
     for name, ratios in measured("results")["ratios"].items():
         assert f"| {name} | {np.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |" in text("docs/speed.md")
+
+
+def test_recipes_have_their_lines_and_the_front_page_has_the_best_rows():
+    lines = "\n".join(map(recipe.text, recipe.names()))
+
+    assert f"```bash\n{lines}\n```" in text("docs/recipes.md")
+    assert f"\n\n{recipes.best(measured('recipes'))}\n" in text("README.md")
 
 
 def test_numbers_in_sentences_are_those_that_were_measured():

@@ -44,6 +44,7 @@ class Train(Strict):
     early_stopping_patience: Annotated[int, Field(ge=0, le=10_000)]
     augmentation_shift: Annotated[int, Field(ge=0, le=8)]
     augmentation_flip: bool
+    precision: Literal["float32", "bfloat16"]
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     replicates: Annotated[int, Field(ge=1, le=1000)]
     threads: Annotated[int, Field(ge=1, le=64)]

@@ -22,7 +22,7 @@ from core.networks import architectures
 from core.networks.architectures import Shape
 from core.networks.models import with_probabilities
 from core.networks.runtime import cores, keras, tf
-from stages.train import loop, memory, progress
+from stages.train import loop, memory, precision, progress
 from stages.train.augmentation import augment
 from stages.train.division import divide
 from stages.train.loop import Labelled, Loop, State
@@ -57,9 +57,11 @@ def fit(
 
     validation: the official validation images, if there are any; none are held out of `split` then. report: is called
     with each row of a history as soon as there is one, from several threads.
-    Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
+    Raises InputError if a batch is larger than the images left to train on, if the processor lacks the precision, or if
+    the loss or a weight is not finite.
     `params.require_one_source` and `division.require_each_class` check before whether there are validation images.
     """
+    precision.choose(settings.precision)
     kept, held_out = divide(*split, settings.validation_fraction)
     if validation:
         held_out = np.arange(len(validation.labels), dtype=np.int32)

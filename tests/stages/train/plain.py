@@ -34,6 +34,7 @@ SETTINGS = {
     "early_stopping_patience": 0,
     "augmentation_shift": 0,
     "augmentation_flip": False,
+    "precision": "float32",
     "seed": 7,
     "replicates": 1,
     "threads": 1,

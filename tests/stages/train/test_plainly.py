@@ -89,7 +89,7 @@ IF_IGNORED = {
 }
 # `replicates` is how many runs the first test expects. test_held_out.py has the params of validation images,
 # test_main.py has `threads`, and test_trainer.py shows that `output` changes no network.
-ELSEWHERE = {"replicates", "validation_fraction", "early_stopping_patience", "threads", "output"}
+ELSEWHERE = {"replicates", "validation_fraction", "early_stopping_patience", "threads", "output", "precision"}
 TOLERANCE = 1e-4  # of float32, after three epochs
 
 

@@ -79,8 +79,9 @@ check: .venv/installed  ## check style, format, types and the workflow of CI
 	$(BIN)/python -m mypy
 	$(BIN)/python -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-bench: repro  ## compare the speed with a plain Keras script
+bench: .venv/runtime  ## compare the speed with a plain Keras script, JAX and PyTorch
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.epochs
 
 recipe: .venv/runtime  ## run a recipe, for example make recipe NAME=cnn; without NAME, list all recipes
 	$(BIN)/python -m tools.recipe "$$NAME"

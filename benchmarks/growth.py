@@ -1,6 +1,6 @@
 """The time and memory of normalize, evaluate and train as the number of images grows.
 
-    python -m benchmarks.growth [MOST]        or: as a part of make bench
+    python -m benchmarks.growth [MOST]
 
 Draws data sets of up to MOST images (two million by default) in build/growth, half of them for training and half for
 testing, and deletes them. They take up to 8 GB of disk. Writes growth.md and growth.json. Memory is shown

@@ -48,8 +48,15 @@ class Process(NamedTuple):
         return [second for second, line in self.lines if line.startswith(beginning)]
 
 
-def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """Run a command in a folder and measure it. Raises StageError, with the last lines, if it fails."""
+def run(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, cores: int | None = None
+) -> Process:
+    """Run a command in a folder and measure it. Raises StageError, with the last lines, if it fails.
+
+    cores: how many of this process's cores it may use; by default all.
+    """
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(ours)[:cores])  # the command inherits them
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -59,6 +66,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
+    os.sched_setaffinity(0, ours)
     memory = [(0, 0)]
     watch = Thread(target=_watch, args=(process, memory))
     watch.start()

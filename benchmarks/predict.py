@@ -1,6 +1,6 @@
 """The speed of `python -m tools.predict`, its accuracy on corrupted pictures, and its out-of-distribution score.
 
-    python -m benchmarks.predict [RUNS]        or: as a part of make bench
+    python -m benchmarks.predict [RUNS]
 
 Uses the test images, the networks and their predictions that `dvc repro` left in the workspace. Writes predict.md and
 predict.json.

@@ -1,6 +1,8 @@
 """Recipe R1 in JAX: an epoch is one compiled `lax.scan` over its batches.
 
-python -m benchmarks.rivals.jax_scan FOLDER        FOLDER: images.npy and labels.npy of the training images
+    python -m benchmarks.rivals.jax_scan FOLDER BATCH EPOCHS
+
+FOLDER has images.npy and labels.npy of the training images.
 """
 
 import sys
@@ -10,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-RATE, BETA_1, BETA_2, EPSILON, BATCH, EPOCHS = 1e-3, 0.9, 0.999, 1e-7, 32, 10
+RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 
 
-def main(folder: str) -> None:
+def main(folder: str, batch: str, epochs: str) -> None:
     images = jnp.asarray(np.load(f"{folder}/images.npy").reshape(-1, 784))
     labels = jnp.asarray(np.load(f"{folder}/labels.npy").astype(np.int32))
     keys = jax.random.split(jax.random.key(0), 2)
@@ -22,8 +24,8 @@ def main(folder: str) -> None:
     moments = [jax.tree.map(jnp.zeros_like, weights) for _ in range(2)]
     state = (weights, *moments, jnp.zeros((), jnp.int32))
     random = np.random.RandomState(0)
-    for number in range(EPOCHS):
-        order = random.permutation(len(labels)).astype(np.int32).reshape(-1, BATCH)
+    for number in range(int(epochs)):
+        order = random.permutation(len(labels)).astype(np.int32).reshape(-1, int(batch))
         state, losses = epoch(state, images, labels, order)
         print(f"epoch {number + 1} loss {losses.mean():.4f}", flush=True)
 
@@ -50,4 +52,4 @@ def epoch(state, images, labels, order):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

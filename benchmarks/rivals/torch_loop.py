@@ -1,6 +1,8 @@
-"""Recipe R1 in PyTorch: the usual loop, on one thread (with more it is slower at this size).
+"""Recipe R1 in PyTorch: the usual loop, or with the network, its loss and its gradients compiled.
 
-python -m benchmarks.rivals.torch_loop FOLDER      FOLDER: images.npy and labels.npy of the training images
+    python -m benchmarks.rivals.torch_loop FOLDER BATCH EPOCHS [compiled]
+
+FOLDER has images.npy and labels.npy of the training images. Compiling needs a C++ compiler.
 """
 
 import sys
@@ -8,22 +10,25 @@ import sys
 import numpy as np
 import torch
 
-BATCH, EPOCHS = 32, 10
 
-
-def main(folder: str) -> None:
-    torch.set_num_threads(1)
+def main(folder: str, batch: str, epochs: str, how: str = "") -> None:
     torch.manual_seed(0)
     images = torch.from_numpy(np.load(f"{folder}/images.npy").reshape(-1, 784))
     labels = torch.from_numpy(np.load(f"{folder}/labels.npy").astype(np.int64))
     model = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
     cross_entropy = torch.nn.CrossEntropyLoss()
-    for number in range(EPOCHS):
+
+    def loss_of(rows):
+        return cross_entropy(model(images[rows]), labels[rows])
+
+    if how == "compiled":
+        loss_of = torch.compile(loss_of)
+    for number in range(int(epochs)):
         total = 0.0
-        for rows in torch.randperm(len(labels)).split(BATCH):
+        for rows in torch.randperm(len(labels)).split(int(batch)):
             optimizer.zero_grad(set_to_none=True)
-            loss = cross_entropy(model(images[rows]), labels[rows])
+            loss = loss_of(rows)
             loss.backward()
             optimizer.step()
             total += loss.item() * len(rows)
@@ -31,4 +36,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

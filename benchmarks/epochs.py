@@ -1,0 +1,149 @@
+"""The seconds of an epoch, here and in rivals at their best: Keras' own `fit`, JAX and PyTorch.
+
+    python -m benchmarks.epochs [RUNS]        or: as a part of make bench
+
+Each run goes through all programs in turn, so that a machine whose speed drifts does so for all alike. Every program is
+held to one core or to two, whatever threads its library starts. The convolutional network is timed once. Writes
+epochs.md and epochs.json. Nothing passes or fails by the clock.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import measure, recipes
+from benchmarks.measure import PYTHON, Process, summary, table
+from core.cli import command
+from core.config import params
+from core.files import training
+from tools import pipeline, recipe, scratch
+
+FOLDER = scratch.CHECKOUT / "build" / "epochs"
+# Not in .venv, because Keras would import them too. docs/speed.md has the commands that install them.
+INSTALLED = scratch.CHECKOUT / "build" / "rivals"
+OURS, FLOOR, BEST = "ours", "the floor", "the best rival"
+
+# By name: a module of benchmarks/rivals, which begins with the name of its library, and its last argument.
+Rivals = dict[str, Sequence[str]]
+
+DENSE: Rivals = {
+    "Keras' fit, as the tutorial has it": ["keras_fit"],
+    "Keras' fit, compiled, an epoch in a call": ["keras_fit", "compiled"],
+    "JAX": ["jax_scan"],
+    "PyTorch": ["torch_loop"],
+    "PyTorch, compiled": ["torch_loop", "compiled"],
+}
+CONVOLUTIONS: Rivals = {
+    "PyTorch, channels last": ["torch_residual", "float32"],
+    "PyTorch, channels last, bfloat16": ["torch_residual", "bfloat16"],
+}
+
+
+class Race(NamedTuple):
+    """Programs that train the network of a recipe, and the cores of each."""
+
+    recipe: str
+    cores: int
+    epochs: int
+    rivals: Rivals
+
+
+RACES = {
+    "R1, one core": Race("R1", 1, 5, DENSE),
+    "R1, two cores": Race("R1", 2, 5, DENSE),
+    "cnn, two cores": Race("cnn", 2, 3, CONVOLUTIONS),
+}
+
+
+def main(runs: int = 3) -> None:
+    """Time an epoch of each program, and write the results."""
+    scratch.copy(FOLDER, {})
+    measure.archives("fashion_mnist")
+    measure.run([*measure.DVC, "repro", "normalize"], FOLDER, {"DATASET_MIRROR": str(measure.ARCHIVES)})
+    seconds: dict[str, dict[str, Any]] = {name: {} for name in RACES}
+    for number in range(runs):
+        for name, race in RACES.items():
+            if number == 0 or race.rivals is DENSE:
+                for program, taken in _race(race):
+                    print(f"{name}  {program}: {taken}", flush=True)
+                    seconds[name].setdefault(program, []).append(taken)
+    results = {"machine": measure.machine(), "seconds": seconds}
+    measure.write("epochs", results, page(results))
+
+
+def _race(race: Race) -> Iterator[tuple[str, float | str]]:
+    """Yield each program's name and its seconds for an epoch, or why there are none."""
+    changes = recipe.load(race.recipe).params | recipes.ALONE | {"train.threads": race.cores}
+    changes |= {"train.epochs": race.epochs, "train.augmentation_shift": 0, "train.augmentation_flip": False}
+    scratch.write_params(FOLDER, changes)
+    yield OURS, _epoch(measure.run(measure.stage("train"), FOLDER, cores=race.cores))
+    if race.cores == 1:
+        lines = measure.run([PYTHON, "-m", "benchmarks.floor"], scratch.CHECKOUT, cores=1).lines
+        yield FLOOR, round(sum(float(line.split()[1]) for _, line in lines), 4)
+    given = [FOLDER / pipeline.path("train"), params.load(FOLDER / params.PATH).train.batch_size, race.epochs]
+    ours = f"parameters {training.read(FOLDER / 'data/training.json').parameters}"
+    for name, (module, *how) in race.rivals.items():
+        installed = INSTALLED / module.partition("_")[0]
+        if reason := lacking(installed, how):
+            yield name, reason
+            continue
+        rival = [PYTHON, "-m", f"benchmarks.rivals.{module}", *map(str, given), *how]
+        process = measure.run(rival, scratch.CHECKOUT, {"PYTHONPATH": str(installed)}, race.cores)
+        same = all(line == ours for _, line in process.lines if line.startswith("parameters"))
+        yield name, _epoch(process) if same else "another network"
+
+
+def lacking(installed: Path, how: Sequence[str]) -> str:
+    """Return why a rival cannot run here, or nothing."""
+    if installed.name != "keras" and not installed.exists():
+        return "not installed"
+    if installed.name == "torch" and "compiled" in how and not shutil.which("g++"):
+        return "no C++ compiler"
+    processor = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if "bfloat16" in how and not re.search("avx512_bf16|amx_bf16", processor):
+        return "the processor lacks bfloat16"
+    return ""
+
+
+def _epoch(process: Process) -> float:
+    """Return the seconds of an epoch: the median, without the first, which compiles."""
+    ends = process.at("epoch") or process.at("replicate 0  epoch")
+    return round(median(np.diff(ends)[1:].tolist()), 4)
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the results as Markdown: a row a program, a column a race."""
+    seconds = results["seconds"]
+    programs = [BEST, *DENSE, *CONVOLUTIONS, FLOOR]
+    rows = [[program, *(_ratio(race, program) for race in seconds.values())] for program in programs]
+    rows.append(["seconds of our epoch", *(summary(race[OURS], 3) for race in seconds.values())])
+    return (
+        "# An epoch\n\nMade by `python -m benchmarks.epochs`. The seconds of each program, divided by ours on as many "
+        "cores: above 1, ours is faster. Medians, with the smallest and the largest ratio in brackets.\n\n"
+        f"{results['machine']}.\n\n{table(['program / ours', *seconds], rows)}"
+    )
+
+
+def best(seconds: dict[str, list]) -> str:
+    """Return the name of the rival with the smallest median, of those that ran."""
+    ran = [name for name, taken in seconds.items() if name not in (OURS, FLOOR) and not isinstance(taken[0], str)]
+    return min(ran, key=lambda name: median(seconds[name]), default="")
+
+
+def _ratio(seconds: dict[str, list], program: str) -> str:
+    if program == BEST:
+        name = best(seconds)
+        return f"{_ratio(seconds, name)}, {name}" if name else ""
+    taken = seconds.get(program, [""])
+    if isinstance(taken[0], str):
+        return taken[0]
+    return summary([theirs / ours for theirs, ours in zip(taken, seconds[OURS], strict=True)])
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,48 @@
+"""The table of rivals: every ratio is rival / ours, and the best rival is found, not named."""
+
+import os
+import re
+from pathlib import Path
+
+from benchmarks import epochs, measure
+
+RACE = {
+    "ours": [1.0, 2.0, 4.0],
+    "JAX": [1.5, 1.5, 9.0],
+    "PyTorch": [0.5, 3.0, 8.0],
+    "PyTorch, compiled": ["no C++ compiler", "no C++ compiler", "no C++ compiler"],
+    "the floor": [0.5, 1.0, 2.0],
+}
+
+
+def test_the_best_rival_has_the_smallest_median_and_all_ratios_have_ours_below():
+    seconds = dict.fromkeys(epochs.RACES, RACE)
+    page = epochs.page({"machine": "", "seconds": seconds})
+    cells = dict(re.findall(r"^\| (.*?) \| (.*?) \|", page, re.MULTILINE))
+
+    assert cells["JAX"] == "1.50 (0.75-2.25)"  # of 1.5, 0.75 and 2.25
+    assert cells["the best rival"] == "1.50 (0.75-2.25), JAX"  # its median is 1.5, PyTorch's 3
+    assert cells["PyTorch"] == "1.50 (0.50-2.00)"
+    assert cells["PyTorch, compiled"] == "no C++ compiler"
+    assert cells["the floor"] == "0.50 (0.50-0.50)"
+    assert cells["seconds of our epoch"] == "2.000 (1.000-4.000)"
+
+
+def test_a_command_is_held_to_its_cores(tmp_path):
+    program = [measure.PYTHON, "-c", "import os; print(len(os.sched_getaffinity(0)))"]
+
+    printed = [measure.run(program, tmp_path, cores=cores).lines[0][1] for cores in (1, None)]
+
+    assert printed == ["1", str(len(os.sched_getaffinity(0)))]
+
+
+def test_a_rival_that_cannot_run_here_says_why(tmp_path, monkeypatch):
+    (tmp_path / "torch").mkdir()
+    monkeypatch.setattr(epochs.shutil, "which", lambda name: None)
+
+    assert epochs.lacking(tmp_path / "jax", []) == "not installed"
+    assert epochs.lacking(tmp_path / "keras", ["compiled"]) == ""  # it is in .venv
+    assert epochs.lacking(tmp_path / "torch", ["compiled"]) == "no C++ compiler"
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    expected = "" if {"avx512_bf16", "amx_bf16"} & set(flags) else "the processor lacks bfloat16"
+    assert epochs.lacking(tmp_path / "torch", ["bfloat16"]) == expected

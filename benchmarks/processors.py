@@ -13,12 +13,14 @@ from typing import Any
 from benchmarks import measure
 from core.cli import command
 from core.files import history
+from stages.train import precision
 from tools import scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "processors"
 SETS = ("all", "AVX2", "AVX", "SSE4_2")
 # XLA compiles dense alone; oneDNN computes the convolutions.
 NETWORKS = {"dense": {"train.epochs": 10}, "cnn_small": {"train.epochs": 1}}
+BFLOAT16 = "all, and bfloat16"  # of cnn_small: XLA, which compiles dense, does not use it
 # Set after the runtime has started, because the start removes them; they are read at the first compilation.
 HELD = (
     "import os, runpy, sys; from core.networks import runtime; isa = sys.argv.pop(1); "
@@ -41,15 +43,21 @@ def page(results: dict[str, Any]) -> str:
     rows = [
         [network, held, "yes" if run["same"] else "no", f"{run['train_loss']:.6f}"]
         for network in NETWORKS
-        for held in SETS
-        for run in [results["networks"][network][held]]
+        for held in (*SETS, BFLOAT16)
+        if (run := results["networks"][network].get(held))
     ]
+    if BFLOAT16 not in results["networks"]["cnn_small"]:
+        rows.append(["cnn_small", BFLOAT16, "not measured: this processor has no bfloat16", ""])
     return f"Made by `make processors` on {results['machine']}.\n\n{measure.table(columns, rows)}"
 
 
 def _compare(network: str) -> dict[str, dict[str, Any]]:
-    scratch.write_params(FOLDER, {"train.replicates": 1, "train.network": network} | NETWORKS[network])
+    changes = {"train.replicates": 1, "train.network": network} | NETWORKS[network]
+    scratch.write_params(FOLDER, changes)
     runs = {held: _train(held) for held in SETS}
+    if network == "cnn_small" and precision.supported():
+        scratch.write_params(FOLDER, changes | {"train.precision": "bfloat16"})
+        runs[BFLOAT16] = _train("all")
     return {held: {"same": digest == runs["all"][0], "train_loss": loss} for held, (digest, loss) in runs.items()}
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 WIDTHS = (32, 64, 128)
+BLOCKS = (0, 1, 1)
 
 
 def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
@@ -38,12 +39,11 @@ def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
 
 
 def network() -> nn.Module:
-    """Return the network: for each width, a convolution of stride 2 and a residual block; the maxima; an output a
-    class.
-    """
+    """Return the network: for each width, a convolution of stride 2, then its blocks; the maxima; an output a class."""
     layers, inputs = [], 1
-    for width in WIDTHS:
-        layers += [*convolution(inputs, width, 4 if inputs == 1 else 3, 2), nn.ReLU(), Residual(width)]
+    for width, blocks in zip(WIDTHS, BLOCKS, strict=True):
+        layers += [*convolution(inputs, width, 4 if inputs == 1 else 3, 2), nn.ReLU()]
+        layers += [Residual(width) for _ in range(blocks)]
         inputs = width
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 

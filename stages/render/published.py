@@ -16,12 +16,14 @@ CLOTHING: Mapping[str, object] = {
     "train.learning_rate": 1e-3,
     "train.learning_rate_schedule": "constant",
     "train.weight_decay": 0.0,
+    "train.label_smoothing": 0.0,
     "train.batch_size": 32,
     "train.epochs": 10,
     "train.validation_fraction": 0.0,
     "train.early_stopping_patience": 0,
     "train.augmentation_shift": 0,
     "train.augmentation_flip": False,
+    "train.precision": "float32",
 }
 
 # The changes of the other published run.

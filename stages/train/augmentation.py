@@ -1,24 +1,22 @@
-"""Augmentation: random shifts and mirroring of the training images."""
+"""Augmentation: mirroring and random shifts of the training images."""
 
 from core.networks.runtime import tf
 from stages.train.loop import RANDOM
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf.Tensor:
-    """Return images mirrored left to right with a chance of one half, then shifted.
+def augment(images: tf.Tensor, mirrored: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf.Tensor:
+    """Return images mirrored left to right where `mirrored` says so, then shifted at random.
 
     Each image is shifted by up to `shift` pixels along both axes; pixels that come in are 0. Without `flip`, none is
-    mirrored. images: float32 (n, height, width) or (n, height, width, 3). seed: int32 (2,); equal seeds change equal
-    images in the same way.
+    mirrored. images: float32 (n, height, width) or (n, height, width, 3). mirrored: bool (n,). seed: int32 (2,); equal
+    seeds shift images equally.
     """
-    seeds = tf.random.split(seed, 2, alg=RANDOM)
     count, height, width = images.shape[:3]
     channels = len(images.shape) - 3  # axes of channels: 1 if the images are in colour, else 0
     if flip:
-        mirrored = tf.random.stateless_uniform([count, 1, 1, *[1] * channels], seeds[0], alg=RANDOM) < 0.5
-        images = tf.where(mirrored, tf.reverse(images, [2]), images)
+        images = tf.where(tf.reshape(mirrored, [count, 1, 1, *[1] * channels]), tf.reverse(images, [2]), images)
     if shift:
-        moves = tf.random.stateless_uniform([count, 2], seeds[1], 0, 2 * shift + 1, tf.int32, alg=RANDOM)
+        moves = tf.random.stateless_uniform([count, 2], seed, 0, 2 * shift + 1, tf.int32, alg=RANDOM)
         padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], *[[0, 0]] * channels])
         rows = moves[:, :1] + tf.range(height)
         columns = moves[:, 1:] + tf.range(width)

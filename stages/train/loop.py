@@ -23,7 +23,7 @@ RANDOM = "philox"
 # Images scored at once, or fewer if they are large: convolutions need many times the memory of the images.
 SCORING_BATCH = 5000
 
-Augment: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Augment: TypeAlias = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 Loss: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -56,11 +56,13 @@ class State(NamedTuple):
 class Batches(NamedTuple):
     """The batches of one call, as tensors.
 
-    rows: int32 (batches, size), the indices of their images. rates: float32 (batches,), the learning rates. seed: int32
-    (2,), of the augmentation of the first batch. count: int32, how many batches to train on; the rest is padding.
+    rows: int32 (batches, size), indices of images. mirrored: bool (batches, size), which images are mirrored.
+    rates: float32 (batches,), the learning rates. seed: int32 (2,), of the augmentation of the first batch. count:
+    int32, how many batches to train on; the rest is padding.
     """
 
     rows: tf.Tensor
+    mirrored: tf.Tensor
     rates: tf.Tensor
     seed: tf.Tensor
     count: tf.Tensor
@@ -84,6 +86,23 @@ class Dropout(keras.layers.Dropout):
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg=RANDOM)
 
 
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' batch normalization of the last axis, in one operation of TensorFlow: Keras itself takes a dozen."""
+
+    def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
+        """Return the normalized inputs, float32 (n, height, width, channels). In training, move the running moments."""
+        if not training:
+            return super().call(inputs)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon
+        )
+        # TensorFlow divides the squares by one less than their number, and Keras by their number.
+        count = math.prod(inputs.shape[:-1])
+        for moving, moment in ((self.moving_mean, mean), (self.moving_variance, variance * max(count - 1, 1) / count)):
+            moving.assign(moving * self.momentum + moment * (1 - self.momentum))
+        return outputs
+
+
 def values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
     """Return the values of variables, in their order."""
     return [variable.numpy() for variable in variables]
@@ -95,12 +114,17 @@ def assign(variables: Iterable[keras.Variable], new: Iterable[np.ndarray]) -> No
         variable.assign(value)
 
 
-def with_fast_dropout(model: keras.Model) -> keras.Model:
-    """Return an unfitted network of the same layers, with the dropout of this module."""
+FASTER: dict[type, type[keras.layers.Layer]] = {
+    keras.layers.Dropout: Dropout,
+    keras.layers.BatchNormalization: BatchNormalization,
+}
+
+
+def with_faster_layers(model: keras.Model) -> keras.Model:
+    """Return an unfitted network of the same layers, some of them those of this module."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = Dropout if type(layer) is keras.layers.Dropout else type(layer)
-        return kind.from_config(layer.get_config())
+        return FASTER.get(type(layer), type(layer)).from_config(layer.get_config())
 
     return keras.models.clone_model(model, clone_function=clone)
 
@@ -112,7 +136,7 @@ class Loop:
     new `state`.
 
     training, validation: the images to train on, and those to score after an epoch; both may be the same. loss: from
-    labels and logits to the mean loss. augment: from images and a seed, int32 (2,), to images. xla: whether XLA
+    labels and logits to the mean loss. augment: from images, which are mirrored, and a seed to images. xla: whether XLA
     compiles the steps.
     """
 
@@ -144,18 +168,18 @@ class Loop:
         """Return the present state."""
         return State(values(self.model.variables), values(self.optimizer.variables))
 
-    def train(self, rows: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    def train(self, rows: np.ndarray, mirrored: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
         """Train on batches, and return the sums over their images of loss and of correct predictions, float64 (2,).
 
-        Each batch is scored before the step that learns from it. rows: int32 (batches, size), indices of images; rates:
-        float32 (batches,), learning rates; seed: int32 (2,), of the augmentation.
+        Each batch is scored before the step that learns from it. The arguments are as in `Batches`.
         """
         most = self._batches_in_a_call(rows.shape[1])
         sums = Sums(tf.constant(0.0), tf.constant(0.0))
         for start in range(0, len(rows), most):
             part = slice(start, start + most)
             images, labels, indices = self._images_of(_padded(rows[part], most))
-            given = indices, _padded(rates[part], most), seed + np.array([0, start], np.int32), len(rows[part])
+            padded = _padded(mirrored[part], most), _padded(rates[part], most)
+            given = indices, *padded, seed + np.array([0, start], np.int32), len(rows[part])
             sums = self._train(images, labels, Batches(*map(tf.constant, given)), sums)
         return np.array(sums, float)
 
@@ -187,7 +211,7 @@ class Loop:
             rows = batches.rows[index]
             batch, its_labels = tf.gather(images, rows), tf.gather(labels, rows)
             if self.augment:
-                batch = self.augment(batch, batches.seed + tf.stack([0, index]))
+                batch = self.augment(batch, batches.mirrored[index], batches.seed + tf.stack([0, index]))
             self.optimizer.learning_rate = batches.rates[index]
             with tf.GradientTape() as tape:
                 logits = self.model(batch, training=True)

@@ -22,10 +22,11 @@ from core.networks import architectures
 from core.networks.architectures import Shape
 from core.networks.models import with_probabilities
 from core.networks.runtime import cores, keras, tf
-from stages.train import loop, memory, progress
+from stages.train import loop, memory, precision, progress
 from stages.train.augmentation import augment
 from stages.train.division import divide
 from stages.train.loop import Labelled, Loop, State
+from stages.train.optimizers import optimizer
 from stages.train.progress import Report, Row
 from stages.train.schedules import learning_rates
 
@@ -56,9 +57,11 @@ def fit(
 
     validation: the official validation images, if there are any; none are held out of `split` then. report: is called
     with each row of a history as soon as there is one, from several threads.
-    Raises InputError if a batch is larger than the images left to train on, or if the loss or a weight is not finite.
+    Raises InputError if a batch is larger than the images left to train on, if the processor lacks the precision, or if
+    the loss or a weight is not finite.
     `params.require_one_source` and `division.require_each_class` check before whether there are validation images.
     """
+    precision.choose(settings.precision)
     kept, held_out = divide(*split, settings.validation_fraction)
     if validation:
         held_out = np.arange(len(validation.labels), dtype=np.int32)
@@ -124,6 +127,8 @@ class _Replicate:
         # RandomState and not default_rng: numpy guarantees the numbers of RandomState, not those of Generator (NEP 19).
         self.shuffler = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, number])))
         steps = settings.epochs * -(-len(kept) // settings.batch_size)
+        coins = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, number, 1])))
+        self.mirrored = coins.random_sample(kept[-1] + 1) < 0.5  # in the first epoch; in the next one, the others
         self.rates = learning_rates(settings.learning_rate_schedule, settings.learning_rate, steps)
         self.step = 0
         self.optimizer: list[np.ndarray] = []
@@ -148,8 +153,10 @@ class _Replicate:
             if stop.is_set():
                 raise _Stopped
             rates = self.rates[self.step : self.step + len(batches)]
-            sums += compiled.train(batches, rates, np.array([self.seed, self.step], np.uint32).view(np.int32))
+            seed = np.array([self.seed, self.step], np.uint32).view(np.int32)
+            sums += compiled.train(batches, self.mirrored[batches], rates, seed)
             self.step += len(batches)
+        self.mirrored = ~self.mirrored
         scores = self._scores(compiled, sums / len(self.kept))
         trained, self.optimizer = compiled.state()
         loop.assign(self.model.variables, trained)
@@ -230,18 +237,24 @@ def _labelled(split: Split, in_memory: bool) -> Labelled:
 
 def _compiled(model: keras.Model, training: Labelled, validation: Labelled, settings: Train) -> Loop:
     """Return a loop for replicates of this model."""
-    decay = settings.weight_decay or None  # Keras tells None from 0
-    config = {"learning_rate": settings.learning_rate, "weight_decay": decay}
-    optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
     shift, flip = settings.augmentation_shift, settings.augmentation_flip
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=settings.output == "logits")
-    outputs = keras.activations.get("linear" if settings.output == "logits" else "softmax")
     return Loop(
-        loop.with_fast_dropout(model),
-        optimizer,
-        lambda labels, logits: cross_entropy(labels, outputs(logits)),
+        loop.with_faster_layers(model),
+        optimizer(settings),
+        _loss(settings),
         training,
         validation,
         augment=partial(augment, shift=shift, flip=flip) if shift or flip else None,
         xla=architectures.NETWORKS[settings.network].xla,
     )
+
+
+def _loss(settings: Train) -> loop.Loss:
+    """Return Keras' cross-entropy, from labels and logits to the mean loss."""
+    from_logits, smoothing = settings.output == "logits", settings.label_smoothing
+    outputs = keras.activations.get("linear" if from_logits else "softmax")
+    if not smoothing:
+        sparse = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        return lambda labels, logits: sparse(labels, outputs(logits))
+    smooth = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
+    return lambda labels, logits: smooth(tf.one_hot(labels, logits.shape[-1]), outputs(logits))

@@ -60,6 +60,13 @@ def test_dvc_reads_from_the_line_of_a_recipe_the_changes_of_the_recipe(name, tmp
     assert architectures.problems(params.load(tmp_path / "params.yaml").train.network, side) == []
 
 
+def test_values_are_written_as_in_params_yaml():
+    changes = {"train.augmentation_flip": True, "train.network": "cnn", "train.hidden_units": [512]}
+
+    values = ["train.augmentation_flip=true", "train.network=cnn", "train.hidden_units=[512]"]
+    assert recipe.arguments(changes) == ["exp", "run", *(part for value in values for part in ("-S", value))]
+
+
 def test_the_published_runs_are_recipes():
     committed = {name: value for name, value in settings(ROOT / "params.yaml").items() if name in published.CLOTHING}
 

@@ -11,7 +11,6 @@ from core.config.params import Train
 from core.files.arrays import Split
 from core.networks.runtime import keras, tf
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
 SCHEDULES = {
     "constant": lambda rate, steps: rate,
     "linear": lambda rate, steps: keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0),
@@ -28,12 +27,14 @@ SETTINGS = {
     "learning_rate": 0.1,
     "learning_rate_schedule": "constant",
     "weight_decay": 0.0,
+    "label_smoothing": 0.0,
     "batch_size": 24,
     "epochs": 1,
     "validation_fraction": 0.0,
     "early_stopping_patience": 0,
     "augmentation_shift": 0,
     "augmentation_flip": False,
+    "precision": "float32",
     "seed": 7,
     "replicates": 1,
     "threads": 1,
@@ -62,6 +63,44 @@ def uniform(shape: tuple[int, ...], seed: tf.Tensor | list[int], settings: Train
     return draw(tuple(shape), tf.constant(seed)).numpy()
 
 
+class Muon(keras.optimizers.SGD):
+    """Muon with a rate of 0.1 of it for Adam, and with momentum 0.6, written with numpy."""
+
+    def apply(self, grads, trainable_variables):
+        """Change weights as Muon does, the kernels of all layers but the last one by Newton and Schulz."""
+        self.build(trainable_variables)
+        for number, (variable, gradient) in enumerate(zip(trainable_variables, map(np.array, grads), strict=True)):
+            state = self.__dict__.setdefault("states", {}).setdefault(number, [0, 0, 0])
+            state[0] += 1
+            value, rate = variable.numpy(), float(self.learning_rate)
+            if value.ndim > 1 and number < len(grads) - 2:
+                state[1] = 0.6 * state[1] + gradient
+                update = _orthogonal((gradient + 0.6 * state[1]).reshape(-1, value.shape[-1])).reshape(value.shape)
+                variable.assign(value / np.linalg.norm(value) * value.shape[-1] ** 0.5 - rate * update)
+            else:
+                state[1] = 0.9 * state[1] + 0.1 * gradient
+                state[2] = 0.999 * state[2] + 0.001 * gradient**2
+                first, second = state[1] / (1 - 0.9 ** state[0]), state[2] / (1 - 0.999 ** state[0])
+                variable.assign(value - 0.1 * rate * first / (np.sqrt(second) + 1e-7))
+        self.iterations.assign_add(1)
+
+
+def _orthogonal(matrix: np.ndarray) -> np.ndarray:
+    """Return the matrix with singular values near 1: the polynomial of Muon thrice, on the singular values themselves.
+
+    Muon has the same polynomial in matrix products (K. Jordan et al., 2024).
+    """
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    values /= np.linalg.norm(matrix) + 1e-7  # the gradient within a block is 0 at first
+    for _ in range(3):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    return left * values @ right
+
+
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
+OPTIMIZERS["muon"] = Muon
+
+
 class Dropout(keras.layers.Dropout):
     """Dropout whose choice depends on the seed that Keras gave the layer, and on the number of the step."""
 
@@ -77,6 +116,33 @@ class Dropout(keras.layers.Dropout):
         return inputs / (1 - self.rate) * (uniform(inputs.shape, seed, self.settings) >= self.rate)
 
 
+class Convolution(keras.Model):
+    """A convolution, its batch normalization and an activation."""
+
+    def __init__(self, filters, size, stride, activation, start="ones"):
+        super().__init__()
+        self.convolve = keras.layers.Conv2D(filters, size, stride, padding="same", use_bias=False)
+        self.normalize = keras.layers.BatchNormalization(momentum=0.9, gamma_initializer=start)
+        self.activate = activation
+
+    def call(self, inputs, training=False):
+        """Return the activations."""
+        return self.activate(self.normalize(self.convolve(inputs), training=training))
+
+
+class Block(keras.Model):
+    """Two convolutions, added to their input."""
+
+    def __init__(self, filters):
+        super().__init__()
+        self.first = Convolution(filters, 3, 1, keras.layers.ReLU())
+        self.second = Convolution(filters, 3, 1, keras.layers.Activation("linear"), "zeros")
+
+    def call(self, inputs, training=False):
+        """Return the activations."""
+        return tf.nn.relu(inputs + self.second(self.first(inputs, training=training), training=training))
+
+
 def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Model:
     """Return a new network. The random weights of a layer depend on the order in which the layers are built."""
     kinds = keras.layers
@@ -89,29 +155,23 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
         layers += [kinds.Flatten()]
         for units in settings.hidden_units:
             layers += [kinds.Dense(units, activation="relu"), *drop()]
-    elif settings.network == "cnn_small":
+    else:
+        blocks = {"cnn_small": {16: 1, 32: 1, 48: 1}, "cnn": {32: 0, 64: 1, 128: 1}}[settings.network]
         layers += [kinds.Reshape((*shape[:2], -1))]
-        for filters in (32, 64):
-            layers += [kinds.Conv2D(filters, 3, activation="relu"), kinds.MaxPooling2D()]
-        layers += [kinds.Flatten(), *drop()]
-    elif settings.network == "cnn":
-        layers += [kinds.Reshape((*shape[:2], -1))]
-        for filters in (32, 64, 128):
-            for after in ([kinds.MaxPooling2D(padding="same")], []):
-                layers += [kinds.Conv2D(filters, 3, padding="same", use_bias=False)]
-                layers += [kinds.BatchNormalization(momentum=0.9), kinds.ReLU(), *after]
-        layers += [kinds.GlobalAveragePooling2D(), *drop()]
+        for filters, count in blocks.items():
+            layers += [Convolution(filters, 3 if filters > min(blocks) else 4, 2, kinds.ReLU())]
+            layers += [Block(filters) for _ in range(count)]
+        layers += [kinds.GlobalMaxPooling2D(), *drop()]
     return keras.Sequential([*layers, kinds.Dense(classes, "softmax" if settings.output == "softmax" else None)])
 
 
-def moved(images: np.ndarray, seed: list[int], settings: Train) -> np.ndarray:
-    """Return the images augmented as in a step with this seed: mirrored half the time, then shifted."""
+def moved(images: np.ndarray, mirrored: np.ndarray, seed: list[int], settings: Train) -> np.ndarray:
+    """Return the images augmented as in a step with this seed: some of them mirrored, then shifted."""
     shift, count = settings.augmentation_shift, len(images)
-    seeds = tf.random.split(np.array(seed, np.uint32).view(np.int32), 2, alg="philox")
     if settings.augmentation_flip:
-        mirrored = uniform((count, 1, 1), seeds[0], settings) < 0.5
         images = np.array([np.fliplr(image) if flip else image for image, flip in zip(images, mirrored, strict=True)])
-    places = tf.random.stateless_uniform((count, 2), seeds[1], 0, 2 * shift + 1, tf.int32, alg="philox").numpy()
+    seed = np.array(seed, np.uint32).view(np.int32)
+    places = tf.random.stateless_uniform((count, 2), seed, 0, 2 * shift + 1, tf.int32, alg="philox").numpy()
     framed = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0))[: images.ndim])
     height, width = images.shape[1:3]
     pairs = zip(framed, places, strict=True)
@@ -132,17 +192,28 @@ def fit(split: Split, classes: int, settings: Train, replicate: int) -> Run:
     rate = SCHEDULES[settings.learning_rate_schedule](settings.learning_rate, settings.epochs * len(starts))
     optimizer = OPTIMIZERS[settings.optimizer](rate, weight_decay=settings.weight_decay or None)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=settings.output == "logits")
+    if settings.label_smoothing:
+        loss = partial(_smoothed, classes, settings)
     model.compile(optimizer, loss, metrics=["accuracy"], run_eagerly=True)
+    coins = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([settings.seed, replicate, 1])))
+    tails = coins.random_sample(len(split.labels)) < 0.5
     scores, step = [], 0
-    for _ in range(settings.epochs):
+    for epoch in range(settings.epochs):
         order, sums = orders.permutation(len(split.labels)), np.zeros(2)
         for start in starts:
             rows = order[start : start + settings.batch_size]
-            images = moved(split.images[rows], [_seed(settings, replicate), step], settings)
+            images = moved(split.images[rows], tails[rows] != epoch % 2, [_seed(settings, replicate), step], settings)
             sums += len(rows) * np.array(model.train_on_batch(images, split.labels[rows]))
             step += 1
         scores.append(tuple(sums / len(order)))
     return Run(model.get_weights(), scores)
+
+
+def _smoothed(classes: int, settings: Train, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    share = settings.label_smoothing
+    labels = (1 - share) * tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes) + share / classes
+    logarithms = tf.nn.log_softmax(outputs) if settings.output == "logits" else tf.math.log(outputs)
+    return -tf.reduce_sum(labels * logarithms, axis=1)
 
 
 def _seed(settings: Train, replicate: int) -> int:

@@ -34,9 +34,10 @@ CASES = {
     "cnn": {
         "network": "cnn",
         "dropout": 0.2,
-        "optimizer": "adam",
-        "learning_rate": 0.005,
-        "learning_rate_schedule": "cosine",
+        "optimizer": "muon",
+        "learning_rate": 0.0003,
+        "learning_rate_schedule": "linear",
+        "label_smoothing": 0.1,
         "batch_size": 6,
     },
     "colour": {
@@ -75,9 +76,10 @@ IF_IGNORED = {
     "network": [("sgd", "dense")],
     "hidden_units": [("rmsprop", [6])],
     "dropout": [("adam", 0.0), ("rmsprop", 0.0), ("sgd", 0.0), ("cnn", 0.0)],
-    "optimizer": [("rmsprop", "adam"), ("sgd", "adam")],
+    "optimizer": [("rmsprop", "adam"), ("sgd", "adam"), ("cnn", "adam")],
     "learning_rate": [("rmsprop", 0.001)],  # Keras' own
     "learning_rate_schedule": [("adam", "constant"), ("rmsprop", "constant")],
+    "label_smoothing": [("cnn", 0.0)],
     "weight_decay": [("adam", 0.0), ("rmsprop", 0.0), ("sgd", 0.0)],
     "batch_size": [("sgd", 11)],
     "epochs": [("sgd", 1)],
@@ -87,7 +89,7 @@ IF_IGNORED = {
 }
 # `replicates` is how many runs the first test expects. test_held_out.py has the params of validation images,
 # test_main.py has `threads`, and test_trainer.py shows that `output` changes no network.
-ELSEWHERE = {"replicates", "validation_fraction", "early_stopping_patience", "threads", "output"}
+ELSEWHERE = {"replicates", "validation_fraction", "early_stopping_patience", "threads", "output", "precision"}
 TOLERANCE = 1e-4  # of float32, after three epochs
 
 

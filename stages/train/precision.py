@@ -1,0 +1,33 @@
+"""The floating-point type of the products in convolutions: `train.precision`."""
+
+import re
+from pathlib import Path
+
+from core.cli.errors import InputError, Problem
+from core.networks.runtime import tf
+
+CPUINFO = Path("/proc/cpuinfo")
+INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # as Linux names them
+OPTION = "auto_mixed_precision_onednn_bfloat16"
+
+
+def choose(precision: str) -> None:
+    """Let TensorFlow compute the operations that it compiles from now on in float32, or some of them in bfloat16.
+
+    With bfloat16, TensorFlow rounds the inputs of convolutions and matrix products; sums and weights stay float32. XLA
+    does not do this. Raises InputError if the processor does not say that it has instructions for bfloat16.
+    """
+    if precision == "bfloat16" and not supported():
+        param, what = "params.yaml: train.precision", "this processor has no instructions for bfloat16"
+        expected, fix = f"{' or '.join(INSTRUCTIONS)} in {CPUINFO}", "set train.precision to float32, then dvc repro"
+        raise InputError(Problem(param, what, expected=expected, got="neither", fix=fix))
+    tf.config.optimizer.set_experimental_options({OPTION: precision == "bfloat16"})
+
+
+def supported() -> bool:
+    """Return whether the processor has instructions for bfloat16."""
+    try:
+        flags = re.search("^flags.*", CPUINFO.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return False
+    return bool(flags and set(INSTRUCTIONS) & set(flags[0].split()))

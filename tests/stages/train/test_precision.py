@@ -1,0 +1,54 @@
+"""`train.precision`: bfloat16 changes convolutions where the processor has it, and is refused elsewhere."""
+
+import numpy as np
+import pytest
+
+from core.cli.errors import InputError
+from core.files.arrays import Split
+from stages.train import precision, trainer
+from tests.stages.train.plain import settings
+
+SPLIT = Split(np.random.RandomState(0).uniform(size=(24, 8, 8)).astype(np.float32), np.arange(24, dtype=np.uint8) % 3)
+
+
+def cpuinfo(tmp_path, monkeypatch, flags: str) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} sse\nbugs\t\t: none\n")
+    monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("avx512_bf16", True), ("amx_bf16", True), ("avx512f avx512_bf16x", False)]
+)
+def test_the_processor_says_whether_it_has_bfloat16(tmp_path, monkeypatch, flags, expected):
+    cpuinfo(tmp_path, monkeypatch, flags)
+
+    assert precision.supported() is expected
+
+
+@pytest.mark.fault("a processor without bfloat16")
+def test_bfloat16_is_refused_on_a_processor_that_lacks_it(tmp_path, monkeypatch):
+    cpuinfo(tmp_path, monkeypatch, "avx512f")
+
+    with pytest.raises(InputError) as caught:
+        trainer.fit(SPLIT, 3, settings(network="cnn_small", precision="bfloat16"))
+
+    assert str(caught.value) == (
+        "params.yaml: train.precision: this processor has no instructions for bfloat16 (expected avx512_bf16 or "
+        f"amx_bf16 in {precision.CPUINFO}, got neither); fix: set train.precision to float32, then dvc repro"
+    )
+
+
+def test_bfloat16_rounds_what_goes_into_convolutions(monkeypatch):
+    """TensorFlow emulates bfloat16 on a processor with AVX-512. The rounding is at most one part in 256."""
+    flags = precision.CPUINFO.read_text()
+    if "avx512f" not in flags:
+        pytest.skip("TensorFlow has bfloat16 on processors with AVX-512 alone")
+    monkeypatch.setattr(precision, "supported", lambda: True)
+    losses = []
+    for chosen in ("float32", "bfloat16", "bfloat16", "float32"):
+        (run,) = trainer.fit(SPLIT, 3, settings(network="cnn_small", precision=chosen, epochs=2))
+        losses.append(run.history[-1]["train_loss"])
+
+    assert losses[0] == losses[3] and losses[1] == losses[2]
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)

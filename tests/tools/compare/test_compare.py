@@ -609,7 +609,7 @@ def test_a_mistake_on_the_command_line_is_one_line_of_error(compare, made, argum
 
 def test_the_stages_and_the_names_of_the_outputs_are_those_of_the_pipeline():
     """From evaluate up along dependencies, without validate, which only stamps."""
-    declared = pipeline.parse((ROOT / "dvc.yaml").read_bytes())
+    declared = pipeline.read((ROOT / "dvc.yaml").read_bytes())
     made_by = {output.path: output.stage for output in declared.outputs}
     record = lock.read((ROOT / "dvc.lock").read_bytes())
     found, pending = set(), ["evaluate"]

@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import shutil
 import struct
 
 import numpy as np
@@ -29,10 +28,8 @@ def images(split: str, seed: int = 0) -> bytes:
 @pytest.fixture(scope="module")
 def own(baseline, tmp_path_factory) -> Project:
     """The pipeline, with a data set of one's own that has been read and normalized."""
-    place = tmp_path_factory.mktemp("own") / "project"
-    shutil.copytree(baseline.folder, place, symlinks=True)
-    pipeline, folder = Project(place), place / "sources/own"
-    folder.mkdir()
+    pipeline = baseline.copy_to(tmp_path_factory.mktemp("own") / "project")
+    (folder := pipeline.folder / "sources/own").mkdir()
     for split, count in COUNTS.items():
         (folder / f"{split}-images-idx3-ubyte.gz").write_bytes(images(split))
         (folder / f"{split}-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(count, dtype=np.uint8) % 2))
@@ -46,8 +43,7 @@ def own(baseline, tmp_path_factory) -> Project:
 @pytest.fixture
 def project(own, tmp_path) -> Project:
     """A copy that a test may change."""
-    shutil.copytree(own.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return own.copy_to(tmp_path / "project")
 
 
 def data(project: Project) -> dict[str, bytes]:

@@ -155,8 +155,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def project(made, tmp_path):
     """A copy of `made`, with the remote beside it."""
-    shutil.copytree(made.folder, tmp_path / "project")
-    return Run(tmp_path / "project")
+    return made.copy_to(tmp_path / "project")
 
 
 def test_head_is_compared_with_the_workspace_by_default(compare, project):

@@ -2,11 +2,11 @@
 
 import gzip
 import re
-import struct
 
 import numpy as np
 import pytest
 
+from tests.layouts import idx_file
 from tests.project import Project
 
 pytestmark = pytest.mark.slow
@@ -17,8 +17,7 @@ COUNTS = {"train": 60, "t10k": 20}
 
 
 def idx(array: np.ndarray) -> bytes:
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    return gzip.compress(header + array.tobytes(), mtime=0)
+    return gzip.compress(idx_file(array), mtime=0)
 
 
 def images(split: str, seed: int = 0) -> bytes:

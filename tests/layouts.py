@@ -190,11 +190,11 @@ LAYOUTS = {
 }
 
 
-def write(layout: str, place: Path, given: Images, **keys: Any) -> list[str]:
+def write(layout: str, place: Path, given: Images) -> list[str]:
     """Write sources/mine and datasets/mine.yaml below `place`; return the arguments of the stage download."""
     (place / "sources/mine").mkdir(parents=True)
     (place / "datasets").mkdir()
     card = {"title": "Mine", "description": "noise", "licence": "none", "classes": CLASSES}
-    card |= {"format": LAYOUTS[layout].format, **LAYOUTS[layout].make(place / "sources/mine", given), **keys}
+    card |= {"format": LAYOUTS[layout].format, **LAYOUTS[layout].make(place / "sources/mine", given)}
     (place / "datasets/mine.yaml").write_text(yaml.safe_dump(card), encoding="utf-8")
     return ["datasets/mine.yaml", "sources/mine"]

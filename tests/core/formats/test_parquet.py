@@ -40,7 +40,7 @@ def write(tmp_path):
         ({"image": "picture", "label": "digit"}, {"image": "picture", "label": "digit"}),
     ],
 )
-def test_columns_are_found_or_named(write, read, kind, columns, keys):
+def test_columns_are_found_or_named(write, read, refused, kind, columns, keys):
     for images in (None, pyarrow.array(list(map(picture, GREY)), kind)):
         write(images, **columns)
 
@@ -48,6 +48,8 @@ def test_columns_are_found_or_named(write, read, kind, columns, keys):
 
         assert splits["train"][0].tolist() == GREY.tolist() and splits["train"][1].tolist() == [1, 0]
         assert (contents.classes, contents.images) == (None, 2)
+        line = f"train.parquet: no column of labels (expected class, got id, {columns.get('label', 'label')}, "
+        assert line in refused("parquet", **keys | {"label": "class"})
 
 
 @pytest.mark.parametrize(

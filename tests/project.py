@@ -136,11 +136,10 @@ class Project:
         return yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
 
     def results(self) -> dict[str, bytes]:
-        return {
-            path.relative_to(self.folder).as_posix(): path.read_bytes()
-            for path in [self.folder / "dvc.lock", *self.folder.glob("reports/**/*")]
-            if path.is_file()
-        }
+        """Return the bytes of dvc.lock, of all outputs and of temporary files beside them."""
+        made = (path for name in ("data", "reports") for path in (self.folder / name).rglob("*"))
+        files = [path for path in (self.folder / "dvc.lock", *made) if path.is_file()]
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
 
 
 def put(source: Path, outside: Path, place: str, tags: Sequence[str]) -> Path:

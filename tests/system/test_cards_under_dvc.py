@@ -47,9 +47,7 @@ def project(own, tmp_path) -> Project:
 
 def data(project: Project) -> dict[str, bytes]:
     """Return what the pipeline made, but for the stamp of `validate`."""
-    paths = [path for name in ("data", "reports") for path in (project.folder / name).rglob("*") if path.is_file()]
-    made = {path.relative_to(project.folder).as_posix(): path.read_bytes() for path in paths}
-    return {name: content for name, content in made.items() if name != "data/validated"}
+    return {name: made for name, made in project.results().items() if name not in ("dvc.lock", "data/validated")}
 
 
 def refusal(project: Project, *command: str) -> str:
@@ -59,28 +57,20 @@ def refusal(project: Project, *command: str) -> str:
     return str(caught.value)
 
 
-def change(project: Project, fault: str) -> None:
-    if fault == "a card":
-        project.edit("datasets/own.yaml", "idx", "idxx")
-    elif fault == "a card of another data set":
-        project.edit("datasets/mnist.yaml", "title: ", "tilte: ")
-    elif fault == "a name":
-        project.edit("params.yaml", "name: own", "name: onw")
-    elif fault == "a data set without its files":
-        (project.folder / "datasets/new.yaml").write_text(CARD, encoding="utf-8")
-        project.edit("params.yaml", "name: own", "name: new")
-    else:
-        (project.folder / "datasets.yaml").write_text("own: {title: Own}\n", encoding="utf-8")
-        with open(project.folder / "core/sources/datasets.py", "a", encoding="utf-8") as file:
-            file.write("# newer\n")
+def choose_without_files(project: Project) -> None:
+    (project.folder / "datasets/new.yaml").write_text(CARD, encoding="utf-8")
+    project.edit("params.yaml", "name: own", "name: new")
+
+
+def go_back_to_one_file(project: Project) -> None:
+    (project.folder / "datasets.yaml").write_text("own: {title: Own}\n", encoding="utf-8")
+    with open(project.folder / "core/sources/datasets.py", "a", encoding="utf-8") as file:
+        file.write("# newer\n")
 
 
 FAULTS = {
-    "a card": "error: datasets/own.yaml: format: unknown choice: did you mean idx?",
-    "a card of another data set": "error: datasets/mnist.yaml: tilte: unknown key: did you mean title?",
-    "a name": "error: params.yaml: dataset.name: no such data set: did you mean own?",
-    "a data set without its files": "error: sources/new: no such folder; fix: put the files of new there, or dvc pull",
-    "datasets.yaml of an earlier version": "error: datasets.yaml: no longer read: ",
+    choose_without_files: "error: sources/new: no such folder; fix: put the files of new there, or dvc pull",
+    go_back_to_one_file: "error: datasets.yaml: no longer read: ",
 }
 
 
@@ -88,9 +78,10 @@ FAULTS = {
 @pytest.mark.fault("a bad card, a misspelt name, files that are not there: refused before anything is deleted")
 @pytest.mark.fault("datasets.yaml of an earlier version is left")
 def test_what_is_wrong_is_said_before_anything_is_deleted(project, fault):
+    """test_pipeline.py does the same for slips in a file."""
     before = data(project)
     assert {"data/raw/train/images.npy", "data/normalized/train/images.npy", "reports/report.md"} <= before.keys()
-    change(project, fault)
+    fault(project)
 
     assert FAULTS[fault] in refusal(project, "repro")
     assert data(project) == before

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import hypothesis
 import pytest
 
+from core.cli import command
+
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ("fashion_mnist", "garments", "mnist")  # the data sets in git; a user may have others in this checkout
 
@@ -111,6 +113,19 @@ def run_stage(tmp_path):
         return Run(ended.returncode, ended.stdout, ended.stderr, before, snapshot(tmp_path))
 
     return run_stage
+
+
+@pytest.fixture
+def run_here(tmp_path, capsys):
+    """A function that runs a `main` in this process, in `tmp_path`."""
+
+    def run_here(main, *arguments, declare=None):
+        before = snapshot(tmp_path)
+        with pytest.raises(SystemExit) as exit:
+            command.run(main, declare, arguments)
+        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(tmp_path))
+
+    return run_here
 
 
 @pytest.fixture

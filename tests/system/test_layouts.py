@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.cli import command
 from core.files import arrays
 from stages.download import __main__ as download
 from stages.normalize import __main__ as normalize
 from tests import layouts
-from tests.conftest import ROOT, Run, snapshot
+from tests.conftest import ROOT, snapshot
 from tests.layouts import COLOUR, GREY, LAYOUTS
 
 LOCK = ROOT / "requirements-pillow.lock"
@@ -49,7 +48,7 @@ def test_every_layout_gives_the_same_bytes(shape, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def refusal(tmp_path, monkeypatch, capsys, assert_clean_failure):
+def refusal(tmp_path, monkeypatch, capsys, run_here, assert_clean_failure):
     """A function that writes a layout, lets `spoil` change its files, runs the stage download, and returns its line."""
 
     def refusal(layout, given=None, spoil=lambda folder: None):
@@ -58,10 +57,7 @@ def refusal(tmp_path, monkeypatch, capsys, assert_clean_failure):
         spoil(tmp_path / "sources/mine")
         monkeypatch.chdir(tmp_path)
         capsys.readouterr()
-        before = snapshot(tmp_path)
-        with pytest.raises(SystemExit) as exit:
-            command.run(download.main, argv=[*arguments, str(LOCK), "data/raw"])
-        run = Run(exit.value.code, *capsys.readouterr(), before, snapshot(tmp_path))
+        run = run_here(download.main, *arguments, str(LOCK), "data/raw")
         [line] = run.stderr.splitlines()
         assert_clean_failure(run, 4, line)
         return line

@@ -18,10 +18,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.cli import command
 from stages.download import __main__ as stage
 from stages.download import pillow
-from tests.conftest import Run, snapshot
+from tests.conftest import snapshot
 from tests.layouts import idx_file, tarred
 from tests.stages.download.loopback import hang, reply
 
@@ -80,7 +79,7 @@ def arguments(name):
 
 
 @pytest.fixture
-def download(project, closed, monkeypatch, capsys):
+def download(project, closed, monkeypatch, run_here):
     """A function that runs the stage in this process. Requests that leave this machine go to a proxy that is not there,
     so no name is looked up.
     """
@@ -90,10 +89,7 @@ def download(project, closed, monkeypatch, capsys):
         for variable in ("HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(variable, closed)
         monkeypatch.setenv("DATASET_MIRROR", mirror)
-        before = snapshot(project)
-        with pytest.raises(SystemExit) as exit:
-            command.run(stage.main, argv=arguments(name))
-        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
+        return run_here(stage.main, *arguments(name))
 
     return download
 

@@ -15,6 +15,7 @@ from core.networks.runtime import keras
 from core.scores import scores
 from stages.evaluate import __main__ as evaluate
 from stages.evaluate import prediction
+from tests.conftest import snapshot
 
 COMMAND_LINE = (
     "stages.evaluate",
@@ -122,10 +123,10 @@ def refused(prepared):
     """A function that runs the stage and returns the error; the stage must leave all files as they were."""
 
     def refused() -> str:
-        before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        before = snapshot(Path())
         with pytest.raises((DataError, InputError)) as caught:
             evaluate.main(*map(Path, COMMAND_LINE[1:]))
-        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+        assert snapshot(Path()) == before
         return str(caught.value)
 
     return refused

@@ -4,6 +4,7 @@ import io
 import re
 import shlex
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,8 @@ import yaml
 from PIL import Image
 from pyarrow import parquet
 
-from core.cli import command
 from core.formats.blocks import Block
 from core.images import fitting
-from tests.conftest import Run, snapshot
 from tools.describe import __main__ as describe
 from tools.describe import description, drafts
 
@@ -24,16 +23,9 @@ WORDS = "title: Own\ndescription: of the tests\nlicence: none\n"
 
 
 @pytest.fixture
-def described(project, capsys):
+def described(project, run_here):
     """A function that runs the tool in this process."""
-
-    def described(*arguments):
-        before = snapshot(project)
-        with pytest.raises(SystemExit) as exit:
-            command.run(describe.main, describe.declare, argv=arguments)
-        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
-
-    return described
+    return partial(run_here, describe.main, declare=describe.declare)
 
 
 def save(path, rows):

@@ -269,18 +269,6 @@ def test_another_test_set_is_refused(compare, made):
     assert error.endswith(f"; fix: {fix}other-test-set")
 
 
-def test_one_replicate_on_a_side_gives_no_verdict_on_recipes(compare, made):
-    code, printed, _ = compare(made.folder, "before", "single")
-    failing, _, error = compare(made.folder, "before", "single", "--fail-on", "worse")
-
-    assert code == 0 and failing == 2
-    assert (
-        "accuracy of one network, +" in printed
-        and "The intervals assume that it varies as much as the other side." in " ".join(printed.split())
-    )
-    assert error.startswith("error: --fail-on: no verdict on the recipes with one replicate on a side; fix: ")
-
-
 # Pages and contact sheets
 
 

@@ -83,14 +83,6 @@ def test_a_renamed_picture_changes_no_result(own):
     assert (own.lock()["download"]["outs"], own.results() | {"dvc.lock": b""}) == before
 
 
-@pytest.mark.fault("the card of another data set is edited")
-def test_the_card_of_another_data_set_reruns_validate_alone(own):
-    own.edit("datasets/mnist.yaml", "title: ", "title: The ")
-
-    assert changed(own) == ["validate"]
-    assert own.repro() == (["validate"], [])
-
-
 @pytest.mark.parametrize(("classes", "shape"), [(1, (9, 5)), (256, (6, 7)), (3, (8, 7, 3))])
 @pytest.mark.fault("one class, 256 of them, images that are not square")
 def test_any_number_of_classes_and_any_size_give_a_report(project, assign, run_stage, classes, shape):

@@ -413,8 +413,12 @@ def test_a_copy_that_fails_leaves_nothing(arrays, described, monkeypatch):
         ("123", "mine"),
     ],
 )
-def test_a_data_set_is_named_after_its_file(file, name):
+def test_a_data_set_is_named_after_its_file(tmp_path, file, name):
+    """A folder keeps what looks like a suffix."""
+    (tmp_path / "set.v2").mkdir()
+
     assert drafts._name(Path(file)) == name
+    assert drafts._name(tmp_path / "set.v2") == "set_v2"
 
 
 @pytest.mark.parametrize(
@@ -428,12 +432,6 @@ def test_a_data_set_is_named_after_its_file(file, name):
 )
 def test_a_title_keeps_the_letters_of_the_file(file, title):
     assert drafts._title(Path(file)) == title
-
-
-def test_a_folder_keeps_what_looks_like_a_suffix(tmp_path):
-    (tmp_path / "set.v2").mkdir()
-
-    assert drafts._name(tmp_path / "set.v2") == "set_v2"
 
 
 def test_samples_of_many_classes_are_evenly_spaced():

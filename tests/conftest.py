@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from core.cli import command
+from core.files import arrays
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ("fashion_mnist", "garments", "mnist")  # the data sets in git; a user may have others in this checkout
@@ -44,6 +45,12 @@ SCRATCH = ".dvc/tmp/"  # DVC's own; and a process that closes the file of a lock
 def snapshot(folder):
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if not name.startswith(SCRATCH)}
+
+
+def write_split(folder, split):
+    """Write images.npy and labels.npy."""
+    for name, array in split._asdict().items():
+        arrays.write(folder / f"{name}.npy", array)
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import hypothesis
 import pytest
 
+from core.cli import command
+from core.files import arrays
+
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ("fashion_mnist", "garments", "mnist")  # the data sets in git; a user may have others in this checkout
 
@@ -42,6 +45,12 @@ SCRATCH = ".dvc/tmp/"  # DVC's own; and a process that closes the file of a lock
 def snapshot(folder):
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if not name.startswith(SCRATCH)}
+
+
+def write_split(folder, split):
+    """Write images.npy and labels.npy."""
+    for name, array in split._asdict().items():
+        arrays.write(folder / f"{name}.npy", array)
 
 
 @pytest.fixture
@@ -111,6 +120,19 @@ def run_stage(tmp_path):
         return Run(ended.returncode, ended.stdout, ended.stderr, before, snapshot(tmp_path))
 
     return run_stage
+
+
+@pytest.fixture
+def run_here(tmp_path, capsys):
+    """A function that runs a `main` in this process, in `tmp_path`."""
+
+    def run_here(main, *arguments, declare=None):
+        before = snapshot(tmp_path)
+        with pytest.raises(SystemExit) as exit:
+            command.run(main, declare, arguments)
+        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(tmp_path))
+
+    return run_here
 
 
 @pytest.fixture

@@ -10,12 +10,16 @@ import math
 import os
 import struct
 import tarfile
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
+from PIL import Image
+
+from core.sources.datasets import Pictures
 
 CLASSES = ["Ankle boot", "Bag", "Coat"]
 
@@ -36,6 +40,40 @@ def images(*shape: int, train: int = 12, test: int = 6) -> Images:
     return Images(noise[:train], labels[:train], noise[train:], labels[train:])
 
 
+def card(**keys: Any) -> Pictures:
+    """Return a card of pictures."""
+    return Pictures(**{"title": "t", "description": "d", "licence": "l", "format": "pictures"} | keys)
+
+
+def picture(values: Any, kind: str = "PNG", **options: Any) -> bytes:
+    """Return a picture file of uint8 (height, width[, 3])."""
+    Image.fromarray(np.asarray(values, np.uint8)).save(stream := io.BytesIO(), kind, **options)
+    return stream.getvalue()
+
+
+def zipped(files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Return a zip file of these members."""
+    with zipfile.ZipFile(stream := io.BytesIO(), "w", compression) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def tarred(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+    """Return a tar file of these members."""
+    with tarfile.open(fileobj=(stream := io.BytesIO()), mode=mode) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def idx_file(array: np.ndarray) -> bytes:
+    """Return an IDX file of a uint8 array."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
 def idx(folder: Path, given: Images) -> dict[str, Any]:
     for name, array in (
         ("train-images-idx3-ubyte", given.train),
@@ -43,8 +81,7 @@ def idx(folder: Path, given: Images) -> dict[str, Any]:
         ("t10k-images-idx3-ubyte", given.test),
         ("t10k-labels-idx1-ubyte", given.test_labels),
     ):
-        header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-        (folder / f"{name}.gz").write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes()))
+        (folder / f"{name}.gz").write_bytes(gzip.compress(idx_file(array)))
     return {}
 
 
@@ -96,8 +133,6 @@ def csv_of_names(folder: Path, given: Images) -> dict[str, Any]:
 
 def parquet(folder: Path, given: Images) -> dict[str, Any]:
     os.environ |= {"HF_HOME": str(folder.parent / "huggingface"), "HF_HUB_OFFLINE": "1"}
-    from PIL import Image
-
     import datasets
 
     datasets.disable_progress_bars()
@@ -129,11 +164,8 @@ def cifar(folder: Path, given: Images) -> dict[str, Any]:
             pixels, labels = given.test, given.test_labels
         planes = pixels.transpose(0, 3, 1, 2).reshape(len(pixels), math.prod(pixels.shape[1:]))
         files[f"{name}.bin"] = np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1).tobytes()
-    with tarfile.open(folder / "cifar-10-binary.tar.gz", "w:gz") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    members = {f"cifar-10-batches-bin/{name}": data for name, data in files.items()}
+    (folder / "cifar-10-binary.tar.gz").write_bytes(tarred(members, "w:gz"))
     return {}
 
 
@@ -158,11 +190,11 @@ LAYOUTS = {
 }
 
 
-def write(layout: str, place: Path, given: Images, **keys: Any) -> list[str]:
+def write(layout: str, place: Path, given: Images) -> list[str]:
     """Write sources/mine and datasets/mine.yaml below `place`; return the arguments of the stage download."""
     (place / "sources/mine").mkdir(parents=True)
     (place / "datasets").mkdir()
     card = {"title": "Mine", "description": "noise", "licence": "none", "classes": CLASSES}
-    card |= {"format": LAYOUTS[layout].format, **LAYOUTS[layout].make(place / "sources/mine", given), **keys}
+    card |= {"format": LAYOUTS[layout].format, **LAYOUTS[layout].make(place / "sources/mine", given)}
     (place / "datasets/mine.yaml").write_text(yaml.safe_dump(card), encoding="utf-8")
     return ["datasets/mine.yaml", "sources/mine"]

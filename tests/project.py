@@ -39,9 +39,12 @@ def within(path: str, places: Iterable[str]) -> bool:
 
 
 def scrubbed() -> dict[str, str]:
-    """Return the environment without what steers DVC, git, Python or the choice of a mirror."""
+    """Return the environment without what steers DVC, git, Python or the choice of a mirror; git knows who commits."""
     steering = ("DVC_", "GIT_", "PYTHON", "DATASET_MIRROR")
-    return {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    unsigned = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "commit.gpgsign", "GIT_CONFIG_VALUE_0": "false"}
+    identity = {f"GIT_{role}_{key}": "test@test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    return inherited | identity | unsigned
 
 
 class Project:
@@ -76,12 +79,19 @@ class Project:
             "COLUMNS": "200",
         }
 
+    def copy_to(self, folder: Path) -> "Project":
+        """Return a copy that a test may change."""
+        return type(self)(shutil.copytree(self.folder, folder, symlinks=True))
+
+    def ended(self, *command: str, below: str = ".", **environment: str) -> subprocess.CompletedProcess:
+        """Run a command to its end in a folder of the project."""
+        given = {"cwd": self.folder / below, "env": self.environment() | environment}
+        return subprocess.run(command, **given, capture_output=True, encoding="utf-8", check=False)
+
     def run(self, *command: str) -> str:
-        completed = subprocess.run(
-            command, cwd=self.folder, env=self.environment(), capture_output=True, encoding="utf-8", check=False
-        )
-        assert completed.returncode == 0, completed.stdout + completed.stderr
-        return completed.stdout + completed.stderr
+        ended = self.ended(*command)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Start a command, both of its streams in one, in a group of processes of its own.
@@ -103,8 +113,7 @@ class Project:
         return self.run(sys.executable, "-m", "dvc", *arguments)
 
     def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-        return self.run("git", *identity, *arguments)
+        return self.run("git", *arguments)
 
     def commit(self, message: str) -> None:
         self.git("add", "--all")
@@ -127,11 +136,10 @@ class Project:
         return yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
 
     def results(self) -> dict[str, bytes]:
-        return {
-            path.relative_to(self.folder).as_posix(): path.read_bytes()
-            for path in [self.folder / "dvc.lock", *self.folder.glob("reports/**/*")]
-            if path.is_file()
-        }
+        """Return the bytes of dvc.lock, of all outputs and of temporary files beside them."""
+        made = (path for name in ("data", "reports") for path in (self.folder / name).rglob("*"))
+        files = [path for path in (self.folder / "dvc.lock", *made) if path.is_file()]
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
 
 
 def put(source: Path, outside: Path, place: str, tags: Sequence[str]) -> Path:
@@ -142,8 +150,8 @@ def put(source: Path, outside: Path, place: str, tags: Sequence[str]) -> Path:
     """
 
     def git(*arguments: str, folder: Path = outside) -> None:
-        own = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "protocol.file.allow=always")
-        subprocess.run(["git", *own, *arguments], cwd=folder, env=scrubbed(), check=True, capture_output=True)
+        command = ["git", "-c", "protocol.file.allow=always", *arguments]
+        subprocess.run(command, cwd=folder, env=scrubbed(), check=True, capture_output=True)
 
     outside.mkdir()
     folder = outside / "teams/vision"

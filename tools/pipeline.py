@@ -28,15 +28,6 @@ class Pipeline(NamedTuple):
         return paths[name]
 
 
-def parse(data: bytes) -> Pipeline:
-    """Return the pipeline that the bytes of a dvc.yaml declare. Raises ValueError if they declare none."""
-    try:
-        stages = parse_yaml(data)["stages"].items()
-        return Pipeline([output for name, stage in stages for output in _outputs(name, stage)])
-    except (LookupError, TypeError, AttributeError) as error:
-        raise ValueError("no stages as DVC writes them") from error
-
-
 def parse_yaml(data: bytes) -> Any:
     """Return what YAML says, as DVC reads it. Raises ValueError if it is damaged."""
     return yaml.parse(data.decode("utf-8"))
@@ -45,9 +36,11 @@ def parse_yaml(data: bytes) -> Any:
 def read(data: bytes, subject: str = str(PATH), fix: str = f"git checkout HEAD -- {PATH}") -> Pipeline:
     """Return the pipeline. Raises DataError, with its name and the way to repair it, if it is damaged."""
     try:
-        return parse(data)
-    except ValueError as error:
-        raise DataError(Problem(subject, f"damaged: {error}", fix=fix)) from error
+        stages = parse_yaml(data)["stages"].items()
+        return Pipeline([output for name, stage in stages for output in _outputs(name, stage)])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        what = error if isinstance(error, ValueError) else "no stages as DVC writes them"
+        raise DataError(Problem(subject, f"damaged: {what}", fix=fix)) from error
 
 
 def here() -> Pipeline:

@@ -198,9 +198,3 @@ def replacing_split(
             put_images((start,), block)
             start += len(block)
         yield
-
-
-def write_split(folder: Path, split: Split) -> None:
-    """Write images.npy and labels.npy."""
-    with replacing_split(folder, split.images.shape, [split.images], split.labels):
-        pass

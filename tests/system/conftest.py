@@ -1,7 +1,5 @@
 """The pipeline, run once by DVC on a few drawn pictures for all tests here, and copies that a test may change."""
 
-import shutil
-
 import pytest
 
 from tests.project import ALL, Project
@@ -21,5 +19,4 @@ def baseline(tmp_path_factory) -> Project:
 @pytest.fixture
 def pipeline(baseline, tmp_path) -> Project:
     """A copy of the baseline that a test may change."""
-    shutil.copytree(baseline.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return baseline.copy_to(tmp_path / "project")

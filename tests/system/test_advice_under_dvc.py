@@ -6,7 +6,6 @@ Damage keeps sizes and times, so that DVC does not notice it.
 import json
 import os
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -24,20 +23,12 @@ class Checkout(Project):
     """The pipeline, in which tools and stages are run as a user runs them; its home is a folder of its own."""
 
     def environment(self) -> dict[str, str]:
-        identity = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
         ours = {name: value for name, value in super().environment().items() if name not in VARIABLES}
-        return ours | identity | {"HOME": str(self.folder.parent), "PYTHONPATH": str(ROOT)}
+        return ours | {"HOME": str(self.folder.parent), "PYTHONPATH": str(ROOT)}
 
     def lines(self, command: str, **environment: str) -> list[str]:
         """Return the error lines of a stage or a tool."""
-        ended = subprocess.run(
-            [sys.executable, "-m", *command.split()],
-            cwd=self.folder,
-            env=self.environment() | environment,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+        ended = self.ended(sys.executable, "-m", *command.split(), **environment)
         lines = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
         assert bool(ended.returncode) == bool(lines), ended.stdout + ended.stderr
         return lines

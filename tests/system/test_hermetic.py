@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import snapshot
 from tests.project import ALL, Project, copy, within
 
 pytestmark = pytest.mark.slow
@@ -29,21 +30,17 @@ def rerun(project: Project, stage: str, folder: Path) -> list[str]:
         (folder / name).write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
     if stage == "validate":  # it looks whether the folder is there, before DVC does: a dependency would take seconds
         (folder / "sources/garments").mkdir(parents=True)
-    before = files(folder)
+    before = snapshot(folder)
     home = folder.with_name(f"home of {stage}")
     home.mkdir()
     environment = {"PATH": str(Path(sys.executable).parent), "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [*network_cut(), "/bin/sh", "-c", locked["cmd"]]
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300)
-    after, outs = files(folder), {out["path"]: out["md5"] for out in locked["outs"]}
+    after, outs = snapshot(folder), {out["path"]: out["md5"] for out in locked["outs"]}
     found = [ended.stderr.strip().rpartition("\n")[2]] if ended.returncode else []
     found += [f"{name}: changed" for name, data in before.items() if after.get(name) != data]
     found += [f"{name}: not declared" for name in after.keys() - before.keys() if not within(name, outs)]
     return found + [f"{path}: other bytes" for path, digest in outs.items() if md5(after, path) != digest]
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def md5(found: dict[str, bytes], path: str) -> str:

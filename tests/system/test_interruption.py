@@ -26,14 +26,7 @@ REPRO = (sys.executable, "-m", "dvc", "repro")
 
 @pytest.fixture(scope="session")
 def reference(baseline):
-    return results(baseline)
-
-
-def results(project):
-    """Return the bytes of dvc.lock, of all outputs and of temporary files beside them."""
-    folders = (project.folder / "data", project.folder / "reports")
-    files = [project.folder / "dvc.lock", *(path for folder in folders for path in folder.rglob("*") if path.is_file())]
-    return {path.relative_to(project.folder).as_posix(): path.read_bytes() for path in files}
+    return baseline.results()
 
 
 def forget(project, stage):
@@ -103,7 +96,7 @@ def test_a_killed_run_is_repaired_by_the_next(pipeline, reference, program, act,
     if program == "dvc":
         project.git("checkout", "--", "dvc.lock")
     project.dvc("repro")
-    assert results(project) == reference
+    assert project.results() == reference
     # The results may be right while DVC's cache holds damaged bytes for the next run.
     project.run(sys.executable, "-m", "tools.verify")
 
@@ -120,7 +113,7 @@ def test_a_first_run_that_is_killed_twice_is_repaired_by_the_third(pipeline, ref
         assert code == -signal.SIGKILL, printed
 
     project.dvc("repro")
-    assert results(project) == reference
+    assert project.results() == reference
 
 
 class Held:
@@ -164,7 +157,7 @@ def test_undoing_a_change_brings_back_the_history_of_which_half_was_overwritten(
         assert not history.exists()
     project.edit("params.yaml", "learning_rate: 0.5", "learning_rate: 0.001")
     assert "Running stage 'train'" not in project.dvc("repro")
-    assert results(project) == reference
+    assert project.results() == reference
     project.run(sys.executable, "-m", "tools.verify")
 
 
@@ -187,7 +180,7 @@ def test_an_orphan_is_not_overtaken(pipeline, reference):
         held.go()
 
     project.dvc("repro", "train")
-    assert results(project)["data/model/0.keras"] != reference["data/model/0.keras"]
+    assert project.results()["data/model/0.keras"] != reference["data/model/0.keras"]
     project.run(sys.executable, "-m", "tools.verify")
 
 
@@ -201,7 +194,7 @@ def test_of_two_runs_at_once_one_wins_and_the_other_names_it(pipeline, reference
         assert "Use `dvc push`" in held.go()
         assert held.process.wait() == 0
 
-    assert results(project) == reference
+    assert project.results() == reference
 
 
 @pytest.mark.fault("DVC's own lock is damaged")
@@ -213,4 +206,4 @@ def test_a_damaged_lock_of_dvc_is_repaired_by_deleting_it(pipeline, reference):
     assert "Unable to read RWLock-file" in failure(project)
     (project.folder / ".dvc/tmp/rwlock").unlink()
     project.dvc("repro")
-    assert results(project) == reference
+    assert project.results() == reference

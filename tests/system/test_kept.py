@@ -1,7 +1,6 @@
 """Queued and --temp runs of DVC on a data set of one's own: refused unless they see the files as they are."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -48,9 +47,7 @@ def add(project, count, seed):
 def temp(project, *arguments):
     """Return the error line of a --temp run of the first stages, or nothing."""
     command = (sys.executable, "-m", "dvc", "exp", "run", "--temp", *arguments, "normalize")
-    ended = subprocess.run(
-        command, cwd=project.folder, env=project.environment(), capture_output=True, encoding="utf-8", check=False
-    )
+    ended = project.ended(*command)
     printed = ended.stdout + ended.stderr
     lines = re.findall("^error: (.*)$", printed, re.M)
     assert len(lines) == bool(ended.returncode), printed
@@ -60,9 +57,7 @@ def temp(project, *arguments):
 def sweep(project):
     """Return the error line of make sweep."""
     command = ("make", "--silent", "-o", ".venv/runtime", "sweep", f"BIN={Path(sys.executable).parent}")
-    ended = subprocess.run(
-        command, cwd=project.folder, env=project.environment(), capture_output=True, encoding="utf-8", check=False
-    )
+    ended = project.ended(*command)
     assert ended.returncode and ended.stdout == ""
     return ended.stderr.splitlines()[0]
 

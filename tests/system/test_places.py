@@ -67,8 +67,7 @@ def test_targets_install_what_they_need_and_work_in_a_renamed_folder(tmp_path):
     for name, text in PROJECT.items():
         (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text(text, encoding="utf-8")
-    identity = {f"GIT_{who}_{what}": "test@test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environment = scrubbed() | identity | {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "PATH": os.defpath}
+    environment = scrubbed() | {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "PATH": os.defpath}
 
     def run(*command: str, **variables: str) -> str:
         ended = subprocess.run(

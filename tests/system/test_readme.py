@@ -2,11 +2,9 @@
 
 import csv
 import importlib.util
-import io
 import json
 import pickle
 import re
-import tarfile
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import scipy.io
 from benchmarks import recipes
 from core.config import params
 from core.sources import datasets
+from tests.layouts import tarred
 from tools import recipe
 
 ROOT = Path(__file__).parents[2]
@@ -188,12 +187,10 @@ def test_the_example_for_matlab_files(tmp_path, monkeypatch):
 
 def test_the_example_for_pickles(tmp_path, monkeypatch):
     rows = IMAGES.transpose(0, 3, 1, 2).reshape(20, -1)
-    with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
-        for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
-            body = pickle.dumps({b"data": rows, b"labels": LABELS.tolist()}, protocol=2)
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.size = len(body)
-            archive.addfile(member, io.BytesIO(body))
+    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    body = pickle.dumps({b"data": rows, b"labels": LABELS.tolist()}, protocol=2)
+    members = {f"cifar-10-batches-py/{name}": body for name in names}
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(tarred(members, "w:gz"))
 
     made = run_example("pickle", tmp_path, monkeypatch)
 

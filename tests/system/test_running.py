@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 
 import pytest
@@ -15,9 +14,7 @@ pytestmark = pytest.mark.slow
 def compare(project, *arguments):
     """Return stdout and stderr of the tool; without the plan, which has seconds."""
     command = [sys.executable, "-m", "tools.compare", "HEAD~1", "HEAD", "--format", "json", *arguments]
-    ended = subprocess.run(
-        command, cwd=project.folder, env=project.environment(), capture_output=True, encoding="utf-8", check=True
-    )
+    ended = project.ended(*command)
     found = json.loads(ended.stdout)
     del found["plan"]
     return found, ended.stderr

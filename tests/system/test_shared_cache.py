@@ -81,8 +81,7 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pushed(tmp_path_factory, baseline, server) -> Clone:
     """The pipeline run, committed and pushed. Its cache is deleted: others get only what is on the server."""
-    shutil.copytree(baseline.folder, folder := tmp_path_factory.mktemp("pushed") / "project", symlinks=True)
-    project = Clone(folder)
+    project = Clone(baseline.copy_to(tmp_path_factory.mktemp("pushed") / "project").folder)
     project.dvc("remote", "add", "--default", "team", f"ssh://127.0.0.1{server.folder}/store")
     project.dvc("remote", "modify", "team", "verify", "true")
     own = {"port": server.port, "user": pwd.getpwuid(os.getuid()).pw_name, "keyfile": server.folder / "client"}

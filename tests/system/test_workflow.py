@@ -119,13 +119,9 @@ def test_a_comparison_that_fails_leaves_no_comment_and_one_that_succeeds_names_i
     (runner.folder / "build").mkdir()
     (runner.folder / "build/comment.md").write_text("of an earlier pull request", encoding="utf-8")
 
-    def compare(base):
-        command = [".ci/compare", base]
-        return subprocess.run(command, cwd=runner.folder, env=runner.environment(), capture_output=True, check=False)
-
-    wrong = compare("nonsense")
-    assert wrong.returncode == 2 and b"unknown Git revision 'nonsense'" in wrong.stderr
+    wrong = runner.ended(".ci/compare", "nonsense")
+    assert wrong.returncode == 2 and "unknown Git revision 'nonsense'" in wrong.stderr
     assert not (runner.folder / "build/comment.md").exists()
     runner.dvc("repro")
-    right = compare("HEAD")
-    assert (right.returncode, right.stdout) == (0, b"build/comment.md\nbuild/compare.html\n")
+    right = runner.ended(".ci/compare", "HEAD")
+    assert (right.returncode, right.stdout) == (0, "build/comment.md\nbuild/compare.html\n")

@@ -53,7 +53,7 @@ def test_each_recorded_output_is_kept_by_dvc_or_by_git():
 
 
 def test_a_path_is_found_by_the_name_of_the_file():
-    declared = pipeline.parse(PIPELINE)
+    declared = pipeline.read(PIPELINE)
 
     assert [declared.path(name) for name in ("d", "figures", "kept.json", "m.json")] == [
         "data/d",

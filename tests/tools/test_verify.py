@@ -65,8 +65,7 @@ def write(path: str, data: bytes) -> None:
 
 
 def git(*arguments: str) -> str:
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-    return subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, encoding="utf-8").stdout
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def commit() -> None:
@@ -115,11 +114,10 @@ def prepare(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Set up the environment in which DVC and git run."""
     for name in os.environ.keys() - scrubbed().keys():
         patch.delenv(name)
+    for name, value in scrubbed().items():
+        patch.setenv(name, value)
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
     patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    for role in ("AUTHOR", "COMMITTER"):
-        patch.setenv(f"GIT_{role}_NAME", "test")
-        patch.setenv(f"GIT_{role}_EMAIL", "test@example.org")
 
 
 @pytest.fixture

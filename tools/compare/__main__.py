@@ -23,7 +23,7 @@ def main(
     base: str,
     new: str,
     format: str,
-    output: Path | None,
+    output: str | None,
     figure: Path | None,
     metrics_only: bool,
     run: bool,
@@ -73,7 +73,7 @@ def main(
     else:
         text = blocks.FORMATS[format](formats.report(compared, differing))
     if output:
-        atomic.write_text(output, text)
+        atomic.write_text(Path(output), text)
     else:
         print(text, end="")
     if fail_on and comparison.shown_worse(compared, tolerance or 0.0):
@@ -86,7 +86,7 @@ def declare(parser: Parser) -> None:
     parser.add_argument("base", nargs="?", type=_name, default="HEAD", help=side)
     parser.add_argument("new", nargs="?", type=_name, default=WORKSPACE, help=side)
     parser.add_argument("--format", choices=[*blocks.FORMATS, HTML], default="text", help="default: %(default)s")
-    parser.add_argument("-o", "--output", type=_file, metavar="FILE", help="write to this file instead of stdout")
+    parser.add_argument("-o", "--output", type=_name, metavar="FILE", help="write to this file instead of stdout")
     parser.add_argument("--figure", type=arguments.figure, metavar="PNG", help="draw the images that changed most, too")
     parser.add_argument("--metrics-only", action="store_true", help="compare the scores in reports/, without verdicts")
     parser.add_argument("--run", action="store_true", help="run a side whose predictions this machine lacks")
@@ -125,10 +125,6 @@ def _name(text: str) -> str:
     if not text:  # as by make compare BASE=
         raise argparse.ArgumentTypeError("expected a name, got an empty text")
     return text
-
-
-def _file(text: str) -> Path:
-    return Path(_name(text))
 
 
 def _points(text: str) -> float:

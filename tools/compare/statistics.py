@@ -5,6 +5,7 @@ shares, or float for a loss. The test images are the same on both sides, in the 
 benchmarks.calibration` tests these functions on networks that differ only in their seed.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from math import inf, sqrt
 from typing import NamedTuple
@@ -106,15 +107,9 @@ class Noise(NamedTuple):
 
     def replicates(self, change: float) -> int | None:
         """Return how many replicates a side find a true change with 80 % power; None if the test images are too few."""
-        low, high = 1, 2  # too few; perhaps enough
-        while self.smallest(high) > change:
-            if high >= MOST:
-                return None
-            low, high = high, min(2 * high, MOST)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self.smallest(middle) > change else (low, middle)
-        return high
+        counts = range(2, MOST + 1)
+        place = bisect_left(counts, -change, key=lambda count: -self.smallest(count))  # which falls with the count
+        return counts[place] if place < len(counts) else None
 
 
 def noise(base: np.ndarray, new: np.ndarray) -> Noise:

@@ -10,7 +10,7 @@ import json
 import os
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,14 +117,13 @@ def as_csv(batches: Batches, classes: Sequence[str], networks: int) -> Iterator[
     names = [inert(printable(name)) for name in classes]
     yield ",".join(CSV_COLUMNS) + "\n"
     for batch in batches:
-        yield _csv([_record(_object(result, names, networks)) for result in batch])
+        stream = io.StringIO()
+        rows = (_record(_object(result, names, networks)) for result in batch)
+        csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n").writerows(rows)
+        yield stream.getvalue()
 
 
-FORMATS: dict[str, Callable[[Batches, Sequence[str], int], Iterator[str]]] = {
-    "text": text,
-    "json": as_json,
-    "csv": as_csv,
-}
+FORMATS = {"text": text, "json": as_json, "csv": as_csv}
 
 
 def _row(result: Result, names: Sequence[str], networks: int) -> _Row:
@@ -206,9 +205,3 @@ def _object(result: Result, classes: Sequence[str], networks: int) -> dict[str, 
 def _record(found: dict[str, Any]) -> dict[str, Any]:
     file, unlike = inert(printable(found["file"])), str(found["unlike_training"]).lower()
     return found | {"file": file, "unlike_training": unlike, "notes": "; ".join(found["notes"])}
-
-
-def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    csv.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n").writerows(rows)
-    return stream.getvalue()

@@ -23,18 +23,14 @@ def main(format: str) -> None:
         print(blocks.FORMATS[format](formats.report(ranked, found.unfinished)), end="")
     elif not found.failed:
         raise InputError(_nothing([experiment.name for experiment in found.experiments], found.unfinished))
+    what, fix = "failed, so it is not in the table", "dvc queue logs {} shows why; dvc queue remove --failed deletes it"
     if found.failed:
-        raise StageError(*map(_failure, found.failed))
+        raise StageError(*(Problem(f"experiment {name}", what, fix=fix.format(name)) for name in found.failed))
 
 
 def declare(parser: Parser) -> None:
     """Add format."""
     parser.add_argument("--format", choices=list(blocks.FORMATS), default="text", help="default: %(default)s")
-
-
-def _failure(name: str) -> Problem:
-    fix = f"dvc queue logs {name} shows why; dvc queue remove --failed deletes it"
-    return Problem(f"experiment {name}", "failed, so it is not in the table", fix=fix)
 
 
 def _nothing(unscored: list[str], unfinished: list[str]) -> Problem:

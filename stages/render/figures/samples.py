@@ -200,17 +200,14 @@ def gallery(
         row, column = divmod(index, columns)
         middle = (column + 0.5) * width / columns
         upper = row * (above + side + below) + above + (side - high) / 2
-        _draw_framed(ax, image, middle - wide / 2, upper, wide, high)
+        left = middle - wide / 2
+        _show(ax, image, aspect="auto", extent=(left, left + wide, upper + high, upper))
+        ax.add_patch(Rectangle((left, upper), wide, high, fill=False, linewidth=0.8))
         colour = colours[index] if colours else "black"
         ax.text(middle, upper + high + 0.05, caption, fontsize=size, color=colour, ha="center", va="top")
         if headings:
             ax.text(middle, upper - 0.05, headings[index], fontsize=7, color=style.QUIET, ha="center")
     return figure
-
-
-def _draw_framed(ax: Axes, image: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
-    _show(ax, image, aspect="auto", extent=(left, left + wide, top + high, top))
-    ax.add_patch(Rectangle((left, top), wide, high, fill=False, linewidth=0.8))
 
 
 def _show(ax: Axes, image: np.ndarray, **place: Any) -> None:

@@ -109,18 +109,16 @@ def _chosen(results: Results, render: Render) -> list[Illustration]:
 
 def _example(results: Results, index: int, probabilities: np.ndarray, file: str, how: str = "") -> Illustration:
     (image,), label, names = results.test_images([index]), results.test.labels[index], style.drawable(results.classes)
+    name, predicted = names[label], names[probabilities.argmax()]
+    seen = f": {name} is {'recognized' if predicted == name else f'taken for {predicted}'}"
     return Illustration(
         file,
         f"Probabilities of test image {_described(results, index, probabilities)}{how}",
         "",
         partial(samples.example, image, probabilities, label, names),
-        f"Test image {index}{how}" if how else _recognized(index, names[label], names[probabilities.argmax()]),
+        f"Test image {index}{how or seen}",
         results.predictor,
     )
-
-
-def _recognized(index: int, name: str, predicted: str) -> str:
-    return f"Test image {index}: {name} is {'recognized' if predicted == name else f'taken for {predicted}'}"
 
 
 def _gallery(results: Results, file: str, shown: np.ndarray, title: str, **layout: Any) -> Illustration:

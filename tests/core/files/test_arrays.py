@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays_of
 from core.cli.errors import DataError
 from core.files import arrays
 from core.files.arrays import Split
+from tests.conftest import write_split
 
 ROWS = np.array([[0, 0.25, 0.5], [0.75, 1, 2]], np.float32)
 SPLIT = Split(np.arange(8, dtype=np.float32).reshape(2, 1, 4) / 8, np.array([1, 0], np.uint8))
@@ -149,10 +150,10 @@ def test_images_are_grey_or_have_three_colours(path, shape, fits):
 
 
 def test_the_validation_split_of_a_publisher_lies_beside_the_training_images(tmp_path):
-    arrays.write_split(tmp_path, SPLIT)
+    write_split(tmp_path, SPLIT)
     assert arrays.read_validation(tmp_path) is None
 
-    arrays.write_split(tmp_path / "validation", Split(SPLIT.images[:1], np.array([3], np.uint8)))
+    write_split(tmp_path / "validation", Split(SPLIT.images[:1], np.array([3], np.uint8)))
     images, labels = arrays.read_validation(tmp_path)
     assert (images.tolist(), labels.tolist()) == (SPLIT.images[:1].tolist(), [3])
     assert len(arrays.read_split(tmp_path).labels) == 2
@@ -243,18 +244,18 @@ def test_a_split_appears_whole_or_not_at_all(tmp_path):
 def test_a_pixel_out_of_range_is_refused(tmp_path, pixel, got):
     images = SPLIT.images.copy()
     images[1, 0, 1] = pixel
-    arrays.write_split(tmp_path, Split(images, SPLIT.labels))
+    write_split(tmp_path, Split(images, SPLIT.labels))
 
     expected = (str(tmp_path / "images.npy"), "not pixels", "0 <= x <= 1", got)
     assert refusal(arrays.read_split, tmp_path) == expected
 
 
 def test_labels_that_do_not_fit_the_images_or_the_classes_are_refused(tmp_path):
-    arrays.write_split(tmp_path, Split(SPLIT.images, np.array([0, 255], np.uint8)))
+    write_split(tmp_path, Split(SPLIT.images, np.array([0, 255], np.uint8)))
     assert arrays.read_split(tmp_path).labels.tolist() == arrays.read_split(tmp_path, 256).labels.tolist() == [0, 255]
     expected = (str(tmp_path / "labels.npy"), "a label without a class", "0 to 1", "255")
     assert refusal(arrays.read_split, tmp_path, 2) == expected
 
-    arrays.write_split(tmp_path, Split(SPLIT.images, np.zeros(3, np.uint8)))
+    write_split(tmp_path, Split(SPLIT.images, np.zeros(3, np.uint8)))
     expected = (str(tmp_path), "images and labels differ in number", "2 labels, one for each image", "3")
     assert refusal(arrays.read_split, tmp_path) == expected

@@ -1,29 +1,21 @@
 """CIFAR's binary files: the records are spelt out from the definition of the format."""
 
-import io
-import tarfile
-
 import numpy as np
 import pytest
+
+from tests.layouts import tarred
 
 RED, GREEN, BLUE = (np.arange(1024, dtype=np.uint32) * factor % 256 for factor in (1, 3, 5))
 PLANES = np.concatenate([RED, GREEN, BLUE]).astype(np.uint8).tobytes()
 OTHER = PLANES[::-1]
 
 
-def packed(path, files):
-    with tarfile.open(path, "w:gz") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-
-
 def test_cifar_10_keeps_the_order_of_the_batches_and_has_its_class_names(tmp_path, read):
     """The members lie in the order of the published archive."""
     files = {f"data_batch_{number}.bin": bytes([number]) + PLANES for number in (1, 3, 4, 5, 2)}
     files |= {"test_batch.bin": b"\7" + OTHER, "batches.meta.txt": b"airplane\nautomobile\n\n"}
-    packed(tmp_path / "cifar-10-binary.tar.gz", {f"cifar-10-batches-bin/{name}": data for name, data in files.items()})
+    members = {f"cifar-10-batches-bin/{name}": data for name, data in files.items()}
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(tarred(members, "w:gz"))
 
     splits, contents = read("cifar")
 
@@ -52,7 +44,7 @@ def test_cifar_100_has_fine_and_coarse_labels(tmp_path, read, kind, labels, name
 @pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "cifar-100-python.tar.gz"])
 @pytest.mark.fault("CIFAR's python version, which is pickled")
 def test_the_python_version_is_refused_and_the_binary_one_named(tmp_path, refused, name):
-    packed(tmp_path / name, {"cifar-10-batches-py/data_batch_1": b"\x80\4."})
+    (tmp_path / name).write_bytes(tarred({"cifar-10-batches-py/data_batch_1": b"\x80\4."}, "w:gz"))
 
     line = refused("cifar")
 

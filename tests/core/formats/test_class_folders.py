@@ -1,14 +1,13 @@
 """Folders of classes in right and wrong layouts. The files need not be pictures, as none is decoded."""
 
 import os
-import zipfile
 
 import pytest
 
 from core.cli.errors import DataError
 from core.formats import pictures
-from core.sources import datasets
 from core.sources.tree import Tree
+from tests.layouts import card, zipped
 
 SUFFIXES = ".png, .jpg, .jpeg, .webp, .bmp"
 
@@ -23,10 +22,6 @@ def make(tmp_path):
             (tmp_path / name).touch()
 
     return make
-
-
-def card(**keys):
-    return datasets.Pictures(title="t", description="d", licence="l", format="pictures", **keys)
 
 
 def places(folder, **keys):
@@ -157,9 +152,7 @@ def test_an_empty_folder_beside_class_folders_is_a_class_without_pictures(make, 
 
 
 def test_an_empty_folder_beside_an_archive_is_no_class(tmp_path):
-    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
-        for name in ("a/1.png", "b/2.png"):
-            archive.writestr(name, b"")
+    (tmp_path / "own.zip").write_bytes(zipped({"a/1.png": b"", "b/2.png": b""}))
     (tmp_path / "c").mkdir()
     with Tree(tmp_path) as tree:
         assert pictures.read(tree, card()).classes == ["a", "b"]
@@ -234,9 +227,7 @@ def test_a_class_of_other_pictures_has_the_command_that_converts_them(make, tmp_
 
 def test_a_class_of_other_pictures_in_an_archive_has_no_command(tmp_path):
     """The command converts the files of a folder."""
-    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
-        archive.writestr("a/1.png", b"")
-        archive.writestr("b/1.heic", b"")
+    (tmp_path / "own.zip").write_bytes(zipped({"a/1.png": b"", "b/1.heic": b""}))
     line = r"got 1 \.heic\); fix: add some, or remove the class, then dvc repro"
     with Tree(tmp_path) as tree, pytest.raises(DataError, match=line):
         pictures.class_folders.places(tree, tree.members("own.zip"), card())
@@ -261,9 +252,8 @@ def test_the_first_twenty_of_many_problems_are_shown(make, tmp_path):
 
 
 def test_classes_in_a_zip_are_those_of_its_members(tmp_path):
-    with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:
-        for name in ("own/test/b/1.png", "own/train/b/1.png", "__MACOSX/own/train/b/._1.png", "own/train/b/.x.png"):
-            archive.writestr(name, b"")
+    names = ("own/test/b/1.png", "own/train/b/1.png", "__MACOSX/own/train/b/._1.png", "own/train/b/.x.png")
+    (tmp_path / "own.zip").write_bytes(zipped(dict.fromkeys(names, b"")))
     with Tree(tmp_path) as tree:
         found = pictures.class_folders.places(tree, tree.members("own.zip"), card())
 

@@ -45,10 +45,12 @@ def test_the_label_is_found_and_all_other_columns_are_pixels(tmp_path, read, lin
 
 
 @pytest.mark.fault("a column of pixels that is taken for the labels")
-def test_the_first_of_equal_columns_is_no_label(tmp_path, refused):
+@pytest.mark.fault("a card that names the wrong file, key or column")
+def test_the_first_of_equal_columns_is_no_label_nor_is_a_column_that_is_not_there(tmp_path, refused):
     write(tmp_path / "train.csv", f"{HEADER.replace('pixel', 'p')},digit", f"{ROWS[0]},7")
 
     assert "train.csv: no such column (expected a column label, class or target, got 17 columns, p0, " in refused("csv")
+    assert "train.csv: no such column (expected a column class, got 17 columns, p0, " in refused("csv", label="class")
 
 
 @pytest.mark.parametrize(

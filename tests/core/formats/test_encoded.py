@@ -1,26 +1,13 @@
 """Picture files to blocks of images, against Pillow and against pixels worked out by hand."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from core.cli.errors import DataError
 from core.formats import blocks, encoded
 from core.formats.picture_files import Encoded
-from core.sources import datasets
 from core.sources.tree import Tree
-
-
-def card(**keys):
-    return datasets.Pictures(title="t", description="d", licence="l", format="pictures", **keys)
-
-
-def picture(rows):
-    stream = io.BytesIO()
-    Image.fromarray(np.array(rows, np.uint8)).save(stream, "PNG")
-    return stream.getvalue()
+from tests.layouts import card, picture
 
 
 def read(tmp_path, *given, **keys):

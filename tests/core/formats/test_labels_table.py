@@ -4,8 +4,8 @@ import pytest
 
 from core.cli.errors import DataError
 from core.formats import labels_table
-from core.sources import datasets
 from core.sources.tree import Tree
+from tests.layouts import card
 
 FILES = ["labels.csv", "pictures/10.jpg", "pictures/2.png", "pictures/a/x.png", "pictures/b/x.png"]
 
@@ -16,9 +16,8 @@ def places(tmp_path):
 
     def places(text, classes=None, **keys):
         (tmp_path / "labels.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-        card = datasets.Pictures(title="t", description="d", licence="l", format="pictures", classes=classes, **keys)
         with Tree(tmp_path) as tree:
-            names, placed = labels_table.places(tree, "labels.csv", FILES, card)
+            names, placed = labels_table.places(tree, "labels.csv", FILES, card(classes=classes, **keys))
         assert all(place.split == "train" for place in placed.values())
         return names, {file: place.label for file, place in placed.items()}
 

@@ -44,6 +44,7 @@ def test_keras_and_medmnist_and_kmnist_are_found_by_their_names(tmp_path, read):
 
 
 @pytest.mark.fault("a misspelt array of an .npz file")
+@pytest.mark.fault("a card that names the wrong file, key or column")
 def test_a_misspelt_array_has_the_one_that_is_meant_and_all_names(tmp_path, refused):
     names = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
     np.savez(tmp_path / "bloodmnist.npz", **dict.fromkeys(names, LABELS))

@@ -1,7 +1,6 @@
 """Parquet tables, written by pyarrow as other tools write them; tests/system/test_layouts.py has Hugging Face's own."""
 
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -9,22 +8,16 @@ import sys
 import numpy as np
 import pyarrow
 import pytest
-from PIL import Image
 from pyarrow import parquet
 
 from core.cli.errors import InputError
 from core.formats import formats
 from core.sources import datasets
 from core.sources.tree import Tree
+from tests.layouts import picture
 
 GREY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 STRUCT = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
-
-
-def png(values):
-    stream = io.BytesIO()
-    Image.fromarray(values).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @pytest.fixture
@@ -32,7 +25,7 @@ def write(tmp_path):
     """A function that writes train.parquet, by default with two grey pictures and their labels."""
 
     def write(images=None, labels=(1, 0), *, name="train.parquet", image="image", label="label"):
-        images = images or pyarrow.array([{"bytes": png(each), "path": None} for each in GREY], STRUCT)
+        images = images or pyarrow.array([{"bytes": picture(each), "path": None} for each in GREY], STRUCT)
         parquet.write_table(pyarrow.table({"id": [8, 9], label: labels, image: images}), tmp_path / name)
 
     return write
@@ -47,14 +40,16 @@ def write(tmp_path):
         ({"image": "picture", "label": "digit"}, {"image": "picture", "label": "digit"}),
     ],
 )
-def test_columns_are_found_or_named(write, read, kind, columns, keys):
-    for images in (None, pyarrow.array(list(map(png, GREY)), kind)):
+def test_columns_are_found_or_named(write, read, refused, kind, columns, keys):
+    for images in (None, pyarrow.array(list(map(picture, GREY)), kind)):
         write(images, **columns)
 
         splits, contents = read("parquet", **keys)
 
         assert splits["train"][0].tolist() == GREY.tolist() and splits["train"][1].tolist() == [1, 0]
         assert (contents.classes, contents.images) == (None, 2)
+        line = f"train.parquet: no column of labels (expected class, got id, {columns.get('label', 'label')}, "
+        assert line in refused("parquet", **keys | {"label": "class"})
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def test_splits_are_those_of_the_names_and_rows_keep_their_order(write, read):
 
 
 def test_pictures_are_made_what_the_card_says(write, read):
-    write(pyarrow.array([png(np.stack([each] * 3, axis=2)) for each in GREY]))
+    write(pyarrow.array([picture(np.stack([each] * 3, axis=2)) for each in GREY]))
 
     assert read("parquet")[0]["train"][0].shape == (2, 3, 4, 3)
     images, _ = read("parquet", image_shape=[3, 4])[0]["train"]
@@ -162,10 +157,10 @@ def test_pictures_are_made_what_the_card_says(write, read):
         ({"image": "picture"}, "train.parquet: no column of images (expected image or img, got id, label, picture)"),
         ({"label": "class"}, "no column of labels (expected label or fine_label, got id, class, image); fix: set"),
         ({"images": ["1.png", "2.png"]}, "no pictures (expected binary, or a struct with the field bytes, got string)"),
-        ({"images": pyarrow.array([{"bytes": png(GREY[0]), "path": "1"}, {"bytes": None, "path": "2"}], STRUCT)},
+        ({"images": pyarrow.array([{"bytes": picture(GREY[0]), "path": "1"}, {"bytes": None, "path": "2"}], STRUCT)},
          "train.parquet: row 1: no bytes of a picture; fix: save it with the pictures embedded"),
-        ({"images": [png(GREY[0]), b"junk"]}, "mine/train.parquet: row 1: not a supported picture"),
-        ({"images": [png(GREY[0]), png(GREY[1])[:-20]]}, "mine/train.parquet: row 1: a damaged picture"),
+        ({"images": [picture(GREY[0]), b"junk"]}, "mine/train.parquet: row 1: not a supported picture"),
+        ({"images": [picture(GREY[0]), picture(GREY[1])[:-20]]}, "mine/train.parquet: row 1: a damaged picture"),
         ({"labels": [[0, 1], [1]]}, "train.parquet: no labels (expected numbers or names, got list<"),
         ({"labels": ["hat", "cap"]}, "row 0: 'hat' is neither a class nor the number of one; fix: correct"),
         ({"labels": [1, None]}, "row 1: '' is neither a class nor the number of one"),
@@ -193,7 +188,7 @@ def test_without_pyarrow_the_line_says_how_to_install_it(write, read, monkeypatc
 @pytest.mark.fault("test images that change sides when the card does")
 def test_the_source_picture_decides_on_the_split_and_the_rows_keep_their_order(tmp_path):
     """So an edit of image_shape moves no picture from the test images to the training images."""
-    rows = [{"image": png(np.full((16, 16), value, np.uint8)), "label": value % 2} for value in range(40)]
+    rows = [{"image": picture(np.full((16, 16), value, np.uint8)), "label": value % 2} for value in range(40)]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train.parquet")
 
     expected = [hashlib.sha256(b"16 16\n" + bytes([value] * 256)).hexdigest() for value in range(40)]

@@ -1,29 +1,15 @@
 """Pictures in folders, zips and tars, against pixels and hashes worked out by hand."""
 
 import hashlib
-import io
 import os
-import tarfile
-import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from core.cli.errors import DataError
 from core.formats import pictures
-from core.sources import datasets
 from core.sources.tree import Tree
-
-
-def card(**keys):
-    return datasets.Pictures(title="t", description="d", licence="l", format="pictures", **keys)
-
-
-def encoded(rows, kind="PNG"):
-    stream = io.BytesIO()
-    Image.fromarray(np.array(rows, np.uint8)).save(stream, kind)
-    return stream.getvalue()
+from tests.layouts import card, picture, tarred, zipped
 
 
 def save(folder, files):
@@ -53,10 +39,10 @@ def key(rows):
 
 ONE, TWO = [[1, 2, 3], [4, 5, 6]], [[9, 8, 7], [6, 5, 4]]
 FILES = {
-    "train/b/1.png": encoded(ONE),
-    "train/a/2.bmp": encoded(TWO, "BMP"),
-    "test/a/3.png": encoded(ONE),
-    "test/b/4.png": encoded(TWO),
+    "train/b/1.png": picture(ONE),
+    "train/a/2.bmp": picture(TWO, "BMP"),
+    "test/a/3.png": picture(ONE),
+    "test/b/4.png": picture(TWO),
 }
 EXPECTED = (
     ["a", "b"],
@@ -71,20 +57,6 @@ EXPECTED = (
 )
 
 
-def zipped(path, files):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-
-
-def tarred(path, files):
-    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-
-
 @pytest.mark.parametrize("layout", ["folder", "inner", "own.zip", "own.tar", "own.tar.gz", "inner.zip", "deep/own.tgz"])
 def test_pictures_lie_in_a_folder_a_zip_or_a_tar(tmp_path, layout):
     files = {f"x/y/{name}": data for name, data in FILES.items()} if "inner" in layout else FILES
@@ -92,7 +64,8 @@ def test_pictures_lie_in_a_folder_a_zip_or_a_tar(tmp_path, layout):
     if "." not in layout:
         save(tmp_path, files)
     else:
-        (zipped if "zip" in layout else tarred)(tmp_path / layout, files)
+        data = zipped(files) if "zip" in layout else tarred(files, "w:gz" if layout.endswith("gz") else "w")
+        (tmp_path / layout).write_bytes(data)
 
     assert read(tmp_path) == EXPECTED
 
@@ -100,8 +73,9 @@ def test_pictures_lie_in_a_folder_a_zip_or_a_tar(tmp_path, layout):
 @pytest.mark.parametrize("folder", ["one", "two.zip", "three.zip/x", "three.zip/x/y"])
 def test_the_card_names_one_of_several_places(tmp_path, folder):
     save(tmp_path / "one", FILES)
-    zipped(tmp_path / "two.zip", FILES)
-    zipped(tmp_path / "three.zip", {f"x/y/{name}": data for name, data in FILES.items()} | {"z/1.png": b""})
+    (tmp_path / "two.zip").write_bytes(zipped(FILES))
+    three = {f"x/y/{name}": data for name, data in FILES.items()} | {"z/1.png": b""}
+    (tmp_path / "three.zip").write_bytes(zipped(three))
 
     assert read(tmp_path, folder=folder) == EXPECTED
     with pytest.raises(DataError) as caught:
@@ -113,8 +87,8 @@ def test_the_card_names_one_of_several_places(tmp_path, folder):
 
 
 def test_a_single_file_is_read_without_a_folder(tmp_path):
-    zipped(tmp_path / "own.zip", FILES)
-    save(tmp_path, {"a/1.png": encoded(ONE)})
+    (tmp_path / "own.zip").write_bytes(zipped(FILES))
+    save(tmp_path, {"a/1.png": picture(ONE)})
 
     assert read(tmp_path / "own.zip") == EXPECTED
 
@@ -143,7 +117,7 @@ def test_a_single_file_is_read_without_a_folder(tmp_path):
 def test_pictures_and_a_table_beside_them_are_found(tmp_path, names, keys):
     save(tmp_path, dict.fromkeys(names, b""))
     if "x.zip" in names:
-        zipped(tmp_path / "x.zip", {"1.png": b""})
+        (tmp_path / "x.zip").write_bytes(zipped({"1.png": b""}))
     if "x.npz" in names:
         np.savez(tmp_path / "x.npz", **{"1.png": np.zeros(1)})
 
@@ -156,7 +130,7 @@ def test_a_table_is_of_the_training_pictures_beside_unlabelled_ones(tmp_path):
     table = {"train.csv": b"id,label\n1,b\n2,a\n"}
     save(
         tmp_path,
-        table | {f"{split}/{n}.png": encoded(ONE if n == 1 else TWO) for split in ("train", "test") for n in (1, 2)},
+        table | {f"{split}/{n}.png": picture(ONE if n == 1 else TWO) for split in ("train", "test") for n in (1, 2)},
     )
 
     assert read(tmp_path) == (["a", "b"], sorted([("train", key(ONE), 1, ONE, ()), ("train", key(TWO), 0, TWO, ())]))
@@ -164,10 +138,10 @@ def test_a_table_is_of_the_training_pictures_beside_unlabelled_ones(tmp_path):
 
 @pytest.mark.parametrize("place", ["labels.csv", "own.zip"])
 def test_a_table_names_the_labels(tmp_path, capsys, place):
-    files = {f"images/{name.rpartition('/')[2]}": data for name, data in FILES.items()} | {"images/5.png": encoded(ONE)}
+    files = {f"images/{name.rpartition('/')[2]}": data for name, data in FILES.items()} | {"images/5.png": picture(ONE)}
     table = b"file,label\n1.png,b\n2.bmp,a\n3,a\n4.png,b\n"
     if place == "own.zip":
-        zipped(tmp_path / place, files | {"labels.csv": table})
+        (tmp_path / place).write_bytes(zipped(files | {"labels.csv": table}))
     else:
         save(tmp_path, files | {"labels.csv": table, "images/more.gif": b""})
 
@@ -183,8 +157,9 @@ def test_a_table_names_the_labels(tmp_path, capsys, place):
 
 @pytest.mark.fault("hidden files, and files that are no pictures by their names")
 def test_files_left_out_are_counted_in_one_line(tmp_path, capsys):
-    save(tmp_path / "own", FILES | {"train/a/notes.txt": b"", "train/a/x.gif": b""})
-    zipped(tmp_path / "own.zip", FILES | {"train/a/notes.txt": b"", "train/a/x.gif": b""})
+    files = FILES | {"train/a/notes.txt": b"", "train/a/x.gif": b""}
+    save(tmp_path / "own", files)
+    (tmp_path / "own.zip").write_bytes(zipped(files))
 
     for folder in ("own", "own.zip"):
         read(tmp_path, folder=folder)
@@ -222,7 +197,7 @@ def test_a_place_without_pictures_is_named(tmp_path, files, keys, line):
 
 @pytest.mark.fault("pictures that can't be read, a pipe among them")
 def test_every_unreadable_picture_is_named(tmp_path):
-    save(tmp_path, FILES | {"train/a/5.png": b"<html>", "train/a/6.png": encoded(ONE)[:-20]})
+    save(tmp_path, FILES | {"train/a/5.png": b"<html>", "train/a/6.png": picture(ONE)[:-20]})
     (tmp_path / "train/a/7.png").symlink_to("nowhere")
     os.mkfifo(tmp_path / "train/a/8.png")
 
@@ -239,8 +214,7 @@ def test_every_unreadable_picture_is_named(tmp_path):
 
 @pytest.mark.fault("damaged members of an archive")
 def test_a_damaged_member_of_a_zip_is_named(tmp_path):
-    zipped(tmp_path / "own.zip", FILES)
-    data = bytearray((tmp_path / "own.zip").read_bytes())
+    data = bytearray(zipped(FILES))
     data[data.index(FILES["train/b/1.png"]) + 30] ^= 1
     (tmp_path / "own.zip").write_bytes(data)
 
@@ -249,7 +223,7 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path):
 
 
 def test_a_tar_is_read_in_its_order(tmp_path):
-    tarred(tmp_path / "own.tar", dict(sorted(FILES.items(), reverse=True)))
+    (tmp_path / "own.tar").write_bytes(tarred(dict(sorted(FILES.items(), reverse=True))))
     opened = []
     with Tree(tmp_path) as tree:
         original, tree.open = tree.open, lambda name: opened.append(name) or original(name)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.cli.errors import DataError
 from core.images import decoding, pixels
+from tests.layouts import picture
 
 GREY, RGB, PALETTE, GREY_ALPHA = 0, 2, 3, 4
 SMALL = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
@@ -25,12 +26,6 @@ def png(width, height, bits, kind, pixels, *chunks):
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in listed
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
-
-
-def encoded(array, kind="PNG", **options):
-    stream = io.BytesIO()
-    Image.fromarray(array).save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def grey(data, background=255):
@@ -47,7 +42,7 @@ def refusal(data):
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True})])
 def test_grey_pictures_come_through_byte_for_byte(kind, options):
-    assert grey(encoded(SMALL, kind, **options)).tolist() == SMALL.tolist()
+    assert grey(picture(SMALL, kind, **options)).tolist() == SMALL.tolist()
 
 
 @pytest.mark.fault("turned by its tag, a tag that can't be read")
@@ -60,8 +55,8 @@ def test_a_picture_is_turned_by_its_orientation_tag():
     ):
         tags = Image.Exif()
         tags[274] = orientation
-        picture = decoding.decode(encoded(SMALL, exif=tags), "a.png")
-        assert (pixels.grey(picture.image, 0).tolist(), picture.notes) == (upright, notes)
+        turned = decoding.decode(picture(SMALL, exif=tags), "a.png")
+        assert (pixels.grey(turned.image, 0).tolist(), turned.notes) == (upright, notes)
     assert grey(png(1, 1, 8, GREY, b"\0\x07", (b"eXIf", b"II*\0\xff\xff\xff\xff"))).tolist() == [[7]]
 
 
@@ -71,12 +66,12 @@ def test_a_picture_is_turned_by_its_orientation_tag():
 )
 @pytest.mark.fault("turned by its tag, a tag that can't be read")
 def test_the_orientation_may_be_in_xmp(kind, options):
-    assert decoding.decode(encoded(SMALL, kind, **options), "a").notes == ("turned upright by an orientation tag",)
+    assert decoding.decode(picture(SMALL, kind, **options), "a").notes == ("turned upright by an orientation tag",)
 
 
 @pytest.mark.fault("a PNG with a wrong checksum, whose pixels can be decompressed")
 def test_the_checksums_of_a_png_count():
-    data = bytearray(encoded(SMALL))
+    data = bytearray(picture(SMALL))
     data[data.index(b"IEND") - 5] ^= 1  # the last byte of the checksum of the pixels
 
     assert "checksum" in refusal(bytes(data)).got
@@ -86,24 +81,24 @@ def test_warnings_of_pillow_are_not_shown():
     """An animation of 0 frames is one of the faults that do not count."""
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
-        picture = decoding.decode(png(1, 1, 8, GREY, b"\0\x07", (b"acTL", bytes(8))), "a.png")
+        read = decoding.decode(png(1, 1, 8, GREY, b"\0\x07", (b"acTL", bytes(8))), "a.png")
 
-    assert (shown, np.asarray(picture.image).tolist()) == ([], [[7]])
+    assert (shown, np.asarray(read.image).tolist()) == ([], [[7]])
 
 
 @pytest.mark.fault("several frames")
 def test_the_first_of_several_frames_is_read():
-    data = encoded(SMALL, "PNG", save_all=True, append_images=[Image.fromarray(SMALL[::-1])])
+    data = picture(SMALL, "PNG", save_all=True, append_images=[Image.fromarray(SMALL[::-1])])
 
-    picture = decoding.decode(data, "a.png")
+    read = decoding.decode(data, "a.png")
 
-    assert picture.notes == ("cut to the first frame (of 2)",)
-    assert pixels.grey(picture.image, 0).tolist() == SMALL.tolist()
+    assert read.notes == ("cut to the first frame (of 2)",)
+    assert pixels.grey(read.image, 0).tolist() == SMALL.tolist()
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n", encoded(SMALL, "TIFF")],
+    [b"", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n", picture(SMALL, "TIFF")],
     ids=["empty", "svg", "eps", "tiff"],
 )
 @pytest.mark.fault("no picture, empty, SVG or EPS by another name")
@@ -146,7 +141,7 @@ PICTURE = np.random.RandomState(0).randint(0, 256, (28, 28), np.uint8)
 @pytest.mark.parametrize("kind", decoding.FORMATS)
 @pytest.mark.fault("a file that was cut, or of which a byte is another, a palette that is missing")
 def test_a_picture_that_was_cut_is_refused(kind):
-    data = encoded(PICTURE, kind)
+    data = picture(PICTURE, kind)
     for length in (*range(0, len(data) - 40, 7), len(data) - 40):
         with pytest.raises(DataError):
             decoding.decode(data[:length], "a.png")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.images import fitting
 from core.images.decoding import Picture
-from core.sources.datasets import Pictures
+from tests.layouts import card
 
 
 @pytest.mark.fault("pictures that are stretched, or thin ones padded to a huge square")
@@ -85,10 +85,6 @@ def test_light_and_dark_are_exchanged_if_asked_or_if_the_border_is_light():
     ]:
         result, said = fitting.inverted(values, choice)
         assert (result.tolist(), said) == (expected, note)
-
-
-def card(**keys):
-    return Pictures(**{"title": "t", "description": "d", "licence": "l", "format": "pictures"} | keys)
 
 
 def picture(values, *notes, mode=None):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from core.images import decoding, pixels
-from tests.core.images.test_decoding import GREY, GREY_ALPHA, PALETTE, RGB, encoded, grey, png
+from tests.core.images.test_decoding import GREY, GREY_ALPHA, PALETTE, RGB, grey, png
+from tests.layouts import picture
 
 RGB_ALPHA = 6
 COLOURS = np.random.RandomState(0).randint(0, 256, (16, 12, 3), np.uint8)
@@ -21,7 +22,7 @@ def test_colours_become_luminance():
     """0.299, 0.587 and 0.114 of the three (ITU-R 601)."""
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]]], np.uint8)
 
-    assert grey(encoded(colours)).tolist() == [[76, 150, 29, 9]]
+    assert grey(picture(colours)).tolist() == [[76, 150, 29, 9]]
 
 
 @pytest.mark.fault("16 bits, colours for print")
@@ -78,7 +79,7 @@ def test_colours_come_through_and_transparent_parts_show_the_background(data, ex
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True})])
 def test_pictures_in_colour_come_through_byte_for_byte(kind, options):
-    assert colour(encoded(COLOURS, kind, **options)).tobytes() == COLOURS.tobytes()
+    assert colour(picture(COLOURS, kind, **options)).tobytes() == COLOURS.tobytes()
 
 
 def test_images_get_one_channel_or_three():

@@ -263,6 +263,7 @@ def test_data_sets_are_the_cards(project):
         ({"given_as": "tools.describe mnits"}, "name a file of datasets/, or the path of your own file or folder"),
     ],
 )
+@pytest.mark.fault("params.yaml names a data set that is not there")
 def test_an_unknown_name_has_the_choices_listed(given_as, fix):
     with pytest.raises(InputError) as caught:
         datasets.require("mnits", **given_as)

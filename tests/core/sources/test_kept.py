@@ -17,9 +17,8 @@ ADD = (
 
 
 def run(command):
-    own = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    subprocess.run(command, shell=True, check=True, capture_output=True, env=scrubbed() | own | {"PATH": path})
+    subprocess.run(command, shell=True, check=True, capture_output=True, env=scrubbed() | {"PATH": path})
 
 
 @pytest.fixture

@@ -13,17 +13,9 @@ import pytest
 from core.cli.errors import DataError, StageError
 from core.sources import archives
 from core.sources.tree import Tree
+from tests.layouts import tarred, zipped
 
 MIB = 1 << 20
-
-
-def packed(path, mode="w", **members):
-    """Write a tar file; the members' names have __ for /."""
-    with tarfile.open(path, mode) as tar:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
 
 
 def contents(tree, name):
@@ -38,15 +30,11 @@ def test_members_are_read_in_any_order(tmp_path, kind):
     (tmp_path / "inner").mkdir()
     path = tmp_path / "inner" / f"set.{kind}"
     if kind == "zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-            for name, data in members.items():
-                file.writestr(name, data)
-            file.writestr("a/", b"")
-            file.writestr("__MACOSX/a/._1.png", b"")
-            file.writestr("a/.DS_Store", b"")
+        others = dict.fromkeys(("a/", "__MACOSX/a/._1.png", "a/.DS_Store"), b"")
+        path.write_bytes(zipped(members | others, zipfile.ZIP_DEFLATED))
     else:
         mode = {"tar": "w", "tgz": "w:gz"}.get(kind, f"w:{kind[4:]}")
-        packed(path, mode, **members, **{"./.hidden": b"", "./README.md": b""})
+        path.write_bytes(tarred(members | {"./.hidden": b"", "./README.md": b""}, mode))
 
     with Tree(tmp_path) as tree:
         names = [f"inner/set.{kind}/{name}" for name in ("b/2 [x].png", "a/1.png", "c/3.png", "ü/4.png")]
@@ -116,7 +104,7 @@ def test_a_linked_folder_is_refused_and_a_linked_file_is_read(tmp_path):
 
 @pytest.mark.fault("a compressed tar file that would fill the disk")
 def test_a_compressed_tar_is_unpacked_beside_the_results_and_leaves_room(tmp_path, monkeypatch):
-    packed(tmp_path / "a.tar.gz", "w:gz", x=bytes(8 * MIB))
+    (tmp_path / "a.tar.gz").write_bytes(tarred({"x": bytes(8 * MIB)}, "w:gz"))
     asked = []
 
     def usage(folder):
@@ -176,25 +164,19 @@ def test_empty_folders_are_those_without_files_and_folders(tmp_path):
 
 def test_a_file_is_a_tree_of_its_own(tmp_path):
     (tmp_path / "b.zip").touch()
-    packed(tmp_path / "a.tar", **{"x": b"1"})
+    (tmp_path / "a.tar").write_bytes(tarred({"x": b"1"}))
 
     with Tree(tmp_path / "a.tar") as tree:
         assert tree.names == ["a.tar", "a.tar/x"]
 
 
-def encrypted(path):
-    """Set the bit that says so, which zipfile cannot write, in both headers of a member."""
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("x", b"1" * 100)
-    data = bytearray(path.read_bytes())
-    data[6] |= 1
-    data[data.index(b"PK\1\2") + 8] |= 1
-    path.write_bytes(data)
-
-
 @pytest.mark.fault("a zip file with a password")
 def test_a_password_is_told(tmp_path):
-    encrypted(tmp_path / "a.zip")
+    """The bit that says so, which zipfile cannot write, is set in both headers of the member."""
+    data = bytearray(zipped({"x": b"1" * 100}))
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(data)
 
     with Tree(tmp_path, "mine") as tree, pytest.raises(DataError) as caught:
         contents(tree, "a.zip/x")
@@ -208,13 +190,8 @@ def test_a_password_is_told(tmp_path):
 def test_no_cut_archive_is_taken_for_a_whole_one(tmp_path, kind):
     path = tmp_path / f"a.{kind}"
     members = {name: bytes(range(1, 101)) * 3 for name in ("x", "y", "zz")}
-    if kind == "zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-            for name, data in members.items():
-                file.writestr(name, data)
-    else:
-        packed(path, {"tar": "w"}.get(kind, f"w:{kind[4:]}"), **members)
-    whole = path.read_bytes()
+    mode = {"tar": "w"}.get(kind, f"w:{kind[4:]}")
+    whole = zipped(members, zipfile.ZIP_DEFLATED) if kind == "zip" else tarred(members, mode)
     end = whole.rindex(b"zz") + 1024 if kind == "tar" else len(whole)  # a tar file ends in many zeros
 
     for length in {*range(0, end, 37), end - 1}:
@@ -226,10 +203,7 @@ def test_no_cut_archive_is_taken_for_a_whole_one(tmp_path, kind):
 
 @pytest.mark.fault("a changed byte in an archive")
 def test_a_changed_byte_of_a_member_is_noticed_by_its_checksum(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
-        file.writestr("x", b"1" * 100)
-    data = (tmp_path / "a.zip").read_bytes()
-    (tmp_path / "a.zip").write_bytes(data.replace(b"11", b"12", 1))
+    (tmp_path / "a.zip").write_bytes(zipped({"x": b"1" * 100}).replace(b"11", b"12", 1))
 
     with Tree(tmp_path, "mine") as tree, pytest.raises(DataError) as caught:
         contents(tree, "a.zip/x")
@@ -240,12 +214,9 @@ def test_a_changed_byte_of_a_member_is_noticed_by_its_checksum(tmp_path):
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 @pytest.mark.fault("a zip bomb")
 def test_a_bomb_is_read_in_blocks(tmp_path, kind):
-    if kind == "zip":
-        with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file, file.open("x", "w") as member:
-            for _ in range(64):
-                member.write(bytes(MIB))
-    else:
-        packed(tmp_path / "a.tar.gz", "w:gz", x=bytes(64 * MIB))
+    members = {"x": bytes(64 * MIB)}
+    bomb = zipped(members, zipfile.ZIP_DEFLATED) if kind == "zip" else tarred(members, "w:gz")
+    (tmp_path / f"a.{kind}").write_bytes(bomb)
 
     tracemalloc.start()
     with Tree(tmp_path) as tree, tree.open(f"a.{kind}/x") as file:

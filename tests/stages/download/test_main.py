@@ -10,20 +10,18 @@ import resource
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from core.cli import command
 from stages.download import __main__ as stage
 from stages.download import pillow
-from tests.conftest import Run, snapshot
+from tests.conftest import snapshot
+from tests.layouts import idx_file, tarred
 from tests.stages.download.loopback import hang, reply
 
 ROOT = Path(__file__).parents[3]
@@ -38,12 +36,10 @@ ARRAYS = {
 }
 
 
-def idx(array):
-    return gzip.compress(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes(), mtime=0)
-
-
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-FILES = {f"{name}.gz": idx(array) for name, array in zip(NAMES, ARRAYS.values(), strict=True)}
+FILES = {
+    f"{name}.gz": gzip.compress(idx_file(array), mtime=0) for name, array in zip(NAMES, ARRAYS.values(), strict=True)
+}
 FIRST, SECOND, THIRD, _ = FILES
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(FILES[THIRD]) + FILES[THIRD][:1000]
 
@@ -83,7 +79,7 @@ def arguments(name):
 
 
 @pytest.fixture
-def download(project, closed, monkeypatch, capsys):
+def download(project, closed, monkeypatch, run_here):
     """A function that runs the stage in this process. Requests that leave this machine go to a proxy that is not there,
     so no name is looked up.
     """
@@ -93,10 +89,7 @@ def download(project, closed, monkeypatch, capsys):
         for variable in ("HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(variable, closed)
         monkeypatch.setenv("DATASET_MIRROR", mirror)
-        before = snapshot(project)
-        with pytest.raises(SystemExit) as exit:
-            command.run(stage.main, argv=arguments(name))
-        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
+        return run_here(stage.main, *arguments(name))
 
     return download
 
@@ -204,17 +197,6 @@ def test_captive_portal_and_no_network_are_one_clean_error(project, download, as
     assert_clean_failure(download(), 3, not_served(FIRST, portal, NO_NETWORK))
 
 
-def packed():
-    """Return a tar.gz file with the IDX files, not compressed, in a folder."""
-    with tarfile.open(fileobj=(file := io.BytesIO()), mode="w:gz") as archive:
-        for name, body in FILES.items():
-            plain = gzip.decompress(body)
-            entry = tarfile.TarInfo(f"toy/{name.removesuffix('.gz')}")
-            entry.size = len(plain)
-            archive.addfile(entry, io.BytesIO(plain))
-    return file.getvalue()
-
-
 def numpy_arrays():
     """Return an .npz file of the names that Keras uses."""
     np.savez(
@@ -224,12 +206,14 @@ def numpy_arrays():
 
 
 ROLES = [f"{split}_{kind}" for split in ("train", "test") for kind in ("images", "labels")]
+# The IDX files, not compressed, in a folder.
+PACKED = tarred({f"toy/{name}": idx_file(array) for name, array in zip(NAMES, ARRAYS.values(), strict=True)}, "w:gz")
 IN_TAR = {role: f"toy.tar.gz/toy/{name}" for role, name in zip(ROLES, NAMES, strict=True)}
 
 
 @pytest.mark.parametrize(
     ("name", "body", "keys"),
-    [("toy.tar.gz", packed(), {"format": "idx", "files": IN_TAR}), ("toy.npz", numpy_arrays(), {"format": "npz"})],
+    [("toy.tar.gz", PACKED, {"format": "idx", "files": IN_TAR}), ("toy.npz", numpy_arrays(), {"format": "npz"})],
 )
 def test_a_mirror_may_serve_files_of_any_format(project, server, download, name, body, keys):
     """An archive is opened where it lies."""

@@ -14,6 +14,7 @@ from core.formats import blocks
 from core.formats.blocks import Block, Contents
 from core.sources import datasets
 from stages.download import storing
+from tests.conftest import snapshot
 
 CARD = Path("datasets/own.yaml")
 
@@ -319,11 +320,11 @@ def test_a_disk_without_room_is_noticed_at_each_block_if_the_number_of_images_is
 @pytest.mark.fault("a fault in the last block, over the arrays of an earlier data set")
 def test_nothing_appears_and_nothing_is_lost_on_an_error(store, tmp_path):
     before = store(block("train", [1, 2], [0, 1]), TEST, block("validation", [3], [0]))
-    files = {path: path.read_bytes() for path in (tmp_path / "raw").rglob("*") if path.is_file()}
+    files = snapshot(tmp_path / "raw")
     (tmp_path / "raw/unfinished/train").mkdir(parents=True)  # of a run that was killed
 
     problem(store, block("train", [1, 2], [0, 1]), block("test", [1], [5]))
 
-    assert {path: path.read_bytes() for path in (tmp_path / "raw").rglob("*") if path.is_file()} == files
+    assert snapshot(tmp_path / "raw") == files
     del before["validation"]
     assert store(block("train", [1, 2], [0, 1]), TEST) == before  # no split of the earlier data set is left

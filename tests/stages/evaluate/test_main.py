@@ -15,6 +15,7 @@ from core.networks.runtime import keras
 from core.scores import scores
 from stages.evaluate import __main__ as evaluate
 from stages.evaluate import prediction
+from tests.conftest import snapshot, write_split
 
 COMMAND_LINE = (
     "stages.evaluate",
@@ -40,7 +41,7 @@ def prepared(project, assign):
     """
     for name, light in {"train": 1, "test": 0.5}.items():
         images = light * np.eye(3, dtype=np.float32)[BRIGHTEST[name]][:, None, :]
-        arrays.write_split(Path(name), arrays.Split(images.astype(np.float32), np.uint8(LABELS[name])))
+        write_split(Path(name), arrays.Split(images.astype(np.float32), np.uint8(LABELS[name])))
     assign("params.yaml", "evaluate.single_image", "3")
     assign("params.yaml", "train.hidden_units", "3")
     classes = ["Coat", "Dress", "Bag"]
@@ -122,10 +123,10 @@ def refused(prepared):
     """A function that runs the stage and returns the error; the stage must leave all files as they were."""
 
     def refused() -> str:
-        before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        before = snapshot(Path())
         with pytest.raises((DataError, InputError)) as caught:
             evaluate.main(*map(Path, COMMAND_LINE[1:]))
-        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+        assert snapshot(Path()) == before
         return str(caught.value)
 
     return refused

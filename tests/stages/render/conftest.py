@@ -25,6 +25,7 @@ from stages.render.document import Report
 from stages.render.html import html
 from stages.render.markdown import markdown
 from stages.render.results import Results, measured
+from tests.conftest import write_split
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {
@@ -241,8 +242,8 @@ def write_inputs():
 
     def write_inputs(folder: Path, classes: list[str], train: Split, test: Split, probabilities: np.ndarray) -> None:
         data, reports, replicates = folder / "data", folder / "reports", len(probabilities)
-        arrays.write_split(data / "normalized/train", train)
-        arrays.write_split(data / "normalized/test", test)
+        write_split(data / "normalized/train", train)
+        write_split(data / "normalized/test", test)
         arrays.write(data / "predictions/probabilities.npy", probabilities)
         alone = 0.9 * probabilities[:, 1] + np.float32(0.1 / len(classes))
         arrays.write(data / "predictions/single_image.npy", alone.astype(np.float32))

@@ -16,6 +16,7 @@ from core.cli.errors import DataError, InputError
 from core.files.arrays import Split
 from stages.render import style
 from stages.render.__main__ import main
+from tests.conftest import snapshot
 from tests.stages.render.conftest import BLANK, ROOT
 
 INPUTS = [
@@ -43,10 +44,6 @@ def work(tmp_path, monkeypatch, write_inputs) -> Path:
     probabilities = random.dirichlet([1, 1, 1], (2, 8)).astype(np.float32)
     write_inputs(tmp_path, ["Coat", "Trägerkleid", "Bag"], train, test, probabilities)
     return tmp_path
-
-
-def files() -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
 
 
 @pytest.mark.fault("a link to a figure that is not there, a figure without a link")
@@ -93,11 +90,11 @@ def test_an_image_out_of_range_is_refused_before_anything_is_written(work):
     params = json.loads(Path("params.yaml").read_text(encoding="utf-8"))
     params["render"]["examples"] = [9, 8]
     Path("params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    before = files()
+    before = snapshot(Path())
 
     with pytest.raises(InputError, match=r"params\.yaml: render\.examples: .* \(expected 0 to 7, got 8\)"):
         main(*map(Path, INPUTS + OUTPUTS))
-    assert files() == before
+    assert snapshot(Path()) == before
 
 
 @pytest.mark.fault("images that params.yaml names and a small data set lacks")
@@ -111,7 +108,7 @@ def test_examples_that_do_not_exist_are_left_out_with_one_line(work, capsys):
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first == "render.examples: left out 12, 8, as the test images are 0 to 7"
     assert "figures; test accuracy" in last
-    assert {path for path in files() if "/example_" in path} == {f"{OUTPUTS[-1]}/example_7.png"}
+    assert {path for path in snapshot(Path()) if "/example_" in path} == {f"{OUTPUTS[-1]}/example_7.png"}
 
 
 @pytest.mark.slow
@@ -123,7 +120,7 @@ def test_a_run_with_other_settings_locale_and_no_home_has_equal_bytes_and_loads_
     the name of ours, and the backend does not exist.
     """
     main(*map(Path, INPUTS + OUTPUTS))
-    expected = files()
+    expected = snapshot(Path())
     for file in (*Path("reports/figures").iterdir(), *Path("reports").glob("report.*")):
         file.unlink()
     (work / "home").write_bytes(b"")
@@ -132,7 +129,7 @@ def test_a_run_with_other_settings_locale_and_no_home_has_equal_bytes_and_loads_
     fonts.parent.mkdir()
     font_manager.json_dump(font_manager.fontManager, fonts)
     fonts.write_text(fonts.read_text(encoding="utf-8").replace("DejaVuSans.ttf", "DejaVuSerif.ttf"), encoding="utf-8")
-    strange_files = {name: data for name, data in files().items() if name not in expected}
+    strange_files = {name: data for name, data in snapshot(Path()).items() if name not in expected}
     strange = {
         "PYTHONPATH": str(ROOT),
         "MPLBACKEND": "bogus",
@@ -152,7 +149,7 @@ def test_a_run_with_other_settings_locale_and_no_home_has_equal_bytes_and_loads_
 
     assert (process.returncode, process.stderr) == (0, "")
     assert process.stdout.splitlines()[-1] == "[]"
-    assert files() == expected | strange_files
+    assert snapshot(Path()) == expected | strange_files
 
 
 @pytest.mark.parametrize(
@@ -167,7 +164,7 @@ def test_a_run_with_other_settings_locale_and_no_home_has_equal_bytes_and_loads_
 def test_a_damaged_or_missing_input_is_named_before_anything_is_written(work, name, data):
     for damage in (lambda: Path(name).write_bytes(data), Path(name).unlink):
         damage()
-        before = files()
+        before = snapshot(Path())
         with pytest.raises((DataError, FileNotFoundError), match=re.escape(name)):
             main(*map(Path, INPUTS + OUTPUTS))
-        assert files() == before
+        assert snapshot(Path()) == before

@@ -13,6 +13,7 @@ from core.files.preparation import Preparation
 from stages.render import duplicates, published
 from stages.render.document import Table
 from stages.render.sections import overfitting, training_data, verdict
+from tests.conftest import write_split
 
 R1 = {**published.CLOTHING, "train.seed": 0, "train.replicates": 2}
 NAMES = ("replicate", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -171,9 +172,9 @@ def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, secti
 
 def test_settings_packages_and_digests_are_those_of_the_run(some, section, tmp_path):
     made = some(validation=some(images=30).test)
-    arrays.write_split(tmp_path / "train", made.train)
-    arrays.write_split(tmp_path / "test", made.test)
-    arrays.write_split(tmp_path / "train/validation", made.validation)
+    write_split(tmp_path / "train", made.train)
+    write_split(tmp_path / "test", made.test)
+    write_split(tmp_path / "train/validation", made.validation)
 
     blocks = section(made, "Training run")
 

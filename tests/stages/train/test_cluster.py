@@ -22,6 +22,7 @@ from core.files import arrays, atomic
 from core.files.arrays import Split
 from stages.train import __main__ as stage
 from stages.train import cluster
+from tests.conftest import write_split
 
 ROOT = Path(__file__).parents[3]
 HERE, THERE, OUTPUTS = "here", "there", ("model", "training.json", "history.csv")
@@ -34,8 +35,8 @@ def small(project, assign):
     """Twenty batches of colour images of three classes, validation images, and two small networks."""
     images = np.random.RandomState(0).uniform(size=(700, 16, 16, 3)).astype(np.float32)
     labels = (np.arange(700) % 3).astype(np.uint8)
-    arrays.write_split(Path("train"), Split(images[:640], labels[:640]))
-    arrays.write_split(Path("train", arrays.VALIDATION), Split(images[640:], labels[640:]))
+    write_split(Path("train"), Split(images[:640], labels[:640]))
+    write_split(Path("train", arrays.VALIDATION), Split(images[640:], labels[640:]))
     atomic.write_json(Path("classes.json"), ["a", "b", "c"])
     for name, value in {"hidden_units": "8", "dropout": "0.2", "epochs": "2", "replicates": "2"}.items():
         assign("params.yaml", f"train.{name}", value)

@@ -11,6 +11,7 @@ import pytest
 from core.cli.errors import InputError
 from core.files import arrays
 from stages.train import division
+from tests.conftest import write_split
 from tests.core.files.test_arrays import resident
 
 RANDOM = np.random.RandomState(0)
@@ -78,7 +79,7 @@ def test_images_are_hashed_from_their_file_a_few_at_a_time(tmp_path, monkeypatch
     images = np.random.RandomState(1).uniform(size=(2048, 64, 64)).astype(np.float32)
     labels = (np.arange(2048) % 7).astype(np.uint8)
     expected = division.divide(images, labels, 0.2)
-    arrays.write_split(tmp_path, arrays.Split(images, labels))
+    write_split(tmp_path, arrays.Split(images, labels))
     mapped = arrays.read_split(tmp_path).images
     before, seen, sha256 = resident(), [], hashlib.sha256
     watched = SimpleNamespace(sha256=lambda data: seen.append(resident()) or sha256(data))

@@ -16,6 +16,7 @@ from core.networks import models, runtime
 from core.networks.runtime import keras, tf
 from stages.train import __main__ as stage
 from stages.train import trainer
+from tests.conftest import write_split
 
 OUTPUTS = ("data/model", "data/training.json", "reports/history.csv")
 
@@ -26,7 +27,7 @@ def command_line(project, assign, monkeypatch) -> list[str]:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     labels = np.arange(30, dtype=np.uint8) % 3
     images = np.random.RandomState(0).uniform(size=(30, 28, 28)).astype(np.float32)
-    arrays.write_split(Path("train"), arrays.Split(images, labels))
+    write_split(Path("train"), arrays.Split(images, labels))
     atomic.write_json(Path("classes.json"), ["a", "b", "c"])
     values = {"hidden_units": "128", "epochs": "3", "batch_size": "8", "validation_fraction": "0.2", "replicates": "2"}
     for name, value in values.items():
@@ -143,7 +144,7 @@ def test_a_class_without_a_validation_image_is_refused_before_training(command_l
 def test_validation_images_come_from_one_source(command_line, assign, monkeypatch, address):
     """Also before a cluster is connected."""
     monkeypatch.setenv("RAY_ADDRESS", address)
-    arrays.write_split(Path("train", arrays.VALIDATION), arrays.read_split(Path("train")))
+    write_split(Path("train", arrays.VALIDATION), arrays.read_split(Path("train")))
 
     with pytest.raises(InputError) as caught:
         stage.main(*map(Path, command_line[1:]))
@@ -167,8 +168,8 @@ def test_official_validation_images_of_colour_are_scored_each_epoch(command_line
     """Early stopping may go by them."""
     images = np.random.RandomState(0).uniform(size=(36, 8, 9, 3)).astype(np.float32)
     labels = (np.arange(36) % 3).astype(np.uint8)
-    arrays.write_split(Path("train"), arrays.Split(images[:30], labels[:30]))
-    arrays.write_split(Path("train", arrays.VALIDATION), arrays.Split(images[30:], labels[30:]))
+    write_split(Path("train"), arrays.Split(images[:30], labels[:30]))
+    write_split(Path("train", arrays.VALIDATION), arrays.Split(images[30:], labels[30:]))
     assign("params.yaml", "train.validation_fraction", "0.0")
     assign("params.yaml", "train.early_stopping_patience", "3")
 

@@ -10,6 +10,7 @@ from core.cli.errors import InputError
 from core.files import arrays
 from core.files.arrays import Split
 from stages.train import loop, memory, trainer
+from tests.conftest import write_split
 from tests.stages.train.plain import settings
 
 CLASSES = 3
@@ -118,9 +119,9 @@ def test_images_from_their_file_give_the_same_networks_and_history(tmp_path, mon
     images = np.random.RandomState(0).uniform(size=(72 + official, *shape)).astype(np.float32)
     labels = (np.arange(72 + official) % CLASSES).astype(np.uint8)
     made, validation = Split(images[official:], labels[official:]), Split(images[:official], labels[:official])
-    arrays.write_split(tmp_path, made)
+    write_split(tmp_path, made)
     if official:
-        arrays.write_split(tmp_path / arrays.VALIDATION, validation)
+        write_split(tmp_path / arrays.VALIDATION, validation)
     fraction = 0.0 if official else 0.2
     options = settings(**{"optimizer": "adam", "batch_size": 7, "epochs": 2, "validation_fraction": fraction} | changes)
     monkeypatch.setattr(loop, "AT_ONCE", 3 * options.batch_size * math.prod(shape) * 4)

@@ -55,19 +55,6 @@ def test_all_problems_of_all_files_are_listed(project, validate, assign, edit, a
     )
 
 
-@pytest.mark.fault("an unknown data set, network or optimizer")
-@pytest.mark.fault("params.yaml names a data set that is not there")
-def test_an_unknown_data_set_has_the_choices_listed(validate, assign, assert_clean_failure):
-    assign("params.yaml", "dataset.name", "mnits")
-
-    assert_clean_failure(
-        validate(),
-        2,
-        "error: params.yaml: dataset.name: no such data set: did you mean mnist? (expected fashion_mnist, garments or "
-        "mnist, got mnits); fix: choose a file of datasets/ in params.yaml, then dvc repro",
-    )
-
-
 @pytest.mark.fault("datasets.yaml of an earlier version is left")
 def test_the_data_sets_of_an_earlier_version_are_not_silently_ignored(project, validate, assert_clean_failure):
     (project / "datasets.yaml").write_text("own: {title: Own}\n", encoding="utf-8")

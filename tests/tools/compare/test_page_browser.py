@@ -1,7 +1,5 @@
 """compare.html in a real Chromium without a network."""
 
-import base64
-import re
 from pathlib import Path
 
 import numpy as np
@@ -129,23 +127,6 @@ def test_on_the_first_screen_are_the_verdict_and_its_figure_and_nothing_is_cut(b
         "return [...document.querySelectorAll('.paper:not(.wide)')].filter((f) => f.scrollWidth > f.clientWidth).length"
     )
     assert cut == 0
-
-
-def test_in_the_dark_the_page_is_dark_and_a_print_is_light_and_whole(browser, address):
-    look_at(browser, 1280, 800, "dark")
-    dark = opened(browser, address).execute_script("return getComputedStyle(document.body).backgroundColor")
-    look_at(browser, 700, 1000, "dark", media="print")
-    page = opened(browser, address)
-    right = page.execute_script(
-        "return [...document.querySelectorAll('img:not([hidden]), table')].map((e) => e.getBoundingClientRect().right)"
-    )
-    printed = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"])
-
-    assert max(map(int, re.findall(r"\d+", dark)[:3])) < 60
-    assert page.execute_script("return getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
-    assert max(right) <= 700
-    assert page.execute_script("return getComputedStyle(document.querySelector('.view')).display") == "none"
-    assert 2 < len(re.findall(rb"/Type\s*/Page\b", printed)) < 12
 
 
 def test_without_script_the_contact_sheet_is_there(browser, address):

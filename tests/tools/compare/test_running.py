@@ -99,18 +99,11 @@ class Checkout(Project):
     def params(self, **train):
         self.write("params.yaml", json.dumps({"dataset": {"name": "own"}, "train": {"replicates": 3, **train}}))
 
-    def compare(self, *arguments, folder="."):
+    def compare(self, *arguments, below="."):
         """Return exit code, stdout and stderr of the tool. Nothing of a worktree may be left."""
         before = self.git("worktree", "list", "--porcelain")
         workspace = self.files()
-        ended = subprocess.run(
-            [sys.executable, "-m", "tools.compare", *arguments],
-            cwd=self.folder / folder,
-            env=self.environment(),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+        ended = self.ended(sys.executable, "-m", "tools.compare", *arguments, below=below)
         assert self.git("worktree", "list", "--porcelain") == before
         assert list(self.temporary.iterdir()) == []
         assert self.files() == workspace
@@ -146,8 +139,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def project(made, tmp_path):
-    shutil.copytree(made.folder, tmp_path / "project", symlinks=True)
-    return Checkout(tmp_path / "project")
+    return made.copy_to(tmp_path / "project")
 
 
 def keep_data(project):
@@ -162,7 +154,7 @@ def test_what_a_side_lacks_is_run_in_a_worktree_and_stdout_is_the_report(project
     keep_data(project)
 
     advised, _, error = project.compare("one", "six")
-    code, printed, progress = project.compare("one", "six", "--run", "--format", "json", folder="mirror")
+    code, printed, progress = project.compare("one", "six", "--run", "--format", "json", below="mirror")
 
     assert advised == 3 and error == (
         "error: one: data/predictions/probabilities.npy: not on this machine; "

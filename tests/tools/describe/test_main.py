@@ -4,6 +4,7 @@ import io
 import re
 import shlex
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,8 @@ import yaml
 from PIL import Image
 from pyarrow import parquet
 
-from core.cli import command
 from core.formats.blocks import Block
 from core.images import fitting
-from tests.conftest import Run, snapshot
 from tools.describe import __main__ as describe
 from tools.describe import description, drafts
 
@@ -24,16 +23,9 @@ WORDS = "title: Own\ndescription: of the tests\nlicence: none\n"
 
 
 @pytest.fixture
-def described(project, capsys):
+def described(project, run_here):
     """A function that runs the tool in this process."""
-
-    def described(*arguments):
-        before = snapshot(project)
-        with pytest.raises(SystemExit) as exit:
-            command.run(describe.main, describe.declare, argv=arguments)
-        return Run(exit.value.code, *capsys.readouterr(), before, snapshot(project))
-
-    return described
+    return partial(run_here, describe.main, declare=describe.declare)
 
 
 def save(path, rows):
@@ -421,8 +413,12 @@ def test_a_copy_that_fails_leaves_nothing(arrays, described, monkeypatch):
         ("123", "mine"),
     ],
 )
-def test_a_data_set_is_named_after_its_file(file, name):
+def test_a_data_set_is_named_after_its_file(tmp_path, file, name):
+    """A folder keeps what looks like a suffix."""
+    (tmp_path / "set.v2").mkdir()
+
     assert drafts._name(Path(file)) == name
+    assert drafts._name(tmp_path / "set.v2") == "set_v2"
 
 
 @pytest.mark.parametrize(
@@ -436,12 +432,6 @@ def test_a_data_set_is_named_after_its_file(file, name):
 )
 def test_a_title_keeps_the_letters_of_the_file(file, title):
     assert drafts._title(Path(file)) == title
-
-
-def test_a_folder_keeps_what_looks_like_a_suffix(tmp_path):
-    (tmp_path / "set.v2").mkdir()
-
-    assert drafts._name(tmp_path / "set.v2") == "set_v2"
 
 
 def test_samples_of_many_classes_are_evenly_spaced():

@@ -16,11 +16,15 @@ from math import ceil
 from typing import Any, Literal
 
 # Import matplotlib as on a new machine without other fonts. Otherwise it reads settings and a list of fonts from the
-# user's home, writes this list there, and fails if MPLBACKEND is unknown. A new list of fonts takes 0.1 s.
+# user's home, writes this list there, and fails if MPLBACKEND is unknown. The import takes half the time without the
+# fonts for PostScript, which matplotlib skips if it has no reader for them, and without the texts of its help.
 with tempfile.TemporaryDirectory(prefix="matplotlib-") as _folder:
     _CLEAN = {"MPLCONFIGDIR": _folder, "MATPLOTLIBRC": _folder, "MPLBACKEND": "agg", "MPL_IGNORE_SYSTEM_FONTS": "1"}
     os.environ |= _CLEAN
     import matplotlib
+    from matplotlib import _afm, artist
+
+    _afm.AFM, artist.kwdoc = None, lambda _: ""  # type: ignore[misc, assignment]
     from matplotlib import font_manager
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis

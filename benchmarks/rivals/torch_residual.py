@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 WIDTHS = (32, 64, 128)
-BLOCKS = (0, 1, 1)
 
 
 def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
@@ -39,11 +38,11 @@ def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
 
 
 def network() -> nn.Module:
-    """Return the network: for each width, a convolution of stride 2, then its blocks; the maxima; an output a class."""
+    """Return the network: convolutions of stride 2, a block after each but the first; the maxima; an output a class."""
     layers, inputs = [], 1
-    for width, blocks in zip(WIDTHS, BLOCKS, strict=True):
-        layers += [*convolution(inputs, width, 4 if inputs == 1 else 3, 2), nn.ReLU()]
-        layers += [Residual(width) for _ in range(blocks)]
+    for width in WIDTHS:
+        first = inputs == 1
+        layers += [*convolution(inputs, width, 4 if first else 3, 2), nn.ReLU(), *([] if first else [Residual(width)])]
         inputs = width
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 

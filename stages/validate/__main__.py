@@ -33,12 +33,11 @@ def main(validated: Path) -> None:
     if EARLIER.exists():
         problems.append(_earlier())
     if settings is not None:
+        problems += architectures.problems(settings.train.network)
         with _collecting(problems):
             kept.require(settings.dataset.name)
             datasets.require(settings.dataset.name)
             if card := cards.get(settings.dataset.name):
-                shape = card.image_shape or [datasets.LONGEST] * 2  # `train` checks it again, once the images are read
-                problems += architectures.problems(settings.train.network, shape)
                 problems += datasets.missing(settings.dataset.name, card)
                 if (official := datasets.has_validation(card)) is not None:  # `train` checks it again
                     params.require_one_source(settings.train, official)

@@ -8,7 +8,7 @@ import pytest
 # With a skip connection, a stride, batch normalization, an activation that no other network has, and both dropouts.
 NETWORK = '''
 
-@network(xla=False, least_side=4)
+@network(xla=False)
 def residual(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     """Return a network of two convolutions with a skip connection over the second."""
     from core.networks.runtime import keras

@@ -87,7 +87,7 @@ def test_a_wrong_value_gives_one_line(assign, key, value, expected, got):
         (
             "train.optimizer",
             "{class_name: SGD}",
-            ': unknown choice (expected adam, rmsprop or sgd, got {"class_name": "SGD"})',
+            ': unknown choice (expected adam, muon, rmsprop or sgd, got {"class_name": "SGD"})',
         ),
         ("train.hidden_units", "0", ".0: wrong value (expected greater than or equal to 1, got 0)"),
         (

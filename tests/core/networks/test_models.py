@@ -167,14 +167,14 @@ def test_a_network_whose_code_changed_after_training_is_refused(layer, monkeypat
         return keras.Sequential(layers, name="net")
 
     chosen = settings(network="net")
-    monkeypatch.setitem(architectures.NETWORKS, "net", architectures.Network(net, xla=False, least_side=1))
+    monkeypatch.setitem(architectures.NETWORKS, "net", architectures.Network(net, xla=False))
     record(models.write(Path("model"), [build(chosen)]), chosen)
     read()
     if layer is None:
         monkeypatch.delitem(architectures.NETWORKS, "net")
     else:
         other = {"activation": "gelu", "stride": 1, "name": "mean"}[layer]
-        changed = architectures.Network(lambda *given: net(*given, **{layer: other}), xla=False, least_side=1)
+        changed = architectures.Network(lambda *given: net(*given, **{layer: other}), xla=False)
         monkeypatch.setitem(architectures.NETWORKS, "net", changed)
 
     assert refusal() == ("model/0.keras: the code of the network net has changed since it was trained; fix: dvc repro")

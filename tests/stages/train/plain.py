@@ -156,11 +156,9 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
         for units in settings.hidden_units:
             layers += [kinds.Dense(units, activation="relu"), *drop()]
     else:
-        blocks = {"cnn_small": {16: 1, 32: 1, 48: 1}, "cnn": {32: 0, 64: 1, 128: 1}}[settings.network]
-        layers += [kinds.Reshape((*shape[:2], -1))]
-        for filters, count in blocks.items():
-            layers += [Convolution(filters, 3 if filters > min(blocks) else 4, 2, kinds.ReLU())]
-            layers += [Block(filters) for _ in range(count)]
+        layers += [kinds.Reshape((*shape[:2], -1)), Convolution(32, 4, 2, kinds.ReLU())]
+        for filters in {"cnn_small": (32, 48), "cnn": (64, 128)}[settings.network]:
+            layers += [Convolution(filters, 3, 2, kinds.ReLU()), Block(filters)]
         layers += [kinds.GlobalMaxPooling2D(), *drop()]
     return keras.Sequential([*layers, kinds.Dense(classes, "softmax" if settings.output == "softmax" else None)])
 

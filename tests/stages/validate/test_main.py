@@ -87,19 +87,6 @@ def test_only_the_chosen_data_set_needs_its_files(project, validate, assign, ass
     assert validate().code == 0
 
 
-@pytest.mark.fault("images too small for the network of params.yaml")
-def test_a_network_that_needs_larger_images_is_refused_before_training(validate, assign, assert_clean_failure):
-    assign("params.yaml", "train.network", "cnn_small")
-    assign("datasets/fashion_mnist.yaml", "image_shape", "[9, 28]")
-
-    assert_clean_failure(
-        validate(),
-        2,
-        "error: params.yaml: train.network: cnn_small needs larger images (expected 10 x 10 pixels at least, "
-        "got 9 x 28); fix: choose another network, or a larger image_shape; then dvc repro",
-    )
-
-
 @pytest.mark.fault("a stage fails that was run by its command line: nothing else changes")
 @pytest.mark.fault("the file or a key is missing")
 def test_a_missing_file_says_where_to_look(project, validate, assert_clean_failure):

@@ -81,7 +81,7 @@ def fill(folder: Path, shape: list[int], train: np.ndarray, test: np.ndarray) ->
 def loaded(folder: Path) -> classify.Ensemble:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setitem(architectures.NETWORKS, "rows", architectures.Network(rows, xla=True, least_side=1))
+        patch.setitem(architectures.NETWORKS, "rows", architectures.Network(rows, xla=True))
         return classify.load()
 
 

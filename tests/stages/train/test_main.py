@@ -84,9 +84,15 @@ def written_on_one_core(command_line, run_stage):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("network", "optimizer", "threads"), [("dense", "adam", 2), ("cnn_small", "muon", 1), ("cnn", "muon", 2)]
+)
 @pytest.mark.fault("run twice, on one core and on all")
-def test_two_threads_write_the_same_bytes_on_one_core_as_on_all(command_line, run_stage, assign):
-    assign("params.yaml", "train.threads", "2")
+def test_a_network_has_the_same_bytes_on_one_core_as_on_all(
+    command_line, run_stage, assign, network, optimizer, threads
+):
+    for param, value in {"network": network, "optimizer": optimizer, "threads": threads}.items():
+        assign("params.yaml", f"train.{param}", str(value))
 
     first = written(run_stage(*command_line))
 

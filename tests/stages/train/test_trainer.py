@@ -53,10 +53,13 @@ def test_the_output_changes_only_the_arithmetic_of_the_loss(split):
         np.testing.assert_allclose(run.model.predict(split.images, verbose=0).sum(axis=1), 1, atol=1e-6)
 
 
-def test_a_replicate_is_the_same_alone_or_among_others(split, monkeypatch):
+@pytest.mark.parametrize(
+    ("network", "optimizer"), [("dense", "adam"), pytest.param("cnn", "muon", marks=pytest.mark.slow)]
+)
+def test_a_replicate_is_the_same_alone_or_among_others(split, monkeypatch, network, optimizer):
     """Two replicates share a loop; the last of them alone has a loop of its own."""
     monkeypatch.setattr(trainer, "cores", lambda: 1)
-    options = settings(batch_size=8, optimizer="adam", epochs=2, replicates=2)
+    options = settings(network=network, batch_size=8, optimizer=optimizer, epochs=2, replicates=2)
 
     *_, last = trainer.fit(split, CLASSES, options)
     (alone,) = trainer.fit(split, CLASSES, options, replicates=[1])

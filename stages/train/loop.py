@@ -20,6 +20,8 @@ BLOCK = 375
 AT_ONCE = 1 << 24
 # The generator of random numbers: XLA's own choice is seven times slower on a processor.
 RANDOM = "philox"
+# TensorFlow's own alignment, in bytes: it would copy an array that begins elsewhere.
+ALIGNMENT = 64
 # Images scored at once, or fewer if they are large: convolutions need many times the memory of the images.
 SCORING_BATCH = 5000
 
@@ -101,6 +103,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for moving, moment in ((self.moving_mean, mean), (self.moving_variance, variance * max(count - 1, 1) / count)):
             moving.assign(moving * self.momentum + moment * (1 - self.momentum))
         return outputs
+
+
+def tensor(array: np.ndarray) -> tf.Tensor:
+    """Return a copy of an array as a tensor, in memory of numpy, which asks the system for huge pages.
+
+    The rows of a batch are on pages all over the images; of small pages, the processor has to look up more.
+    """
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return tf.experimental.dlpack.from_dlpack(copy.__dlpack__())  # tf.constant would copy it into small pages
 
 
 def values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:

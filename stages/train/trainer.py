@@ -230,7 +230,7 @@ def _build(shape: Shape, classes: int, settings: Train, replicate: int) -> keras
 
 def _labelled(split: Split, in_memory: bool) -> Labelled:
     """Return a split for the training loop; its images as a tensor, or as they are mapped."""
-    images = tf.constant(split.images) if in_memory else split.images
+    images = loop.tensor(split.images) if in_memory else split.images
     arrays.release(split.images)
     return Labelled(images, tf.constant(split.labels.astype(np.int32)))
 

@@ -39,7 +39,7 @@ def digests(images: np.ndarray) -> list[bytes]:
     """Return a digest of each image; different images practically never have equal digests."""
     found = []
     for block in arrays.blocks(images):
-        values, size = memoryview(np.ascontiguousarray(block)).cast("B"), images[0].nbytes
+        values, size = np.ascontiguousarray(block).data.cast("B"), images[0].nbytes
         found += [hashlib.sha256(values[start : start + size]).digest() for start in range(0, len(values), size)]
     return found
 

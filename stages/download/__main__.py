@@ -17,7 +17,7 @@ from core.formats import formats
 from core.formats.blocks import Contents
 from core.sources import datasets, kept
 from core.sources.tree import Tree
-from stages.download import fetch, garments, pillow, storing
+from stages.download import garments, pillow, storing
 
 
 def main(card: Path, source: Path, pillow_lock: Path, raw: Path) -> None:
@@ -44,6 +44,8 @@ def reading(card: datasets.Card, source: Path, raw: Path) -> Iterator[Contents]:
     if isinstance(card, datasets.Garments):
         yield garments.read(card)
         return
+    from stages.download import fetch  # requests takes a tenth of a second, and few data sets need it
+
     with atomic.beside(raw) as temporary:
         for file, pin in card.archives.items():
             address = fetch.fetch(file, pin, addresses(source.name, card, file), temporary / file)

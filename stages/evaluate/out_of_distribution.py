@@ -103,7 +103,9 @@ def distances(features: np.ndarray, references: np.ndarray, *, leave_one_out: bo
     for start in range(0, len(features), step):
         block = features[start : start + step]
         # |x - y|^2 = |x|^2 - 2 x y + |y|^2: one product of matrices is faster than all differences.
-        squares = np.square(block).sum(axis=1)[:, None] - 2 * block @ references.T + lengths
+        squares = 2 * block @ references.T
+        np.subtract(np.square(block).sum(axis=1)[:, None], squares, out=squares)  # in place: new arrays take time, too
+        squares += lengths
         if leave_one_out:
             squares[np.arange(len(block)), start + np.arange(len(block))] = np.inf
         nearest[start : start + step] = squares.min(axis=1)

@@ -17,12 +17,12 @@ from core.files import training as trainings
 from core.scores import ensemble as ensembles
 from core.scores import metrics as reported
 from core.sources import datasets
+from stages.render.drawing import pngs
 from stages.render.figures.samples import white_on_black
 from stages.render.html import html
 from stages.render.markdown import markdown
 from stages.render.report import build
 from stages.render.results import Results, measured, read_predictions
-from stages.render.style import png
 
 # A larger page opens slowly.
 MOST_BYTES = 3_000_000
@@ -66,7 +66,7 @@ def main(
         metrics=measured(probabilities, tested.labels, names, reported.read(metrics).train),
     )
     document = build(results, render)
-    drawn = {each.file: png(each.draw, render.dpi, each.title, each.note) for each in document.illustrations}
+    drawn = pngs(document.illustrations, render.dpi)
     for file, data in drawn.items():
         atomic.write_bytes(figures / file, data)
     atomic.write_text(report, markdown(document, Path(os.path.relpath(figures, report.parent)).as_posix()))

@@ -29,6 +29,7 @@ with tempfile.TemporaryDirectory(prefix="matplotlib-") as _folder:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import PolyCollection as PolyCollection
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
     from matplotlib.image import AxesImage as AxesImage

@@ -14,7 +14,7 @@ import numpy as np
 from core.files import arrays
 from core.images import pixels
 from stages.render import style
-from stages.render.style import Axes, Figure, Rectangle
+from stages.render.style import Axes, Figure, PolyCollection, Rectangle
 
 # The training images that tell whether a data set is white on black.
 ASKED = 1_000
@@ -142,7 +142,13 @@ def draw_probabilities(ax: Axes, probabilities: np.ndarray, label: int) -> None:
     colours = [style.OTHER] * len(probabilities)
     colours[probabilities.argmax()] = style.WRONG
     colours[label] = style.RIGHT
-    ax.bar(range(len(probabilities)), probabilities, color=colours)
+    # The pixels of `ax.bar`, which takes up to twice the time of the whole figure.
+    ends = [(place - 0.4, place + 0.4) for place in range(len(probabilities))]
+    pairs = zip(ends, probabilities, strict=True)
+    bars = [[(left, 0), (left, height), (right, height), (right, 0)] for (left, right), height in pairs]
+    ax.add_collection(PolyCollection(bars, facecolors=colours, linewidths=0), autolim=False)
+    margin = 0.05 * (len(ends) - 0.2)
+    ax.set(xlim=(ends[0][0] - margin, ends[-1][1] + margin))
     ax.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="probability")
 
 

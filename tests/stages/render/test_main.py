@@ -14,8 +14,8 @@ from PIL import Image
 
 from core.cli.errors import DataError, InputError
 from core.files.arrays import Split
-from stages.render import style
 from stages.render.__main__ import main
+from stages.render.drawing import pngs
 from tests.conftest import snapshot
 from tests.stages.render.conftest import BLANK, ROOT
 
@@ -49,8 +49,7 @@ def work(tmp_path, monkeypatch, write_inputs) -> Path:
 @pytest.mark.fault("a link to a figure that is not there, a figure without a link")
 def test_each_figure_is_drawn_once_and_both_reports_show_it(work, capsys, monkeypatch):
     drawn = []
-    png = style.png
-    monkeypatch.setattr("stages.render.__main__.png", lambda draw, *how: drawn.append(draw) or png(draw, *how))
+    monkeypatch.setattr("stages.render.__main__.pngs", lambda figures, dpi: drawn.extend(figures) or pngs(figures, dpi))
 
     main(*map(Path, INPUTS + OUTPUTS))
 
@@ -76,7 +75,7 @@ def test_each_figure_is_drawn_once_and_both_reports_show_it(work, capsys, monkey
 
 def test_a_large_page_has_a_warning_and_links_lead_to_the_figures_in_any_folder(work, capsys, monkeypatch):
     monkeypatch.setattr("stages.render.__main__.MOST_BYTES", 10_000)
-    monkeypatch.setattr("stages.render.__main__.png", lambda draw, *how: BLANK)
+    monkeypatch.setattr("stages.render.style.png", lambda draw, *how: BLANK)
 
     main(*map(Path, INPUTS), Path("told/there/report.md"), Path("told/report.html"), Path("drawn/here"))
 

@@ -85,7 +85,7 @@ def _race(race: Race) -> Iterator[tuple[str, float | str]]:
     changes = recipe.load(race.recipe).params | recipes.ALONE | {"train.threads": race.cores}
     changes |= {"train.epochs": race.epochs} | AS_RIVALS
     scratch.write_params(FOLDER, changes)
-    yield OURS, _epoch(measure.run(measure.stage("train"), FOLDER, cores=race.cores))
+    yield OURS, _epoch(measure.run(measure.stage("train"), FOLDER, cores=race.cores), race.epochs)
     if race.cores == 1:
         lines = measure.run([PYTHON, "-m", "benchmarks.floor"], scratch.CHECKOUT, cores=1).lines
         yield FLOOR, round(sum(float(line.split()[1]) for _, line in lines), 4)
@@ -99,7 +99,7 @@ def _race(race: Race) -> Iterator[tuple[str, float | str]]:
         rival = [PYTHON, "-m", f"benchmarks.rivals.{module}", *map(str, given), *how]
         process = measure.run(rival, scratch.CHECKOUT, {"PYTHONPATH": str(installed)}, race.cores)
         same = all(line == ours for _, line in process.lines if line.startswith("parameters"))
-        yield name, _epoch(process) if same else "another network"
+        yield name, _epoch(process, race.epochs) if same else "another network"
 
 
 def lacking(installed: Path, how: Sequence[str]) -> str:
@@ -114,10 +114,10 @@ def lacking(installed: Path, how: Sequence[str]) -> str:
     return ""
 
 
-def _epoch(process: Process) -> float:
+def _epoch(process: Process, epochs: int) -> float:
     """Return the seconds of an epoch: the median, without the first, which compiles."""
     ends = process.at("epoch") or process.at("replicate 0  epoch")
-    return round(median(np.diff(ends)[1:].tolist()), 4)
+    return round(median(np.diff(ends)[1 - epochs :].tolist()), 4)
 
 
 def page(results: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ unfitted Keras model from images, float32 in [0, 1], to logits, float32 (n, clas
 in colour, (n, height, width, 3); `channel` prepares both for convolutions. Any layers of Keras are allowed but Lambda,
 which Keras does not copy. Each layer needs a name of its own, and the last layer has the name `logits`.
 
-Functions import Keras themselves: `validate` checks names and sizes here, and TensorFlow takes seconds to start.
+Functions import Keras themselves: `validate` checks names here, and TensorFlow takes seconds to start.
 """
 
 from __future__ import annotations

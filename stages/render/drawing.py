@@ -1,7 +1,9 @@
 """Draw the figures of a report on two cores."""
 
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import Pipe
 
 from stages.render import style
@@ -13,7 +15,7 @@ def pngs(illustrations: Sequence[Illustration], dpi: int) -> dict[str, bytes]:
 
     matplotlib is no faster in threads, and pickle can't pass the functions that draw: so the process is a fork.
     """
-    if not hasattr(os, "fork"):  # Windows
+    if sys.platform != "linux":  # elsewhere, a fork is missing or unsafe
         return _drawn(illustrations, dpi)
     receiver, sender = Pipe(duplex=False)
     if (child := os.fork()) == 0:
@@ -26,8 +28,8 @@ def pngs(illustrations: Sequence[Illustration], dpi: int) -> dict[str, bytes]:
     try:
         with receiver:
             drawn = _drawn(illustrations[::2], dpi)
-            return drawn | receiver.recv()
-    except EOFError:  # the child failed, perhaps as this process will
+            with suppress(EOFError, OSError):  # the child failed, perhaps as this process will
+                return drawn | receiver.recv()
         return drawn | _drawn(illustrations[1::2], dpi)
     finally:
         os.waitpid(child, 0)

@@ -89,12 +89,16 @@ class Dropout(keras.layers.Dropout):
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' batch normalization of the last axis, in one operation of TensorFlow: Keras itself takes a dozen."""
+    """Keras' batch normalization, in one operation of TensorFlow if there is one; Keras itself takes a dozen.
 
-    def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
-        """Return the normalized inputs, float32 (n, height, width, channels). In training, move the running moments."""
-        if not training:
-            return super().call(inputs)
+    There is one for float32 (n, height, width, channels), with a scale and an offset for each channel.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Return the normalized inputs. In training, move the running moments."""
+        usual = self.axis in (-1, 3) and len(inputs.shape) == 4 and self.scale and self.center and not self.renorm
+        if not (training and self.trainable and usual and mask is None):
+            return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon
         )
@@ -108,7 +112,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 def tensor(array: np.ndarray) -> tf.Tensor:
     """Return a copy of an array as a tensor, in memory of numpy, which asks the system for huge pages.
 
-    The rows of a batch are on pages all over the images; of small pages, the processor has to look up more.
+    A batch has rows from all over the images. With small pages, the processor looks up more addresses.
     """
     room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT

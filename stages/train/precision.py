@@ -1,4 +1,4 @@
-"""The floating-point type of the products in convolutions: `train.precision`."""
+"""The floating-point type of the numbers that pass between operations: `train.precision`."""
 
 import re
 from pathlib import Path
@@ -14,8 +14,9 @@ OPTION = "auto_mixed_precision_onednn_bfloat16"
 def choose(precision: str) -> None:
     """Let TensorFlow compute the operations that it compiles from now on in float32, or some of them in bfloat16.
 
-    With bfloat16, TensorFlow rounds the inputs of convolutions and matrix products; sums and weights stay float32. XLA
-    does not do this. Raises InputError if the processor does not say that it has instructions for bfloat16.
+    With bfloat16, convolutions, matrix products and most operations between them take and give numbers in bfloat16.
+    Weights and their updates stay float32, and so do networks that XLA compiles. Raises InputError if the processor
+    does not say that it has instructions for bfloat16.
     """
     if precision == "bfloat16" and not supported():
         param, what = "params.yaml: train.precision", "this processor has no instructions for bfloat16"

@@ -20,6 +20,8 @@ from tests.stages.train.plain import settings
         # Kernels: 16*32, then 9*32*32 thrice, 9*32*48, 9*48*48 twice; four numbers for each of their 272 filters.
         (settings(network="cnn_small"), (28, 28), 512 + 27_648 + 13_824 + 41_472 + 4 * 272 + 490),
         (settings(network="cnn_small"), (28, 28, 3), 3 * 512 + 27_648 + 13_824 + 41_472 + 4 * 272 + 490),
+        # Kernels: 16*32, 9*32*64, 9*64*64 twice, 9*64*128, 9*128*128 twice; four numbers for each of their 608 filters.
+        (settings(network="cnn"), (28, 28), 512 + 18_432 + 73_728 + 73_728 + 294_912 + 4 * 608 + 1290),
     ],
 )
 def test_parameters_are_counted(chosen, image_shape, parameters):
@@ -63,7 +65,7 @@ def test_a_last_layer_of_another_name_is_refused_before_it_is_trained(monkeypatc
         architectures.build((4, 4), 3, settings(network="net"))
 
 
-def test_names_and_sizes_are_known_without_tensorflow():
+def test_names_are_known_without_tensorflow():
     code = "import sys; sys.modules['tensorflow'] = None; from core.networks import architectures; "
     code += "print(len(architectures.problems('dens')))"
 

@@ -66,6 +66,9 @@ def uniform(shape: tuple[int, ...], seed: tf.Tensor | list[int], settings: Train
 class Muon(keras.optimizers.SGD):
     """Muon with a rate of 0.1 of it for Adam, and with momentum 0.6, written with numpy."""
 
+    def _apply_weight_decay(self, variables):
+        """Leave it to `apply`: kernels do not decay."""
+
     def apply(self, grads, trainable_variables):
         """Change weights as Muon does, the kernels of all layers but the last one by Newton and Schulz."""
         self.build(trainable_variables)
@@ -81,6 +84,7 @@ class Muon(keras.optimizers.SGD):
                 state[1] = 0.9 * state[1] + 0.1 * gradient
                 state[2] = 0.999 * state[2] + 0.001 * gradient**2
                 first, second = state[1] / (1 - 0.9 ** state[0]), state[2] / (1 - 0.999 ** state[0])
+                value = value * (1 - 0.1 * rate * (self.weight_decay or 0))
                 variable.assign(value - 0.1 * rate * first / (np.sqrt(second) + 1e-7))
         self.iterations.assign_add(1)
 

@@ -38,6 +38,7 @@ CASES = {
         "learning_rate": 0.0003,
         "learning_rate_schedule": "linear",
         "label_smoothing": 0.1,
+        "weight_decay": 0.9,
         "batch_size": 6,
     },
     "colour": {

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from core.cli.errors import DataError
 from core.networks import models
 from core.networks.runtime import keras
-from stages.evaluate import out_of_distribution, prediction
+from stages.evaluate import framing, out_of_distribution, prediction
 
 
 def network(classes: int, shape: tuple[int, ...] = (2, 2), seed: int = 0) -> keras.Model:
@@ -149,3 +149,11 @@ def test_the_reference_is_read_back_and_belongs_to_its_networks(images, tmp_path
     (tmp_path / "framing.json").write_text('{"background": 256}', encoding="utf-8")
     with pytest.raises(DataError, match=r"framing\.json: damaged"):
         out_of_distribution.read(tmp_path, featured)
+
+
+def test_the_framing_of_many_images_is_that_of_evenly_spaced_ones(images, monkeypatch):
+    monkeypatch.setattr(out_of_distribution, "MOST_FRAMED", 200)
+
+    found = out_of_distribution.measure([network(4)], images, batch_size=64)
+
+    assert found.framing == framing.measure([images[::3]]) != framing.measure([images])

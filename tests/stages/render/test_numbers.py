@@ -418,11 +418,12 @@ def assert_shows(picture, bars, image, probabilities, index):
     """An image, its prediction below it, and the probabilities of all classes in their order, beside it."""
     assert same_images(picture.images, [image])
     assert picture.get_xlabel() == prediction(index, probabilities)
-    assert [bar.get_height() for bar in bars.patches] == pytest.approx(probabilities.tolist())
+    (drawn,) = bars.collections
+    assert [path.vertices[:, 1].max() for path in drawn.get_paths()] == pytest.approx(probabilities.tolist())
     colours = [GREY] * 4
     colours[probabilities.argmax()] = RED
     colours[LABELS[index]] = BLUE
-    assert [bar.get_facecolor() for bar in bars.patches] == colours
+    assert [tuple(colour) for colour in drawn.get_facecolor()] == colours
 
 
 def test_single_test_images_are_drawn_with_their_own_predictions(made, axes):

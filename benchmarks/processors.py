@@ -24,7 +24,8 @@ BFLOAT16 = "all, and bfloat16"  # of cnn_small: XLA, which compiles dense, does 
 # Set after the runtime has started, because the start removes them; they are read at the first compilation.
 HELD = (
     "import os, runpy, sys; from core.networks import runtime; isa = sys.argv.pop(1); "
-    "os.environ |= {'XLA_FLAGS': f'--xla_cpu_max_isa={isa}', 'ONEDNN_MAX_CPU_ISA': isa.replace('SSE4_2', 'SSE41')}; "
+    "os.environ['XLA_FLAGS'] += f' --xla_cpu_max_isa={isa}'; "
+    "os.environ['ONEDNN_MAX_CPU_ISA'] = isa.replace('SSE4_2', 'SSE41'); "
     "runpy.run_module('stages.train', run_name='__main__', alter_sys=True)"
 )
 

@@ -39,8 +39,8 @@ DENSE: Rivals = {
     "PyTorch, compiled": ["torch_loop", "compiled"],
 }
 CONVOLUTIONS: Rivals = {
-    "PyTorch, channels last": ["torch_residual", "float32"],
-    "PyTorch, channels last, bfloat16": ["torch_residual", "bfloat16"],
+    "PyTorch, channels last": ["torch_convolutions", "float32"],
+    "PyTorch, channels last, bfloat16": ["torch_convolutions", "bfloat16"],
 }
 
 # The rivals leave their images as they are, and have Adam: these params make our work the same.

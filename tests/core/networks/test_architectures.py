@@ -17,11 +17,11 @@ from tests.stages.train.plain import settings
     [
         (settings(hidden_units=[128], dropout=0.2), (28, 28), 101_770),  # as published: 784*128 + 128, then 128*10 + 10
         (settings(hidden_units=[128]), (28, 28, 3), 3 * 784 * 128 + 128 + 1290),
-        # Kernels: 16*32, then 9*32*32 thrice, 9*32*48, 9*48*48 twice; four numbers for each of their 272 filters.
-        (settings(network="cnn_small"), (28, 28), 512 + 27_648 + 13_824 + 41_472 + 4 * 272 + 490),
-        (settings(network="cnn_small"), (28, 28, 3), 3 * 512 + 27_648 + 13_824 + 41_472 + 4 * 272 + 490),
-        # Kernels: 16*32, 9*32*64, 9*64*64 twice, 9*64*128, 9*128*128 twice; four numbers for each of their 608 filters.
-        (settings(network="cnn"), (28, 28), 512 + 18_432 + 73_728 + 73_728 + 294_912 + 4 * 608 + 1290),
+        # First 4*16 + 16. Then 9*16*24, 9*24*24, 9*24*48, 9*48*48 thrice; four numbers for each of 240 filters.
+        (settings(network="cnn_small"), (28, 28), 80 + 3456 + 5184 + 10_368 + 3 * 20_736 + 4 * 240 + 490),
+        (settings(network="cnn_small"), (28, 28, 3), 208 + 3456 + 5184 + 10_368 + 3 * 20_736 + 4 * 240 + 490),
+        # First 4*24 + 24. Then 9*24*32, 9*32*32, 9*32*128, 9*128*128 thrice; four numbers for each of 576 filters.
+        (settings(network="cnn"), (28, 28), 120 + 6912 + 9216 + 36_864 + 3 * 147_456 + 4 * 576 + 1290),
     ],
 )
 def test_parameters_are_counted(chosen, image_shape, parameters):

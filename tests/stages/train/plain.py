@@ -120,33 +120,6 @@ class Dropout(keras.layers.Dropout):
         return inputs / (1 - self.rate) * (uniform(inputs.shape, seed, self.settings) >= self.rate)
 
 
-class Convolution(keras.Model):
-    """A convolution, its batch normalization and an activation."""
-
-    def __init__(self, filters, size, stride, activation, start="ones"):
-        super().__init__()
-        self.convolve = keras.layers.Conv2D(filters, size, stride, padding="same", use_bias=False)
-        self.normalize = keras.layers.BatchNormalization(momentum=0.9, gamma_initializer=start)
-        self.activate = activation
-
-    def call(self, inputs, training=False):
-        """Return the activations."""
-        return self.activate(self.normalize(self.convolve(inputs), training=training))
-
-
-class Block(keras.Model):
-    """Two convolutions, added to their input."""
-
-    def __init__(self, filters):
-        super().__init__()
-        self.first = Convolution(filters, 3, 1, keras.layers.ReLU())
-        self.second = Convolution(filters, 3, 1, keras.layers.Activation("linear"), "zeros")
-
-    def call(self, inputs, training=False):
-        """Return the activations."""
-        return tf.nn.relu(inputs + self.second(self.first(inputs, training=training), training=training))
-
-
 def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Model:
     """Return a new network. The random weights of a layer depend on the order in which the layers are built."""
     kinds = keras.layers
@@ -160,9 +133,13 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
         for units in settings.hidden_units:
             layers += [kinds.Dense(units, activation="relu"), *drop()]
     else:
-        layers += [kinds.Reshape((*shape[:2], -1)), Convolution(32, 4, 2, kinds.ReLU())]
-        for filters in {"cnn_small": (32, 48), "cnn": (64, 128)}[settings.network]:
-            layers += [Convolution(filters, 3, 2, kinds.ReLU()), Block(filters)]
+        first, *pairs = {"cnn_small": (16, 24, 48, 48), "cnn": (24, 32, 128, 128)}[settings.network]
+        layers += [kinds.Reshape((*shape[:2], -1)), kinds.Conv2D(first, 2, padding="same"), kinds.ReLU()]
+        for filters in pairs:
+            layers += [kinds.Conv2D(filters, 3, padding="same", use_bias=False), kinds.MaxPooling2D(padding="same")]
+            layers += [kinds.BatchNormalization(momentum=0.9), kinds.ReLU()]
+            layers += [kinds.Conv2D(filters, 3, padding="same", use_bias=False)]
+            layers += [kinds.BatchNormalization(momentum=0.9), kinds.ReLU()]
         layers += [kinds.GlobalMaxPooling2D(), *drop()]
     return keras.Sequential([*layers, kinds.Dense(classes, "softmax" if settings.output == "softmax" else None)])
 

@@ -1,6 +1,6 @@
 """The recipe cnn's network in PyTorch, channels last, in float32 or with its convolutions in bfloat16.
 
-    python -m benchmarks.rivals.torch_residual FOLDER BATCH EPOCHS DTYPE
+    python -m benchmarks.rivals.torch_convolutions FOLDER BATCH EPOCHS DTYPE
 
 FOLDER has images.npy and labels.npy of the training images. Prints the number of parameters first, so that the network
 can be compared with the recipe's. Trains without augmentation.
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-WIDTHS = (32, 64, 128)
+FIRST, PAIRS = 24, (32, 128, 128)
 
 
 def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
@@ -21,7 +21,7 @@ def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
     labels = torch.from_numpy(np.load(f"{folder}/labels.npy").astype(np.int64))
     model = network().to(memory_format=torch.channels_last)
     print("parameters", sum(tensor.numel() for tensor in model.state_dict().values() if tensor.is_floating_point()))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     cross_entropy = nn.CrossEntropyLoss()
     for number in range(int(epochs)):
         total = 0.0
@@ -38,30 +38,17 @@ def main(folder: str, batch: str, epochs: str, dtype: str) -> None:
 
 
 def network() -> nn.Module:
-    """Return the network: convolutions of stride 2, a block after each but the first; the maxima; an output a class."""
-    layers, inputs = [], 1
-    for width in WIDTHS:
-        first = inputs == 1
-        layers += [*convolution(inputs, width, 4 if first else 3, 2), nn.ReLU(), *([] if first else [Residual(width)])]
+    """Return the network: a first layer, pairs of convolutions, of which the first is pooled; an output a class."""
+    layers, inputs = [nn.Conv2d(1, FIRST, 2), nn.ReLU()], FIRST
+    for width in PAIRS:
+        layers += [convolution(inputs, width), nn.MaxPool2d(2), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [convolution(width, width), nn.BatchNorm2d(width), nn.ReLU()]
         inputs = width
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
 
 
-class Residual(nn.Module):
-    """Two convolutions, whose result is added to their input. At first, the result is 0."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.inner = nn.Sequential(*convolution(width, width), nn.ReLU(), *convolution(width, width))
-        nn.init.zeros_(self.inner[-1].weight)
-
-    def forward(self, inputs):
-        return torch.relu(inputs + self.inner(inputs))
-
-
-def convolution(inputs: int, width: int, side: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Return a convolution that keeps the image's size, or divides it by the stride, and its normalization."""
-    return [nn.Conv2d(inputs, width, side, stride, padding=1, bias=False), nn.BatchNorm2d(width)]
+def convolution(inputs: int, filters: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, filters, 3, padding=1, bias=False)
 
 
 if __name__ == "__main__":

@@ -99,9 +99,9 @@ def best(results: Mapping[str, Row]) -> str:
 
 
 def figure(results: Mapping[str, Row]) -> bytes:
-    """Return the figure of the results as PNG, with the rivals that `make bench` timed and scored."""
-    bench = json.loads((measure.RESULTS / "results.json").read_text(encoding="utf-8"))
-    return frontier.png(results, bench.get("points", {}))
+    """Return the figure of the results as PNG, with the best rivals of `python -m benchmarks.epochs`."""
+    rivals = json.loads((measure.RESULTS / "epochs.json").read_text(encoding="utf-8"))
+    return frontier.png(results, rivals["points"])
 
 
 def _table(names: Sequence[str], columns: Sequence[str], results: Mapping[str, Row]) -> str:

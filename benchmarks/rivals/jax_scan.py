@@ -2,7 +2,7 @@
 
     python -m benchmarks.rivals.jax_scan FOLDER BATCH EPOCHS
 
-FOLDER has images.npy and labels.npy of the training images.
+FOLDER has the normalized images and labels, in train/ and test/.
 """
 
 import sys
@@ -12,12 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+ARRAYS = ("train/images", "train/labels", "test/images", "test/labels")
 RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 
 
 def main(folder: str, batch: str, epochs: str) -> None:
-    images = jnp.asarray(np.load(f"{folder}/images.npy").reshape(-1, 784))
-    labels = jnp.asarray(np.load(f"{folder}/labels.npy").astype(np.int32))
+    images, labels, test_images, test_labels = (jnp.asarray(np.load(f"{folder}/{name}.npy")) for name in ARRAYS)
+    images, labels = images.reshape(-1, 784), labels.astype(jnp.int32)
     keys = jax.random.split(jax.random.key(0), 2)
     glorot = jax.nn.initializers.glorot_uniform()
     weights = [glorot(keys[0], (784, 128)), jnp.zeros(128), glorot(keys[1], (128, 10)), jnp.zeros(10)]
@@ -28,12 +29,17 @@ def main(folder: str, batch: str, epochs: str) -> None:
         order = random.permutation(len(labels)).astype(np.int32).reshape(-1, int(batch))
         state, losses = epoch(state, images, labels, order)
         print(f"epoch {number + 1} loss {losses.mean():.4f}", flush=True)
+    predicted = logits(state[0], test_images.reshape(-1, 784)).argmax(1)
+    print(f"accuracy {(predicted == test_labels).mean():.4f}")
+
+
+def logits(weights, images):
+    return jax.nn.relu(images @ weights[0] + weights[1]) @ weights[2] + weights[3]
 
 
 def loss(weights, images, labels):
-    hidden = jax.nn.relu(images @ weights[0] + weights[1])
-    logits = jax.nn.log_softmax(hidden @ weights[2] + weights[3])
-    return -jnp.take_along_axis(logits, labels[:, None], axis=1).mean()
+    logarithms = jax.nn.log_softmax(logits(weights, images))
+    return -jnp.take_along_axis(logarithms, labels[:, None], axis=1).mean()
 
 
 @partial(jax.jit, donate_argnums=0)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.rivals.torch_loop FOLDER BATCH EPOCHS [compiled]
 
-FOLDER has images.npy and labels.npy of the training images. Compiling needs a C++ compiler.
+FOLDER has the normalized images and labels, in train/ and test/. Compiling needs a C++ compiler.
 """
 
 import sys
@@ -10,11 +10,13 @@ import sys
 import numpy as np
 import torch
 
+ARRAYS = ("train/images", "train/labels", "test/images", "test/labels")
+
 
 def main(folder: str, batch: str, epochs: str, how: str = "") -> None:
     torch.manual_seed(0)
-    images = torch.from_numpy(np.load(f"{folder}/images.npy").reshape(-1, 784))
-    labels = torch.from_numpy(np.load(f"{folder}/labels.npy").astype(np.int64))
+    images, labels, *test = (torch.from_numpy(np.load(f"{folder}/{name}.npy")) for name in ARRAYS)
+    images, labels = images.flatten(1), labels.long()
     model = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
     cross_entropy = torch.nn.CrossEntropyLoss()
@@ -33,6 +35,9 @@ def main(folder: str, batch: str, epochs: str, how: str = "") -> None:
             optimizer.step()
             total += loss.item() * len(rows)
         print(f"epoch {number + 1} loss {total / len(labels):.4f}", flush=True)
+    with torch.no_grad():
+        predicted = model(test[0].flatten(1)).argmax(1)
+    print(f"accuracy {(predicted == test[1]).float().mean():.4f}")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
     python -m benchmarks.recipes [NAME ...] [--only time|score] [--again]        or: make recipes
 
-`time` runs the plain script, then trains one network alone on two threads: this needs a quiet machine. `score` trains
-five networks that differ in seed alone. Both run in build/recipes. Each result is written at once to recipes.json,
-recipes.md and docs/recipes.png, and is measured again only with `--again`, or if the params of its recipe have changed.
-Then the earlier row stays, with its date in its name.
+`time` trains one network alone on two threads, after one run of the plain script: this needs a quiet machine. `score`
+trains five networks that differ in seed alone. Both run in build/recipes. Each result is written at once to
+recipes.json, recipes.md and docs/recipes.png, and is measured again only with `--again`, or if the params of its recipe
+have changed. Then the earlier row stays, with its date in its name.
 """
 
 import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -123,9 +124,14 @@ def _prepare(changes: Row) -> None:
     measure.run([*measure.DVC, "repro", "normalize"], FOLDER, {"DATASET_MIRROR": str(measure.ARCHIVES)})
 
 
+@cache
+def _plain() -> measure.Process:
+    return measure.plain()
+
+
 def _time(changes: Row) -> Row:
+    plain = _plain()
     load = [round(each, 2) for each in os.getloadavg()]
-    plain = measure.plain()
     seconds = _train(changes | ALONE)
     accuracy = next(float(line.split()[1]) for _, line in plain.lines if line.startswith("accuracy"))
     found = {"seconds": round(seconds, 2), "ratio": round(seconds / plain.seconds, 3), "load": load, **_stamp("timed_")}

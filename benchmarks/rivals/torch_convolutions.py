@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 ARRAYS = ("train/images", "train/labels", "test/images", "test/labels")
-FIRST, PAIRS = 24, (32, 128, 128)
+FIRST, PAIRS = 24, (24, 96, 96)
 
 
 def main(folder: str, batch: str, epochs: str, dtype: str) -> None:

@@ -56,7 +56,7 @@ def measured(tmp_path, monkeypatch):
             raise InputError
 
     (tmp_path / "recipes.json").write_text("{}", encoding="utf-8")
-    (tmp_path / "results.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "epochs.json").write_text('{"points": {}}', encoding="utf-8")
     monkeypatch.setattr(measure, "RESULTS", tmp_path)
     monkeypatch.setattr(recipes, "FIGURE", tmp_path / "figure.png")
     monkeypatch.setattr(recipes, "STEPS", {"time": (step("time"), "ratio"), "score": (step("score"), "accuracy")})

@@ -20,8 +20,8 @@ from tests.stages.train.plain import settings
         # First 4*16 + 16. Then 9*16*24, 9*24*24, 9*24*48, 9*48*48 thrice; four numbers for each of 240 filters.
         (settings(network="cnn_small"), (28, 28), 80 + 3456 + 5184 + 10_368 + 3 * 20_736 + 4 * 240 + 490),
         (settings(network="cnn_small"), (28, 28, 3), 208 + 3456 + 5184 + 10_368 + 3 * 20_736 + 4 * 240 + 490),
-        # First 4*24 + 24. Then 9*24*32, 9*32*32, 9*32*128, 9*128*128 thrice; four numbers for each of 576 filters.
-        (settings(network="cnn"), (28, 28), 120 + 6912 + 9216 + 36_864 + 3 * 147_456 + 4 * 576 + 1290),
+        # First 4*24 + 24. Then 9*24*24 twice, 9*24*96, 9*96*96 thrice; four numbers for each of 432 filters.
+        (settings(network="cnn"), (28, 28), 120 + 2 * 5184 + 20_736 + 3 * 82_944 + 4 * 432 + 970),
     ],
 )
 def test_parameters_are_counted(chosen, image_shape, parameters):

@@ -15,7 +15,6 @@ import numpy as np
 from core.cli.errors import InputError, Problem
 
 LIMIT = "MEMORY_LIMIT_MB"
-COPIES = 2  # of an array while TensorFlow makes a tensor of it
 SHARE = 2  # the images may take half of the available memory: training needs memory for more than images
 
 # Linux: available memory, and the limits of a container (cgroups, versions 2 and 1).
@@ -28,7 +27,7 @@ def fits(images: Sequence[np.ndarray], environment: Mapping[str, str] = os.envir
 
     Raises InputError if MEMORY_LIMIT_MB is not a number of MB.
     """
-    return COPIES * sum(each.nbytes for each in images) <= limit(environment)
+    return sum(each.nbytes for each in images) <= limit(environment)
 
 
 def limit(environment: Mapping[str, str]) -> int:

@@ -5,7 +5,7 @@
 `time` trains one network alone on two threads, after one run of the plain script: this needs a quiet machine. `score`
 trains five networks that differ in seed alone. Both run in build/recipes. Each result is written at once to
 recipes.json, recipes.md and docs/recipes.png, and is measured again only with `--again`, or if the params of its recipe
-have changed. Then the earlier row stays, with its date in its name.
+have changed. An earlier score then stays in a row of its own, with its date and commit in its name.
 """
 
 import json
@@ -32,12 +32,12 @@ FOLDER = scratch.CHECKOUT / "build" / "recipes"
 FIGURE = scratch.CHECKOUT / "docs" / "recipes.png"
 ALONE = {"train.replicates": 1, "train.threads": 2}
 ALL = {"train.replicates": 5}
-PUBLISHED = {run.recipe.replace("R4", "R0"): f"{run.accuracy:.4f}" for run in published.RUNS}  # R4 is R0 too
+PUBLISHED = {run.recipe: f"{run.accuracy:.4f}" for run in published.RUNS}
 COLUMNS = {
     "recipe": "{name}",
     "what": "{what}",
     "parameters": "{parameters:,}",
-    "multiply-adds": "{flops:,}",
+    "multiply-adds": "{multiply_adds:,}",
     "seconds": "{seconds:.1f}",
     "ratio to plain": "{ratio:.2f}",
     "test accuracy": "{accuracy:.4f} ± {accuracy_std:.4f}",
@@ -63,29 +63,37 @@ def main(names: list[str], only: str | None, again: bool) -> None:
     recipe.require_committed()
     results = json.loads((measure.RESULTS / "recipes.json").read_text(encoding="utf-8"))
     for name, known in {name: recipe.load(name) for name in names or recipe.names()}.items():
-        row = current(results, name, known)
-        steps = [step for key, (step, result) in STEPS.items() if only in (None, key) and (again or result not in row)]
         try:
             recipe.require_data(known)
         except InputError as error:
             print(f"{name} is skipped: {error}")
             continue
+        row = results[name] = current(results, name, known, again and only != "time")
+        steps = [step for key, (step, result) in STEPS.items() if only in (None, key) and (again or result not in row)]
         if steps:
             _prepare(known.params)
         for step in steps:
-            results[name] = row = row | step(known.params)
-            measure.write("recipes", results, page(results))
-            atomic.write_bytes(FIGURE, figure(results))
+            row |= step(known.params)
+            _write(results)
+    _write(results)  # the words of a recipe may have changed
+    print(best(results))
 
 
-def current(results: dict[str, Row], name: str, known: Recipe) -> Row:
-    """Return the row of a recipe, a new one if its params have changed: then the earlier row is kept with its date."""
+def current(results: dict[str, Row], name: str, known: Recipe, again: bool) -> Row:
+    """Return the row of a recipe, a new one if its params have changed.
+
+    If they have, or if it is scored again, the earlier score is kept in a row with its date and commit.
+    """
     row = results.get(name, {})
-    if row.get("params") == known.params:
-        return row | {"what": known.what}
-    if "accuracy" in row:
-        results[f"{name}_{row['date']}"] = row
-    return {"what": known.what, "params": known.params}
+    same = row.get("params") == known.params
+    if "accuracy" in row and (again or not same):
+        results[f"{name}_{row['date']}_{row['commit']}"] = row
+    return (row if same else {}) | {"what": known.what, "params": known.params}
+
+
+def _write(results: dict[str, Row]) -> None:
+    measure.write("recipes", results, page(results))
+    atomic.write_bytes(FIGURE, figure(results))
 
 
 def page(results: Mapping[str, Row]) -> str:
@@ -143,8 +151,8 @@ def _score(changes: Row) -> Row:
     measure.run(measure.stage("evaluate"), FOLDER)
     made = training.read(FOLDER / "data/training.json")
     scores = metrics.read(FOLDER / "reports/metrics.json").test.model_dump(include={"accuracy", "accuracy_std", "loss"})
-    flops = multiply_adds(architectures.build(tuple(made.image_shape), len(made.classes), made.settings))
-    found = {"parameters": made.parameters, "untrained_loss": made.untrained_loss, "flops": flops}
+    model = architectures.build(tuple(made.image_shape), len(made.classes), made.settings)
+    found = {"parameters": made.parameters, "untrained_loss": made.untrained_loss, "multiply_adds": multiply_adds(model)}
     return scores | found | {"replicates": len(made.networks), "seconds_all": round(seconds, 1), **_stamp()}
 
 

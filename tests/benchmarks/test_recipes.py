@@ -31,14 +31,17 @@ def test_multiply_adds_are_those_worked_out_by_hand():
     assert recipes.multiply_adds(model) == 27 * 64 + 9 * 64 + 4 * 5
 
 
-def test_a_result_stays_under_its_date_when_the_params_of_its_recipe_change():
-    new, old = {"what": KNOWN.what, "params": KNOWN.params}, {"params": {}, "accuracy": 0.9, "date": "2026-11-20"}
-    results = {"same": new | {"ratio": 1}, "scored": old, "timed": {"params": {}, "ratio": 2}}
+def test_a_score_stays_under_its_date_and_commit_when_its_recipe_changes_or_is_scored_again():
+    new, score = dict(KNOWN), {"accuracy": 0.9, "date": "2026-11-20", "commit": "66a0846"}
+    old, same = {"params": {}} | score, new | {"what": "other words", "ratio": 1} | score
+    results = {"same": same, "changed": old, "timed": {"params": {}, "ratio": 2}}
 
-    assert recipes.current(results, "same", KNOWN) == new | {"ratio": 1}
-    assert [recipes.current(results, name, KNOWN) for name in ("scored", "timed", "missing")] == [new] * 3
-    assert results.keys() == {"same", "scored", "timed", "scored_2026-11-20"}
-    assert results["scored_2026-11-20"] == old
+    assert recipes.current(results, "same", KNOWN, False) == same | new
+    assert [recipes.current(results, name, KNOWN, False) for name in ("changed", "timed", "missing")] == [new] * 3
+    assert results.keys() == {"same", "changed", "timed", "changed_2026-11-20_66a0846"}
+    assert results["changed_2026-11-20_66a0846"] == old
+    assert recipes.current(results, "same", KNOWN, True) == same | new
+    assert results["same_2026-11-20_66a0846"] == same
 
 
 @pytest.fixture
@@ -46,7 +49,8 @@ def measured(tmp_path, monkeypatch):
     """The names of the steps that ran, as (name of the recipe, step). No step takes time."""
     ran = []
     known = {"one": KNOWN, "two": recipe.Recipe(what="without data", params={})}
-    tried = {"time": {"ratio": 2.0}, "score": {"accuracy": 0.9, "accuracy_std": 0.01, "date": "2026-11-29"}}
+    score = {"accuracy": 0.9, "accuracy_std": 0.01, "date": "2026-11-29", "commit": "1"}
+    tried = {"time": {"ratio": 2.0}, "score": score}
 
     def step(name):
         return lambda changes: ran.append(name) or tried[name]
@@ -76,7 +80,8 @@ def test_what_was_measured_is_not_measured_again_unless_asked(measured, tmp_path
 
     assert measured == ["prepare", "time", "prepare", "score", "prepare", "score"]
     written = json.loads((tmp_path / "recipes.json").read_text(encoding="utf-8"))
-    assert written == {"one": dict(KNOWN) | {"ratio": 2.0, "accuracy": 0.9, "accuracy_std": 0.01, "date": "2026-11-29"}}
+    assert written.keys() == {"one", "one_2026-11-29_1"}
+    assert {"params": KNOWN.params, "what": KNOWN.what, "ratio": 2.0, "accuracy": 0.9}.items() <= written["one"].items()
     assert "| one | of the tests |  |  |  | 2.00 | 0.9000 ± 0.0100 |" in (tmp_path / "recipes.md").read_text("utf-8")
     assert (tmp_path / "figure.png").exists()
     assert "two is skipped: " in capsys.readouterr().out
@@ -109,7 +114,7 @@ def test_a_recipe_is_timed_and_scored(tmp_path, monkeypatch):
     row = recipes._time(changes) | recipes._score(changes)
 
     assert row["ratio"] == pytest.approx(row["seconds"] / 0.5, rel=0.01) and row["plain_accuracy"] == 0.8812
-    assert (row["parameters"], row["flops"], row["replicates"]) == (101_770, 784 * 128 + 128 * 10, 2)
+    assert (row["parameters"], row["multiply_adds"], row["replicates"]) == (101_770, 784 * 128 + 128 * 10, 2)
     assert row["accuracy"] > 0.3 and row["accuracy_std"] > 0 and row["seconds_all"] > 0 and len(row["load"]) == 3
     assert row["commit"] == row["timed_commit"] != ""
 

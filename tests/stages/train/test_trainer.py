@@ -109,8 +109,8 @@ def test_a_network_learns_with_augmentation_and_the_one_cycle_schedule(split):
 @pytest.mark.parametrize(
     ("shape", "official", "changes"),
     [
-        ((42, 42), 0, {}),
-        ((42, 42), 0, {"network": "cnn", "dropout": 0.5, "augmentation_flip": True}),
+        ((60, 60), 0, {}),
+        ((60, 60), 0, {"network": "cnn", "dropout": 0.5, "augmentation_flip": True}),
         ((42, 42, 3), 20, {"network": "cnn", "augmentation_flip": True, "augmentation_shift": 3}),
     ],
     ids=["dense", "cnn", "colour"],

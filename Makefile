@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BASE ?= HEAD
 NEW ?= workspace
+NAME =  # not that of the environment: under WSL, it is the name of the machine
 export BASE NEW NAME  # as variables: the shell would run commands inside a name
 unexport PYTHONSAFEPATH  # it hides this folder's packages from python -m
 CORES = --numprocesses auto --dist loadfile

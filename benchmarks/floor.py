@@ -1,8 +1,8 @@
-"""The shortest time that an epoch of R1 can take on one core of this machine: python -m benchmarks.floor
+"""Estimate the shortest time of an epoch of R1 on one core of this machine: python -m benchmarks.floor
 
 Prints two numbers of seconds: for the matrix products of R1, and for Adam's square roots and divisions. numpy measures
-both. The products are counted at the highest rate of its library, which large squares reach: with the small matrices of
-R1, XLA is faster than that library. Adam's reading and writing costs nothing here, as a processor does it meanwhile.
+both. The products are counted at the highest rate of its library, which large squares reach. On the small matrices of
+R1, this library is slower than XLA. Memory traffic is not counted: the processor can overlap it with other work.
 """
 
 import os

@@ -58,15 +58,17 @@ def run(
     ours = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(ours)[:cores])  # the command inherits them
     start = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),  # or lines come late
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    os.sched_setaffinity(0, ours)
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),  # or lines come late
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+    finally:
+        os.sched_setaffinity(0, ours)
     memory = [(0, 0)]
     watch = Thread(target=_watch, args=(process, memory))
     watch.start()

@@ -42,24 +42,29 @@ def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown."""
     columns = ["network", "instructions", "the same model, byte for byte", "last training loss"]
     rows = [
-        [network, held, "yes" if run["same"] else "no", f"{run['train_loss']:.6f}"]
+        [network, held, *_cells(results["networks"][network][held])]
         for network in NETWORKS
         for held in (*SETS, BFLOAT16)
-        if (run := results["networks"][network].get(held))
+        if held in results["networks"][network]
     ]
-    if BFLOAT16 not in results["networks"]["cnn_small"]:
-        rows.append(["cnn_small", BFLOAT16, "not measured: this processor has no bfloat16", ""])
     return f"Made by `make processors` on {results['machine']}.\n\n{measure.table(columns, rows)}"
 
 
-def _compare(network: str) -> dict[str, dict[str, Any]]:
+def _cells(run: dict[str, Any] | None) -> list[str]:
+    if run is None:
+        return ["not measured: this processor has no bfloat16", ""]
+    return ["yes" if run["same"] else "no", f"{run['train_loss']:.6f}"]
+
+
+def _compare(network: str) -> dict[str, dict[str, Any] | None]:
     changes = {"train.replicates": 1, "train.network": network} | NETWORKS[network]
     scratch.write_params(FOLDER, changes)
     runs = {held: _train(held) for held in SETS}
-    if network == "cnn_small" and precision.supported():
+    if network == "cnn_small":
         scratch.write_params(FOLDER, changes | {"train.precision": "bfloat16"})
-        runs[BFLOAT16] = _train("all")
-    return {held: {"same": digest == runs["all"][0], "train_loss": loss} for held, (digest, loss) in runs.items()}
+        runs[BFLOAT16] = _train("all") if precision.supported() else None
+    digest, _ = runs["all"]
+    return {held: run and {"same": run[0] == digest, "train_loss": run[1]} for held, run in runs.items()}
 
 
 def _train(held: str) -> tuple[str, float]:

@@ -152,7 +152,11 @@ def _score(changes: Row) -> Row:
     made = training.read(FOLDER / "data/training.json")
     scores = metrics.read(FOLDER / "reports/metrics.json").test.model_dump(include={"accuracy", "accuracy_std", "loss"})
     model = architectures.build(tuple(made.image_shape), len(made.classes), made.settings)
-    found = {"parameters": made.parameters, "untrained_loss": made.untrained_loss, "multiply_adds": multiply_adds(model)}
+    found = {
+        "parameters": made.parameters,
+        "untrained_loss": made.untrained_loss,
+        "multiply_adds": multiply_adds(model),
+    }
     return scores | found | {"replicates": len(made.networks), "seconds_all": round(seconds, 1), **_stamp()}
 
 

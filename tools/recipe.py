@@ -33,7 +33,7 @@ def load(name: str) -> Recipe:
     """Return a recipe. Raises InputError if there is none of that name."""
     if name not in (recipes := _all()):
         what, expected = f"no such recipe{schema.nearest(name, recipes)}", schema.one_of(recipes)
-        raise InputError(Problem(str(PATH), what, expected=expected, got=name, fix="name one of these"))
+        raise InputError(Problem(str(PATH), what, expected=expected, got=name, fix="make recipe, which lists all"))
     return recipes[name]
 
 

@@ -69,7 +69,7 @@ def run(
     for each in SIGNALS:
         if signal.getsignal(each) is not signal.SIG_IGN:  # nohup and background jobs of a shell ignore some
             signal.signal(each, _interrupt)
-    gc.set_threshold(10_000)  # the default of 700 objects looks for garbage during a tenth of the time of `render`
+    gc.set_threshold(10_000)  # the default looks for garbage during a tenth of the time of `render`
     try:
         code = _run(main, declare or partial(_positional, main), argv, module)
     except BrokenPipeError:

@@ -37,7 +37,8 @@ class Run(NamedTuple):
     The history has a row for each epoch: epoch, train_loss, train_accuracy, and with validation images also
     validation_loss and validation_accuracy. Row 0 is the untrained network; its training scores are those of the first
     `loop.SCORING_BATCH` training images. In the other rows, as in Keras' own history, training scores are means over
-    the batches of the epoch, each scored before the step that learned from it.
+    the batches of the epoch, each scored before the step that learned from it. All losses are those of labels smoothed
+    by `train.label_smoothing`.
     """
 
     model: keras.Model

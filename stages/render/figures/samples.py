@@ -142,7 +142,7 @@ def draw_probabilities(ax: Axes, probabilities: np.ndarray, label: int) -> None:
     colours = [style.OTHER] * len(probabilities)
     colours[probabilities.argmax()] = style.WRONG
     colours[label] = style.RIGHT
-    # The pixels of `ax.bar`, which takes up to twice the time of the whole figure.
+    # The same pixels as those of `ax.bar`, which would add 0.2 s of processor time to a report.
     ends = [(place - 0.4, place + 0.4) for place in range(len(probabilities))]
     pairs = zip(ends, probabilities, strict=True)
     bars = [[(left, 0), (left, height), (right, height), (right, 0)] for (left, right), height in pairs]

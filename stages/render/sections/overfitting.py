@@ -27,7 +27,7 @@ def figure(results: Results) -> Illustration:
     return Illustration(
         "curves.png",
         f"Loss and accuracy by epoch; the training loss goes from {decimal(first)} to {decimal(last)}",
-        "",
+        "The losses are those of smoothed labels." if results.settings["train.label_smoothing"] else "",
         partial(curves.training, history, len(results.classes)),
         title,
         f"{results.replicates} networks, one line each" if results.replicates > 1 else "one network",

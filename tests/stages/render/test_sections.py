@@ -160,6 +160,14 @@ def test_a_training_loss_that_does_not_fall_is_called_so(some):
     assert overfitting.figure(made._replace(history=rising)).title == "The training loss went from 1.00 to 1.00"
 
 
+def test_losses_of_smoothed_labels_are_called_so(some):
+    made = some()
+    smoothed = made._replace(settings=made.settings | {"train.label_smoothing": 0.1})
+
+    assert overfitting.figure(made).caption == ""
+    assert overfitting.figure(smoothed).caption == "The losses are those of smoothed labels."
+
+
 def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, section):
     made = some(history=history([2, 1, 1.2], [2, 1, 1.2, 1.3]))
     stopped = made._replace(settings=made.settings | {"train.early_stopping_patience": 1})

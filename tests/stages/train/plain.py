@@ -66,6 +66,10 @@ def uniform(shape: tuple[int, ...], seed: tf.Tensor | list[int], settings: Train
 class Muon(keras.optimizers.SGD):
     """Muon with a rate of 0.1 of it for Adam, and with momentum 0.6, written with numpy."""
 
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.states = {}
+
     def _apply_weight_decay(self, variables):
         """Leave it to `apply`: kernels do not decay."""
 
@@ -73,7 +77,7 @@ class Muon(keras.optimizers.SGD):
         """Change weights as Muon does, the kernels of all layers but the last one by Newton and Schulz."""
         self.build(trainable_variables)
         for number, (variable, gradient) in enumerate(zip(trainable_variables, map(np.array, grads), strict=True)):
-            state = self.__dict__.setdefault("states", {}).setdefault(number, [0, 0, 0])
+            state = self.states.setdefault(number, [0, 0, 0])
             state[0] += 1
             value, rate = variable.numpy(), float(self.learning_rate)
             if value.ndim > 1 and number < len(grads) - 2:

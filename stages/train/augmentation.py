@@ -1,7 +1,6 @@
 """Augmentation: mirroring and random shifts of the training images."""
 
 from core.networks.runtime import tf
-from stages.train.loop import RANDOM
 
 
 def augment(images: tf.Tensor, mirrored: tf.Tensor, seed: tf.Tensor, *, shift: int, flip: bool) -> tf.Tensor:
@@ -16,7 +15,7 @@ def augment(images: tf.Tensor, mirrored: tf.Tensor, seed: tf.Tensor, *, shift: i
     if flip:
         images = tf.where(tf.reshape(mirrored, [count, 1, 1, *[1] * channels]), tf.reverse(images, [2]), images)
     if shift:
-        moves = tf.random.stateless_uniform([count, 2], seed, 0, 2 * shift + 1, tf.int32, alg=RANDOM)
+        moves = tf.random.stateless_uniform([count, 2], seed, 0, 2 * shift + 1, tf.int32, alg="philox")
         padded = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], *[[0, 0]] * channels])
         rows = moves[:, :1] + tf.range(height)
         columns = moves[:, 1:] + tf.range(width)

@@ -18,8 +18,9 @@ from core.networks.runtime import keras, tf
 BLOCK = 375
 # Bytes of images that are read from their file for a call, or scored at once.
 AT_ONCE = 1 << 24
-# The generator of random numbers: XLA's own choice is seven times slower on a processor.
-RANDOM = "philox"
+# The fastest generators of random numbers, without XLA and with it. With the flag of core.networks.runtime, XLA takes
+# thirteen times as long for dropout by philox as by threefry, which TensorFlow has for XLA alone.
+RANDOM = {False: "philox", True: "threefry"}
 # TensorFlow's own alignment, in bytes: it would copy an array that begins elsewhere.
 ALIGNMENT = 64
 # Images scored at once, or fewer if they are large: convolutions need many times the memory of the images.
@@ -78,14 +79,16 @@ class Sums(NamedTuple):
 
 
 class Dropout(keras.layers.Dropout):
-    """Keras' dropout, with random numbers from a faster generator."""
+    """Keras' dropout, with random numbers from the generator `random`."""
+
+    random = RANDOM[False]
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the inputs. In training, a share of `rate` is 0, and the others are scaled by 1 / (1 - rate)."""
         if not training:
             return inputs
         seed = tf.cast(self.seed_generator.next(), tf.int32)
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg=RANDOM)
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed, rng_alg=self.random)
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -138,11 +141,14 @@ FASTER: dict[type, type[keras.layers.Layer]] = {
 }
 
 
-def with_faster_layers(model: keras.Model) -> keras.Model:
-    """Return an unfitted network of the same layers, some of them those of this module."""
+def with_faster_layers(model: keras.Model, *, xla: bool) -> keras.Model:
+    """Return an unfitted network of the same layers, some of them those of this module, for XLA or without it."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return FASTER.get(type(layer), type(layer)).from_config(layer.get_config())
+        copy = FASTER.get(type(layer), type(layer)).from_config(layer.get_config())
+        if isinstance(copy, Dropout):
+            copy.random = RANDOM[xla]
+        return copy
 
     return keras.models.clone_model(model, clone_function=clone)
 

@@ -239,14 +239,15 @@ def _labelled(split: Split, in_memory: bool) -> Labelled:
 def _compiled(model: keras.Model, training: Labelled, validation: Labelled, settings: Train) -> Loop:
     """Return a loop for replicates of this model."""
     shift, flip = settings.augmentation_shift, settings.augmentation_flip
+    xla = architectures.NETWORKS[settings.network].xla
     return Loop(
-        loop.with_faster_layers(model),
+        loop.with_faster_layers(model, xla=xla),
         optimizer(settings),
         _loss(settings),
         training,
         validation,
         augment=partial(augment, shift=shift, flip=flip) if shift or flip else None,
-        xla=architectures.NETWORKS[settings.network].xla,
+        xla=xla,
     )
 
 

@@ -44,7 +44,7 @@ CASES = {
     "colour": {
         "network": "cnn_small",
         "dropout": 0.2,
-        "learning_rate": 0.02,
+        "learning_rate": 0.0005,
         "batch_size": 6,
         "augmentation_shift": 2,
         "augmentation_flip": True,

@@ -61,7 +61,7 @@ class Race(NamedTuple):
 RACES = {
     "R1, one core": Race("R1", 1, 5, DENSE),
     "R1, two cores": Race("R1", 2, 10, DENSE),
-    "cnn, two cores": Race("cnn", 2, 8, CONVOLUTIONS),
+    "cnn, two cores": Race("cnn", 2, 4, CONVOLUTIONS),
 }
 
 

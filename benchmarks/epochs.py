@@ -143,7 +143,7 @@ def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown: a row a program, a column a race."""
     seconds = results["seconds"]
     programs = [BEST, *DENSE, *CONVOLUTIONS, OURS_BFLOAT16, FLOOR]
-    rows = [[program, *(_ratio(race, program) for race in seconds.values())] for program in programs]
+    rows = [[program, *(_cell(race, program) for race in seconds.values())] for program in programs]
     rows.append(["seconds of our epoch", *(summary(race[OURS], 3) for race in seconds.values())])
     return (
         "# An epoch\n\nMade by `python -m benchmarks.epochs`. The seconds of each program, divided by ours on as many "
@@ -159,14 +159,21 @@ def best(seconds: dict[str, list]) -> str:
     return min(ran, key=lambda name: median(seconds[name]), default="")
 
 
-def _ratio(seconds: dict[str, list], program: str) -> str:
+def ratio(seconds: dict[str, list], program: str) -> float:
+    """Return the seconds of a program divided by ours, the median of all runs."""
+    return median(_ratios(seconds, program))
+
+
+def _ratios(seconds: dict[str, list], program: str) -> list[float]:
+    return [theirs / ours for theirs, ours in zip(seconds[program], seconds[OURS], strict=True)]
+
+
+def _cell(seconds: dict[str, list], program: str) -> str:
     if program == BEST:
         name = best(seconds)
-        return f"{_ratio(seconds, name)}, {name}" if name else ""
+        return f"{_cell(seconds, name)}, {name}" if name else ""
     taken = seconds.get(program, [""])
-    if isinstance(taken[0], str):
-        return taken[0]
-    return summary([theirs / ours for theirs, ours in zip(taken, seconds[OURS], strict=True)])
+    return taken[0] if isinstance(taken[0], str) else summary(_ratios(seconds, program))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from benchmarks import recipes
+from benchmarks import epochs, recipes
 from core.config import params
 from core.sources import datasets
 from tests.layouts import tarred
@@ -127,6 +127,10 @@ def test_numbers_in_sentences_are_those_that_were_measured():
     )
     assert f"training losses {first}." in text("docs/recipes.md")
     assert f"loss of {measured('recipes')['R3']['untrained_loss']}." in text("docs/recipes.md")
+    race = measured("epochs")["seconds"]["R1, one core"]
+    best, plain = epochs.best(race), next(iter(epochs.DENSE))
+    assert f"epoch takes {best}, the fastest other library, {epochs.ratio(race, best):.2f} times" in text("README.md")
+    assert f"Keras' own `fit`\n{epochs.ratio(race, plain):.1f} times" in text("README.md")
     assert f"took {np.median(measured('results')['seconds']['repro 5']):.0f} seconds" in text("README.md")
 
 

@@ -46,7 +46,7 @@ def test_bfloat16_rounds_what_goes_into_convolutions(monkeypatch):
     monkeypatch.setattr(precision, "supported", lambda: True)
     losses = []
     for chosen in ("float32", "bfloat16", "bfloat16", "float32"):
-        (run,) = trainer.fit(SPLIT, 3, settings(network="cnn_small", precision=chosen, learning_rate=0.01, epochs=2))
+        (run,) = trainer.fit(SPLIT, 3, settings(network="cnn_small", precision=chosen, learning_rate=0.001, epochs=2))
         losses.append(run.history[-1]["train_loss"])
 
     assert losses[0] == losses[3] and losses[1] == losses[2]

@@ -53,6 +53,7 @@ class Train(Strict):
 class Evaluate(Strict):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     single_image: Index
+    mirrored: bool
 
 
 class Render(Strict):

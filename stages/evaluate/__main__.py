@@ -44,7 +44,8 @@ def main(
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
     trained = models.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
-    predict = partial(prediction.predict, trained, batch_size=settings.batch_size)
+    networks = list(map(prediction.with_mirrored, trained)) if settings.mirrored else trained
+    predict = partial(prediction.predict, networks, batch_size=settings.batch_size)
     labels, path = splits["test"].labels, probabilities / "probabilities.npy"
     # The predictions appear only when all scores are known, so an error leaves all files as they were.
     with prediction.storing(path, (len(trained), len(labels), len(names))) as stored:

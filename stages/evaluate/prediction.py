@@ -26,6 +26,16 @@ def at_once(image_shape: Sequence[int], batch_size: int) -> int:
     return min(batch_size, max(1, MOST_PIXELS // math.prod(image_shape[:2])))
 
 
+def with_mirrored(network: keras.Model) -> keras.Model:
+    """Return a network whose probabilities are the mean of those of an image and of the same image mirrored.
+
+    network: from images, float32 (n, height, width) or (n, height, width, 3), to probabilities, float32 (n, classes).
+    """
+    images = network.inputs[0]
+    both = [network.outputs[0], network(keras.ops.flip(images, axis=2))]
+    return keras.Model(images, keras.layers.Average(name="mean")(both), name=network.name)
+
+
 def predict(networks: Sequence[keras.Model], images: np.ndarray, batch_size: int) -> Blocks:
     """Yield the probabilities of all images, batch by batch: float32 (replicates, m, classes).
 

@@ -49,7 +49,9 @@ def main(
     trained, tested = (arrays.read_split(folder, len(names)) for folder in (train, test))
     probabilities, alone = read_predictions(predictions, len(tested.labels), len(names))
     results = Results(
-        settings={"dataset.name": dataset.name} | {f"train.{name}": value for name, value in training_params},
+        settings={"dataset.name": dataset.name}
+        | {f"train.{name}": value for name, value in training_params}
+        | {"evaluate.mirrored": evaluate.mirrored},
         card=datasets.load(dataset.name),
         classes=names,
         preparation=preparations.read(preparation),

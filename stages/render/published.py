@@ -24,6 +24,7 @@ CLOTHING: Mapping[str, object] = {
     "train.augmentation_shift": 0,
     "train.augmentation_flip": False,
     "train.precision": "float32",
+    "evaluate.mirrored": False,
 }
 
 # The changes of the other published run.

@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from core.cli.errors import InputError, Problem
+from core.config import params
 from core.files import class_names, training
 from core.networks import models
 from core.networks.architectures import Shape
 from core.networks.runtime import keras
-from stages.evaluate import out_of_distribution
+from stages.evaluate import out_of_distribution, prediction
 from tools import pipeline
 
 OUTPUTS = ("model", "training.json", "classes.json", "out_of_distribution")  # of the pipeline, needed to classify
@@ -44,7 +45,10 @@ def load() -> Ensemble:
         )
     shape = tuple(training.read(record).image_shape)
     classes = class_names.read(names)
-    featured = list(map(out_of_distribution.with_features, models.read(model, record, classes, shape)))
+    networks = models.read(model, record, classes, shape)
+    if params.section(params.Evaluate).mirrored:
+        networks = list(map(prediction.with_mirrored, networks))
+    featured = list(map(out_of_distribution.with_features, networks))
     return Ensemble(featured, classes, shape, out_of_distribution.read(reference, featured))
 
 

@@ -78,6 +78,8 @@ def section(results: Results, render: Render) -> Section:
         f"Always predicting the most common class has an accuracy of {decimal(commonest)}. The loss is the mean of "
         "-ln(probability of the true class), in nats. Brackets hold 95 % intervals for the choice of the test images."
     )
+    if results.settings["evaluate.mirrored"]:
+        text += " Each network predicts an image twice, as it is and mirrored, and takes the mean."
     table = results.table("score of the test images", SCORES)
     return Section("Scores", [text, table, *_noise(results)])
 

@@ -103,6 +103,25 @@ def test_predictions_and_metrics_worked_by_hand(prepared, run_stage):
     assert metrics["test"]["loss"] == pytest.approx(test_loss, abs=1e-5)
 
 
+def test_mirrored_images_take_part_in_the_probabilities_but_not_in_the_features(prepared, run_stage, assign):
+    """Replicate 0 predicts the brightest pixel of three. Of an image and its mirror image, these are 2 and 0 for test
+    image 0, and the middle pixel twice for test image 1. Both logits are 2.
+    """
+    run_stage(*COMMAND_LINE)
+    features = arrays.read(Path("out_of_distribution/references.npy"), np.float32, 3)
+    assign("params.yaml", "evaluate.mirrored", "true")
+    right, wrong = np.exp(2) / (np.exp(2) + 2), 1 / (np.exp(2) + 2)
+    half = (right + wrong) / 2
+
+    assert run_stage(*COMMAND_LINE).code == 0
+
+    probabilities = arrays.read(Path("predictions/probabilities.npy"), np.float32, 3)
+    np.testing.assert_allclose(probabilities[0, :2], [[half, wrong, half], [wrong, right, wrong]], rtol=1e-6)
+    single = arrays.read(Path("predictions/single_image.npy"), np.float32, 2)
+    np.testing.assert_allclose(single[0], [half, wrong, half], rtol=1e-6)
+    np.testing.assert_array_equal(arrays.read(Path("out_of_distribution/references.npy"), np.float32, 3), features)
+
+
 def test_one_test_image_is_predicted_alone(prepared, monkeypatch):
     """Its probabilities are hardly different, so the test looks at the images that the networks are given."""
     predict, given = prediction.predict, []

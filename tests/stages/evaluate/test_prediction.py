@@ -29,6 +29,19 @@ def test_all_images_are_predicted_also_the_last_partial_batch():
     np.testing.assert_allclose(probabilities, [expected, expected[:, ::-1]], atol=1e-6)
 
 
+@pytest.mark.parametrize("colour", [(), (3,)])
+def test_a_network_with_the_mirrored_image_gives_the_mean_of_both_sides(colour):
+    """Of an image alone and of the same image, whose columns are in the other order."""
+    layers = [keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax", name="logits")]
+    one_side = keras.Sequential([keras.Input((2, 3, *colour)), *layers])
+    images = np.random.RandomState(1).uniform(size=(4, 2, 3, *colour)).astype(np.float32)
+    mirrored = np.stack([images[:, :, 2], images[:, :, 1], images[:, :, 0]], axis=2)
+
+    found = prediction.with_mirrored(one_side)(images)
+
+    np.testing.assert_allclose(found, (one_side(images) + one_side(mirrored)) / 2, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("image_shape", "expected"), [((28, 28), 1000), ((32, 32, 3), 1000), ((224, 224, 3), 20), ((4096, 4096, 3), 1)]
 )

@@ -168,6 +168,16 @@ def test_losses_of_smoothed_labels_are_called_so(some):
     assert overfitting.figure(smoothed).caption == "The losses are those of smoothed labels."
 
 
+def test_mirrored_images_are_named_beside_the_scores(some, section):
+    made = some()
+    mirrored = made._replace(settings=made.settings | {"evaluate.mirrored": True})
+
+    assert section(mirrored, "Scores")[0].endswith(
+        "predicts an image twice, as it is and mirrored, and takes the mean."
+    )
+    assert "mirrored" not in section(made, "Scores")[0]
+
+
 def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, section):
     made = some(history=history([2, 1, 1.2], [2, 1, 1.2, 1.3]))
     stopped = made._replace(settings=made.settings | {"train.early_stopping_patience": 1})

@@ -157,6 +157,28 @@ def test_probabilities_agreement_and_distance_are_means_over_the_networks_worked
 
 
 @pytest.mark.fault("an answer that depends on the other pictures, or on the batch")
+def test_mirrored_images_take_part_if_the_params_say_so(workspace, tmp_path):
+    """As in `evaluate`: the mean of the probabilities of both sides. The features are those of the image as it is."""
+    folder = Path(shutil.copytree(workspace, tmp_path / "mirrored"))
+    uneven = network(1, SHAPE)
+    uneven.set_weights([np.random.default_rng(0).normal(size=(24, 4))])
+    record = folder / pipeline.path("training.json")
+    digests = models.write(folder / pipeline.path("model"), [uneven] * len(STRENGTHS))
+    training.write(record, training.read(record).model_copy(update={"networks": digests}))
+    images = np.random.default_rng(1).uniform(size=(3, *SHAPE)).astype(np.float32)
+    one_side, other_side = (
+        classify.classify(loaded(folder), images),
+        classify.classify(loaded(folder), images[:, :, ::-1]),
+    )
+    whole = (folder / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(whole.replace("mirrored: false", "mirrored: true"), encoding="utf-8")
+
+    both = classify.classify(loaded(folder), images)
+
+    np.testing.assert_allclose(both.probabilities, (one_side.probabilities + other_side.probabilities) / 2, atol=1e-6)
+    np.testing.assert_array_equal(both.distances, one_side.distances)
+
+
 def test_a_picture_has_the_same_result_alone_among_others_and_in_any_batch(found, workspace, monkeypatch):
     together = found(*(f"test:{number}" for number in range(20)))
 

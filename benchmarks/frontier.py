@@ -13,8 +13,8 @@ from tools import recipe
 
 DPI = 100
 TITLE = "Accuracy on Fashion-MNIST, by the time of training one network on two cores"
-TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
-ENDS = {"xlim": (0.08, 13), "ylim": (0.86, 0.95)}  # fixed, so that the figures of two commits can be compared
+TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+ENDS = {"xlim": (0.05, 13), "ylim": (0.86, 0.95)}  # fixed, so that the figures of two commits can be compared
 # Where a name may stand beside its point: points to the right and up, and its side that is at the point.
 PLACES = [(7, -3, "left"), (-7, -3, "right"), (0, 7, "center"), (0, -14, "center"), (5, 6, "left"), (-5, 6, "right")]
 
@@ -59,8 +59,8 @@ def draw(shown: Points) -> Figure:
 
 
 def name_points(ax: Axes, shown: Points) -> None:
-    """Write each name at the first of PLACES inside the figure where no point is and no earlier name."""
-    page, taken = ax.figure.bbox, [line.get_window_extent().padded(2) for line in ax.lines]
+    """Write each name at the first of PLACES inside the axes where no point is and no earlier name."""
+    page, taken = ax.bbox, [line.get_window_extent().padded(2) for line in ax.lines]
     for name, (ratio, accuracy, colour) in sorted(shown.items(), key=lambda point: point[1]):
         text = ax.annotate(name, (ratio, accuracy), (0, 0), textcoords="offset points", color=colour, fontsize=8)
         for right, up, side in PLACES:

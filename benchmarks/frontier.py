@@ -16,7 +16,10 @@ TITLE = "Accuracy on Fashion-MNIST, by the time of training one network on two c
 TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 ENDS = {"xlim": (0.05, 13), "ylim": (0.86, 0.95)}  # fixed, so that the figures of two commits can be compared
 # Where a name may stand beside its point: points to the right and up, and its side that is at the point.
-PLACES = [(7, -3, "left"), (-7, -3, "right"), (0, 7, "center"), (0, -14, "center"), (5, 6, "left"), (-5, 6, "right")]
+PLACES = [
+    *[(7, -3, "left"), (-7, -3, "right"), (0, 7, "center"), (0, -14, "center")],
+    *[(5, 6, "left"), (-5, 6, "right"), (5, -14, "left"), (-5, -14, "right")],
+]
 
 Rows = Mapping[str, Mapping[str, Any]]
 Points = dict[str, tuple[float, float, str]]  # ratio, accuracy and colour by name

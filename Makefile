@@ -98,7 +98,7 @@ LOCK = $(BIN)/python -m uv pip compile pyproject.toml --quiet $(if $(UPGRADE),--
 	--generate-hashes --no-python-downloads --no-annotate --custom-compile-command 'make lock'
 
 lock: .venv/installed  ## update the locks after a change of pyproject.toml; with UPGRADE=1, take the newest versions
-	$(LOCK) --output-file requirements.lock
-	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --extra dev --output-file requirements-dev.lock  # first: some extras take older versions only
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
 	sed -n '/^pillow==/,/[^\\]$$/p' requirements.lock > requirements-pillow.lock  # download depends on it
 	sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > requirements-uv.lock

@@ -1,4 +1,4 @@
-"""A team shares results, pushed from one clone, pulled into others: over real SSH and S3 on loopback, and in a folder."""
+"""A team shares results, pushed from one clone, pulled into others: over real SSH, over S3 on loopback, in a folder."""
 
 import os
 import pwd

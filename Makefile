@@ -74,11 +74,12 @@ slow: .venv/installed  ## run the slow tests
 fuzz: .venv/installed  ## feed damaged bytes to the readers of archives and pictures, five minutes each
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m slow -rs tests/system/fuzz
 
-check: .venv/installed  ## check style, format, types and the workflow of CI
+check: .venv/installed  ## check style, format, types, the workflow of CI and CITATION.cff
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/python -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m check_jsonschema --builtin-schema vendor.citation-file-format --default-filetype yaml CITATION.cff
 
 bench: .venv/runtime  ## compare the speed with a plain Keras script, JAX and PyTorch
 	$(BIN)/python -m benchmarks

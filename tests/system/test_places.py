@@ -1,7 +1,9 @@
 """Places where people put the project: a clone on Windows, a new machine, a renamed folder."""
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.project import copy, scrubbed
 
@@ -120,3 +123,20 @@ def test_stages_run_by_the_python_of_dvc_although_it_is_not_activated(tmp_path, 
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert os.path.realpath((tmp_path / "made").read_text(encoding="utf-8")) == os.path.realpath(sys.prefix)
+
+
+def test_the_dev_container_takes_the_steps_of_the_front_page():
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    command = container["postCreateCommand"]
+    python = re.fullmatch(r"python:3\.(\d+)", container["image"])
+
+    assert f"\n{command} " in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert 10 <= int(python[1]) <= 13
+
+
+def test_the_citation_has_the_version_and_the_date_of_the_last_release():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+    assert f'\nversion = "{citation["version"]}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    released = re.findall(r"\n## \[(\d.*?)\] - (.*)\n", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    assert released[0] == (citation["version"], str(citation["date-released"]))

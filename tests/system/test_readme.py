@@ -17,6 +17,7 @@ from benchmarks import epochs, recipes
 from core.config import params
 from core.sources import datasets
 from tests.layouts import tarred
+from tools import recipe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [path for folder in ("", "docs", "data") for path in sorted((ROOT / folder).glob("*.md"))]
@@ -238,3 +239,8 @@ def test_the_example_for_tfrecord_files(tmp_path, monkeypatch):
     made = run_example("tensorflow", tmp_path, monkeypatch)
 
     assert (made["x_train"] == IMAGES).all() and (made["y_test"] == LABELS).all()
+
+
+def test_the_recipes_of_the_tutorials_have_the_command_lines_of_make_recipe():
+    for name in ("R0", "R1", "R2", "R3"):
+        assert f"\n{recipe.text(name)}\n" in text("docs/from-the-tutorial.md")

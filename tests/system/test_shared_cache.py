@@ -1,4 +1,4 @@
-"""A team shares results on a server, over real SSH on loopback: pushed from one clone, pulled into others."""
+"""A team shares results, pushed from one clone, pulled into others: over real SSH, over S3 on loopback, in a folder."""
 
 import os
 import pwd
@@ -8,9 +8,13 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.project import ALL, Project
 
@@ -52,6 +56,16 @@ class Server(socketserver.ThreadingTCPServer):
         session.wait()
 
 
+class Store(NamedTuple):
+    """A remote. own: the settings that are each member's. read and write: an object by its name, without DVC."""
+
+    url: str
+    settings: dict[str, str]
+    own: dict[str, str]
+    read: Callable[[str], bytes]
+    write: Callable[[str, bytes], object]
+
+
 class Clone(Project):
     """A working copy on a machine of its own: another home, another DVC cache."""
 
@@ -59,8 +73,22 @@ class Clone(Project):
         return super().environment() | {"HOME": str(self.folder.parent)}
 
 
+def in_folder(folder: Path, url: str, own: dict[str, str]) -> Store:
+    def write(name: str, content: bytes) -> None:
+        (folder / name).chmod(0o644)
+        (folder / name).write_bytes(content)
+
+    return Store(url, {}, own, lambda name: (folder / name).read_bytes(), write)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shared")
+    return in_folder(folder, str(folder), {})
+
+
+@pytest.fixture(scope="module")
+def ssh(tmp_path_factory):
     if not SSHD:
         warnings.warn(NO_SERVER, stacklevel=1)
         pytest.skip(NO_SERVER)
@@ -69,8 +97,10 @@ def server(tmp_path_factory):
     with Server(tmp_path_factory.mktemp("server")) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
+        user = pwd.getpwuid(os.getuid()).pw_name
+        own = {"port": str(server.port), "user": user, "keyfile": f"{server.folder}/client"}
         try:
-            yield server
+            yield in_folder(server.folder / "store", f"ssh://127.0.0.1{server.folder}/store", own)
         finally:
             server.shutdown()
             thread.join()
@@ -79,14 +109,41 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pushed(tmp_path_factory, baseline, server) -> Clone:
-    """The pipeline run, committed and pushed. Its cache is deleted: others get only what is on the server."""
+def s3():
+    """The S3 server of moto, which keeps its objects in memory."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    own = {"access_key_id": "member", "secret_access_key": "invented"}
+    bucket = boto3.resource(
+        "s3", "us-east-1", endpoint_url=address, aws_access_key_id="admin", aws_secret_access_key="invented"
+    ).create_bucket(Bucket="team")
+    try:
+        yield Store(
+            "s3://team/store",
+            {"endpointurl": address},
+            own,
+            lambda name: bucket.Object(f"store/{name}").get()["Body"].read(),
+            lambda name, content: bucket.Object(f"store/{name}").put(Body=content),
+        )
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module", params=["ssh", "s3", "folder"])
+def store(request) -> Store:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory, baseline, store) -> Clone:
+    """The pipeline run, committed and pushed. Its cache is deleted: others get only what is on the remote."""
     project = Clone(baseline.copy_to(tmp_path_factory.mktemp("pushed") / "project").folder)
-    project.dvc("remote", "add", "--default", "team", f"ssh://127.0.0.1{server.folder}/store")
-    project.dvc("remote", "modify", "team", "verify", "true")
-    own = {"port": server.port, "user": pwd.getpwuid(os.getuid()).pw_name, "keyfile": server.folder / "client"}
-    for name, value in own.items():
-        project.dvc("remote", "modify", "--local", "team", name, str(value))
+    project.dvc("remote", "add", "--default", "team", store.url)
+    for name, value in (store.settings | {"verify": "true"}).items():
+        project.dvc("remote", "modify", "team", name, value)
+    for name, value in store.own.items():
+        project.dvc("remote", "modify", "--local", "team", name, value)
     project.commit("remote")
     project.dvc("push", "--run-cache")
     shutil.rmtree(project.folder / ".dvc/cache")
@@ -95,15 +152,17 @@ def pushed(tmp_path_factory, baseline, server) -> Clone:
 
 @pytest.fixture
 def clone(pushed, tmp_path) -> Clone:
-    """A clone by git, with the settings of the server that are not in git."""
+    """A clone by git, with the settings of the remote that are not in git."""
     pushed.git("clone", "--quiet", str(pushed.folder), str(tmp_path / "clone"))
-    shutil.copy(pushed.folder / ".dvc/config.local", tmp_path / "clone/.dvc")
+    own = pushed.folder / ".dvc/config.local"
+    if own.exists():
+        shutil.copy(own, tmp_path / "clone/.dvc")
     return Clone(tmp_path / "clone")
 
 
 @pytest.mark.fault("a shared cache: what was pushed is run again")
 def test_after_a_pull_there_is_nothing_to_run_also_without_dvc_lock(pushed, clone):
-    """Without dvc.lock not train and evaluate: their outputs in git are not on the server, as README.md says."""
+    """Without dvc.lock not train and evaluate: their outputs in git are not on the remote."""
     clone.dvc("pull", "--run-cache")
 
     assert clone.dvc("repro").count("didn't change, skipping") == len(ALL)
@@ -118,12 +177,11 @@ def test_after_a_pull_there_is_nothing_to_run_also_without_dvc_lock(pushed, clon
 
 
 @pytest.mark.fault("a shared cache: an object that was tampered with")
-def test_a_damaged_object_on_the_server_is_not_pulled(pushed, server, clone):
+def test_a_damaged_object_on_the_remote_is_not_pulled(pushed, store, clone):
     """DVC checks this because .dvc/config says so."""
     (digest,) = (out["md5"] for out in pushed.lock()["render"]["outs"] if out["path"] == "reports/report.html")
-    stored = server.folder / "store/files/md5" / digest[:2] / digest[2:]
-    stored.chmod(0o644)
-    stored.write_bytes(stored.read_bytes().replace(b"accuracy", b"accurasy"))
+    name = f"files/md5/{digest[:2]}/{digest[2:]}"
+    store.write(name, store.read(name).replace(b"accuracy", b"accurasy"))
 
     process = clone.start(sys.executable, "-m", "dvc", "pull")
     printed, _ = process.communicate()

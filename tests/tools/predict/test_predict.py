@@ -145,13 +145,13 @@ def test_probabilities_agreement_and_distance_are_means_over_the_networks_worked
     images = np.zeros((2, *SHAPE), np.float32)
     images[0, 2, 5], images[1, 0, 1] = 0.5, 1
 
-    probabilities, agreement, distances = classify.classify(ensemble._replace(reference=reference), images)
+    probabilities, votes, distances = classify.classify(ensemble._replace(reference=reference), images)
 
     for each, row, light in zip(probabilities, (2, 0), (0.5, 1), strict=True):
         exponentials = np.exp(np.outer(STRENGTHS, light * np.eye(4)[row]))
         expected = (exponentials / exponentials.sum(axis=1, keepdims=True)).mean(axis=0)
         assert each.tolist() == pytest.approx(expected, abs=1e-6)
-    assert agreement.tolist() == [2, 2]
+    assert votes.tolist() == [[1, 0, 2, 0], [2, 1, 0, 0]]  # if classes are equal, a network predicts the first
     # One pixel of light x is a feature of x over its root; in units of the thresholds 2, 1/4 and 1/8 of that.
     assert distances.tolist() == pytest.approx([np.sqrt(0.5) * 2.375 / 3, 2.375 / 3], rel=1e-6)
 

@@ -1,7 +1,7 @@
 """The networks' input: pictures, prepared as the data set of the workspace asks, and test images of the pipeline."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image
@@ -13,7 +13,6 @@ from core.images.decoding import Picture
 from core.sources import datasets
 from core.sources.datasets import Invert
 from tools import pipeline
-from tools.predict import sources
 from tools.predict.classify import Ensemble
 from tools.predict.preparing import Prepared, as_downloaded, prepare
 
@@ -39,9 +38,8 @@ def preparation(ensemble: Ensemble, invert: Invert | None) -> Callable[[Picture]
     return lambda picture: as_downloaded(picture, shape, card)
 
 
-def test_images(names: Iterable[str]) -> dict[str, Prepared]:
-    """Return the test images among `names`. Raises InputError if one does not exist."""
-    numbers = {name: number for name in names if (number := sources.test_image(name)) is not None}
+def test_images(numbers: Mapping[str, int]) -> dict[str, Prepared]:
+    """Return the test images of these names and numbers. Raises InputError if one does not exist."""
     if not numbers:
         return {}
     path = pipeline.path("test") / "images.npy"
@@ -52,7 +50,7 @@ def test_images(names: Iterable[str]) -> dict[str, Prepared]:
     unknown = [
         Problem(name, "no such test image", expected=expected, got=str(number), fix="give another number")
         for name, number in numbers.items()
-        if number >= len(images)
+        if not 0 <= number < len(images)
     ]
     if unknown:
         raise InputError(*unknown)

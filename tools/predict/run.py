@@ -85,7 +85,8 @@ def _ending(figure: Path | None, asked: int, unread: int) -> Iterator[str]:
 def _reader(names: Sequence[str], ensemble: classify.Ensemble, invert: Invert | None) -> Read:
     """Return the function that reads a picture by its name and makes the networks' input of it."""
     preparation = inputs.preparation(ensemble, invert)
-    tests = inputs.test_images(names)
+    numbers = {name: number for name in names if (number := sources.test_image(name)) is not None}
+    tests = inputs.test_images(numbers)
     return lambda name: tests[name] if name in tests else preparation(sources.read(name))
 
 

@@ -22,6 +22,8 @@ STYLE = """
 .answer li:first-child { font-weight: bold; }
 .answer li > :last-child { text-align: right; font-variant-numeric: tabular-nums; }
 .answer meter { width: 100%; }
+.answer figcaption { margin-top: 4px; }
+.dark .answer { color-scheme: dark; }
 .answer [role=alert] { padding: 8px; border-left: 4px solid #d2691e; background: var(--background-fill-secondary); }
 """
 HEADING = Markup("<h1>Image classification</h1><p>{} know these classes: {}.</p>")

@@ -91,6 +91,7 @@ def application(ensemble: Ensemble) -> FastAPI:
         for component, read in ((drawing, of_drawing), (picture, of_picture), (number, of_test_image)):
             name = read.__name__.removeprefix("of_")
             component.change(answering(read), component, shown, queue=False, show_progress="hidden", api_name=name)
+    page.has_launched = True  # until then, gradio opens any file of this machine whose path a request gives
     return gr.mount_gradio_app(
         FastAPI(openapi_url=None),  # its documentation would load scripts from elsewhere
         page,

@@ -42,11 +42,14 @@ def main(host: str, port: int) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise InputError(
+            Problem("--port", "no such port", expected="0 to 65535", got=str(port), fix="leave --port out")
+        )
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:  # OverflowError: no such port
-        what = getattr(error, "strerror", None) or str(error)
-        fix = "give --port 0 for any free port, and no --host"
+    except OSError as error:
+        what, fix = error.strerror or str(error), "give --port 0 for any free port, and no --host"
         raise InputError(Problem(f"--host {host} --port {port}", what, fix=fix)) from error
 
 

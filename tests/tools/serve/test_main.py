@@ -28,4 +28,5 @@ def test_an_address_that_can_not_be_used_is_one_line(tmp_path, run_here, assert_
     unknown = run_here(main, "--port", "99999", declare=declare)
 
     assert_clean_failure(taken, 2, f"error: --host 127.0.0.1 --port {port}: Address already in use; fix: {fix}")
-    assert_clean_failure(unknown, 2, f"error: --host 127.0.0.1 --port 99999: bind(): port must be 0-65535.; fix: {fix}")
+    line = "error: --port: no such port (expected 0 to 65535, got 99999); fix: leave --port out"
+    assert_clean_failure(unknown, 2, line)

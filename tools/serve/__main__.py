@@ -49,7 +49,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        what, fix = error.strerror or str(error), "give --port 0 for any free port, and no --host"
+        what = (error.strerror or str(error)).partition(" (while")[0]  # Python adds the address
+        fix = "give --port 0 for any free port, and no --host"
         raise InputError(Problem(f"--host {host} --port {port}", what, fix=fix)) from error
 
 

@@ -21,16 +21,15 @@ STYLE = """
 .answer li { display: grid; grid-template-columns: 8em 1fr 4.5em; gap: 8px; align-items: center; }
 .answer li:first-child { font-weight: bold; }
 .answer li > :last-child { text-align: right; font-variant-numeric: tabular-nums; }
-.answer meter { width: 100%; }
+.answer .bar { height: 8px; background: linear-gradient(90deg, #3b82f6 var(--share), var(--border-color-primary) 0); }
 .answer figcaption { margin-top: 4px; }
-.dark .answer { color-scheme: dark; }
 .answer [role=alert] { padding: 8px; border-left: 4px solid #d2691e; background: var(--background-fill-secondary); }
 """
 HEADING = Markup("<h1>Image classification</h1><p>{} know these classes: {}.</p>")
 ANSWER = Markup("""<div class="answer">{}</div>""")
 ALERT = Markup("""<p role="alert">{}</p>""")
 INPUT = Markup("""<figure><img src="data:image/png;base64,{}" alt=""><figcaption>{}</figcaption></figure>""")
-BAR = Markup("""<li><span>{}</span><meter value="{:.4f}"></meter><span>{}</span></li>""")
+BAR = Markup("""<li><span>{}</span><span class="bar" style="--share: {:.2%}"></span><span>{}</span></li>""")
 
 
 def heading(ensemble: Ensemble) -> str:

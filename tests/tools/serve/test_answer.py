@@ -20,7 +20,7 @@ def shown(**changes) -> ElementTree.Element:
     shares, votes = np.float32([0.1, 0.7, 0.2]), np.array([0, 2, 1])
     result = Result(f"{HOSTILE}.png", np.zeros((2, 3), np.uint8), shares, votes, 0.5, ())
     html = answer.of(result._replace(**changes), CLASSES)
-    return ElementTree.fromstring(html.replace('alt="">', 'alt=""/>'))
+    return ElementTree.fromstring(str(html).replace('alt="">', 'alt=""/>'))
 
 
 def alerts(root: ElementTree.Element) -> list[str]:
@@ -31,8 +31,12 @@ def alerts(root: ElementTree.Element) -> list[str]:
 def test_classes_are_ranked_with_bars_and_votes_and_names_are_text():
     root = shown()
 
-    bars = [[name.text, bar.get("value"), number.text] for name, bar, number in root.iterfind(".//li")]
-    assert bars == [[HOSTILE, "0.7000", "0.7000"], ["Dress", "0.2000", "0.2000"], ["Coat", "0.1000", "0.1000"]]
+    bars = [[name.text, bar.get("style"), number.text] for name, bar, number in root.iterfind(".//li")]
+    assert bars == [
+        [HOSTILE, "--share: 70.00%", "0.7000"],
+        ["Dress", "--share: 20.00%", "0.2000"],
+        ["Coat", "--share: 10.00%", "0.1000"],
+    ]
     assert [each.text for each in root.iterfind("p")] == [f"Votes of the networks: 2 {HOSTILE}, 1 Dress"]
     assert root.find(".//figcaption").text == f"{HOSTILE}.png, as the networks see it: 3x2 pixels"
 

@@ -110,7 +110,9 @@ def page(browser, site):
 
 
 def texts(page, css: str) -> list[str]:
-    return [each.text for each in page.find_elements(By.CSS_SELECTOR, f".answer {css}")]
+    """Return the texts of elements of the answer, all of one moment."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText)"
+    return page.execute_script(script, f".answer {css}")
 
 
 def tab(page, name: str) -> None:
@@ -147,7 +149,7 @@ def shown(page, name: str) -> dict:
     """Return what the page shows of a picture, once it does."""
     wait(page, lambda: [each for each in texts(page, "figcaption") if each.startswith(f"{name}, as")])
     votes, *done = texts(page, "p:not([role])")
-    rows = [each.split("\n") for each in texts(page, "li")]
+    rows = zip(texts(page, "li > :first-child"), texts(page, "li > :last-child"), strict=True)
     return {
         "pixels": data_of(page.find_element(By.CSS_SELECTOR, ".answer img").get_attribute("src")),
         "probabilities": {name: float(number.strip("<>")) for name, number in rows},

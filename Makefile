@@ -10,7 +10,7 @@ CORES = --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # each target uses both cores by itself
-.PHONY: help setup repro verify compare sweep experiments demo test slow fuzz check bench recipe recipes processors lock
+.PHONY: help setup repro verify compare serve sweep experiments demo test slow fuzz check bench recipe recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -52,6 +52,9 @@ verify: .venv/runtime  ## check every byte of the outputs in the workspace, in D
 
 compare: .venv/runtime  ## compare two revisions, for example make compare BASE=main
 	$(BIN)/python -m tools.compare "$$BASE" "$$NEW"
+
+serve: .venv/installed  ## open a page on this machine to draw or choose a picture and see what the networks predict
+	$(BIN)/python -m tools.serve
 
 sweep: .venv/runtime  ## try three learning rates and two batch sizes, two runs at a time, and rank them
 	$(BIN)/python -m tools.kept

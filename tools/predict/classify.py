@@ -1,5 +1,6 @@
 """The networks of the workspace, and what all of them together predict for images."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,10 @@ from core.networks import models
 from core.networks.architectures import Shape
 from core.networks.runtime import keras
 from stages.evaluate import out_of_distribution, prediction
+from stages.normalize import scaling
 from tools import pipeline
+from tools.predict.formats import Result
+from tools.predict.preparing import Prepared
 
 OUTPUTS = ("model", "training.json", "classes.json", "out_of_distribution")  # of the pipeline, needed to classify
 
@@ -26,12 +30,12 @@ class Ensemble(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """probabilities: float32 (n, classes), mean of the networks. agreement: integer (n,), how many networks predict the
-    class with the highest mean. distances: float64 (n,), out-of-distribution scores; images above 1 are flagged.
+    """probabilities: float32 (n, classes), mean of the networks. votes: integer (n, classes), how many networks predict
+    each class. distances: float64 (n,), out-of-distribution scores; images above 1 are flagged.
     """
 
     probabilities: np.ndarray
-    agreement: np.ndarray
+    votes: np.ndarray
     distances: np.ndarray
 
 
@@ -60,11 +64,20 @@ def classify(ensemble: Ensemble, images: np.ndarray) -> Predictions:
     outputs = [out_of_distribution.predict(network, images, len(images)) for network in ensemble.networks]
     of_networks = np.stack([probabilities[:count] for _, probabilities in outputs])
     probabilities = of_networks.mean(axis=0)
-    agreement = (of_networks.argmax(axis=2) == probabilities.argmax(axis=1)).sum(axis=0)
+    votes = (of_networks.argmax(axis=2)[..., None] == np.arange(probabilities.shape[1])).sum(axis=0)
     distances = [
         out_of_distribution.distances(features[:count], references).astype(np.float64) / threshold
         for (features, _), references, threshold in zip(
             outputs, ensemble.reference.features, ensemble.reference.thresholds, strict=True
         )
     ]
-    return Predictions(probabilities, agreement, np.mean(distances, axis=0))
+    return Predictions(probabilities, votes, np.mean(distances, axis=0))
+
+
+def results(ensemble: Ensemble, batch: Sequence[tuple[str, Prepared]]) -> list[Result]:
+    """Return the classification of each of at least one picture, given with its name."""
+    predictions = classify(ensemble, scaling.scale(np.stack([prepared.values for _, prepared in batch])))
+    return [
+        Result(name, prepared.values, probabilities, votes, float(distance), prepared.notes)
+        for (name, prepared), probabilities, votes, distance in zip(batch, *predictions, strict=True)
+    ]

@@ -35,15 +35,15 @@ class Result(NamedTuple):
     """The classification of one picture.
 
     values: the networks' input, uint8 (height, width) or (height, width, 3). probabilities: float32 (classes,), mean of
-    the networks. agreement: how many networks predict the class with the highest mean. distance: the
-    out-of-distribution score, below 1 for 99 % of the training images. notes: what was done to the picture, as phrases.
-    A detail of one picture is in brackets at the end of its note.
+    the networks. votes: integer (classes,), how many networks predict each class. distance: the out-of-distribution
+    score, below 1 for 99 % of the training images. notes: what was done to the picture, as phrases. A detail of one
+    picture is in brackets at the end of its note.
     """
 
     name: str
     values: np.ndarray
     probabilities: np.ndarray
-    agreement: int
+    votes: np.ndarray
     distance: float
     notes: tuple[str, ...]
 
@@ -51,6 +51,16 @@ class Result(NamedTuple):
     def ranking(self) -> list[int]:
         """The classes, the most probable class first."""
         return np.argsort(-self.probabilities, kind="stable").tolist()
+
+    @property
+    def agreement(self) -> int:
+        """How many networks predict the most probable class."""
+        return int(self.votes[self.ranking[0]])
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and the warning if the picture is unlike the training images."""
+        return (*self.notes, UNLIKE) if self.unlike else self.notes
 
     @property
     def unlike(self) -> bool:
@@ -129,10 +139,10 @@ FORMATS = {"text": text, "json": as_json, "csv": as_csv}
 def _row(result: Result, names: Sequence[str], networks: int) -> _Row:
     first, *others = result.ranking
     probability = result.probabilities
-    runner_up = f"{names[others[0]]} {_decimals(probability[others[0]])}" if others else ""
+    runner_up = f"{names[others[0]]} {decimals(probability[others[0]])}" if others else ""
     agreement = f"{result.agreement} of {networks}"
-    cells = [printable(result.name), names[first], _decimals(probability[first]), runner_up, agreement]
-    return _Row(cells, first, (*result.notes, *([UNLIKE] if result.unlike else [])))
+    cells = [printable(result.name), names[first], decimals(probability[first]), runner_up, agreement]
+    return _Row(cells, first, result.remarks)
 
 
 def _common_folder(names: Sequence[str], width: int) -> str:
@@ -176,7 +186,7 @@ def _wrapped(line: str, indent: str) -> str:
     return textwrap.fill(printable(line), WIDTH, initial_indent=indent, subsequent_indent="  ") + "\n"
 
 
-def _decimals(probability: float) -> str:
+def decimals(probability: float) -> str:
     """Return a probability with four decimals, but 1 and 0 only if they are exact."""
     if 0.99995 <= probability < 1:
         return ">0.9999"

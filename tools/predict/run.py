@@ -4,7 +4,6 @@ A picture that can't be read is left out and named at the end. Images are not ke
 needs them.
 """
 
-import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,22 +11,19 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from core.cli.errors import InputError, Problem, StageError, printable
 from core.config import params
 from core.files import arrays, atomic
-from core.images.decoding import Picture
-from core.sources import datasets
 from core.sources.datasets import Invert
 from stages.evaluate.prediction import at_once
 from stages.normalize import scaling
 from stages.render import duplicates
 from tools import pipeline
-from tools.predict import classify, sources
+from tools.predict import classify, inputs, sources
 from tools.predict.formats import FORMATS, TRAINED, Batches, Result
-from tools.predict.preparing import Prepared, as_downloaded, prepare
+from tools.predict.preparing import Prepared
 
 MOST_DRAWN = 60  # pictures in one figure
 
@@ -51,10 +47,10 @@ def run(images: list[str], format: str, invert: Invert | None, show_input: Path 
     def results() -> Batches:
         numbers = count(1)
         for batch in _prepared(progress, read, batch_size, unread):
-            found = _classified(batch, ensemble)
+            found = classify.results(ensemble, batch)
             if show_input:
                 for result in found:
-                    atomic.write_bytes(show_input / _file_name(next(numbers), result.name), _png(result.values))
+                    atomic.write_bytes(show_input / _file_name(next(numbers), result.name), inputs.png(result.values))
             if figure:
                 drawn.extend(found)
             yield _noted(found, known) if known else found
@@ -88,50 +84,10 @@ def _ending(figure: Path | None, asked: int, unread: int) -> Iterator[str]:
 
 def _reader(names: Sequence[str], ensemble: classify.Ensemble, invert: Invert | None) -> Read:
     """Return the function that reads a picture by its name and makes the networks' input of it."""
-    preparation = _preparation(ensemble, invert)
-    tests = _test_images(names)
-    return lambda name: tests[name] if name in tests else preparation(sources.read(name))
-
-
-def _preparation(ensemble: classify.Ensemble, invert: Invert | None) -> Callable[[Picture], Prepared]:
-    """Return the function that makes the networks' input of a picture.
-
-    If the training images were made of pictures or are in colour, a picture is prepared as the card of the data set
-    says, as they were. Raises InputError if params.yaml names a data set whose images do not fit the networks, or if
-    colours are to be inverted.
-    """
-    name = params.section(params.Dataset).name
-    card, shape, like = datasets.load(name), ensemble.shape, ensemble.reference.framing
-    if like and not isinstance(card, datasets.FITTED):
-        return lambda picture: prepare(picture, (shape[0], shape[1]), like, invert or "auto")
-    if card.image_shape and tuple(card.image_shape) != shape:
-        what, got = "the networks take images of another shape", f"{tuple(card.image_shape)} of {name}"
-        raise InputError(Problem(datasets.PARAM, what, expected=f"{shape}", got=got, fix="dvc repro"))
-    if invert == "yes" and not like:
-        fix = "leave --invert out"
-        raise InputError(Problem("--invert", "colours are never inverted", expected="auto or no", got="yes", fix=fix))
-    card = card.model_copy(update={"invert": invert or card.invert})
-    return lambda picture: as_downloaded(picture, shape, card)
-
-
-def _test_images(names: Sequence[str]) -> dict[str, Prepared]:
-    """Return the test images among `names`. Raises InputError if one does not exist."""
+    preparation = inputs.preparation(ensemble, invert)
     numbers = {name: number for name in names if (number := sources.test_image(name)) is not None}
-    if not numbers:
-        return {}
-    path = pipeline.path("test") / "images.npy"
-    if not path.exists():
-        raise InputError(Problem(str(path), "missing: the pipeline has to run first", fix="dvc repro"))
-    images = arrays.read_images(path)
-    expected = f"0 to {len(images) - 1}"
-    unknown = [
-        Problem(name, "no such test image", expected=expected, got=str(number), fix="give another number")
-        for name, number in numbers.items()
-        if number >= len(images)
-    ]
-    if unknown:
-        raise InputError(*unknown)
-    return {name: Prepared(np.rint(images[number] * 255).astype(np.uint8), ()) for name, number in numbers.items()}
+    tests = inputs.test_images(numbers)
+    return lambda name: tests[name] if name in tests else preparation(sources.read(name))
 
 
 def _prepared(
@@ -149,14 +105,6 @@ def _prepared(
             batch = []
     if batch:
         yield batch
-
-
-def _classified(batch: Sequence[tuple[str, Prepared]], ensemble: classify.Ensemble) -> list[Result]:
-    predictions = classify.classify(ensemble, scaling.scale(np.stack([prepared.values for _, prepared in batch])))
-    return [
-        Result(name, prepared.values, probabilities, int(agreement), float(distance), prepared.notes)
-        for (name, prepared), probabilities, agreement, distance in zip(batch, *predictions, strict=True)
-    ]
 
 
 def _training_digests() -> set[bytes]:
@@ -181,9 +129,3 @@ def _file_name(number: int, name: str) -> str:
     """Return a numbered name, because names of pictures may be equal."""
     stem = "stdin" if name == sources.STDIN else Path(name).stem
     return f"{number:05}_{re.sub(r'[^A-Za-z0-9.-]', '_', printable(stem))[:100]}.png"
-
-
-def _png(values: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(values).save(stream, "PNG")
-    return stream.getvalue()

@@ -84,7 +84,7 @@ def page(tmp_path_factory, write_inputs) -> str:
 
 @pytest.fixture(scope="module")
 def browser():
-    """A Chromium that can resolve no name, shared by all tests."""
+    """A Chromium that reaches this machine alone, shared by all tests."""
     browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not (browser and driver):
         warnings.warn(NO_BROWSER, stacklevel=1)
@@ -92,7 +92,7 @@ def browser():
     options = ChromeOptions()
     options.binary_location = browser
     arguments = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars")
-    for argument in (*arguments, "host-resolver-rules=MAP * ~NOTFOUND"):
+    for argument in (*arguments, "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with pytest.MonkeyPatch.context() as patch:

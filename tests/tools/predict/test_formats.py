@@ -16,7 +16,8 @@ INVERTED = "inverted, as the border is light (255 of 255)"
 
 
 def result(name="a.png", shares=(0.1, 0.7, 0.2), agreement=2, distance=0.5, notes=()):
-    return Result(name, IMAGE, np.float32(shares), agreement, distance, notes)
+    votes = np.where(np.arange(len(shares)) == np.argmax(shares), agreement, 0)
+    return Result(name, IMAGE, np.float32(shares), votes, distance, notes)
 
 
 def printed(kind, *batches, classes=CLASSES, networks=3):

@@ -56,9 +56,10 @@ def tinted(grey: np.ndarray) -> np.ndarray:
     return np.stack([grey, grey // 2, grey // 4], axis=-1)
 
 
-def fill(folder: Path, shape: list[int], train: np.ndarray, test: np.ndarray) -> None:
-    """Make a workspace of two networks that agree and one that says the opposite."""
-    networks = [network(strength, shape) for strength in STRENGTHS]
+def fill(folder: Path, networks: list[keras.Model], train: np.ndarray, test: np.ndarray) -> None:
+    """Make a workspace of networks, with images of which they know the training images."""
+    shape = list(train.shape[1:])
+    changed = {"network": networks[0].name, "hidden_units": [4]}
     record = training.Training(
         versions={},
         parameters=96,
@@ -66,7 +67,7 @@ def fill(folder: Path, shape: list[int], train: np.ndarray, test: np.ndarray) ->
         networks=models.write(folder / pipeline.path("model"), networks),
         classes=CLASSES,
         image_shape=shape,
-        settings=params.load(ROOT / "params.yaml").train.model_copy(update={"network": "rows"}),
+        settings=params.load(ROOT / "params.yaml").train.model_copy(update=changed),
     )
     training.write(folder / pipeline.path("training.json"), record)
     class_names.write(folder / pipeline.path("classes.json"), CLASSES)
@@ -90,9 +91,9 @@ TRAIN = np.stack([bar(row, value) for row in (1, 2) for value in range(200, 250)
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory) -> Path:
-    """The training images have a bar in row 1 or 2."""
+    """Two networks that agree and one that says the opposite. The training images have a bar in row 1 or 2."""
     folder = tmp_path_factory.mktemp("workspace")
-    fill(folder, SHAPE, TRAIN, np.stack(TEST))
+    fill(folder, [network(strength, SHAPE) for strength in STRENGTHS], TRAIN, np.stack(TEST))
     return folder
 
 
@@ -145,13 +146,13 @@ def test_probabilities_agreement_and_distance_are_means_over_the_networks_worked
     images = np.zeros((2, *SHAPE), np.float32)
     images[0, 2, 5], images[1, 0, 1] = 0.5, 1
 
-    probabilities, agreement, distances = classify.classify(ensemble._replace(reference=reference), images)
+    probabilities, votes, distances = classify.classify(ensemble._replace(reference=reference), images)
 
     for each, row, light in zip(probabilities, (2, 0), (0.5, 1), strict=True):
         exponentials = np.exp(np.outer(STRENGTHS, light * np.eye(4)[row]))
         expected = (exponentials / exponentials.sum(axis=1, keepdims=True)).mean(axis=0)
         assert each.tolist() == pytest.approx(expected, abs=1e-6)
-    assert agreement.tolist() == [2, 2]
+    assert votes.tolist() == [[1, 0, 2, 0], [2, 1, 0, 0]]  # if classes are equal, a network predicts the first
     # One pixel of light x is a feature of x over its root; in units of the thresholds 2, 1/4 and 1/8 of that.
     assert distances.tolist() == pytest.approx([np.sqrt(0.5) * 2.375 / 3, 2.375 / 3], rel=1e-6)
 
@@ -390,7 +391,8 @@ def test_pictures_of_another_shape_than_the_networks_are_refused(predict, own_pi
 def in_colour(tmp_path_factory) -> tuple[Path, classify.Ensemble]:
     """A workspace whose training images are tinted, with its networks."""
     folder = tmp_path_factory.mktemp("colour")
-    fill(folder, [*SHAPE, 3], tinted(TRAIN), tinted(np.stack(TEST)))
+    networks = [network(strength, [*SHAPE, 3]) for strength in STRENGTHS]
+    fill(folder, networks, tinted(TRAIN), tinted(np.stack(TEST)))
     return folder, loaded(folder)
 
 

@@ -36,8 +36,8 @@ def main(host: str, port: int) -> None:
         application = page.application(classify.load())
         config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=1)
         name, number, *_ = listener.getsockname()
-        print(f"open http://{f'[{name}]' if ':' in name else name}:{number}/ in a browser; Ctrl-C ends the server")
         with suppress(KeyboardInterrupt):
+            print(f"open http://{f'[{name}]' if ':' in name else name}:{number}/ in a browser; Ctrl-C ends the server")
             uvicorn.Server(config).run(sockets=[listener])
 
 

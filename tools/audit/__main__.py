@@ -10,10 +10,13 @@ from core.cli import command  # before any package, so that a python without pac
 
 # isort: split
 from core.cli.command import Parser
+from core.cli.errors import InputError, Problem
 from core.config import params, schema
 from tools import recipe as recipes
+from tools.audit import reading
 
 FOLDER = Path("build/audit")
+CLEANLAB = "cleanlab>=2.7"  # the extra `audit`
 
 
 def declare(parser: Parser) -> None:
@@ -26,14 +29,20 @@ def main(name: str | None, recipe: str) -> None:
     """Find labels that are likely wrong, test images that copy training images, and images unlike all others."""
     settings = with_recipe(params.section(params.Train), recipe)
     name = name or params.section(params.Dataset).name
-    # TensorFlow takes seconds to start. Errors in the arguments should not wait for it.
-    from tools.audit import findings, reading
-
-    findings.require_cleanlab()
+    require_cleanlab()
     with reading.reading(name, FOLDER / name) as pictures:
-        from tools.audit import run
+        from tools.audit import run  # TensorFlow takes seconds to start, for which errors above should not wait
 
         run.run(name, pictures, settings, FOLDER)
+
+
+def require_cleanlab() -> None:
+    """Raise InputError if cleanlab is not installed."""
+    try:
+        import cleanlab.filter  # noqa: F401
+    except ImportError as error:
+        fix = f'python -m pip install "{CLEANLAB}", then python -m tools.audit'
+        raise InputError(Problem("cleanlab", "not installed, and the audit needs it", fix=fix)) from error
 
 
 def with_recipe(settings: params.Train, recipe: str) -> params.Train:

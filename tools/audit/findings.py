@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.cli.errors import InputError, Problem
 from core.files.arrays import Split
 from stages.evaluate.out_of_distribution import distances
 from tools.audit.cross_validation import Predicted
@@ -20,7 +19,6 @@ LABEL, COPY, UNLIKE = "label", "near-duplicate", "unlike all others"
 MOST_PAIRS = 200  # test images whose nearest training image is looked at, pixel by pixel
 NEAR = 0.15  # root mean square of the difference of two copies, as a share of the standard deviation of the pixels
 MOST_UNLIKE = 50
-CLEANLAB = "cleanlab>=2.7"  # the extra `audit`
 
 
 class Finding(NamedTuple):
@@ -38,15 +36,6 @@ class Finding(NamedTuple):
     suggested: int
     score: float
     twin: int = -1
-
-
-def require_cleanlab() -> None:
-    """Raise InputError if cleanlab is not installed."""
-    try:
-        import cleanlab.filter  # noqa: F401
-    except ImportError as error:
-        fix = f'python -m pip install "{CLEANLAB}", then python -m tools.audit'
-        raise InputError(Problem("cleanlab", "not installed, and the audit needs it", fix=fix)) from error
 
 
 def found(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:

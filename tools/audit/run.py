@@ -7,6 +7,7 @@ from tqdm import tqdm
 from core.config.params import Train
 from core.files import atomic
 from core.networks import runtime
+from core.scores.tables import inert
 from tools import blocks
 from tools.audit import cross_validation, findings, page
 from tools.audit.findings import Finding
@@ -30,7 +31,7 @@ def run(name: str, pictures: Pictures, settings: Train, folder: Path) -> None:
     }
     summary = page.summary(pictures, found, right)
     table, html = folder / f"{name}.csv", folder / f"{name}.html"
-    atomic.write_csv(table, COLUMNS, [_row(each, pictures) for each in found])
+    atomic.write_csv(table, COLUMNS, [list(map(inert, _row(each, pictures))) for each in found])
     atomic.write_text(html, page.page(name, pictures, found, summary))
     shown = [_row(each, pictures)[1:5] for each in found if each.kind == findings.LABEL][:PRINTED]
     parts = [blocks.Lines([*summary]), *([blocks.Table(COLUMNS[1:5], shown)] if shown else [])]

@@ -1,8 +1,8 @@
 """How many wrong labels `tools.audit` finds: python -m benchmarks.audit [RECIPE]
 
 Replaces 1, 2 and 5 % of the training labels of Fashion-MNIST, chosen at random with a fixed seed, by other classes.
-Compares what is found with what was replaced, and measures the tool on the published labels. Writes audit.json, audit.md
-and docs/audit.png.
+Compares what is found with what was replaced, and measures the tool on the published labels. Writes audit.json,
+audit.md and docs/audit.png.
 """
 
 import json
@@ -126,13 +126,14 @@ def page(results: Mapping[str, Any]) -> str:
     """Return the results as Markdown."""
     columns = ["recipe", "replaced", "proposed", "recall", "precision of all", f"precision of the first {FIRST}"]
     tool = [[recipe, each["images"], each["seconds"], each["peak_mb"]] for recipe, each in results.items()]
+    names = ["filter", "proposed", "recall", *(f"first {FIRST} by {name}" for name in RANKINGS)]
     compared = [[*row.values()] for row in next(iter(results.values()))["levels"][str(SHARES[0])]["others"]]
     return (
         f"# Audit\n\nMade by `python -m benchmarks.audit`. {next(iter(results.values()))['machine']}.\n\n"
         f"{measure.table(columns, list(_rows(results)))}\n## The tool\n\n"
         f"{measure.table(['recipe', 'images', 'seconds', 'peak MB'], tool)}\n"
         f"## Filters and rankings of cleanlab, at {SHARES[0]:.0%}\n\n"
-        f"{measure.table(['filter', 'proposed', 'recall', *(f'first {FIRST} by {name}' for name in RANKINGS)], compared)}"
+        f"{measure.table(names, compared)}"
     )
 
 

@@ -15,11 +15,11 @@ from core.config.params import Train
 from core.files import arrays
 from core.files.arrays import Split
 from core.networks.runtime import keras
-from stages.evaluate import out_of_distribution as features_of
+from stages.evaluate import out_of_distribution
 from stages.train import trainer
 
 FOLDS = 5
-STEPS = 2_000  # that each network trains at least: a small data set needs more epochs than a large one
+STEPS = 500  # that each network trains at least: a small data set needs more epochs than a large one
 BATCHES = 8  # in an epoch, at least: a small data set needs smaller batches
 BATCH = 1_000  # images predicted at once
 
@@ -43,7 +43,8 @@ def folds(labels: np.ndarray, classes: Sequence[str], seed: int) -> np.ndarray:
     """
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
-        what, fix = f"too few training images of the class {classes[counts.argmin()]}", "add images, or remove the class"
+        what = f"too few training images of the class {classes[counts.argmin()]}"
+        fix = "add images, or remove the class"
         raise DataError(Problem("the data set", what, expected="at least 2", got=str(counts.min()), fix=fix))
     shuffled = np.random.RandomState(seed).permutation(len(labels))
     found = np.empty(len(labels), np.int64)
@@ -74,18 +75,18 @@ def predict(
         for name, (_, labels) in splits.items()
     }
     for fold, run in enumerate(runs):
-        network = features_of.with_features(run.model)
+        network = out_of_distribution.with_features(run.model)
         seen = np.flatnonzero(of_fold != fold)
-        some = seen[features_of.evenly_spaced(len(seen), features_of.MOST_IMAGES)]
+        some = seen[out_of_distribution.evenly_spaced(len(seen), out_of_distribution.MOST_IMAGES)]
         references, _ = _outputs(network, train.images, some)
-        usual = features_of.distances(references, references, leave_one_out=True)
-        threshold = max(np.percentile(usual, features_of.PERCENTILE), np.finfo(np.float32).tiny)
+        usual = out_of_distribution.distances(references, references, leave_one_out=True)
+        threshold = max(np.percentile(usual, out_of_distribution.PERCENTILE), np.finfo(np.float32).tiny)
         for name, (images, labels) in splits.items():
             rows = np.flatnonzero(of_fold == fold) if name == "train" else np.arange(len(labels))
             share = 1 if name == "train" else len(runs)
             features, probabilities = _outputs(network, images, rows)
             found[name].probabilities[rows] += probabilities / share
-            found[name].unlike[rows] += features_of.distances(features, references) / threshold / share
+            found[name].unlike[rows] += out_of_distribution.distances(features, references) / threshold / share
             if fold == 0:
                 every, _ = _outputs(network, images, np.arange(len(labels)))
                 found[name] = found[name]._replace(features=every)
@@ -94,7 +95,8 @@ def predict(
 
 def _outputs(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the features and the probabilities of some images, as `out_of_distribution.predict` does."""
-    step = max(1, features_of.MOST_NUMBERS_AT_ONCE // math.prod(images.shape[1:]))
-    parts = [features_of.predict(network, arrays.pick(images, some), BATCH) for some in arrays.blocks(rows, step)]
+    step = max(1, out_of_distribution.MOST_NUMBERS_AT_ONCE // math.prod(images.shape[1:]))
+    blocks = (arrays.pick(images, some) for some in arrays.blocks(rows, step))
+    parts = [out_of_distribution.predict(network, block, BATCH) for block in blocks]
     features, probabilities = map(np.concatenate, zip(*parts, strict=True))
     return features, probabilities

@@ -24,8 +24,8 @@ MOST_UNLIKE = 50
 class Finding(NamedTuple):
     """An image, by its split and index, and why it is worth a look.
 
-    label: of the image. suggested: the label that the networks predict, or for a copy that of the training image. score:
-    the probability of the label; for a copy, the distance to the training image; for an odd image, its
+    label: of the image. suggested: the label that the networks predict, or for a copy that of the training image.
+    score: the probability of the label; for a copy, the distance to the training image; for an odd image, its
     out-of-distribution score. twin: the index of that training image, or -1.
     """
 
@@ -71,7 +71,7 @@ def _labels(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
 
 
 def _copies(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
-    """Return the images of other splits whose nearest training image, in the last hidden layer, has nearly its pixels."""
+    """Return images of other splits that have nearly the pixels of the training image that is nearest by features."""
     train, known = splits["train"], predicted["train"].features
     copies = []
     for name in splits.keys() - {"train"}:
@@ -90,7 +90,7 @@ def _copies(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
 def _unlike(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
     """Return the images with the highest out-of-distribution scores, if they are above 1."""
     odd = [
-        Finding(UNLIKE, name, int(index), int(splits[name].labels[index]), int(each.probabilities[index].argmax()), score)
+        Finding(UNLIKE, name, index, int(splits[name].labels[index]), int(each.probabilities[index].argmax()), score)
         for name, each in predicted.items()
         for index, score in enumerate(each.unlike.tolist())
         if score > 1

@@ -30,7 +30,10 @@ class Pictures(NamedTuple):
 
 @contextmanager
 def reading(name: str, folder: Path) -> Iterator[Pictures]:
-    """Yield the images of a data set, mapped from files beside `folder`. Raises InputError, DataError or NetworkError."""
+    """Yield the images of a data set, mapped from files beside `folder`.
+
+    Raises InputError, DataError or NetworkError.
+    """
     card, source = datasets.load(name, given_as=f"python -m tools.audit {name}"), datasets.SOURCES / name
     if problems := datasets.missing(name, card):
         raise InputError(*problems)

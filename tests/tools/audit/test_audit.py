@@ -8,9 +8,9 @@ import pytest
 
 from core.cli.errors import DataError, InputError
 from core.config import params
+from tests.tools.audit.conftest import COPIED, SWAPPED
 from tools.audit import __main__ as audit
 from tools.audit import cross_validation
-from tests.tools.audit.conftest import COPIED, SWAPPED
 
 ROOT_PARAMS = params.load().train
 
@@ -72,7 +72,7 @@ def test_a_class_with_one_image_is_refused():
 def test_small_data_sets_have_more_epochs_of_smaller_batches():
     small, large = (cross_validation.settings_for(images, ROOT_PARAMS) for images in (160, 60_000))
 
-    assert (small.batch_size, small.epochs) == (20, 250)  # 250 epochs of 8 batches: 2,000 steps
+    assert (small.batch_size, small.epochs) == (20, 63)  # 63 epochs of 8 batches: 504 steps
     assert (large.batch_size, large.epochs) == (ROOT_PARAMS.batch_size, ROOT_PARAMS.epochs)
 
 

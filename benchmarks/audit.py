@@ -59,7 +59,7 @@ def level(share: float, pictures: reading.Pictures, settings: params.Train) -> d
     labels, replaced = replace(published, share, len(pictures.classes))
     settings = cross_validation.settings_for(len(labels), settings)
     splits = {"train": Split(images, labels)}
-    probabilities = cross_validation.predict(splits, pictures.classes, settings, lambda: None)["train"].probabilities
+    probabilities = cross_validation.predict(splits, pictures.classes, settings, lambda *_: None)["train"].probabilities
     found = score(findings.wrong_labels(labels, probabilities), replaced)
     every = score(ranked(labels, probabilities, np.ones(len(labels), bool), "self_confidence"), replaced)
     print(f"{share:.0%}: {found['proposed']} proposed, recall {found['recall']}", flush=True)

@@ -5,7 +5,7 @@ fold i. All networks together predict the images of the other splits.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from core.files.arrays import Split
 from core.networks.runtime import keras
 from stages.evaluate import out_of_distribution
 from stages.train import trainer
+from stages.train.progress import Report
 
 FOLDS = 5
 STEPS = 500  # that each network trains at least: a small data set needs more epochs than a large one
@@ -43,7 +44,7 @@ def folds(labels: np.ndarray, classes: Sequence[str], seed: int) -> np.ndarray:
     """
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
-        what = f"too few training images of the class {classes[counts.argmin()]}"
+        what = f"too few training images of the class {classes[int(counts.argmin())]}"
         fix = "add images, or remove the class"
         raise DataError(Problem("the data set", what, expected="at least 2", got=str(counts.min()), fix=fix))
     shuffled = np.random.RandomState(seed).permutation(len(labels))
@@ -61,15 +62,15 @@ def settings_for(images: int, settings: Train) -> Train:
 
 
 def predict(
-    splits: Mapping[str, Split], classes: Sequence[str], settings: Train, report: Callable[[], object]
+    splits: Mapping[str, Split], classes: Sequence[str], settings: Train, report: Report
 ) -> dict[str, Predicted]:
     """Return the predictions for each split. `settings_for` has made the settings. Raises DataError.
 
-    report: is called after each epoch of a network, from several threads.
+    report: as for `trainer.fit`.
     """
     train = splits["train"]
     of_fold = folds(train.labels, classes, settings.seed)
-    runs = trainer.fit(train, len(classes), settings, report=lambda _, row: row["epoch"] and report(), folds=of_fold)
+    runs = trainer.fit(train, len(classes), settings, report=report, folds=of_fold)
     found = {
         name: Predicted(np.zeros((len(labels), len(classes))), np.zeros(len(labels)), np.empty(0))
         for name, (_, labels) in splits.items()

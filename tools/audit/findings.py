@@ -22,7 +22,7 @@ MOST_UNLIKE = 50
 
 
 class Finding(NamedTuple):
-    """An image, by its split and index, and why it is worth a look.
+    """An image, by its split and row, and why it is worth a look.
 
     label: of the image. suggested: the label that the networks predict, or for a copy that of the training image.
     score: the probability of the label; for a copy, the distance to the training image; for an odd image, its
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 
     kind: str
     split: str
-    index: int
+    row: int
     label: int
     suggested: int
     score: float
@@ -64,9 +64,11 @@ def _labels(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
     others = probabilities.copy()
     others[np.arange(len(labels)), labels] = -1
     suggested = others.argmax(axis=1)
+    given = probabilities[np.arange(len(labels)), labels]
+    wrong = ((row, *places[row]) for row in wrong_labels(labels, probabilities))
     return [
-        Finding(LABEL, *places[row], int(labels[row]), int(suggested[row]), float(probabilities[row, labels[row]]))
-        for row in wrong_labels(labels, probabilities)
+        Finding(LABEL, split, index, int(labels[row]), int(suggested[row]), float(given[row]))
+        for row, split, index in wrong
     ]
 
 
@@ -84,7 +86,7 @@ def _copies(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
             if difference <= NEAR * images[index].std():
                 both = int(labels[index]), int(train.labels[twin])
                 copies.append(Finding(COPY, name, index, *both, float(apart[index]), twin))
-    return sorted(copies, key=lambda finding: (finding.score, finding.split, finding.index))
+    return sorted(copies, key=lambda finding: (finding.score, finding.split, finding.row))
 
 
 def _unlike(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
@@ -95,4 +97,4 @@ def _unlike(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
         for index, score in enumerate(each.unlike.tolist())
         if score > 1
     ]
-    return sorted(odd, key=lambda finding: (-finding.score, finding.split, finding.index))[:MOST_UNLIKE]
+    return sorted(odd, key=lambda finding: (-finding.score, finding.split, finding.row))[:MOST_UNLIKE]

@@ -62,7 +62,7 @@ def _blocks(pictures: Pictures, found: Sequence[Finding], text: str) -> list[Blo
 
 def _card(pictures: Pictures, finding: Finding, step: int) -> Card:
     label, suggested = (pictures.classes[each] for each in (finding.label, finding.suggested))
-    places = [(finding.split, finding.index), *([("train", finding.twin)] if finding.twin >= 0 else [])]
+    places = [(finding.split, finding.row), *([("train", finding.twin)] if finding.twin >= 0 else [])]
     changed = finding.kind == LABEL or (finding.kind == COPY and label != suggested)
     return Card(
         [_picture(pictures, *place, step) for place in places],

@@ -31,7 +31,7 @@ def test_labels_that_networks_deny_are_found_the_least_probable_first():
 
     wrong = [each for each in found(train=train, test=made([0, 1, 2], [0, 1, 1])) if each.kind == findings.LABEL]
 
-    assert [(each.split, each.index, each.label, each.suggested) for each in wrong] == [
+    assert [(each.split, each.row, each.label, each.suggested) for each in wrong] == [
         ("train", 30, 1, 0),
         ("train", 7, 2, 1),
         ("test", 2, 2, 1),
@@ -54,4 +54,4 @@ def test_odd_images_are_those_above_1_the_oddest_first():
     train = made([0, 1, 2] * 4, [0, 1, 2] * 4)
     train[1].unlike[[3, 5, 7]] = 1.5, 1.0, 2.5
 
-    assert [each.index for each in found(train=train, test=made([0], [0])) if each.kind == findings.UNLIKE] == [7, 3]
+    assert [each.row for each in found(train=train, test=made([0], [0])) if each.kind == findings.UNLIKE] == [7, 3]

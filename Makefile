@@ -50,6 +50,9 @@ repro: .venv/runtime  ## run the stages whose inputs changed
 verify: .venv/runtime  ## check every byte of the outputs in the workspace, in DVC's cache and in git
 	$(BIN)/python -m tools.verify
 
+audit: .venv/installed  ## find labels of the data set that are likely wrong
+	$(BIN)/python -m tools.audit
+
 compare: .venv/runtime  ## compare two revisions, for example make compare BASE=main
 	$(BIN)/python -m tools.compare "$$BASE" "$$NEW"
 

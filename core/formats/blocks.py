@@ -19,8 +19,8 @@ class Block:
     split: train, validation or test. images: uint8 (n, height, width) or (n, height, width, 3). labels: integer (n,),
     as the files have them. file, first: where the images are, for messages: a name of the tree, and the number of the
     first image there. notes: what was done to each image, empty if nothing. keys: the SHA-256 of each source picture,
-    in hexadecimal; empty if the images are the source. is_sorted: whether the keys decide on the order of the images,
-    and not the files.
+    in hexadecimal; empty if the images are the source. names: of the file of each picture, in the tree; empty if the
+    files are not pictures. is_sorted: whether the keys decide on the order of the images, and not the files.
     """
 
     split: str
@@ -30,6 +30,7 @@ class Block:
     first: int = 0
     notes: Sequence[tuple[str, ...]] = ()
     keys: Sequence[str] = ()
+    names: Sequence[str] = ()
     is_sorted: bool = False
 
 

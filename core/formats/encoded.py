@@ -46,7 +46,7 @@ def blocks_of(
     batches = chain([begin], picture_files.batches(files, blocks.rows(shape)))
     prepare = partial(_prepared, tree.shown, shape, card)
     problems: list[Problem] = []
-    waiting: dict[str, list[tuple[_Image, int]]] = {}
+    waiting: dict[str, list[tuple[str, _Image, int]]] = {}
     done: Counter[str] = Counter()  # images of each split
     for batch, images in parallel.ordered(prepare, batches):
         for file, image in zip(batch, images, strict=True):
@@ -58,7 +58,7 @@ def blocks_of(
                 expected = f"{shape[0]} x {shape[1]}, as {first}"
                 raise tree.error(file.name, "mixed sizes", fix, expected=expected, got=got)
             group = waiting.setdefault(file.split, [])
-            group.append((image, file.label))
+            group.append((file.name, image, file.label))
             if len(group) == blocks.rows(shape):
                 yield _block(file.split, waiting.pop(file.split), shown, done[file.split])
                 done[file.split] += len(group)
@@ -86,8 +86,8 @@ def _prepared(
     return made
 
 
-def _block(split: str, group: list[tuple[_Image, int]], shown: str, first: int) -> Block:
-    images, labels = zip(*group, strict=True)
+def _block(split: str, group: list[tuple[str, _Image, int]], shown: str, first: int) -> Block:
+    names, images, labels = zip(*group, strict=True)
     values, notes, keys, _ = zip(*images, strict=True)
     given = np.stack(values), np.array(labels, np.int64), shown, first
-    return Block(split, *given, notes=notes, keys=keys, is_sorted=True)
+    return Block(split, *given, notes=notes, keys=keys, names=names, is_sorted=True)

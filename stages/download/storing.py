@@ -33,7 +33,7 @@ WORTH_SAYING = 10**9  # bytes
 
 class _Split:
     """A split as it grows: its images in a file, and in memory its labels as the files have them, the key of each
-    image, and where the images are: files, with the numbers of the images there.
+    image, where the images are: files, with the numbers of the images there; and the name of each picture.
     """
 
     def __init__(self, append: Callable[[np.ndarray], None]):
@@ -41,6 +41,7 @@ class _Split:
         self.labels: list[np.ndarray] = []
         self.keys: list[str] = []
         self.places: list[tuple[str, np.ndarray]] = []
+        self.names: list[str] = []
 
 
 class Problems:
@@ -56,25 +57,27 @@ class Problems:
         )
 
 
-def store(contents: Contents, card: datasets.Described, folder: Path, problem: Problems) -> None:
+def store(contents: Contents, card: datasets.Described, folder: Path, problem: Problems) -> dict[str, list[str]]:
     """Write images.npy and labels.npy of each split, classes.json and preparation.json; print a line for each split.
 
+    Return the file of each image of each split; no files for a split whose files are not pictures.
     Raises DataError, before anything appears, if the images do not fit the card or each other; StageError if the disk
     has no room.
     """
     unfinished = folder / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        _write(contents, card, unfinished, problem)
+        names = _write(contents, card, unfinished, problem)
         for name in datasets.SPLITS:
             shutil.rmtree(folder / name, ignore_errors=True)
         for path in unfinished.iterdir():
             path.replace(folder / path.name)
+        return names
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write(contents: Contents, card: datasets.Described, folder: Path, problem: Problems) -> None:
+def _write(contents: Contents, card: datasets.Described, folder: Path, problem: Problems) -> dict[str, list[str]]:
     splits: dict[str, _Split] = {}
     done: Counter[str] = Counter()
     shape = list(card.image_shape or ())
@@ -103,6 +106,7 @@ def _write(contents: Contents, card: datasets.Described, folder: Path, problem: 
                 splits[name].labels.append(np.asarray(block.labels, np.int64)[rows])
                 splits[name].keys += [keys[row] for row in rows]
                 splits[name].places.append((block.file, block.first + rows))
+                splits[name].names += [block.names[row] for row in rows if block.names]
     labels = {name: np.concatenate(split.labels) - getattr(card, "first_label", 0) for name, split in splits.items()}
     for name, split in splits.items():
         _require_labels(labels[name], split, classes, is_free, problem)
@@ -113,11 +117,13 @@ def _write(contents: Contents, card: datasets.Described, folder: Path, problem: 
         if is_free:
             order = np.lexsort((labels[name], np.array(split.keys, "S64")))
             _sort(folder / name / IMAGES, order)
+            split.names = [split.names[row] for row in order if split.names]
         arrays.write(folder / name / LABELS, labels[name][order].astype(np.uint8))
         print(f"{name}: {len(order)} images, {' x '.join(map(str, shape))}")
     class_names.write(folder / CLASSES, classes)
     total = sum(map(len, labels.values()))
     preparation.write(folder / PREPARATION, preparation.Preparation(images=total, done=dict(sorted(done.items()))))
+    return {name: split.names for name, split in splits.items()}
 
 
 def _fitted(block: Block, shape: Sequence[int], problem: Problems) -> tuple[np.ndarray, Sequence[tuple[str, ...]]]:

@@ -70,13 +70,30 @@ class Explorer(NamedTuple):
     sprite: bytes
 
 
+class Card(NamedTuple):
+    """An image of a gallery: one or two pictures, PNG or JPEG; two labels; a headline and a note below the pictures."""
+
+    pictures: list[bytes]
+    label: int
+    suggested: int
+    headline: str
+    note: str
+
+
+class Gallery(NamedTuple):
+    """Images in their order, which can be filtered by the class of their labels, in HTML only."""
+
+    classes: list[str]
+    cards: list[Card]
+
+
 class Heading(NamedTuple):
     """The topic of the next blocks of a section."""
 
     title: str
 
 
-Block = str | Heading | Table | Illustration | Explorer
+Block = str | Heading | Table | Illustration | Explorer | Gallery
 
 
 class Section(NamedTuple):
@@ -145,6 +162,6 @@ def environment(finalize: Callable[[object], object]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for kind in (Heading, Table, Illustration, Explorer):
+    for kind in (Heading, Table, Illustration, Explorer, Gallery):
         templates.tests[kind.__name__.lower()] = lambda block, kind=kind: isinstance(block, kind)
     return templates

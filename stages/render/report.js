@@ -1,6 +1,20 @@
 const matrix = document.querySelector(".matrix");
 if (matrix) moveByArrows(matrix);
+document.querySelectorAll(".gallery").forEach(filterCards);
 if (document.querySelector(".images")) await explore();
+
+function filterCards(gallery) {
+  const [form, status] = [".filters", ".status"].map((name) => gallery.querySelector(name));
+  const cards = [...gallery.querySelectorAll(".cards > li")];
+  const show = () => {
+    const asked = [...new FormData(form)].filter(([, value]) => value);
+    for (const card of cards) card.hidden = asked.some(([key, value]) => card.dataset[key] !== value);
+    const shown = cards.filter((card) => !card.hidden).length;
+    status.textContent = `${shown.toLocaleString("en")} of ${cards.length.toLocaleString("en")} images`;
+  };
+  form.addEventListener("change", show);
+  show();
+}
 
 // Tab stops at one cell of the matrix. Arrows move to the next cell that has images.
 function moveByArrows(matrix) {

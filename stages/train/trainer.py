@@ -53,11 +53,13 @@ def fit(
     validation: Split | None = None,
     replicates: Sequence[int] | None = None,
     report: Report = lambda replicate, row: None,
+    folds: np.ndarray | None = None,
 ) -> list[Run]:
     """Return the `settings.replicates` trained networks, or only those whose numbers `replicates` lists.
 
     validation: the official validation images, if there are any; none are held out of `split` then. report: is called
-    with each row of a history as soon as there is one, from several threads.
+    with each row of a history as soon as there is one, from several threads. folds: integer (n,), for cross-validation:
+    replicate i is not trained on the images with the number i.
     Raises InputError if a batch is larger than the images left to train on, if the processor lacks the precision, or if
     the loss or a weight is not finite.
     `params.require_one_source` and `division.require_each_class` check before whether there are validation images.
@@ -66,15 +68,16 @@ def fit(
     kept, held_out = divide(*split, settings.validation_fraction)
     if validation:
         held_out = np.arange(len(validation.labels), dtype=np.int32)
-    if settings.batch_size > len(kept):
+    numbers = range(settings.replicates) if replicates is None else replicates
+    trained_on = [kept if folds is None else kept[folds[kept] != number] for number in numbers]
+    if settings.batch_size > (fewest := min(map(len, trained_on))):
         param, what = "params.yaml: train.batch_size", "a batch larger than the images to train on"
-        expected, got = f"at most {len(kept)}", str(settings.batch_size)
+        expected, got = f"at most {fewest}", str(settings.batch_size)
         fix = "lower train.batch_size or train.validation_fraction, then dvc repro"
         raise InputError(Problem(param, what, expected=expected, got=got, fix=fix))
-    numbers = range(settings.replicates) if replicates is None else replicates
     chosen = [
-        _Replicate(number, _build(split.images.shape[1:], classes, settings, number), kept, held_out, settings)
-        for number in numbers
+        _Replicate(number, _build(split.images.shape[1:], classes, settings, number), rows, held_out, settings)
+        for number, rows in zip(numbers, trained_on, strict=True)
     ]
     splits = [split, validation] if validation else [split]
     in_memory = memory.fits([each.images for each in splits])

@@ -107,6 +107,7 @@ def test_the_change_of_one_number_starts_from_the_committed_run():
         ("speed", "epochs"),
         ("speed", "results"),
         ("reproducibility", "processors"),
+        ("audit", "audit"),
     ],
 )
 def test_a_page_has_the_table_that_a_benchmark_wrote(page, source):

@@ -53,6 +53,17 @@ def test_the_output_changes_only_the_arithmetic_of_the_loss(split):
         np.testing.assert_allclose(run.model.predict(split.images, verbose=0).sum(axis=1), 1, atol=1e-6)
 
 
+def test_in_cross_validation_a_network_is_the_same_as_without_the_images_of_its_fold(split):
+    folds = np.arange(24) // 3 % 3
+    chosen = settings(replicates=3, batch_size=5)
+    runs = trainer.fit(split, CLASSES, chosen, folds=folds)
+
+    for fold, run in enumerate(runs):
+        others = Split(split.images[folds != fold], split.labels[folds != fold])
+        (alone,) = trainer.fit(others, CLASSES, chosen, replicates=[fold])
+        assert_equal(run, alone)
+
+
 @pytest.mark.parametrize(
     ("network", "optimizer"), [("dense", "adam"), pytest.param("cnn", "muon", marks=pytest.mark.slow)]
 )

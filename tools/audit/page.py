@@ -1,0 +1,79 @@
+"""The findings as one page for a browser, with the pictures: a document of `stages.render`."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from core.files import arrays
+from stages.render import explorer
+from stages.render.document import Block, Card, Gallery, Report, Section
+from stages.render.html import html
+from tools.audit.findings import COPY, LABEL, UNLIKE, Finding
+from tools.audit.reading import Pictures
+
+MOST_CARDS = 1_000  # of a kind
+MOST_PIXELS = 4_000_000  # of their pictures: in colour they take 3 MB
+SECTIONS = {
+    LABEL: "Labels that are likely wrong",
+    COPY: "Near-duplicates across the split",
+    UNLIKE: "Images unlike all others",
+}
+TEXTS = {
+    LABEL: "Label → suggested label, the most likely mistakes first. The number is the probability of the label, by "
+    "networks that were not trained on the image.",
+    COPY: "Left: an image of the test split, or of the validation split. Right: the training image that it nearly "
+    "equals. The number is their distance in the last hidden layer of a network. A network may know such images by "
+    "heart, so they make scores look better than they are.",
+    UNLIKE: "The number is the out-of-distribution score: an image above 1 is farther from the training images than "
+    "99 % of these are from each other. Such an image may be damaged, or may not belong to the data set.",
+}
+
+
+def summary(pictures: Pictures, found: Sequence[Finding], right: Mapping[str, float]) -> list[str]:
+    """Return the result in sentences. right: the share of each split that networks predict as its label."""
+    kinds = [each.kind for each in found]
+    images = sum(len(split.labels) for split in pictures.splits.values())
+    of_splits = ", ".join(f"{share:.1%} of the {split} labels" for split, share in right.items())
+    return [
+        f"{kinds.count(LABEL):,} of {images:,} labels are likely wrong.",
+        f"{kinds.count(COPY):,} near-duplicates across the split. {kinds.count(UNLIKE):,} images unlike all others.",
+        f"Networks that were not trained on an image predict {of_splits}. The more they predict, the fewer of these "
+        "findings are false.",
+    ]
+
+
+def page(name: str, pictures: Pictures, found: Sequence[Finding], verdict: Sequence[str]) -> str:
+    """Return the page as HTML. Equal inputs give equal text."""
+    sections = [
+        Section(title, _blocks(pictures, [each for each in found if each.kind == kind], TEXTS[kind]))
+        for kind, title in SECTIONS.items()
+    ]
+    return html(Report(f"Audit of {name}", "\n".join(verdict), "", sections), {})
+
+
+def _blocks(pictures: Pictures, found: Sequence[Finding], text: str) -> list[Block]:
+    if not found:
+        return ["None was found."]
+    height, width = pictures.splits["train"].images.shape[1:3]
+    step = ceil(max(height, width) / explorer.MOST_SIDE)
+    kept = found[: min(MOST_CARDS, max(1, MOST_PIXELS * step**2 // (height * width)))]
+    left_out = f" The page shows the first {len(kept):,} of {len(found):,}; the CSV file has all." * (kept != found)
+    return [text + left_out, Gallery(pictures.classes, [_card(pictures, each, step) for each in kept])]
+
+
+def _card(pictures: Pictures, finding: Finding, step: int) -> Card:
+    label, suggested = (pictures.classes[each] for each in (finding.label, finding.suggested))
+    places = [(finding.split, finding.row), *([("train", finding.twin)] if finding.twin >= 0 else [])]
+    changed = finding.kind == LABEL or (finding.kind == COPY and label != suggested)
+    return Card(
+        [_picture(pictures, *place, step) for place in places],
+        finding.label,
+        finding.suggested,
+        f"{label} → {suggested}" if changed else label,
+        " ".join([f"{finding.score:.2g},", *(pictures.name(*place) for place in places)]),
+    )
+
+
+def _picture(pictures: Pictures, split: str, index: int, step: int) -> bytes:
+    image = pictures.splits[split].images[index]
+    arrays.release(pictures.splits[split].images)
+    return explorer.sprite(explorer.tile(image, step)[None], 1)

@@ -10,7 +10,7 @@ CORES = --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # each target uses both cores by itself
-.PHONY: help setup repro verify compare serve sweep experiments demo test slow fuzz check bench recipe recipes processors lock
+.PHONY: help setup repro verify audit compare serve sweep experiments demo test slow fuzz check bench recipe recipes processors lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -24,7 +24,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 	$(BIN)/python -m pip install --require-hashes --requirement $<
 	@touch $@
 
-# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3.3 GB.
+# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3.7 GB.
 .venv/runtime: requirements.lock .venv/uv tools/path.pth tools/dvc
 	$(INSTALL)
 
@@ -33,7 +33,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 	@touch .venv/runtime
 
 define INSTALL
-	@echo "Installing $< into .venv: up to 3 GB"
+	@echo "Installing $< into .venv: up to 4 GB"
 	$(BIN)/python -m uv pip install --python $(BIN)/python --require-hashes --requirement $<
 	@cp tools/path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@cp tools/dvc $(BIN)

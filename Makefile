@@ -24,7 +24,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 	$(BIN)/python -m pip install --require-hashes --requirement $<
 	@touch $@
 
-# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3.7 GB.
+# runtime: the packages that run the pipeline, 2.5 GB. installed: these and the packages for development, 3.6 GB.
 .venv/runtime: requirements.lock .venv/uv tools/path.pth tools/dvc
 	$(INSTALL)
 

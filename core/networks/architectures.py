@@ -93,6 +93,15 @@ def cnn(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     return _pairs((24, 24, 96, 96), image_shape, classes, settings)
 
 
+@network(xla=False)
+def cnn_wide(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
+    """Return a convolutional network of at most 192 filters: 1,125,370 parameters for grey images and ten classes.
+
+    `hidden_units` does not change this network.
+    """
+    return _pairs((48, 48, 192, 192), image_shape, classes, settings)
+
+
 def _pairs(widths: Sequence[int], image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     """Return a network of pairs of convolutions, each with batch normalization; a pair halves the size of the image.
 

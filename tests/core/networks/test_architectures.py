@@ -22,6 +22,8 @@ from tests.stages.train.plain import settings
         (settings(network="cnn_small"), (28, 28, 3), 208 + 3456 + 5184 + 10_368 + 3 * 20_736 + 4 * 240 + 490),
         # First 4*24 + 24. Then 9*24*24 twice, 9*24*96, 9*96*96 thrice; four numbers for each of 432 filters.
         (settings(network="cnn"), (28, 28), 120 + 2 * 5184 + 20_736 + 3 * 82_944 + 4 * 432 + 970),
+        # First 12*48 + 48. Then 9*48*48 twice, 9*48*192, 9*192*192 thrice; four numbers for each of 864 filters.
+        (settings(network="cnn_wide"), (32, 32, 3), 624 + 2 * 20_736 + 82_944 + 3 * 331_776 + 4 * 864 + 1930),
     ],
 )
 def test_parameters_are_counted(chosen, image_shape, parameters):
@@ -44,7 +46,7 @@ def test_a_network_that_does_not_exist_is_refused():
         architectures.build((28, 28), 3, settings(network="dens"))
 
     assert str(caught.value) == (
-        "params.yaml: train.network: unknown choice: did you mean dense? (expected dense, cnn_small or cnn, "
+        "params.yaml: train.network: unknown choice: did you mean dense? (expected dense, cnn_small, cnn or cnn_wide, "
         'got "dens"); fix: edit params.yaml, then dvc repro'
     )
 

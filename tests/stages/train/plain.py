@@ -137,7 +137,8 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
         for units in settings.hidden_units:
             layers += [kinds.Dense(units, activation="relu"), *drop()]
     else:
-        first, *pairs = {"cnn_small": (16, 24, 48, 48), "cnn": (24, 24, 96, 96)}[settings.network]
+        widths = {"cnn_small": (16, 24, 48, 48), "cnn": (24, 24, 96, 96), "cnn_wide": (48, 48, 192, 192)}
+        first, *pairs = widths[settings.network]
         layers += [kinds.Reshape((*shape[:2], -1)), kinds.Conv2D(first, 2, padding="same"), kinds.ReLU()]
         for filters in pairs:
             layers += [kinds.Conv2D(filters, 3, padding="same", use_bias=False), kinds.MaxPooling2D(padding="same")]

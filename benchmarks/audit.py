@@ -32,8 +32,8 @@ FIRST = 100  # findings whose precision is measured, and the first points of a c
 POINTS = 60  # of a curve
 FIGURE = scratch.CHECKOUT / "docs" / "audit.png"
 RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
-FILTERS = ("low_self_confidence", "prune_by_class", "both", "prune_by_noise_rate", "low_normalized_margin")
-FILTERS += ("confident_learning", "predicted_neq_given")
+FILTERS = ["low_self_confidence", "prune_by_class", "both", "prune_by_noise_rate", "low_normalized_margin"]
+FILTERS += ["confident_learning", "predicted_neq_given"]
 
 
 def main(recipe: str = "") -> None:

@@ -101,7 +101,8 @@ def rates(source: Source, counts: tuple[int, int]) -> dict[str, float]:
 def false_alarms(source: Source, counts: tuple[int, int]) -> dict[str, float]:
     """Return the share of draws without a change in which each verdict was a false alarm."""
     generator = np.random.default_rng(SEED)
-    draws = [_p_values(*source.networks(generator, counts), source.labels) for _ in range(DRAWS)]
+    assert source.networks
+    draws = [_p_values(*source.networks(generator, counts), labels=source.labels) for _ in range(DRAWS)]
     return {name: sum(each[name] < SIGNIFICANCE for each in draws) / DRAWS for name in draws[0]}
 
 
@@ -146,6 +147,7 @@ def false_ensembles(source: Source, counts: tuple[int, int]) -> float:
     probability of the label becomes 0. The share is the tolerance over the accuracy of the ensemble.
     """
     generator, labels, found = np.random.default_rng(SEED), source.labels, 0
+    assert source.networks
     for _ in range(DRAWS):
         base, new = source.networks(generator, counts)
         accuracy = scores.right(ensemble.average(new), labels).mean()

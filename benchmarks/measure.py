@@ -62,7 +62,7 @@ def run(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),  # or lines come late
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},  # or lines come late
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -72,9 +72,8 @@ def run(
     memory = [(0, 0)]
     watch = Thread(target=_watch, args=(process, memory))
     watch.start()
-    with process.stdout:
-        lines = [(time.perf_counter() - start, line.rstrip()) for line in process.stdout]
-    process.wait()
+    with process:
+        lines = [(time.perf_counter() - start, line.rstrip()) for line in process.stdout or ()]
     seconds = time.perf_counter() - start
     watch.join()
     if process.returncode:
@@ -104,9 +103,10 @@ def stage(name: str) -> list[str]:
 def archives(dataset: str) -> Path:
     """Return the folder with the archives of a data set. Those that it lacks are fetched."""
     card = datasets.load(dataset)
-    for file, pin in getattr(card, "archives", {}).items():
-        if not (ARCHIVES / dataset / file).exists():
-            fetch.fetch(file, pin, download.addresses(dataset, card, file), ARCHIVES / dataset / file)
+    if isinstance(card, datasets.FromFiles):
+        for file, pin in card.archives.items():
+            if not (ARCHIVES / dataset / file).exists():
+                fetch.fetch(file, pin, download.addresses(dataset, card, file), ARCHIVES / dataset / file)
     return ARCHIVES / dataset
 
 

@@ -1,4 +1,4 @@
-"""The speed of `python -m tools.predict`, its accuracy on corrupted pictures, and its out-of-distribution score.
+"""The speed of `tools.predict` and `tools.serve`, and on corrupted pictures the accuracy and the warnings.
 
     python -m benchmarks.predict [RUNS]
 
@@ -6,21 +6,27 @@ Uses the test images, the networks and their predictions that `dvc repro` left i
 predict.json.
 """
 
+import base64
 import csv
+import re
 import shutil
-from collections.abc import Callable, Sequence
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+import requests
 
-from benchmarks import measure, out_of_distribution, recipes
+from benchmarks import measure, out_of_distribution
 from benchmarks.corruptions import CORRUPTIONS, Encoded, encoded
 from core.cli import command
 from core.files import arrays, class_names
 from stages.evaluate.out_of_distribution import evenly_spaced
-from tools import pipeline, scratch
+from tools import pipeline, recipe, scratch
 from tools.predict import classify
 
 FOLDER = scratch.CHECKOUT / "build" / "predict"
@@ -28,16 +34,18 @@ DIGITS = FOLDER / "digits"  # the pipeline on MNIST, recipe R3
 PREDICT = [measure.PYTHON, "-m", "tools.predict", "--format", "csv"]
 PLACES = {"of the workspace": scratch.CHECKOUT, "of MNIST, by networks of recipe R3": DIGITS}
 CORRUPTED = 200  # test images, the first ones
+SERVED = 40  # test images, the first ones, as drawings
 
 
 def main(runs: int = 3) -> None:
     """Measure the speed on all test images, the accuracy on corrupted ones, and the out-of-distribution score."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    scratch.copy(DIGITS, recipes.RECIPES["R3"][1])
+    scratch.copy(DIGITS, recipe.load("R3").params)
     measure.run([*measure.DVC, "repro", "evaluate"], DIGITS)
     results = {
         "machine": measure.machine(),
         **_timed(_grey(scratch.CHECKOUT), runs),
+        "served_ms": _served(_grey(scratch.CHECKOUT)[:SERVED]),
         "corruptions": {name: _corrupted(place) for name, place in PLACES.items()},
         "out_of_distribution": _out_of_distribution(),
     }
@@ -69,6 +77,29 @@ def _timed(images: np.ndarray, runs: int) -> dict[str, Any]:
         "peak_mb_of_one": round(median(each.peak_mb for each in one)),
         "peak_mb_of_all": round(median(each.peak_mb for each in every)),
     }
+
+
+def _served(images: np.ndarray) -> list[float]:
+    """Return the milliseconds in which the page of `tools.serve` answers each drawing, one after the other, by HTTP."""
+    command = [measure.PYTHON, "-m", "tools.serve", "--port", "0"]
+    with (
+        subprocess.Popen(command, cwd=scratch.CHECKOUT, stdout=subprocess.PIPE, encoding="utf-8") as server,
+        requests.Session() as session,
+    ):
+        try:
+            session.trust_env = False  # no proxy
+            line = next(iter(server.stdout or ()))
+            [address] = re.findall(r"http://[^/]+/", line)
+            found = []
+            for image in images:
+                content, suffix = encoded(image)
+                url = f"data:image/{suffix};base64,{base64.b64encode(content).decode()}"
+                start = time.perf_counter()
+                session.post(f"{address}gradio_api/run/drawing", json={"data": [url]}, timeout=60).raise_for_status()
+                found.append(round(1000 * (time.perf_counter() - start), 1))
+        finally:
+            server.send_signal(signal.SIGINT)
+    return found
 
 
 def _corrupted(place: Path) -> dict[str, dict[str, float]]:
@@ -104,7 +135,7 @@ def _out_of_distribution() -> dict[str, dict[str, tuple[float, float]]]:
     return out_of_distribution.measure(classify.load().networks, references, test, others)
 
 
-def _write(folder: Path, images: Sequence[np.ndarray], corruption: Callable[[np.ndarray], Encoded]) -> None:
+def _write(folder: Path, images: Iterable[np.ndarray], corruption: Callable[[np.ndarray], Encoded]) -> None:
     folder.mkdir(parents=True)
     for number, image in enumerate(images):
         content, suffix = corruption(image)
@@ -125,7 +156,9 @@ def page(results: dict[str, Any]) -> str:
         "runs, with the smallest and the largest value in brackets.\n\n"
         f"- one picture: {one} s, {results['peak_mb_of_one']} MB\n"
         f"- a folder of {results['pictures']:,} small PNGs: {every} s, {results['peak_mb_of_all']} MB; "
-        f"after the start {rate} a second\n\n"
+        f"after the start {rate} a second\n"
+        f"- an answer of the page of `tools.serve`, by HTTP: {measure.summary(results['served_ms'], 0)} ms; "
+        f"{len(results['served_ms'])} drawings, one after the other\n\n"
         + "".join(_corruptions(name, results["corruptions"][name]) for name in PLACES)
         + "## Out-of-distribution pictures\n\n"
         "How well each score separates such pictures from the test images of the workspace: the area under the ROC "

@@ -9,6 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,12 @@ from core.files.arrays import Split
 from stages.render import style
 from stages.render.style import Figure
 from tools import scratch
-from tools.audit import __main__ as audit
 from tools.audit import cross_validation, findings, reading
 
 DATASET = "fashion_mnist"
 SHARES = (0.01, 0.02, 0.05)
 FIRST = 100  # findings whose precision is measured, and the first points of a curve
-POINTS = 60  # of a curve
+POINTS = 20  # of a curve
 FIGURE = scratch.CHECKOUT / "docs" / "audit.png"
 RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 FILTERS = ["low_self_confidence", "prune_by_class", "both", "prune_by_noise_rate", "low_normalized_margin"]
@@ -43,7 +43,7 @@ def main(recipe: str = "") -> None:
     os.environ["DATASET_MIRROR"] = str(measure.archives(DATASET).parent)
     arguments = ["-m", "tools.audit", DATASET, *([f"--recipe={recipe}"] if recipe else [])]
     tool = measure.run([measure.PYTHON, *arguments], scratch.CHECKOUT)
-    settings = audit.with_recipe(params.section(params.Train), recipe)
+    settings = reading.with_recipe(params.section(params.Train), recipe)
     with reading.reading(DATASET, scratch.CHECKOUT / "build" / "bench" / DATASET) as pictures:
         levels = {str(share): level(share, pictures, settings) for share in SHARES}
     row = {"seconds": round(tool.seconds, 1), "peak_mb": round(tool.peak_mb), "levels": levels}
@@ -113,7 +113,7 @@ def draw(results: Mapping[str, Any]) -> Figure:
     figure = style.empty(height=3.4, width=style.WIDE)
     ax = figure.subplots()
     ax.set(xlabel="recall: share of the replaced labels that is found", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    for recipe, line in zip(results, ("-", "--"), strict=False):
+    for recipe, line in zip(results, cycle(("-", "--", ":")), strict=False):
         for share, colour in zip(SHARES, (style.FIRST, style.SECOND, style.TOGETHER), strict=True):
             found = results[recipe]["levels"][str(share)]
             ax.plot(*zip(*found["curve"], strict=True), line, color=colour, label=f"{share:.0%} replaced, {recipe}")

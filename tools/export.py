@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli import command
+from core.cli import command, extras
 from core.cli.command import Parser
-from core.cli.errors import InputError, Problem
 from core.files import atomic, class_names
 
 if TYPE_CHECKING:
@@ -37,16 +35,16 @@ def declare(parser: Parser) -> None:
 
 def main(to: str, output: Path) -> None:
     """Export the ensemble of the trained networks for other programs."""
-    if to == "onnx" and not find_spec("tf2onnx"):
-        fix = 'python -m pip install "tf2onnx>=1.17"'
-        raise InputError(Problem("tf2onnx", "not installed, and --to onnx needs it (the extra onnx)", fix=fix))
+    if to == "onnx":
+        extras.require("tf2onnx", "--to onnx needs it")
     from tools.predict import classify  # TensorFlow takes seconds to start
 
     ensemble = classify.load()
     path = write(mean(ensemble), to, output)
     class_names.write(output / "classes.json", ensemble.classes)
-    images = ", ".join(map(str, ("n", *ensemble.shape)))
-    print(f"{path}: the mean of {len(ensemble.networks)} networks, from images ({images}) in [0, 1] to probabilities")
+    images, networks = ", ".join(map(str, ("n", *ensemble.shape))), len(ensemble.networks)
+    which = "1 network" if networks == 1 else f"the mean of {networks} networks"
+    print(f"{path}: {which}, from images ({images}) in [0, 1] to probabilities")
     print(f"{output / 'classes.json'}: the class names, in their order")
 
 

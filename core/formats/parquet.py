@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from core.cli.errors import InputError, Problem
+from core.cli import extras
 from core.formats import encoded, roles, table_labels
 from core.formats.blocks import Contents
 from core.formats.picture_files import Encoded
@@ -46,11 +46,9 @@ def found(tree: Tree) -> dict[str, Any] | None:
 
 @contextmanager
 def _opened(tree: Tree, name: str) -> Iterator[Any]:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        fix = 'python -m pip install "pyarrow>=21", then dvc repro'
-        raise InputError(Problem("pyarrow", "not installed, and Parquet files need it", fix=fix)) from error
+    extras.require("pyarrow", "Parquet files need it")
+    from pyarrow import parquet
+
     with tree.open(name) as file, parquet.ParquetFile(file, buffer_size=BUFFER) as table:
         yield table
 

@@ -39,20 +39,22 @@ class Picture(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read(path: str | Path) -> bytes:
+def read(path: str | Path, name: str = "") -> bytes:
     """Return the bytes of a regular file; a pipe, which would block, is not opened.
 
-    Raises DataError if there is no such file, or if it is too large or can't be read.
+    `name` is the name in messages; by default, it is the path. Raises DataError if there is no such file, or if it is
+    too large or can't be read.
     """
+    name = name or str(path)
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            raise DataError(Problem(str(path), "not a regular file", fix=_REPLACE))
-        _require_small(status.st_size, str(path))
+            raise DataError(Problem(name, "not a regular file", fix=_REPLACE))
+        _require_small(status.st_size, name)
         with open(path, "rb", buffering=0) as file:
             return file.read(status.st_size)
     except OSError as error:
-        raise DataError(unread(str(path), error)) from error
+        raise DataError(unread(name, error)) from error
 
 
 def unread(name: str, error: OSError) -> Problem:

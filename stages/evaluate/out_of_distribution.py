@@ -10,7 +10,7 @@ The score is the mean over the networks. An image with a score above 1 is unlike
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,23 +45,29 @@ def measure(networks: Sequence[keras.Model], images: np.ndarray, *, batch_size: 
 
     If there are many images, the features and the framing are those of some evenly spaced images.
     """
-    networks = [with_features(network) for network in networks]
-    (_, width), _ = networks[0].output_shape
-    chosen = evenly_spaced(len(images), min(MOST_IMAGES, max(2, MOST_NUMBERS_KEPT // width)))
-    step = max(1, MOST_NUMBERS_AT_ONCE // math.prod(images.shape[1:]))
-    parts = [chosen[start : start + step] for start in range(0, len(chosen), step)]
-    features = [_features(network, (arrays.pick(images, part) for part in parts), batch_size) for network in networks]
-    thresholds = [np.percentile(distances(each, each, leave_one_out=True), PERCENTILE) for each in features]
-    smallest = float(np.finfo(np.float32).tiny)  # equal images have the threshold 0, by which nothing can be divided
+    every = np.arange(len(images))
+    found = [references(with_features(network), images, every, batch_size) for network in networks]
+    features, thresholds = (np.array(each, np.float32) for each in zip(*found, strict=True))
     return Reference(
-        np.array(features, np.float32),
-        np.maximum(thresholds, smallest).astype(np.float32),
+        features,
+        thresholds,
         framing.measure(arrays.blocks(images[:: math.ceil(len(images) / MOST_FRAMED)])) if images.ndim == 3 else None,
     )
 
 
-def _features(network: keras.Model, blocks: Iterable[np.ndarray], batch_size: int) -> np.ndarray:
-    return np.concatenate([predict(network, block, batch_size)[0] for block in blocks])
+def references(
+    network: keras.Model, images: np.ndarray, among: np.ndarray, batch_size: int
+) -> tuple[np.ndarray, float]:
+    """Return the features of some training images, float32 (m, features), and the threshold, which is above 0.
+
+    network: with its features as the first output. images: as for `measure`. among: the indices of which some, evenly
+    spaced, are chosen.
+    """
+    (_, width), _ = network.output_shape
+    chosen = among[evenly_spaced(len(among), min(MOST_IMAGES, max(2, MOST_NUMBERS_KEPT // width)))]
+    features, _ = predict_rows(network, images, chosen, batch_size)
+    threshold = np.percentile(distances(features, features, leave_one_out=True), PERCENTILE)
+    return features, max(threshold, np.finfo(np.float32).tiny)  # equal images have 0, and nothing is divided by 0
 
 
 def evenly_spaced(images: int, most: int) -> np.ndarray:
@@ -76,6 +82,16 @@ def with_features(network: keras.Model) -> keras.Model:
     if len(features.shape) > 2:
         features = keras.layers.Flatten(name="features")(features)
     return keras.Model(network.inputs[0], [features, network.output])
+
+
+def predict_rows(
+    network: keras.Model, images: np.ndarray, rows: np.ndarray, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `predict` returns for some images, which may be mapped and larger than memory."""
+    step = max(1, MOST_NUMBERS_AT_ONCE // math.prod(images.shape[1:]))
+    parts = [predict(network, arrays.pick(images, part), batch_size) for part in arrays.blocks(rows, step)]
+    features, probabilities = map(np.concatenate, zip(*parts, strict=True))
+    return features, probabilities
 
 
 def predict(network: keras.Model, images: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:

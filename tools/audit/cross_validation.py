@@ -12,9 +12,7 @@ import numpy as np
 
 from core.cli.errors import DataError, Problem
 from core.config.params import Train
-from core.files import arrays
 from core.files.arrays import Split
-from core.networks.runtime import keras
 from stages.evaluate import out_of_distribution
 from stages.train import trainer
 from stages.train.progress import Report
@@ -28,25 +26,29 @@ BATCH = 1_000  # images predicted at once
 class Predicted(NamedTuple):
     """The predictions for a split.
 
-    probabilities: float64 (n, classes). unlike: float64 (n,), out-of-distribution scores, as evaluate has them.
-    features: float32 (n, features), of network 0, which was trained on a part of the training images.
+    probabilities: float64 (n, classes). out_of_distribution: float64 (n,), scores as evaluate has them. features:
+    float32 (n, features), of network 0, which was trained on a part of the training images.
     """
 
     probabilities: np.ndarray
-    unlike: np.ndarray
+    out_of_distribution: np.ndarray
     features: np.ndarray
 
 
 def folds(labels: np.ndarray, classes: Sequence[str], seed: int) -> np.ndarray:
     """Return the fold of each image, int64 (n,) in [0, FOLDS). Each class is spread evenly over the folds.
 
-    labels: integer (n,). Raises DataError if a class has one image: a network without it could not name its class.
+    labels: integer (n,). Raises DataError if a class has one image, because a network without it could not name its
+    class, or if there are fewer images than folds.
     """
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         what = f"too few training images of the class {classes[int(counts.argmin())]}"
         fix = "add images, or remove the class"
         raise DataError(Problem("the data set", what, expected="at least 2", got=str(counts.min()), fix=fix))
+    if len(labels) < FOLDS:
+        what, expected = "too few training images", f"at least {FOLDS}"
+        raise DataError(Problem("the data set", what, expected=expected, got=str(len(labels)), fix="add images"))
     shuffled = np.random.RandomState(seed).permutation(len(labels))
     found = np.empty(len(labels), np.int64)
     found[shuffled[np.argsort(labels[shuffled], kind="stable")]] = np.arange(len(labels)) % FOLDS
@@ -78,26 +80,16 @@ def predict(
     for fold, run in enumerate(runs):
         network = out_of_distribution.with_features(run.model)
         seen = np.flatnonzero(of_fold != fold)
-        some = seen[out_of_distribution.evenly_spaced(len(seen), out_of_distribution.MOST_IMAGES)]
-        references, _ = _outputs(network, train.images, some)
-        usual = out_of_distribution.distances(references, references, leave_one_out=True)
-        threshold = max(np.percentile(usual, out_of_distribution.PERCENTILE), np.finfo(np.float32).tiny)
+        references, threshold = out_of_distribution.references(network, train.images, seen, BATCH)
         for name, (images, labels) in splits.items():
-            rows = np.flatnonzero(of_fold == fold) if name == "train" else np.arange(len(labels))
-            share = 1 if name == "train" else len(runs)
-            features, probabilities = _outputs(network, images, rows)
-            found[name].probabilities[rows] += probabilities / share
-            found[name].unlike[rows] += out_of_distribution.distances(features, references) / threshold / share
+            every = np.arange(len(labels))
+            unseen, share = (np.flatnonzero(of_fold == fold), 1) if name == "train" else (every, len(runs))
+            rows = unseen if fold else every
+            features, probabilities = out_of_distribution.predict_rows(network, images, rows, BATCH)
             if fold == 0:
-                every, _ = _outputs(network, images, np.arange(len(labels)))
-                found[name] = found[name]._replace(features=every)
+                found[name] = found[name]._replace(features=features)
+                features, probabilities = features[unseen], probabilities[unseen]
+            found[name].probabilities[unseen] += probabilities / share
+            scores = out_of_distribution.distances(features, references) / threshold
+            found[name].out_of_distribution[unseen] += scores / share
     return found
-
-
-def _outputs(network: keras.Model, images: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the features and the probabilities of some images, as `out_of_distribution.predict` does."""
-    step = max(1, out_of_distribution.MOST_NUMBERS_AT_ONCE // math.prod(images.shape[1:]))
-    blocks = (arrays.pick(images, some) for some in arrays.blocks(rows, step))
-    parts = [out_of_distribution.predict(network, block, BATCH) for block in blocks]
-    features, probabilities = map(np.concatenate, zip(*parts, strict=True))
-    return features, probabilities

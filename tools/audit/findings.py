@@ -1,8 +1,8 @@
-"""What is worth a look: labels that are likely wrong, copies of training images in other splits, odd images.
+"""What is worth a look: labels that are likely wrong, near-duplicates across the split, out-of-distribution images.
 
 Labels: C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-JAIR 2021, as cleanlab has it. It estimates how many labels are wrong, and those are the labels with the lowest
-probabilities. docs/audit.md compares this filter and this ranking with others.
+JAIR 2021, as cleanlab has it. It estimates the number of wrong labels. That many labels, those with the lowest
+probabilities, are proposed. docs/audit.md compares this filter and this ranking with others.
 """
 
 import warnings
@@ -15,18 +15,18 @@ from core.files.arrays import Split
 from stages.evaluate.out_of_distribution import distances
 from tools.audit.cross_validation import Predicted
 
-LABEL, COPY, UNLIKE = "label", "near-duplicate", "unlike all others"
+LABEL, NEAR_DUPLICATE, OUT_OF_DISTRIBUTION = "label", "near-duplicate", "out-of-distribution"
 MOST_PAIRS = 200  # test images whose nearest training image is looked at, pixel by pixel
-NEAR = 0.15  # root mean square of the difference of two copies, as a share of the standard deviation of the pixels
-MOST_UNLIKE = 50
+NEAR = 0.15  # root mean square of the difference of two images, as a share of the standard deviation of the pixels
+MOST_OUT_OF_DISTRIBUTION = 50
 
 
 class Finding(NamedTuple):
     """An image, by its split and row, and why it is worth a look.
 
-    label: of the image. suggested: the label that the networks predict, or for a copy that of the training image.
-    score: the probability of the label; for a copy, the distance to the training image; for an odd image, its
-    out-of-distribution score. twin: the index of that training image, or -1.
+    label: of the image. suggested: the label that the networks predict; for a near-duplicate, that of the training
+    image. score: the probability of the label; the distance to the training image; the out-of-distribution score.
+    twin: the index of that training image, or -1.
     """
 
     kind: str
@@ -39,8 +39,8 @@ class Finding(NamedTuple):
 
 
 def found(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
-    """Return all findings, by kind; labels and copies with the lowest score first, odd images with the highest."""
-    return [*_labels(splits, predicted), *_copies(splits, predicted), *_unlike(splits, predicted)]
+    """Return all findings, by kind: labels and near-duplicates by rising score, the others by falling score."""
+    return [*_labels(splits, predicted), *_near_duplicates(splits, predicted), *_out_of_distribution(splits, predicted)]
 
 
 def wrong_labels(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -72,10 +72,10 @@ def _labels(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
     ]
 
 
-def _copies(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
+def _near_duplicates(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
     """Return images of other splits that have nearly the pixels of the training image that is nearest by features."""
     train, known = splits["train"], predicted["train"].features
-    copies = []
+    near = []
     for name in splits.keys() - {"train"}:
         images, labels = splits[name]
         features = predicted[name].features
@@ -85,16 +85,18 @@ def _copies(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> 
             difference = np.sqrt(np.square(images[index] - train.images[twin]).mean())
             if difference <= NEAR * images[index].std():
                 both = int(labels[index]), int(train.labels[twin])
-                copies.append(Finding(COPY, name, index, *both, float(apart[index]), twin))
-    return sorted(copies, key=lambda finding: (finding.score, finding.split, finding.row))
+                near.append(Finding(NEAR_DUPLICATE, name, index, *both, float(apart[index]), twin))
+    return sorted(near, key=lambda finding: (finding.score, finding.split, finding.row))
 
 
-def _unlike(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
+def _out_of_distribution(splits: Mapping[str, Split], predicted: Mapping[str, Predicted]) -> list[Finding]:
     """Return the images with the highest out-of-distribution scores, if they are above 1."""
     odd = [
-        Finding(UNLIKE, name, index, int(splits[name].labels[index]), int(each.probabilities[index].argmax()), score)
+        Finding(OUT_OF_DISTRIBUTION, name, index, label, int(each.probabilities[index].argmax()), score)
         for name, each in predicted.items()
-        for index, score in enumerate(each.unlike.tolist())
+        for index, (label, score) in enumerate(
+            zip(splits[name].labels.tolist(), each.out_of_distribution.tolist(), strict=True)
+        )
         if score > 1
     ]
-    return sorted(odd, key=lambda finding: (-finding.score, finding.split, finding.row))[:MOST_UNLIKE]
+    return sorted(odd, key=lambda finding: (-finding.score, finding.split, finding.row))[:MOST_OUT_OF_DISTRIBUTION]

@@ -7,37 +7,45 @@ from core.files import arrays
 from stages.render import explorer
 from stages.render.document import Block, Card, Gallery, Report, Section
 from stages.render.html import html
-from tools.audit.findings import COPY, LABEL, UNLIKE, Finding
+from tools.audit.findings import (
+    LABEL,
+    MOST_OUT_OF_DISTRIBUTION,
+    MOST_PAIRS,
+    NEAR_DUPLICATE,
+    OUT_OF_DISTRIBUTION,
+    Finding,
+)
 from tools.audit.reading import Pictures
 
 MOST_CARDS = 1_000  # of a kind
 MOST_PIXELS = 4_000_000  # of their pictures: in colour they take 3 MB
 SECTIONS = {
     LABEL: "Labels that are likely wrong",
-    COPY: "Near-duplicates across the split",
-    UNLIKE: "Images unlike all others",
+    NEAR_DUPLICATE: "Near-duplicates across the split",
+    OUT_OF_DISTRIBUTION: "Out-of-distribution images",
 }
 TEXTS = {
     LABEL: "Label → suggested label, the most likely mistakes first. The number is the probability of the label, by "
     "networks that were not trained on the image.",
-    COPY: "Left: an image of the test split, or of the validation split. Right: the training image that it nearly "
-    "equals. The number is their distance in the last hidden layer of a network. A network may know such images by "
-    "heart, so they make scores look better than they are.",
-    UNLIKE: "The number is the out-of-distribution score: an image above 1 is farther from the training images than "
-    "99 % of these are from each other. Such an image may be damaged, or may not belong to the data set.",
+    NEAR_DUPLICATE: "Left: an image of the test split, or of the validation split. Right: the training image that it "
+    "nearly equals. The number is their distance in the last hidden layer of a network. A network may memorize the "
+    "training image, so near-duplicates raise test scores.",
+    OUT_OF_DISTRIBUTION: "The number is the out-of-distribution score: an image above 1 is farther from the training "
+    "images than 99 % of these are from each other. Such an image may be damaged, or may not belong to the data set.",
 }
 
 
 def summary(pictures: Pictures, found: Sequence[Finding], right: Mapping[str, float]) -> list[str]:
-    """Return the result in sentences. right: the share of each split that networks predict as its label."""
+    """Return the result in sentences. right: the cross-validated accuracy of each split."""
     kinds = [each.kind for each in found]
     images = sum(len(split.labels) for split in pictures.splits.values())
-    of_splits = ", ".join(f"{share:.1%} of the {split} labels" for split, share in right.items())
+    of_splits = ", ".join(f"{share:.1%} ({split})" for split, share in right.items())
+    near, odd = kinds.count(NEAR_DUPLICATE), kinds.count(OUT_OF_DISTRIBUTION)
     return [
-        f"{kinds.count(LABEL):,} of {images:,} labels are likely wrong.",
-        f"{kinds.count(COPY):,} near-duplicates across the split. {kinds.count(UNLIKE):,} images unlike all others.",
-        f"Networks that were not trained on an image predict {of_splits}. The more they predict, the fewer of these "
-        "findings are false.",
+        f"Labels proposed for a check: {kinds.count(LABEL):,} of {images:,}, the most likely mistakes first.",
+        f"Near-duplicates across the split: {near:,}{' or more' * (near >= MOST_PAIRS)}. "
+        f"Out-of-distribution images: {odd:,}{' or more' * (odd == MOST_OUT_OF_DISTRIBUTION)}.",
+        f"Cross-validated accuracy: {of_splits}. The higher it is, the fewer findings are false.",
     ]
 
 
@@ -63,7 +71,7 @@ def _blocks(pictures: Pictures, found: Sequence[Finding], text: str) -> list[Blo
 def _card(pictures: Pictures, finding: Finding, step: int) -> Card:
     label, suggested = (pictures.classes[each] for each in (finding.label, finding.suggested))
     places = [(finding.split, finding.row), *([("train", finding.twin)] if finding.twin >= 0 else [])]
-    changed = finding.kind == LABEL or (finding.kind == COPY and label != suggested)
+    changed = finding.kind == LABEL or (finding.kind == NEAR_DUPLICATE and label != suggested)
     return Card(
         [_picture(pictures, *place, step) for place in places],
         finding.label,

@@ -1,4 +1,4 @@
-"""Read a data set into a temporary folder, as the stages `download` and `normalize` do."""
+"""Read a data set into a temporary folder, as the stages `download` and `normalize` do, and read a recipe."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.cli.errors import InputError
+from core.config import params, schema
 from core.files import arrays, atomic, class_names
 from core.files.arrays import Split
 from core.sources import datasets
 from stages.download import __main__ as download
 from stages.download import storing
 from stages.normalize import __main__ as normalize
+from tools import recipe as recipes
 
 
 class Pictures(NamedTuple):
@@ -47,3 +49,14 @@ def reading(name: str, folder: Path) -> Iterator[Pictures]:
         if validation := arrays.read_validation(train, len(names)):
             splits[arrays.VALIDATION] = validation
         yield Pictures(names, splits, files)
+
+
+def with_recipe(settings: params.Train, recipe: str) -> params.Train:
+    """Return the settings with the changes of a recipe to them, if one is named. Raises InputError if there is none.
+
+    Mirroring is left as it is in params.yaml: it suits clothes, but not digits.
+    """
+    changes = recipes.load(recipe).params if recipe else {}
+    own = {key.removeprefix("train."): value for key, value in changes.items() if key.startswith("train.")}
+    own.pop("augmentation_flip", None)
+    return schema.check(settings.model_dump() | own, params.Train, recipes.PATH)

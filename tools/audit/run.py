@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from core.cli.errors import printable
 from core.config.params import Train
 from core.files import atomic
 from core.networks import runtime
@@ -36,7 +37,7 @@ def run(name: str, pictures: Pictures, settings: Train, folder: Path) -> None:
     }
     summary = page.summary(pictures, found, right)
     table, html = folder / f"{name}.csv", folder / f"{name}.html"
-    atomic.write_csv(table, COLUMNS, [list(map(inert, _row(each, pictures))) for each in found])
+    atomic.write_csv(table, COLUMNS, [[inert(printable(text)) for text in _row(each, pictures)] for each in found])
     atomic.write_text(html, page.page(name, pictures, found, summary))
     shown = [_row(each, pictures)[1:5] for each in found if each.kind == findings.LABEL][:PRINTED]
     parts: list[blocks.Block] = [blocks.Lines(summary)]

@@ -7,25 +7,22 @@ import os
 import socket
 import tempfile
 from contextlib import suppress
-from importlib.util import find_spec
 
-from core.cli import command
+from core.cli import command, extras
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem
 
 
 def declare(parser: Parser) -> None:
     """Add the arguments of `main`."""
-    who = "who can open the page: 127.0.0.1, the default, is this machine alone; 0.0.0.0 is everybody on the network"
-    parser.add_argument("--host", default="127.0.0.1", help=who)
+    where = "address to listen on; default: %(default)s, this machine alone; 0.0.0.0: everybody on the network"
+    parser.add_argument("--host", default="127.0.0.1", help=where)
     parser.add_argument("--port", type=int, default=7860, help="0 for any free port; default: %(default)s")
 
 
 def main(host: str, port: int) -> None:
     """Serve a page on which people draw or choose a picture, and see what the networks predict, until Ctrl-C."""
-    if find_spec("gradio") is None:
-        fix = 'make setup, or python -m pip install "gradio>=6.12"'
-        raise InputError(Problem("gradio", "not installed, and the page needs it", fix=fix))
+    extras.require("gradio", "the page needs it")
     with _listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="serve-") as uploads:
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": uploads}  # before gradio is imported
         import uvicorn
@@ -43,9 +40,8 @@ def main(host: str, port: int) -> None:
 
 def _listening(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        raise InputError(
-            Problem("--port", "no such port", expected="0 to 65535", got=str(port), fix="leave --port out")
-        )
+        problem = Problem("--port", "no such port", expected="0 to 65535", got=str(port), fix="leave --port out")
+        raise InputError(problem)
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:

@@ -25,7 +25,7 @@ STYLE = """
 .answer figcaption { margin-top: 4px; }
 .answer [role=alert] { padding: 8px; border-left: 4px solid #d2691e; background: var(--background-fill-secondary); }
 """
-HEADING = Markup("<h1>Image classification</h1><p>{} know these classes: {}.</p>")
+HEADING = Markup("<h1>Image classification</h1><p>{} choose among these classes: {}.</p>")
 ANSWER = Markup("""<div class="answer">{}</div>""")
 ALERT = Markup("""<p role="alert">{}</p>""")
 INPUT = Markup("""<figure><img src="data:image/png;base64,{}" alt=""><figcaption>{}</figcaption></figure>""")

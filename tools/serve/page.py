@@ -1,6 +1,6 @@
 """The page: a person draws, uploads or chooses a picture, and sees what the networks predict.
 
-No component of gradio decodes a picture: only core.images.decoding does, whose limits bound the memory.
+Only core.images.decoding decodes pictures. Its limits bound the memory.
 """
 
 import base64
@@ -14,7 +14,7 @@ import numpy as np
 from fastapi import FastAPI
 from gradio.data_classes import ImageData
 
-from core.cli.errors import StageError
+from core.cli.errors import InputError, Problem, StageError
 from core.images import decoding
 from tools.predict import classify, inputs
 from tools.predict.classify import Ensemble
@@ -57,11 +57,15 @@ def application(ensemble: Ensemble) -> FastAPI:
 
     def of_picture(path: str) -> tuple[str, Prepared]:
         name = Path(path).name
-        return name, prepare(decoding.decode(decoding.read(path), name))
+        return name, prepare(decoding.decode(decoding.read(path, name), name))
 
     def of_test_image(number: int) -> tuple[str, Prepared]:
         name = f"test:{number}"
-        return name, inputs.test_images({name: number})[name]
+        prepared = inputs.test_images({name: number})[name]
+        if prepared.values.shape != ensemble.shape:
+            what, fix = "the pipeline has run on other data since the start", "end the server, and start it again"
+            raise InputError(Problem("data/", what, fix=fix))
+        return name, prepared
 
     def answering(read: Callable[[Any], tuple[str, Prepared]]) -> Callable[[Any], str]:
         def answered(given: Any) -> str:
@@ -74,7 +78,8 @@ def application(ensemble: Ensemble) -> FastAPI:
 
         return answered
 
-    classify.results(ensemble, [(DRAWING, Prepared(np.zeros(ensemble.shape, np.uint8), ()))])  # the first takes longer
+    nothing = Prepared(np.zeros(ensemble.shape, np.uint8), ())
+    classify.results(ensemble, [(DRAWING, nothing)])  # the first answer takes longer
     with gr.Blocks(title="Image classification", analytics_enabled=False) as page:
         gr.HTML(answer.heading(ensemble))
         with gr.Row():
@@ -98,7 +103,7 @@ def application(ensemble: Ensemble) -> FastAPI:
         "/",
         footer_links=[],
         run_history=False,
-        max_file_size=decoding.MOST_FILE_BYTES,
+        max_file_size=10 * decoding.MOST_FILE_BYTES,  # gradio stops the upload, and the page says nothing
         theme=gr.themes.Default(font=FONTS, font_mono=FONTS),
         css=answer.STYLE,
     )

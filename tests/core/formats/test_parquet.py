@@ -181,7 +181,8 @@ def test_without_pyarrow_the_line_says_how_to_install_it(write, read, monkeypatc
     with pytest.raises(InputError) as caught:
         read("parquet")
 
-    line = 'pyarrow: not installed, and Parquet files need it; fix: python -m pip install "pyarrow>=21", then dvc repro'
+    line = "pyarrow: not installed, and Parquet files need it (the extra parquet); fix: make setup, or "
+    line += 'python -m pip install "pyarrow>=21"'
     assert str(caught.value) == line
 
 

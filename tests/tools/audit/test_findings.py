@@ -39,19 +39,20 @@ def test_labels_that_networks_deny_are_found_the_least_probable_first():
     assert [each.score for each in wrong] == [0.01, 0.05, 0.05]
 
 
-def test_a_copy_has_nearly_the_pixels_of_the_training_image():
+def test_a_near_duplicate_has_nearly_the_pixels_of_the_training_image():
     train, test = made([0, 1, 2] * 4, [0, 1, 2] * 4), made([0, 1, 2], [0, 1, 2])
     test[0].images[1] = train[0].images[8] + 0.01
     test[1].features[1] = train[1].features[8] + 0.01
 
-    (copy,) = (each for each in found(train=train, test=test) if each.kind == findings.COPY)
+    (copy,) = (each for each in found(train=train, test=test) if each.kind == findings.NEAR_DUPLICATE)
 
-    assert copy[:5] == (findings.COPY, "test", 1, 1, 2) and copy.twin == 8
+    assert copy[:5] == (findings.NEAR_DUPLICATE, "test", 1, 1, 2) and copy.twin == 8
     np.testing.assert_allclose(copy.score, 0.04, rtol=1e-3)  # 16 features, each 0.01 apart
 
 
 def test_odd_images_are_those_above_1_the_oddest_first():
     train = made([0, 1, 2] * 4, [0, 1, 2] * 4)
-    train[1].unlike[[3, 5, 7]] = 1.5, 1.0, 2.5
+    train[1].out_of_distribution[[3, 5, 7]] = 1.5, 1.0, 2.5
 
-    assert [each.row for each in found(train=train, test=made([0], [0])) if each.kind == findings.UNLIKE] == [7, 3]
+    odd = [each for each in found(train=train, test=made([0], [0])) if each.kind == findings.OUT_OF_DISTRIBUTION]
+    assert [each.row for each in odd] == [7, 3]

@@ -1,7 +1,7 @@
 """What stops the server before it serves."""
 
 import socket
-from importlib import util
+import sys
 
 import pytest
 
@@ -10,12 +10,10 @@ from tools.serve.__main__ import declare, main
 
 @pytest.mark.fault("a package of an extra that is not installed")
 def test_without_gradio_the_command_that_installs_it_is_named(tmp_path, run_here, monkeypatch, assert_clean_failure):
-    monkeypatch.setattr(
-        "tools.serve.__main__.find_spec", lambda name: None if name == "gradio" else util.find_spec(name)
-    )
+    monkeypatch.setitem(sys.modules, "gradio", None)
 
     fix = 'make setup, or python -m pip install "gradio>=6.12"'
-    line = f"error: gradio: not installed, and the page needs it; fix: {fix}"
+    line = f"error: gradio: not installed, and the page needs it (the extra serve); fix: {fix}"
     assert_clean_failure(run_here(main, declare=declare), 2, line)
 
 

@@ -210,12 +210,15 @@ def huge() -> bytes:
 @pytest.mark.fault("a damaged or a huge picture on the page")
 def test_a_picture_that_can_not_be_read_is_one_line_and_the_server_goes_on(page, site):
     (site.folder / "broken.png").write_bytes(b"<html>")
+    (site.folder / "large.png").write_bytes(bytes(25 << 20))
     before, data, printed = site.peak(), huge(), (site.folder / "errors").read_bytes()
 
-    upload(page, site.folder / "broken.png")
-    wait(page, lambda: texts(page, "[role=alert]"))
-    [line] = texts(page, "[role=alert]")
-    assert line.startswith("error: broken.png: not a supported picture (expected") and texts(page, "figure") == []
+    for name, what in (("broken.png", "not a supported picture"), ("large.png", "too large a file")):
+        page.get(site.address)
+        upload(page, site.folder / name)
+        wait(page, lambda: texts(page, "[role=alert]"))
+        [line] = texts(page, "[role=alert]")
+        assert line.startswith(f"error: {name}: {what} (expected") and texts(page, "figure") == []
     ask_for(page, 3)
     assert shown(page, "test:3")["warnings"] == []
 
@@ -232,6 +235,20 @@ def test_a_test_image_that_is_not_there_is_one_line(site):
     for number in (-1, 20):
         line = f"error: test:{number}: no such test image (expected 0 to 19, got {number}); fix: give another number"
         assert f">{line}<" in site.answer("test_image", number)
+
+
+@pytest.mark.fault("a pipeline that runs while the page is served")
+def test_test_images_of_another_shape_are_one_line(site):
+    path = site.folder / "data/normalized/test/images.npy"
+    content = path.read_bytes()
+    np.save(path, np.load(path)[:, :-1])
+    try:
+        answer = site.answer("test_image", 3)
+    finally:
+        path.write_bytes(content)
+
+    line = "error: data/: the pipeline has run on other data since the start; fix: end the server, and start it again"
+    assert f">{line}<" in answer
 
 
 @pytest.mark.fault("two runs at once")

@@ -1,4 +1,4 @@
-"""The speed of `tools.predict` and `tools.serve`, and on corrupted pictures the accuracy and the warnings.
+"""The speed of `python -m tools.predict`, its accuracy on corrupted pictures, and its out-of-distribution score.
 
     python -m benchmarks.predict [RUNS]
 
@@ -6,20 +6,14 @@ Uses the test images, the networks and their predictions that `dvc repro` left i
 predict.json.
 """
 
-import base64
 import csv
-import re
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-import requests
 
 from benchmarks import measure, out_of_distribution
 from benchmarks.corruptions import CORRUPTIONS, Encoded, encoded
@@ -34,7 +28,6 @@ DIGITS = FOLDER / "digits"  # the pipeline on MNIST, recipe R3
 PREDICT = [measure.PYTHON, "-m", "tools.predict", "--format", "csv"]
 PLACES = {"of the workspace": scratch.CHECKOUT, "of MNIST, by networks of recipe R3": DIGITS}
 CORRUPTED = 200  # test images, the first ones
-SERVED = 40  # test images, the first ones, as drawings
 
 
 def main(runs: int = 3) -> None:
@@ -45,7 +38,6 @@ def main(runs: int = 3) -> None:
     results = {
         "machine": measure.machine(),
         **_timed(_grey(scratch.CHECKOUT), runs),
-        "served_ms": _served(_grey(scratch.CHECKOUT)[:SERVED]),
         "corruptions": {name: _corrupted(place) for name, place in PLACES.items()},
         "out_of_distribution": _out_of_distribution(),
     }
@@ -77,29 +69,6 @@ def _timed(images: np.ndarray, runs: int) -> dict[str, Any]:
         "peak_mb_of_one": round(median(each.peak_mb for each in one)),
         "peak_mb_of_all": round(median(each.peak_mb for each in every)),
     }
-
-
-def _served(images: np.ndarray) -> list[float]:
-    """Return the milliseconds in which the page of `tools.serve` answers each drawing, one after the other, by HTTP."""
-    command = [measure.PYTHON, "-m", "tools.serve", "--port", "0"]
-    with (
-        subprocess.Popen(command, cwd=scratch.CHECKOUT, stdout=subprocess.PIPE, encoding="utf-8") as server,
-        requests.Session() as session,
-    ):
-        try:
-            session.trust_env = False  # no proxy
-            line = next(iter(server.stdout or ()))
-            [address] = re.findall(r"http://[^/]+/", line)
-            found = []
-            for image in images:
-                content, suffix = encoded(image)
-                url = f"data:image/{suffix};base64,{base64.b64encode(content).decode()}"
-                start = time.perf_counter()
-                session.post(f"{address}gradio_api/run/drawing", json={"data": [url]}, timeout=60).raise_for_status()
-                found.append(round(1000 * (time.perf_counter() - start), 1))
-        finally:
-            server.send_signal(signal.SIGINT)
-    return found
 
 
 def _corrupted(place: Path) -> dict[str, dict[str, float]]:
@@ -156,9 +125,7 @@ def page(results: dict[str, Any]) -> str:
         "runs, with the smallest and the largest value in brackets.\n\n"
         f"- one picture: {one} s, {results['peak_mb_of_one']} MB\n"
         f"- a folder of {results['pictures']:,} small PNGs: {every} s, {results['peak_mb_of_all']} MB; "
-        f"after the start {rate} a second\n"
-        f"- an answer of the page of `tools.serve`, by HTTP: {measure.summary(results['served_ms'], 0)} ms; "
-        f"{len(results['served_ms'])} drawings, one after the other\n\n"
+        f"after the start {rate} a second\n\n"
         + "".join(_corruptions(name, results["corruptions"][name]) for name in PLACES)
         + "## Out-of-distribution pictures\n\n"
         "How well each score separates such pictures from the test images of the workspace: the area under the ROC "

@@ -246,7 +246,8 @@ def require(name: str, *, given_as: str = PARAM) -> None:
         what, expected = f"no such data set{schema.nearest(name, known)}", schema.one_of(known)
         fix = f"choose a file of {FOLDER}/ in params.yaml, then dvc repro"
         if given_as != PARAM:
-            fix = f"name a file of {FOLDER}/, or the path of your own file or folder"
+            own = "python -m tools.describe PATH --write-card --name NAME"
+            fix = f"name a file of {FOLDER}/; for your own files: {own}"
         raise InputError(Problem(given_as, what, expected=expected, got=name, fix=fix))
 
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import __main__ as pipeline
-from benchmarks import epochs, growth, measure, out_of_distribution, predict, processors, recipes
+from benchmarks import epochs, growth, measure, out_of_distribution, predict, processors, recipes, serve
 from core.cli.errors import StageError
 
 
@@ -52,6 +52,7 @@ def test_the_area_under_the_curve_is_that_of_scikit_learn():
         ("processors", processors),
         ("recipes", recipes),
         ("results", pipeline),
+        ("serve", serve),
     ],
 )
 def test_a_committed_page_shows_the_committed_numbers(name, benchmark):

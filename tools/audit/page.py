@@ -35,8 +35,8 @@ TEXTS = {
 }
 
 
-def summary(pictures: Pictures, found: Sequence[Finding], right: Mapping[str, float]) -> list[str]:
-    """Return the result in sentences. right: the cross-validated accuracy of each split."""
+def summary(pictures: Pictures, found: Sequence[Finding], trained: str, right: Mapping[str, float]) -> list[str]:
+    """Return the result in sentences. trained: the networks, in words. right: their accuracy on each split."""
     kinds = [each.kind for each in found]
     images = sum(len(split.labels) for split in pictures.splits.values())
     of_splits = ", ".join(f"{share:.1%} ({split})" for split, share in right.items())
@@ -45,7 +45,7 @@ def summary(pictures: Pictures, found: Sequence[Finding], right: Mapping[str, fl
         f"Labels proposed for a check: {kinds.count(LABEL):,} of {images:,}, the most likely mistakes first.",
         f"Near-duplicates across the split: {near:,}{' or more' * (near >= MOST_PAIRS)}. "
         f"Out-of-distribution images: {odd:,}{' or more' * (odd == MOST_OUT_OF_DISTRIBUTION)}.",
-        f"Cross-validated accuracy: {of_splits}. The higher it is, the fewer findings are false.",
+        f"Cross-validated accuracy of {trained}: {of_splits}. The higher it is, the fewer findings are false.",
     ]
 
 

@@ -24,6 +24,8 @@ def run(name: str, pictures: Pictures, settings: Train, folder: Path) -> None:
     runtime.share_operations(settings.threads)
     settings = cross_validation.settings_for(len(pictures.splits["train"].labels), settings)
     total = cross_validation.FOLDS * settings.epochs
+    trained = f"{cross_validation.FOLDS} networks ({settings.network}, {settings.epochs} epochs)"
+    print(f"Training {trained} of {name}", flush=True)
     with tqdm(desc="training", total=total, unit=" epochs", leave=False, disable=None) as bar:
 
         def show(_: int, row: Row) -> None:
@@ -35,7 +37,7 @@ def run(name: str, pictures: Pictures, settings: Train, folder: Path) -> None:
         split: float((each.probabilities.argmax(axis=1) == pictures.splits[split].labels).mean())
         for split, each in predicted.items()
     }
-    summary = page.summary(pictures, found, right)
+    summary = page.summary(pictures, found, trained, right)
     table, html = folder / f"{name}.csv", folder / f"{name}.html"
     atomic.write_csv(table, COLUMNS, [[inert(printable(text)) for text in _row(each, pictures)] for each in found])
     atomic.write_text(html, page.page(name, pictures, found, summary))

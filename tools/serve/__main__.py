@@ -46,7 +46,7 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         what = (error.strerror or str(error)).partition(" (while")[0]  # Python adds the address
-        fix = "give --port 0 for any free port, and no --host"
+        fix = "python -m tools.serve --port 0, which takes any free port"
         raise InputError(Problem(f"--host {host} --port {port}", what, fix=fix)) from error
 
 

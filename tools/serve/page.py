@@ -71,7 +71,7 @@ def application(ensemble: Ensemble) -> FastAPI:
         def answered(given: Any) -> str:
             try:
                 with one_at_a_time:
-                    results = [] if given is None else classify.results(ensemble, [read(given)])
+                    results = [] if given in (None, "") else classify.results(ensemble, [read(given)])
             except StageError as error:
                 return answer.failed(error)
             return "".join(answer.of(result, ensemble.classes) for result in results)
@@ -89,13 +89,17 @@ def application(ensemble: Ensemble) -> FastAPI:
                 with gr.Tab("Picture"):
                     picture = gr.Image(show_label=False, buttons=[])
                 with gr.Tab("Test image"):
-                    number = gr.Number(None, label="Number of a test image", precision=0)
+                    number = gr.Number(0, label="Number of a test image, then Enter", precision=0)
             with gr.Column():
                 shown = gr.HTML()
         picture.preprocess = _path  # type: ignore[assignment]
-        for component, read in ((drawing, of_drawing), (picture, of_picture), (number, of_test_image)):
+        for read, component, events in (
+            (of_drawing, drawing, [drawing.change]),
+            (of_picture, picture, [picture.change]),
+            (of_test_image, number, [number.change, number.submit]),
+        ):
             name = read.__name__.removeprefix("of_")
-            component.change(answering(read), component, shown, queue=False, show_progress="hidden", api_name=name)
+            gr.on(events, answering(read), component, shown, queue=False, show_progress="hidden", api_name=name)
     page.has_launched = True  # until then, gradio opens any file of this machine whose path a request gives
     return gr.mount_gradio_app(
         FastAPI(openapi_url=None),  # its documentation would load scripts from elsewhere

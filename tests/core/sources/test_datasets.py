@@ -260,7 +260,10 @@ def test_data_sets_are_the_cards(project):
     ("given_as", "fix"),
     [
         ({}, "choose a file of datasets/ in params.yaml, then dvc repro"),
-        ({"given_as": "tools.describe mnits"}, "name a file of datasets/, or the path of your own file or folder"),
+        (
+            {"given_as": "tools.describe mnits"},
+            "name a file of datasets/; for your own files: python -m tools.describe PATH --write-card --name NAME",
+        ),
     ],
 )
 @pytest.mark.fault("params.yaml names a data set that is not there")

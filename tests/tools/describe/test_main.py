@@ -268,7 +268,8 @@ def test_an_unknown_name_lists_the_choices(described):
     assert ended.code == 2
     assert ended.stderr == (
         "error: python -m tools.describe garment: no such data set: did you mean garments? (expected fashion_mnist, "
-        "garments or mnist, got garment); fix: name a file of datasets/, or the path of your own file or folder\n"
+        "garments or mnist, got garment); fix: name a file of datasets/; for your own files: python -m tools.describe "
+        "PATH --write-card --name NAME\n"
     )
 
 

@@ -19,7 +19,7 @@ def test_without_gradio_the_command_that_installs_it_is_named(tmp_path, run_here
 
 @pytest.mark.fault("a port that another program uses")
 def test_an_address_that_can_not_be_used_is_one_line(tmp_path, run_here, assert_clean_failure):
-    fix = "give --port 0 for any free port, and no --host"
+    fix = "python -m tools.serve --port 0, which takes any free port"
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         taken = run_here(main, "--port", port, declare=declare)

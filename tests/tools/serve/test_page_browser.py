@@ -20,6 +20,7 @@ import requests
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from core.config import params
 from core.networks import architectures, models
@@ -193,6 +194,19 @@ def test_a_drawing_an_upload_and_a_test_image_have_the_numbers_of_the_command(pa
     asked = page.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert [url for url in asked if not url.startswith((site.address, "data:", "blob:"))] == []
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_cleared_sheet_has_no_answer_and_enter_asks_for_the_test_image_that_is_shown(page, site):
+    draw(page)
+    shown(page, "drawing")
+    page.find_element(By.CSS_SELECTOR, ".drawing button").click()
+    wait(page, lambda: texts(page, "figure") == [])
+    assert texts(page, "[role=alert]") == []
+
+    tab(page, "Test image")
+    wait(page, lambda: page.find_element(By.CSS_SELECTOR, "input[type=number]").is_displayed())
+    page.find_element(By.CSS_SELECTOR, "input[type=number]").send_keys(Keys.ENTER)
+    shown(page, "test:0")
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -29,7 +29,7 @@ from tools.audit import cross_validation, findings, reading
 DATASET = "fashion_mnist"
 SHARES = (0.01, 0.02, 0.05)
 FIRST = 100  # findings whose precision is measured, and the first points of a curve
-POINTS = 20  # of a curve
+POINTS = 60  # of a curve
 FIGURE = scratch.CHECKOUT / "docs" / "audit.png"
 RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 FILTERS = ["low_self_confidence", "prune_by_class", "both", "prune_by_noise_rate", "low_normalized_margin"]

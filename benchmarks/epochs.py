@@ -27,7 +27,8 @@ from tools import pipeline, recipe, scratch
 FOLDER = scratch.CHECKOUT / "build" / "epochs"
 # Not in .venv, because Keras would import them too. docs/speed.md has the commands that install them.
 INSTALLED = scratch.CHECKOUT / "build" / "rivals"
-OURS, OURS_BFLOAT16, FLOOR, BEST = "ours", "ours, bfloat16", "the floor", "the best rival"
+OURS, FLOOR, BEST = "ours", "the floor", "the best rival"
+BFLOAT16 = ", bfloat16"  # the end of a program's name
 
 # By name: a module of benchmarks/rivals, which begins with the name of its library, and its last argument.
 Rivals = dict[str, Sequence[str]]
@@ -41,7 +42,7 @@ DENSE: Rivals = {
 }
 CONVOLUTIONS: Rivals = {
     "PyTorch, channels last": ["torch_convolutions", "float32"],
-    "PyTorch, channels last, bfloat16": ["torch_convolutions", "bfloat16"],
+    "PyTorch, channels last" + BFLOAT16: ["torch_convolutions", "bfloat16"],
 }
 
 # The rivals do not augment images and use Adam. With these params, we do the same work.
@@ -96,7 +97,7 @@ def _race(race: Race) -> Iterator[tuple[str, float | str, Process]]:
     if race.rivals is CONVOLUTIONS and precision.supported():
         scratch.write_params(FOLDER, changes | {"train.precision": "bfloat16"})
         process = measure.run(measure.stage("train"), FOLDER, cores=race.cores)
-        yield OURS_BFLOAT16, _epoch(process, race.epochs), process
+        yield OURS + BFLOAT16, _epoch(process, race.epochs), process
     scratch.write_params(FOLDER, changes)
     process = measure.run(measure.stage("train"), FOLDER, cores=race.cores)
     yield OURS, _epoch(process, race.epochs), process
@@ -142,30 +143,33 @@ def _point(process: Process, plain: Process) -> dict[str, float]:
 def page(results: dict[str, Any]) -> str:
     """Return the results as Markdown: a row a program, a column a race."""
     seconds = results["seconds"]
-    programs = [BEST, *DENSE, *CONVOLUTIONS, OURS_BFLOAT16, FLOOR]
+    programs = [BEST, *DENSE, *CONVOLUTIONS, OURS + BFLOAT16, FLOOR]
     rows = [[program, *(_cell(race, program) for race in seconds.values())] for program in programs]
     rows.append(["seconds of our epoch", *(summary(race[OURS], 3) for race in seconds.values())])
     return (
         "# An epoch\n\nMade by `python -m benchmarks.epochs`. The seconds of each program, divided by ours on as many "
-        "cores: above 1, ours is faster. Medians, with the smallest and the largest ratio in brackets.\n\n"
+        "cores and in the same precision: above 1, ours is faster. Medians, with the smallest and the largest ratio in "
+        "brackets.\n\n"
         f"{results['machine']}.\n\n{table(['program / ours', *seconds], rows)}"
     )
 
 
 def best(seconds: dict[str, list]) -> str:
     """Return the name of the rival with the smallest median, of those that ran."""
-    rivals = seconds.keys() - {OURS, OURS_BFLOAT16, FLOOR}
+    rivals = seconds.keys() - {OURS, OURS + BFLOAT16, FLOOR}
     ran = [name for name in sorted(rivals) if not isinstance(seconds[name][0], str)]
     return min(ran, key=lambda name: median(seconds[name]), default="")
 
 
 def ratio(seconds: dict[str, list], program: str) -> float:
-    """Return the seconds of a program divided by ours, the median of all runs."""
+    """Return the seconds of a program divided by ours in the same precision, the median of all runs."""
     return median(_ratios(seconds, program))
 
 
 def _ratios(seconds: dict[str, list], program: str) -> list[float]:
-    return [theirs / ours for theirs, ours in zip(seconds[program], seconds[OURS], strict=True)]
+    """Compare a rival with ours in the same precision. Our own bfloat16 is compared with our float32."""
+    same = OURS + BFLOAT16 if program.endswith(BFLOAT16) and program != OURS + BFLOAT16 else OURS
+    return [theirs / ours for theirs, ours in zip(seconds[program], seconds[same], strict=True)]
 
 
 def _cell(seconds: dict[str, list], program: str) -> str:

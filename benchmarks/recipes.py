@@ -46,7 +46,7 @@ COLUMNS = {
     "published": "{published}",
     "measured": "{date}",
 }
-BEST = ("dense", "quick", "cnn_small", "cnn", "cnn_mirrored", "cnn_mnist", "cnn_cifar10_mirrored")
+BEST = ("dense", "quick", "cnn_small", "cnn", "cnn_mirrored", "cnn_mnist", "cnn_cifar10_shifted_mirrored")
 
 Row = dict[str, Any]
 

@@ -54,6 +54,7 @@ class Evaluate(Strict):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     single_image: Index
     mirrored: bool
+    shift: Annotated[int, Field(ge=0, le=8)]
 
 
 class Render(Strict):

@@ -44,7 +44,7 @@ def main(
     splits = {"train": arrays.read_split(train, len(names)), "test": arrays.read_split(test, len(names))}
     trained = models.read(model, training, names, splits["train"].images.shape[1:])
     single = prediction.batch_of_one(splits["test"].images, settings.single_image)
-    networks = list(map(prediction.with_mirrored, trained)) if settings.mirrored else trained
+    networks = [prediction.with_views(network, settings) for network in trained]
     predict = partial(prediction.predict, networks, batch_size=settings.batch_size)
     labels, path = splits["test"].labels, probabilities / "probabilities.npy"
     # The predictions appear only when all scores are known, so an error leaves all files as they were.

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from core.cli.errors import DataError, InputError, Problem
+from core.config.params import Evaluate
 from core.files import arrays
-from core.networks.runtime import keras
+from core.networks.runtime import cores, keras
 
 Blocks: TypeAlias = Iterator[np.ndarray]
 
@@ -26,14 +29,31 @@ def at_once(image_shape: Sequence[int], batch_size: int) -> int:
     return min(batch_size, max(1, MOST_PIXELS // math.prod(image_shape[:2])))
 
 
-def with_mirrored(network: keras.Model) -> keras.Model:
-    """Return a network whose probabilities are the mean of those of an image and of the same image mirrored.
+def with_views(network: keras.Model, settings: Evaluate) -> keras.Model:
+    """Return a network whose probabilities are the mean over an image and its other views, as the settings name them.
 
-    network: from images, float32 (n, height, width) or (n, height, width, 3), to probabilities, float32 (n, classes).
+    `shift`: also shifted by so many pixels down and right, and up and left; pixels that come in are 0. `mirrored`: also
+    all of these mirrored. network: from images, float32 (n, height, width) or (n, height, width, 3), to probabilities,
+    float32 (n, classes).
     """
+    if settings.shift:
+        network = _with(network, partial(_shifted, down=settings.shift), partial(_shifted, down=-settings.shift))
+    return _with(network, partial(keras.ops.flip, axis=2)) if settings.mirrored else network
+
+
+def _with(network: keras.Model, *views: Callable[[keras.KerasTensor], keras.KerasTensor]) -> keras.Model:
+    """Return a network that gives the mean of the probabilities of an image and of some views of it."""
     images = network.inputs[0]
-    both = [network.outputs[0], network(keras.ops.flip(images, axis=2))]
-    return keras.Model(images, keras.layers.Average(name="mean")(both), name=network.name)
+    outputs = [network.outputs[0], *(network(view(images)) for view in views)]
+    return keras.Model(images, keras.layers.Average()(outputs), name=network.name)
+
+
+def _shifted(images: keras.KerasTensor, down: int) -> keras.KerasTensor:
+    """Return images shifted down and right by some pixels, or up and left if the number is negative."""
+    height, width = images.shape[1:3]
+    ends = (max(down, 0), max(-down, 0))
+    padded = keras.ops.pad(images, [(0, 0), ends, ends, *[(0, 0)] * (len(images.shape) - 3)])
+    return padded[:, ends[1] : ends[1] + height, ends[1] : ends[1] + width]
 
 
 def predict(networks: Sequence[keras.Model], images: np.ndarray, batch_size: int) -> Blocks:
@@ -41,14 +61,20 @@ def predict(networks: Sequence[keras.Model], images: np.ndarray, batch_size: int
 
     images: float32 (n, height, width) or (n, height, width, 3). Raises DataError if a probability is not finite.
     """
-    for batch in arrays.blocks(images, at_once(images.shape[1:], batch_size)):
-        # Not Keras' `predict`, which compiles a function for each network: that takes longer than the predictions.
-        probabilities = np.stack([network(batch, training=False) for network in networks])
-        finite = np.isfinite(probabilities).all(axis=(1, 2))
-        if not finite.all():
-            subject, what = f"network of replicate {int(finite.argmin())}", "gives no probabilities"
-            raise DataError(Problem(subject, what, expected="finite numbers", got="NaN or infinity", fix=TRAIN_SLOWER))
-        yield probabilities
+    with ThreadPoolExecutor(cores()) as pool:  # as many networks at once as there are cores
+        for batch in arrays.blocks(images, at_once(images.shape[1:], batch_size)):
+            # Not Keras' `predict`, which compiles a function for each network: that takes longer than the predictions.
+            probabilities = np.stack(list(pool.map(partial(_probabilities, batch), networks)))
+            finite = np.isfinite(probabilities).all(axis=(1, 2))
+            if not finite.all():
+                subject, what = f"network of replicate {int(finite.argmin())}", "gives no probabilities"
+                found = {"expected": "finite numbers", "got": "NaN or infinity"}
+                raise DataError(Problem(subject, what, **found, fix=TRAIN_SLOWER))
+            yield probabilities
+
+
+def _probabilities(images: np.ndarray, network: keras.Model) -> np.ndarray:
+    return np.asarray(network(images, training=False))
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def main(
     results = Results(
         settings={"dataset.name": dataset.name}
         | {f"train.{name}": value for name, value in training_params}
-        | {"evaluate.mirrored": evaluate.mirrored},
+        | {"evaluate.mirrored": evaluate.mirrored, "evaluate.shift": evaluate.shift},
         card=datasets.load(dataset.name),
         classes=names,
         preparation=preparations.read(preparation),

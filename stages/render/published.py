@@ -25,6 +25,7 @@ CLOTHING: Mapping[str, object] = {
     "train.augmentation_flip": False,
     "train.precision": "float32",
     "evaluate.mirrored": False,
+    "evaluate.shift": 0,
 }
 
 # The changes of the other published run.

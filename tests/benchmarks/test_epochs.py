@@ -28,6 +28,15 @@ def test_the_best_rival_has_the_smallest_median_and_all_ratios_have_ours_below()
     assert cells["seconds of our epoch"] == "2.000 (1.000-4.000)"
 
 
+def test_a_rival_in_bfloat16_is_compared_with_ours_in_bfloat16():
+    seconds = {"ours": [4.0], "ours, bfloat16": [2.0], "PyTorch": [5.0], "PyTorch, bfloat16": [3.0]}
+
+    assert epochs.best(seconds) == "PyTorch, bfloat16"
+    assert epochs.ratio(seconds, "PyTorch, bfloat16") == 1.5
+    assert epochs.ratio(seconds, "PyTorch") == 1.25
+    assert epochs.ratio(seconds, "ours, bfloat16") == 0.5
+
+
 def test_a_command_is_held_to_its_cores(tmp_path):
     program = [measure.PYTHON, "-c", "import os; print(len(os.sched_getaffinity(0)))"]
 

@@ -49,10 +49,8 @@ def load() -> Ensemble:
         )
     shape = tuple(training.read(record).image_shape)
     classes = class_names.read(names)
-    networks = models.read(model, record, classes, shape)
-    if params.section(params.Evaluate).mirrored:
-        networks = list(map(prediction.with_mirrored, networks))
-    featured = list(map(out_of_distribution.with_features, networks))
+    settings, networks = params.section(params.Evaluate), models.read(model, record, classes, shape)
+    featured = [out_of_distribution.with_features(prediction.with_views(network, settings)) for network in networks]
     return Ensemble(featured, classes, shape, out_of_distribution.read(reference, featured))
 
 

@@ -1,5 +1,6 @@
 """How good the networks are, one alone and all together, how certain this is, and which result was published."""
 
+from collections.abc import Mapping
 from functools import partial
 from math import sqrt
 
@@ -78,10 +79,17 @@ def section(results: Results, render: Render) -> Section:
         f"Always predicting the most common class has an accuracy of {decimal(commonest)}. The loss is the mean of "
         "-ln(probability of the true class), in nats. Brackets hold 95 % intervals for the choice of the test images."
     )
-    if results.settings["evaluate.mirrored"]:
-        text += " Each network predicts an image twice, as it is and mirrored, and takes the mean."
+    if views := _views(results.settings):
+        text += f" Each network predicts an image as it is, {views}, and takes the mean."
     table = results.table("score of the test images", SCORES)
     return Section("Scores", [text, table, *_noise(results)])
+
+
+def _views(settings: Mapping[str, object]) -> str:
+    """Say which other views of an image are predicted; `stages.evaluate.prediction` makes them."""
+    shift = settings["evaluate.shift"]
+    shifted = f"shifted by {shift} {'pixel' if shift == 1 else 'pixels'} in two directions" if shift else ""
+    return " and ".join(filter(None, [shifted, "mirrored" if settings["evaluate.mirrored"] else ""]))
 
 
 def _noise(results: Results) -> list[str]:

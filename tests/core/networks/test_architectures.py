@@ -22,8 +22,8 @@ from tests.stages.train.plain import settings
         (settings(network="cnn_small"), (28, 28, 3), 208 + 3456 + 5184 + 10_368 + 3 * 20_736 + 4 * 240 + 490),
         # First 4*24 + 24. Then 9*24*24 twice, 9*24*96, 9*96*96 thrice; four numbers for each of 432 filters.
         (settings(network="cnn"), (28, 28), 120 + 2 * 5184 + 20_736 + 3 * 82_944 + 4 * 432 + 970),
-        # First 12*48 + 48. Then 9*48*48 twice, 9*48*192, 9*192*192 thrice; four numbers for each of 864 filters.
-        (settings(network="cnn_wide"), (32, 32, 3), 624 + 2 * 20_736 + 82_944 + 3 * 331_776 + 4 * 864 + 1930),
+        # First 12*32 + 32. Then 9*32*32 twice, 9*32*128, 9*128*128 thrice; four numbers for each of 576 filters.
+        (settings(network="cnn_wide"), (32, 32, 3), 416 + 2 * 9_216 + 36_864 + 3 * 147_456 + 4 * 576 + 1290),
     ],
 )
 def test_parameters_are_counted(chosen, image_shape, parameters):

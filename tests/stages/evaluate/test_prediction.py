@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from core.cli.errors import DataError
+from core.config.params import Evaluate
 from core.networks.runtime import keras
 from stages.evaluate import prediction
 
@@ -30,16 +31,25 @@ def test_all_images_are_predicted_also_the_last_partial_batch():
 
 
 @pytest.mark.parametrize("colour", [(), (3,)])
-def test_a_network_with_the_mirrored_image_gives_the_mean_of_both_sides(colour):
-    """Of an image alone and of the same image, whose columns are in the other order."""
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_a_network_with_views_gives_the_mean_of_its_predictions_for_them(colour, mirrored, shift):
+    """Of an image as it is, moved to both corners of a black frame, and all of these in the other order of columns."""
     layers = [keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax", name="logits")]
-    one_side = keras.Sequential([keras.Input((2, 3, *colour)), *layers])
+    one_view = keras.Sequential([keras.Input((2, 3, *colour)), *layers])
     images = np.random.RandomState(1).uniform(size=(4, 2, 3, *colour)).astype(np.float32)
-    mirrored = np.stack([images[:, :, 2], images[:, :, 1], images[:, :, 0]], axis=2)
+    views = [images]
+    if shift:
+        views += [np.zeros_like(images), np.zeros_like(images)]
+        views[1][:, shift:, shift:] = images[:, :-shift, :-shift]
+        views[2][:, :-shift, :-shift] = images[:, shift:, shift:]
+    if mirrored:
+        views += [np.stack([view[:, :, 2], view[:, :, 1], view[:, :, 0]], axis=2) for view in views]
+    settings = Evaluate(batch_size=1, single_image=0, mirrored=mirrored, shift=shift)
 
-    found = prediction.with_mirrored(one_side)(images)
+    found = prediction.with_views(one_view, settings)(images)
 
-    np.testing.assert_allclose(found, (one_side(images) + one_side(mirrored)) / 2, atol=1e-7)
+    np.testing.assert_allclose(found, np.mean([one_view(view) for view in views], axis=0), atol=1e-7)
 
 
 @pytest.mark.parametrize(

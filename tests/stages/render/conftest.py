@@ -35,6 +35,7 @@ SETTINGS = {
     "train.early_stopping_patience": 0,
     "train.label_smoothing": 0.0,
     "evaluate.mirrored": False,
+    "evaluate.shift": 0,
 }
 ROWS = [  # of two replicates, the first of which stopped earlier
     [(0, 1.0986, 0.3), (1, 0.25, 0.9)],

@@ -7,7 +7,8 @@ from stages.render import published
 
 PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")
 TRAIN = {f"train.{name}": value for name, value in PARAMS.train}
-COMMITTED = {"dataset.name": PARAMS.dataset.name, **TRAIN, "evaluate.mirrored": PARAMS.evaluate.mirrored}
+VIEWS = {"evaluate.mirrored": PARAMS.evaluate.mirrored, "evaluate.shift": PARAMS.evaluate.shift}
+COMMITTED = {"dataset.name": PARAMS.dataset.name, **TRAIN, **VIEWS}
 
 
 def test_the_committed_params_are_recipe_r1_with_any_seeds():
@@ -17,7 +18,8 @@ def test_the_committed_params_are_recipe_r1_with_any_seeds():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("dataset.name", "mnist"), ("train.dropout", 0.2), ("evaluate.mirrored", True)]
+    ("name", "value"),
+    [("dataset.name", "mnist"), ("train.dropout", 0.2), ("evaluate.mirrored", True), ("evaluate.shift", 1)],
 )
 def test_one_other_setting_is_another_recipe(name, value):
     assert published.run_of(COMMITTED | {name: value}) is None

@@ -168,14 +168,20 @@ def test_losses_of_smoothed_labels_are_called_so(some):
     assert overfitting.figure(smoothed).caption == "The losses are those of smoothed labels."
 
 
-def test_mirrored_images_are_named_beside_the_scores(some, section):
+@pytest.mark.parametrize(
+    ("mirrored", "shift", "views"),
+    [
+        (True, 0, "mirrored"),
+        (False, 1, "shifted by 1 pixel in two directions"),
+        (True, 2, "shifted by 2 pixels in two directions and mirrored"),
+    ],
+)
+def test_the_views_of_an_image_are_named_beside_the_scores(some, section, mirrored, shift, views):
     made = some()
-    mirrored = made._replace(settings=made.settings | {"evaluate.mirrored": True})
+    viewed = made._replace(settings=made.settings | {"evaluate.mirrored": mirrored, "evaluate.shift": shift})
 
-    assert section(mirrored, "Scores")[0].endswith(
-        "predicts an image twice, as it is and mirrored, and takes the mean."
-    )
-    assert "mirrored" not in section(made, "Scores")[0]
+    assert section(viewed, "Scores")[0].endswith(f"predicts an image as it is, {views}, and takes the mean.")
+    assert "takes the mean" not in section(made, "Scores")[0]
 
 
 def test_early_stopping_has_its_epochs_and_its_weights_in_the_report(some, section):

@@ -137,7 +137,7 @@ def network(shape: tuple[int, ...], classes: int, settings: Train) -> keras.Mode
         for units in settings.hidden_units:
             layers += [kinds.Dense(units, activation="relu"), *drop()]
     else:
-        widths = {"cnn_small": (16, 24, 48, 48), "cnn": (24, 24, 96, 96), "cnn_wide": (48, 48, 192, 192)}
+        widths = {"cnn_small": (16, 24, 48, 48), "cnn": (24, 24, 96, 96), "cnn_wide": (32, 32, 128, 128)}
         first, *pairs = widths[settings.network]
         layers += [kinds.Reshape((*shape[:2], -1)), kinds.Conv2D(first, 2, padding="same"), kinds.ReLU()]
         for filters in pairs:

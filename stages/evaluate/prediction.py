@@ -33,25 +33,23 @@ def with_views(network: keras.Model, settings: Evaluate) -> keras.Model:
     """Return a network whose probabilities are the mean over an image and its other views, as the settings name them.
 
     `shift`: also shifted by so many pixels down and right, and up and left; pixels that come in are 0. `mirrored`: also
-    all of these mirrored. network: from images, float32 (n, height, width) or (n, height, width, 3), to probabilities,
-    float32 (n, classes).
+    the same views of the mirrored image. network: from images, float32 (n, height, width) or (n, height, width, 3), to
+    probabilities, float32 (n, classes).
     """
-    if settings.shift:
-        network = _with(network, partial(_shifted, down=settings.shift), partial(_shifted, down=-settings.shift))
-    return _with(network, partial(keras.ops.flip, axis=2)) if settings.mirrored else network
-
-
-def _with(network: keras.Model, *views: Callable[[keras.KerasTensor], keras.KerasTensor]) -> keras.Model:
-    """Return a network that gives the mean of the probabilities of an image and of some views of it."""
     images = network.inputs[0]
-    outputs = [network.outputs[0], *(network(view(images)) for view in views)]
+    sides = [images, keras.ops.flip(images, axis=2)] if settings.mirrored else [images]
+    moves = [0, settings.shift, -settings.shift] if settings.shift else [0]
+    _, *others = [_shifted(side, move) for side in sides for move in moves]  # the first is the image as it is
+    if not others:
+        return network
+    outputs = [network.outputs[0], *map(network, others)]
     return keras.Model(images, keras.layers.Average()(outputs), name=network.name)
 
 
-def _shifted(images: keras.KerasTensor, down: int) -> keras.KerasTensor:
+def _shifted(images: keras.KerasTensor, move: int) -> keras.KerasTensor:
     """Return images shifted down and right by some pixels, or up and left if the number is negative."""
     height, width = images.shape[1:3]
-    ends = (max(down, 0), max(-down, 0))
+    ends = (max(move, 0), max(-move, 0))
     padded = keras.ops.pad(images, [(0, 0), ends, ends, *[(0, 0)] * (len(images.shape) - 3)])
     return padded[:, ends[1] : ends[1] + height, ends[1] : ends[1] + width]
 

@@ -98,10 +98,10 @@ def test_an_unknown_name_gets_the_nearest(recipes, started):
 
 def test_a_recipe_whose_data_set_is_not_there_does_not_run(recipes, started):
     with pytest.raises(InputError, match=r"^datasets/cifar10.yaml: no such data set; .* --write-card --name cifar10"):
-        recipe.main("cnn_cifar10_mirrored")
+        recipe.main("cnn_cifar10_shifted_mirrored")
     shutil.copy("datasets/garments.yaml", "datasets/cifar10.yaml")
     with pytest.raises(InputError, match=r"^sources/cifar10: no such folder"):
-        recipe.main("cnn_cifar10_mirrored")
+        recipe.main("cnn_cifar10_shifted_mirrored")
     assert started == []
 
 

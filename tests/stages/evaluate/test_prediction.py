@@ -34,17 +34,17 @@ def test_all_images_are_predicted_also_the_last_partial_batch():
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("shift", [0, 1, 2])
 def test_a_network_with_views_gives_the_mean_of_its_predictions_for_them(colour, mirrored, shift):
-    """Of an image as it is, moved to both corners of a black frame, and all of these in the other order of columns."""
+    """Of an image as it is, and moved to both corners of a black frame; then of the image with its columns reversed."""
     layers = [keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax", name="logits")]
     one_view = keras.Sequential([keras.Input((2, 3, *colour)), *layers])
     images = np.random.RandomState(1).uniform(size=(4, 2, 3, *colour)).astype(np.float32)
-    views = [images]
-    if shift:
-        views += [np.zeros_like(images), np.zeros_like(images)]
-        views[1][:, shift:, shift:] = images[:, :-shift, :-shift]
-        views[2][:, :-shift, :-shift] = images[:, shift:, shift:]
-    if mirrored:
-        views += [np.stack([view[:, :, 2], view[:, :, 1], view[:, :, 0]], axis=2) for view in views]
+    views = []
+    for side in [images, np.stack([images[:, :, 2], images[:, :, 1], images[:, :, 0]], axis=2)][: 1 + mirrored]:
+        views.append(side)
+        if shift:
+            views += [np.zeros_like(side), np.zeros_like(side)]
+            views[-2][:, shift:, shift:] = side[:, :-shift, :-shift]
+            views[-1][:, :-shift, :-shift] = side[:, shift:, shift:]
     settings = Evaluate(batch_size=1, single_image=0, mirrored=mirrored, shift=shift)
 
     found = prediction.with_views(one_view, settings)(images)

@@ -48,6 +48,8 @@ def with_views(network: keras.Model, settings: Evaluate) -> keras.Model:
 
 def _shifted(images: keras.KerasTensor, move: int) -> keras.KerasTensor:
     """Return images shifted down and right by some pixels, or up and left if the number is negative."""
+    if not move:
+        return images
     height, width = images.shape[1:3]
     ends = (max(move, 0), max(-move, 0))
     padded = keras.ops.pad(images, [(0, 0), ends, ends, *[(0, 0)] * (len(images.shape) - 3)])

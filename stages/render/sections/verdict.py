@@ -80,16 +80,18 @@ def section(results: Results, render: Render) -> Section:
         "-ln(probability of the true class), in nats. Brackets hold 95 % intervals for the choice of the test images."
     )
     if views := _views(results.settings):
-        text += f" Each network predicts an image as it is, {views}, and takes the mean."
+        text += f" Each network predicts {views}, and takes the mean."
     table = results.table("score of the test images", SCORES)
     return Section("Scores", [text, table, *_noise(results)])
 
 
 def _views(settings: Mapping[str, object]) -> str:
-    """Say which other views of an image are predicted; `stages.evaluate.prediction` makes them."""
-    shift = settings["evaluate.shift"]
-    shifted = f"shifted by {shift} {'pixel' if shift == 1 else 'pixels'} in two directions" if shift else ""
-    return " and ".join(filter(None, [shifted, "mirrored" if settings["evaluate.mirrored"] else ""]))
+    """Say which views of an image are predicted, if there are several; `stages.evaluate.prediction` makes them."""
+    mirrored, shift = settings["evaluate.mirrored"], settings["evaluate.shift"]
+    if not shift:
+        return "an image twice, as it is and mirrored" if mirrored else ""
+    image, they = ("an image and its mirror image", "they are") if mirrored else ("an image", "it is")
+    return f"{image} three times, as {they} and shifted both ways by {shift} {'pixel' if shift == 1 else 'pixels'}"
 
 
 def _noise(results: Results) -> list[str]:

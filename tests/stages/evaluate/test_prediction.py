@@ -1,11 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from core.cli.errors import DataError
+from core.config import params
 from core.config.params import Evaluate
+from core.networks import architectures, models
 from core.networks.runtime import keras
 from stages.evaluate import prediction
 
+ROOT = Path(__file__).parents[3]
 IMAGES = np.random.RandomState(0).uniform(size=(11, 2, 3)).astype(np.float32)
 KERNEL = np.arange(12, dtype=np.float32).reshape(6, 2) / 6
 
@@ -28,6 +33,22 @@ def test_all_images_are_predicted_also_the_last_partial_batch():
     probabilities = np.concatenate(batches, axis=1)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities, [expected, expected[:, ::-1]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dense", "cnn_small"])
+@pytest.mark.fault("run twice, on one core and on all")
+def test_probabilities_have_the_same_bytes_on_any_number_of_cores(monkeypatch, name):
+    settings = params.load(ROOT / "params.yaml").train.model_copy(update={"network": name, "hidden_units": [9]})
+    networks = [models.with_probabilities(architectures.build((12, 14), 3, settings)) for _ in range(3)]
+    images = np.random.RandomState(2).uniform(size=(40, 12, 14)).astype(np.float32)
+
+    def predicted(cores: int) -> np.ndarray:
+        monkeypatch.setattr(prediction, "cores", lambda: cores)
+        return np.concatenate(list(prediction.predict(networks, images, batch_size=16)), axis=1)
+
+    one = predicted(1)
+    np.testing.assert_array_equal(predicted(4), one)
+    np.testing.assert_allclose(one, [network(images) for network in networks], atol=1e-6)  # in the order of replicates
 
 
 @pytest.mark.parametrize("colour", [(), (3,)])

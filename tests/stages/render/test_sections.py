@@ -171,16 +171,16 @@ def test_losses_of_smoothed_labels_are_called_so(some):
 @pytest.mark.parametrize(
     ("mirrored", "shift", "views"),
     [
-        (True, 0, "mirrored"),
-        (False, 1, "shifted by 1 pixel in two directions"),
-        (True, 2, "shifted by 2 pixels in two directions and mirrored"),
+        (True, 0, "an image twice, as it is and mirrored"),
+        (False, 1, "an image three times, as it is and shifted both ways by 1 pixel"),
+        (True, 2, "an image and its mirror image three times, as they are and shifted both ways by 2 pixels"),
     ],
 )
 def test_the_views_of_an_image_are_named_beside_the_scores(some, section, mirrored, shift, views):
     made = some()
     viewed = made._replace(settings=made.settings | {"evaluate.mirrored": mirrored, "evaluate.shift": shift})
 
-    assert section(viewed, "Scores")[0].endswith(f"predicts an image as it is, {views}, and takes the mean.")
+    assert section(viewed, "Scores")[0].endswith(f"predicts {views}, and takes the mean.")
     assert "takes the mean" not in section(made, "Scores")[0]
 
 

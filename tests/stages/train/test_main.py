@@ -85,7 +85,8 @@ def written_on_one_core(command_line, run_stage):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("network", "optimizer", "threads"), [("dense", "adam", 2), ("cnn_small", "muon", 1), ("cnn", "muon", 2)]
+    ("network", "optimizer", "threads"),
+    [("dense", "adam", 2), ("cnn_small", "muon", 1), ("cnn", "muon", 2), ("cnn_wide", "muon", 1)],
 )
 @pytest.mark.fault("run twice, on one core and on all")
 def test_a_network_has_the_same_bytes_on_one_core_as_on_all(

@@ -138,11 +138,12 @@ def _plain() -> measure.Process:
 
 
 def _time(changes: Row) -> Row:
+    load = [round(each, 2) for each in os.getloadavg()]  # before anything of ours
     plain = _plain()
-    load = [round(each, 2) for each in os.getloadavg()]
     seconds = _train(changes | ALONE)
     accuracy = next(float(line.split()[1]) for _, line in plain.lines if line.startswith("accuracy"))
     found = {"seconds": round(seconds, 2), "ratio": round(seconds / plain.seconds, 3), "load": load, **_stamp("timed_")}
+    found |= {"machine": measure.machine()}
     return found | {"plain_seconds": round(plain.seconds, 2), "plain_accuracy": accuracy}
 
 

@@ -116,6 +116,7 @@ def test_a_recipe_is_timed_and_scored(tmp_path, monkeypatch):
     assert row["ratio"] == pytest.approx(row["seconds"] / 0.5, rel=0.01) and row["plain_accuracy"] == 0.8812
     assert (row["parameters"], row["multiply_adds"], row["replicates"]) == (101_770, 784 * 128 + 128 * 10, 2)
     assert row["accuracy"] > 0.3 and row["accuracy_std"] > 0 and row["seconds_all"] > 0 and len(row["load"]) == 3
+    assert "cores; Python" in row["machine"]
     assert row["commit"] == row["timed_commit"] != ""
 
 

@@ -20,8 +20,9 @@ Blocks: TypeAlias = Iterator[np.ndarray]
 # The fix for weights that are finite but too large: trained again, the network would be the same.
 TRAIN_SLOWER = "lower train.learning_rate in params.yaml, then dvc repro"
 
-# Of the images that a network takes at once: a convolution makes 128 MB of as many pixels, and there are several.
-MOST_PIXELS = 1 << 20
+# Of the images that a network takes at once: a convolution makes 32 MB of as many pixels, and there are several, and
+# each core has a network at work.
+MOST_PIXELS = 1 << 18
 
 
 def at_once(image_shape: Sequence[int], batch_size: int) -> int:

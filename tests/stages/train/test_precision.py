@@ -5,6 +5,7 @@ import pytest
 
 from core.cli.errors import InputError
 from core.files.arrays import Split
+from core.networks.runtime import tf
 from stages.train import precision, trainer
 from tests.stages.train.plain import settings
 
@@ -38,12 +39,19 @@ def test_bfloat16_is_refused_on_a_processor_that_lacks_it(tmp_path, monkeypatch)
     )
 
 
-def test_bfloat16_rounds_what_goes_into_convolutions(monkeypatch):
-    """TensorFlow emulates bfloat16 on a processor with AVX-512. The rounding is at most one part in 256."""
-    flags = precision.CPUINFO.read_text()
-    if "avx512f" not in flags:
+@pytest.fixture
+def emulated(monkeypatch):
+    """TensorFlow emulates bfloat16 on a processor with AVX-512."""
+    if "avx512f" not in precision.CPUINFO.read_text():
         pytest.skip("TensorFlow has bfloat16 on processors with AVX-512 alone")
     monkeypatch.setattr(precision, "supported", lambda: True)
+    yield
+    precision.choose("float32")
+
+
+@pytest.mark.usefixtures("emulated")
+def test_bfloat16_rounds_what_goes_into_convolutions():
+    """The rounding is at most one part in 256."""
     losses = []
     for chosen in ("float32", "bfloat16", "bfloat16", "float32"):
         (run,) = trainer.fit(SPLIT, 3, settings(network="cnn_small", precision=chosen, learning_rate=0.001, epochs=2))
@@ -52,3 +60,22 @@ def test_bfloat16_rounds_what_goes_into_convolutions(monkeypatch):
     assert losses[0] == losses[3] and losses[1] == losses[2]
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@pytest.mark.usefixtures("emulated")
+def test_batch_normalization_stays_float32():
+    """A number of bfloat16 ends with 16 zeros when it is written as float32."""
+    random = np.random.RandomState(0)
+    images, kernel = (random.normal(size=size).astype(np.float32) for size in ((4, 8, 8, 3), (3, 3, 3, 24)))
+    ones = np.ones(24, np.float32)
+    precision.choose("bfloat16")
+
+    @tf.function
+    def outputs(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        convolved = tf.nn.conv2d(images, kernel, 1, "SAME")
+        return convolved, tf.raw_ops.FusedBatchNormV3(x=convolved, scale=ones, offset=ones, mean=[], variance=[]).y
+
+    convolution, normalization = (each.numpy().view(np.uint32) & 0xFFFF for each in outputs(images, kernel))
+
+    assert not convolution.any()
+    assert normalization.any()

@@ -38,8 +38,7 @@ FILTERS += ["confident_learning", "predicted_neq_given"]
 
 def main(recipe: str = "") -> None:
     """Measure the audit with the committed params, or with a recipe, and write the results."""
-    path = measure.RESULTS / "audit.json"
-    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    results = json.loads((measure.RESULTS / "audit.json").read_text(encoding="utf-8"))
     os.environ["DATASET_MIRROR"] = str(measure.archives(DATASET).parent)
     arguments = ["-m", "tools.audit", DATASET, *([f"--recipe={recipe}"] if recipe else [])]
     tool = measure.run([measure.PYTHON, *arguments], scratch.CHECKOUT)
@@ -66,9 +65,9 @@ def level(share: float, pictures: reading.Pictures, settings: params.Train) -> d
     return found | {"curve": every["curve"], "others": others(labels, probabilities, replaced)}
 
 
-def replace(labels: np.ndarray, share: float, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def replace(labels: np.ndarray, share: float, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return labels of which a share is replaced by other classes, and which are replaced, bool (n,)."""
-    random = np.random.RandomState(seed)
+    random = np.random.RandomState(0)
     rows = random.permutation(len(labels))[: round(share * len(labels))]
     noisy, replaced = labels.astype(np.int64), np.zeros(len(labels), bool)
     noisy[rows] = (noisy[rows] + random.randint(1, classes, len(rows))) % classes

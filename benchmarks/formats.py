@@ -8,20 +8,20 @@ megabytes for Fashion-MNIST, and deletes them at the end. Parquet needs pyarrow.
 
 import csv
 import gzip
-import io
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from benchmarks import measure
+from benchmarks.corruptions import encoded
 from core.cli import command
 from core.files import arrays, atomic, class_names
+from core.files.arrays import Split
 from tools import pipeline, scratch
 
 FOLDER = scratch.CHECKOUT / "build" / "formats"
@@ -30,23 +30,13 @@ MADE = FOLDER / "raw"
 PREFIXES = {"train": "train", "test": "t10k"}  # of the files of MNIST
 
 
-class Images(NamedTuple):
-    """images: uint8 (n, height, width[, 3]). labels: uint8 (n,)."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-Splits = dict[str, Images]
+Splits = dict[str, Split]  # the images are uint8
 
 
 def main(runs: int = 3) -> None:
     """Measure each layout, and write the results."""
     raw = scratch.CHECKOUT / pipeline.path("raw")
-    splits = {
-        split: Images(arrays.read_images(raw / split / "images.npy", np.uint8), np.load(raw / split / "labels.npy"))
-        for split in PREFIXES
-    }
+    splits = {split: arrays.read_split(raw / split, dtype=arrays.RAW) for split in PREFIXES}
     names = _folder_names()
     rows = []
     for layout, (format, make) in LAYOUTS.items():
@@ -155,9 +145,8 @@ def _encoded(splits: Splits, kind: str) -> Iterator[tuple[str, bytes]]:
     names = _folder_names()
     for split, (images, labels) in splits.items():
         for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-            stream = io.BytesIO()
-            Image.fromarray(image).save(stream, kind)
-            yield f"{split}/{names[label]}/{index:05}.{kind.lower()}", stream.getvalue()
+            content, suffix = encoded(image, kind)
+            yield f"{split}/{names[label]}/{index:05}.{suffix}", content
 
 
 LAYOUTS: dict[str, tuple[str, Callable[[Splits], None]]] = {

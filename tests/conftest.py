@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import hypothesis
@@ -13,8 +12,8 @@ import pytest
 
 from core.cli import command
 from core.files import arrays
+from tests.project import ROOT, Project
 
-ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ("fashion_mnist", "garments", "mnist")  # the data sets in git; a user may have others in this checkout
 
 # The same examples in every run, on fast and slow machines. Each example may overwrite the same file in tmp_path.
@@ -68,14 +67,8 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def edit(project):
-    """A function that replaces the only occurrence of `old` in a file of `project`."""
-
-    def edit(name, old, new):
-        text = (project / name).read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
-        (project / name).write_text(text.replace(old, new), encoding="utf-8")
-
-    return edit
+    """A function that replaces the only occurrence of a text in a file of `project`."""
+    return Project(project).edit
 
 
 @pytest.fixture

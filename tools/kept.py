@@ -1,8 +1,6 @@
 """Refuse to queue runs that would not see the files of the data set: python -m tools.kept, as make sweep does."""
 
-from core.cli import command  # before any package, so that a python without packages ends in one line
-
-# isort: split
+from core.cli import command
 from core.cli.errors import InputError
 from core.config import params
 from core.sources import kept

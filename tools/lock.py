@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from core.cli.errors import DataError, Problem
+from core.config import yaml
 from core.files import records
-from tools import pipeline
 from tools.pipeline import Pipeline
 
 PATH = "dvc.lock"
@@ -63,7 +63,7 @@ class Lock(BaseModel):
 def read(data: bytes, subject: str = PATH, fix: str = f"git checkout HEAD -- {PATH}, then dvc repro") -> Lock:
     """Return the record. Raises DataError, with its name and the way to repair it, if it is damaged."""
     try:
-        return Lock.model_validate(pipeline.parse_yaml(data))
+        return Lock.model_validate(yaml.parse(data.decode("utf-8")))
     except ValueError as error:
         raise DataError(Problem(subject, f"damaged: {records.reason(error)}", fix=fix)) from error
 

@@ -28,16 +28,11 @@ class Pipeline(NamedTuple):
         return paths[name]
 
 
-def parse_yaml(data: bytes) -> Any:
-    """Return what YAML says, as DVC reads it. Raises ValueError if it is damaged."""
-    return yaml.parse(data.decode("utf-8"))
-
-
 def read(data: bytes, subject: str = str(PATH), fix: str = f"git checkout HEAD -- {PATH}") -> Pipeline:
     """Return the pipeline. Raises DataError, with its name and the way to repair it, if it is damaged."""
     try:
-        stages = parse_yaml(data)["stages"].items()
-        return Pipeline([output for name, stage in stages for output in _outputs(name, stage)])
+        declared: Any = yaml.parse(data.decode("utf-8"))
+        return Pipeline([output for name, stage in declared["stages"].items() for output in _outputs(name, stage)])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = error if isinstance(error, ValueError) else "no stages as DVC writes them"
         raise DataError(Problem(subject, f"damaged: {what}", fix=fix)) from error

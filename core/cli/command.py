@@ -24,6 +24,7 @@ from core.cli import lock
 from core.cli.errors import InputError, Problem, StageError
 from core.files import atomic
 
+STAGES = "stages."  # the modules that DVC runs; users run the other ones
 INTERRUPTED = 130
 EXIT_CODES = "Exit codes: 2 bad input, 3 network, 4 damaged data, 130 interrupted, 1 any other failure."
 # Ctrl-C, a request to end, a closed terminal; Windows has no SIGHUP.
@@ -75,13 +76,11 @@ def run(
     except BrokenPipeError:
         code = StageError.exit_code
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None if the shell closed it, as by >&-
-        _flush(stream)
+        try:
+            stream.flush()
+        except OSError:  # discard the rest of the output: Python would fail again when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
-
-
-def is_stage(module: str) -> bool:
-    """Return whether a module is a stage, which DVC runs. Users run the other modules."""
-    return module.startswith("stages.")
 
 
 def _run(main: Callable[..., None], declare: Callable[[Parser], None], argv: Sequence[str], module: str) -> int:
@@ -93,8 +92,9 @@ def _run(main: Callable[..., None], declare: Callable[[Parser], None], argv: Seq
         declare(parser)
         arguments = vars(parser.parse_args(argv))
         del arguments["debug"]
-        with lock.held() if is_stage(module) else nullcontext():
-            if is_stage(module):
+        is_stage = module.startswith(STAGES)
+        with lock.held() if is_stage else nullcontext():
+            if is_stage:
                 atomic.sweep([value for value in arguments.values() if isinstance(value, Path)])
             main(**arguments)
     except BrokenPipeError:
@@ -116,14 +116,6 @@ def _interrupt(*_: object) -> NoReturn:
     raise _Interrupt
 
 
-def _flush(stream: Any) -> None:
-    """Flush a stream. If that fails, discard the rest of the output: Python would fail again when it ends."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _positional(main: Callable[..., None], parser: Parser) -> None:
     for name, parameter in inspect.signature(main).parameters.items():
         required = parameter.default is parameter.empty
@@ -133,12 +125,11 @@ def _positional(main: Callable[..., None], parser: Parser) -> None:
 
 def _failure(error: BaseException, module: str) -> StageError:
     """Return an exception as a StageError."""
-    again = "dvc repro" if is_stage(module) else f"python -m {module}"
+    again, kind = ("dvc repro", "stage") if module.startswith(STAGES) else (f"python -m {module}", "tool")
     if isinstance(error, StageError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        what = "stage" if is_stage(module) else "tool"
-        return StageError(Problem(module, "interrupted", fix=f"{again} starts this {what} again"))
+        return StageError(Problem(module, "interrupted", fix=f"{again} starts this {kind} again"))
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's own
         fix = f"end other programs or lower batch_size in params.yaml, then {again}"
         return StageError(Problem(module, "out of memory", fix=fix))

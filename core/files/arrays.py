@@ -182,19 +182,17 @@ def read_validation(train: Path, classes: int = MOST_CLASSES) -> Split | None:
 
 @contextmanager
 def replacing_split(
-    folder: Path, shape: Sequence[int], images: Iterable[np.ndarray], labels: np.ndarray
+    folder: Path, row: Sequence[int], images: Iterable[np.ndarray], labels: np.ndarray
 ) -> Iterator[None]:
-    """Write labels.npy, and images.npy with this shape from blocks of images.
+    """Write labels.npy, and images.npy from blocks of images, (n, *row).
 
     Both files appear when the `with` block ends without an error, and neither otherwise.
     """
     with (
-        replacing(folder / "images.npy", shape, np.float32) as put_images,
-        replacing(folder / "labels.npy", labels.shape, np.uint8) as put_labels,
+        growing(folder / "images.npy", row, np.float32) as append_images,
+        growing(folder / "labels.npy", (), np.uint8) as append_labels,
     ):
-        put_labels((0,), labels)
-        start = 0
+        append_labels(labels)
         for block in images:
-            put_images((start,), block)
-            start += len(block)
+            append_images(block)
         yield

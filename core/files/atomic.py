@@ -60,7 +60,6 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 

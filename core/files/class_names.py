@@ -12,7 +12,6 @@ parse = TypeAdapter[list[str]](ClassNames).validate_json
 
 
 def write(path: Path, names: Sequence[str]) -> None:
-    """Write the names."""
     atomic.write_json(path, list(names))
 
 

@@ -23,7 +23,6 @@ class Preparation(BaseModel):
 
 
 def write(path: Path, preparation: Preparation) -> None:
-    """Write the record."""
     atomic.write_json(path, preparation.model_dump())
 
 

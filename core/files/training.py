@@ -30,7 +30,6 @@ class Training(BaseModel):
 
 
 def write(path: Path, training: Training) -> None:
-    """Write the record."""
     atomic.write_json(path, training.model_dump())
 
 

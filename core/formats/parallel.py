@@ -23,12 +23,10 @@ def ordered(function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
     The function, tasks and results go through pickle. An error in the function or in the tasks is raised.
     """
     tasks = iter(tasks)
-    for task in islice(tasks, SERIAL):
-        yield task, function(task)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    first = list(islice(tasks, 1))
-    if cores == 1 or not first:
-        yield from ((task, function(task)) for task in chain(first, tasks))
+    for task in islice(tasks, SERIAL if cores > 1 else None):
+        yield task, function(task)
+    if not (first := list(islice(tasks, 1))):
         return
     waiting: deque[tuple[Task, Future[Result]]] = deque()
     with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin) as pool:

@@ -39,11 +39,8 @@ def found_splits(tree: Tree, paths: Iterable[str]) -> dict[str, Any] | None:
     for path in paths:
         files.setdefault(split_of(path) or "", []).append(path)
     if "" in files and len(files) > 1:
-        what, fix = (
-            "its name has no split, but other names have one",
-            "put train or test into its name, or write a card",
-        )
-        raise tree.error(files[""][0], what, fix)
+        fix = "put train or test into its name, or write a card"
+        raise tree.error(files[""][0], "its name has no split, but other names have one", fix)
     files = {"train": files[""]} if "" in files else files
     if files and "train" not in files:
         first, (split, *_) = next(iter(files.values()))[0], files

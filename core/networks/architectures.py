@@ -77,36 +77,28 @@ def dense(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
 
 @network(xla=False)
 def cnn_small(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
-    """Return a convolutional network of at most 48 filters: 82,746 parameters for grey images and ten classes.
-
-    `hidden_units` does not change this network.
-    """
+    """Return a convolutional network of at most 48 filters: 82,746 parameters for grey images and ten classes."""
     return _pairs((16, 24, 48, 48), image_shape, classes, settings)
 
 
 @network(xla=False)
 def cnn(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
-    """Return a convolutional network of at most 96 filters: 282,754 parameters for grey images and ten classes.
-
-    `hidden_units` does not change this network.
-    """
+    """Return a convolutional network of at most 96 filters: 282,754 parameters for grey images and ten classes."""
     return _pairs((24, 24, 96, 96), image_shape, classes, settings)
 
 
 @network(xla=False)
 def cnn_wide(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
-    """Return a convolutional network of at most 128 filters: 501,418 parameters for grey images and ten classes.
-
-    `hidden_units` does not change this network.
-    """
+    """Return a convolutional network of at most 128 filters: 501,418 parameters for grey images and ten classes."""
     return _pairs((32, 32, 128, 128), image_shape, classes, settings)
 
 
 def _pairs(widths: Sequence[int], image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     """Return a network of pairs of convolutions, each with batch normalization; a pair halves the size of the image.
 
-    widths: the filters of the first layer, 2x2 pixels, then those of each pair, 3x3. The output layer sees the maximum
-    of each channel. K. Jordan's airbench (2024) has these layers with more filters, and a first layer that is fixed.
+    widths: the filters of the first layer, 2x2 pixels, then those of each pair, 3x3; `hidden_units` changes none. The
+    output layer sees the maximum of each channel. K. Jordan's airbench (2024) has these layers with more filters, and a
+    first layer that is fixed.
     """
     from core.networks.runtime import keras
 

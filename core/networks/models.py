@@ -97,16 +97,11 @@ def _read(path: Path, record: Training) -> keras.Model:
     known = settings.network in architectures.NETWORKS
     model = with_probabilities(architectures.build(shape, len(record.classes), settings)) if known else None
     # With another activation or stride, `load_weights` would load without a word, and the network predict otherwise.
-    if model is None or _config(model) != config:
+    if model is None or json.loads(json.dumps(keras.saving.serialize_keras_object(model))) != config:
         what = f"the code of the network {settings.network} has changed since it was trained"
         raise DataError(Problem(str(path), what, fix="dvc repro"))
     model.load_weights(path)
     return model
-
-
-def _config(model: keras.Model) -> object:
-    """Return a network's config.json as plain data, as Keras saves it."""
-    return json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
 
 
 def _without_addresses(node: object) -> object:

@@ -67,7 +67,6 @@ def of(tally: Tally) -> Ensemble:
 
 
 def write(path: Path, ensemble: Ensemble) -> None:
-    """Write the scores."""
     atomic.write_json(path, ensemble.model_dump())
 
 

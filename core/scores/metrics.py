@@ -49,7 +49,6 @@ def of(train: Tally, test: Tally, ensemble: Ensemble) -> Metrics:
 
 
 def write(path: Path, metrics: Metrics) -> None:
-    """Write the metrics."""
     atomic.write_json(path, metrics.model_dump())
 
 

@@ -26,13 +26,11 @@ Point = tuple[float, float]
 def read(card: datasets.Garments) -> Contents:
     """Return the images that a card describes."""
     colour = len(card.image_shape) == 3
-
-    def drawn() -> Iterator[Block]:
-        for split in ("train", "test"):
-            images, labels = draw(getattr(card.images, split), seed=card.seed, split=split, colour=colour)
-            yield Block(split, images, labels, "")
-
-    return Contents(drawn(), images=card.images.train + card.images.test)
+    drawn = (
+        Block(split, *draw(getattr(card.images, split), seed=card.seed, split=split, colour=colour), "")
+        for split in ("train", "test")
+    )
+    return Contents(drawn, images=card.images.train + card.images.test)
 
 
 def draw(count: int, *, seed: int, split: str, colour: bool = False) -> tuple[np.ndarray, np.ndarray]:

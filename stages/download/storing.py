@@ -52,9 +52,8 @@ class Problems:
 
     def __call__(self, place: str, what: str, fix: str, *, expected: str = "", got: str = "") -> DataError:
         subject = f"{self.shown}/{place}" if place else self.shown
-        return DataError(
-            Problem(subject, what, expected=expected, got=got, fix=f"{fix} in {self.card}, then dvc repro")
-        )
+        fix = f"{fix} in {self.card}, then dvc repro"
+        return DataError(Problem(subject, what, expected=expected, got=got, fix=fix))
 
 
 def store(contents: Contents, card: datasets.Described, folder: Path, problem: Problems) -> dict[str, list[str]]:
@@ -228,10 +227,9 @@ def _require_contents(splits: dict[str, _Split], ends: Sequence[int], problem: P
 def _sort(path: Path, order: np.ndarray) -> None:
     """Bring the images of a file into an order, with little memory."""
     images = arrays.read_images(path, np.uint8)
-    with arrays.replacing(path, images.shape, np.uint8) as put:
-        step = blocks.rows(images.shape[1:])
-        for start in range(0, len(order), step):
-            put((start,), arrays.pick(images, order[start : start + step]))
+    with arrays.growing(path, images.shape[1:], np.uint8) as append:
+        for rows in arrays.blocks(order, blocks.rows(images.shape[1:])):
+            append(arrays.pick(images, rows))
 
 
 def _needed(images: int, shape: Sequence[int]) -> int:

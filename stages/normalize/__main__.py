@@ -23,7 +23,7 @@ def main(raw: Path, train: Path, test: Path, classes: Path) -> None:
     with ExitStack() as outputs:  # outputs appear only after every split is written without an error
         for name, (images, labels) in splits.items():
             scaled = map(scaling.scale, arrays.blocks(images))
-            outputs.enter_context(arrays.replacing_split(folders[name], images.shape, scaled, labels))
+            outputs.enter_context(arrays.replacing_split(folders[name], images.shape[1:], scaled, labels))
     if arrays.VALIDATION not in folders:  # of an earlier run of this stage alone; DVC would have removed it
         shutil.rmtree(train / arrays.VALIDATION, ignore_errors=True)
     for name, folder in folders.items():

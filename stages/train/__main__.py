@@ -52,7 +52,7 @@ def main(train: Path, classes: Path, model: Path, training: Path, history: Path)
         image_shape=list(split.images.shape[1:]),
         settings=settings,
         versions={name: version(name) for name in PACKAGES},
-        parameters=runs[0].parameters,
+        parameters=runs[0].model.count_params(),
         untrained_loss=round(fmean(run.history[0]["train_loss"] for run in runs), 4),
     )
     trainings.write(training, record)

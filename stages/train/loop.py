@@ -49,13 +49,6 @@ class Labelled(NamedTuple):
         return max(1, AT_ONCE // (math.prod(self.images.shape[1:]) * 4))
 
 
-class State(NamedTuple):
-    """The values of all variables of a replicate's model and of its optimizer."""
-
-    model: list[np.ndarray]
-    optimizer: list[np.ndarray]
-
-
 class Batches(NamedTuple):
     """The batches of one call, as tensors.
 
@@ -183,21 +176,21 @@ class Loop:
         self._train = tf.function(self._train_batches, jit_compile=xla)
         self._score = tf.function(self._score_images)
 
-    def load(self, state: State) -> None:
-        """Continue from a state."""
-        assign(self.model.variables, state.model)
-        assign(self.optimizer.variables, state.optimizer)
+    def load(self, network: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
+        """Continue from the values of all variables of a replicate's model and of its optimizer."""
+        assign(self.model.variables, network)
+        assign(self.optimizer.variables, optimizer)
 
-    def state(self) -> State:
-        """Return the present state."""
-        return State(values(self.model.variables), values(self.optimizer.variables))
+    def state(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the present values, as `load` takes them."""
+        return values(self.model.variables), values(self.optimizer.variables)
 
     def train(self, rows: np.ndarray, mirrored: np.ndarray, rates: np.ndarray, seed: np.ndarray) -> np.ndarray:
         """Train on batches, and return the sums over their images of loss and of correct predictions, float64 (2,).
 
         Each batch is scored before the step that learns from it. The arguments are as in `Batches`.
         """
-        most = self._batches_in_a_call(rows.shape[1])
+        most = BLOCK if self.in_memory else min(BLOCK, max(1, self.training.at_once() // rows.shape[1]))
         sums = Sums(tf.constant(0.0), tf.constant(0.0))
         for start in range(0, len(rows), most):
             part = slice(start, start + most)
@@ -213,11 +206,6 @@ class Loop:
         for some in arrays.blocks(rows, min(SCORING_BATCH, labelled.at_once())):
             sums += np.array(self._score(*labelled.pick(some)), float)
         return sums / len(rows)
-
-    def _batches_in_a_call(self, size: int) -> int:
-        if self.in_memory:
-            return BLOCK
-        return min(BLOCK, max(1, self.training.at_once() // size))
 
     def _images_of(self, rows: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
         """Return tensors of images and labels that hold these rows, and the indices of the rows in them."""

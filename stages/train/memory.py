@@ -7,10 +7,8 @@ variable MEMORY_LIMIT_MB: how much memory the images may take.
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from core.cli.errors import InputError, Problem
 
@@ -22,15 +20,7 @@ MEMINFO = Path("/proc/meminfo")
 CONTAINERS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def fits(images: Sequence[np.ndarray], environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether all these images may be held in memory at once.
-
-    Raises InputError if MEMORY_LIMIT_MB is not a number of MB.
-    """
-    return sum(each.nbytes for each in images) <= limit(environment)
-
-
-def limit(environment: Mapping[str, str]) -> int:
+def limit(environment: Mapping[str, str] = os.environ) -> int:
     """Return how many bytes images may take. Raises InputError if MEMORY_LIMIT_MB is not a number of MB."""
     text = environment.get(LIMIT, "")
     if not text:

@@ -9,20 +9,13 @@ from core.cli.errors import InputError, Problem
 Row = dict[str, float]
 Report: TypeAlias = Callable[[int, Row], None]  # takes the number of a replicate, and its latest row
 
-NAMES = {  # by the names that Keras has for them
-    "loss": "train_loss",
-    "accuracy": "train_accuracy",
-    "val_loss": "validation_loss",
-    "val_accuracy": "validation_accuracy",
-}
-
 
 def row(epoch: int, scores: dict[str, float]) -> Row:
-    """Return the scores, which have Keras' names, as a row: more than six decimals are noise of single precision.
+    """Return the scores as a row: more than six decimals are noise of single precision.
 
     Raises InputError if a score is not finite.
     """
-    new = {"epoch": epoch} | {NAMES[name]: round(score, 6) for name, score in scores.items()}
+    new = {"epoch": epoch} | {name: round(score, 6) for name, score in scores.items()}
     if not all(map(math.isfinite, new.values())):
         raise diverged(f"the loss is no longer a number after epoch {epoch}")
     return new
@@ -30,9 +23,8 @@ def row(epoch: int, scores: dict[str, float]) -> Row:
 
 def diverged(what: str) -> InputError:
     """Return the error for a training whose numbers have grown beyond all bounds."""
-    return InputError(
-        Problem("params.yaml: train.learning_rate", what, fix="lower train.learning_rate, then dvc repro")
-    )
+    fix = "lower train.learning_rate, then dvc repro"
+    return InputError(Problem("params.yaml: train.learning_rate", what, fix=fix))
 
 
 def line(replicate: int, epochs: int, scores: Row) -> str:

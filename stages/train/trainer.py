@@ -25,14 +25,14 @@ from core.networks.runtime import cores, keras, tf
 from stages.train import loop, memory, precision, progress
 from stages.train.augmentation import augment
 from stages.train.division import divide
-from stages.train.loop import Labelled, Loop, State
+from stages.train.loop import Labelled, Loop
 from stages.train.optimizers import optimizer
 from stages.train.progress import Report, Row
 from stages.train.schedules import learning_rates
 
 
 class Run(NamedTuple):
-    """A trained replicate: a model that gives probabilities (n, classes), its number of parameters, its history.
+    """A trained replicate: a model that gives probabilities (n, classes), and its history.
 
     The history has a row for each epoch: epoch, train_loss, train_accuracy, and with validation images also
     validation_loss and validation_accuracy. Row 0 is the untrained network; its training scores are those of the first
@@ -42,7 +42,6 @@ class Run(NamedTuple):
     """
 
     model: keras.Model
-    parameters: int
     history: list[Row]
 
 
@@ -80,7 +79,7 @@ def fit(
         for number, rows in zip(numbers, trained_on, strict=True)
     ]
     splits = [split, validation] if validation else [split]
-    in_memory = memory.fits([each.images for each in splits])
+    in_memory = sum(each.images.nbytes for each in splits) <= memory.limit()
     labelled = [_labelled(each, in_memory) for each in splits]
     at_once = min(max(1, cores() // settings.threads), len(chosen))
     loops = [_compiled(chosen[0].model, labelled[0], labelled[-1], settings) for _ in range(at_once)]
@@ -140,9 +139,9 @@ class _Replicate:
         self.history: list[Row] = []
 
     def score_untrained(self, compiled: Loop) -> dict[str, float]:
-        """Return the scores before training, by the names that Keras has for them."""
+        """Return the scores before training, as `progress.row` takes them."""
         self.optimizer = compiled.new_optimizer
-        compiled.load(State(loop.values(self.model.variables), self.optimizer))
+        compiled.load(loop.values(self.model.variables), self.optimizer)
         some = self.kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing
         return self._scores(compiled, compiled.score(compiled.training, some))
 
@@ -151,7 +150,7 @@ class _Replicate:
 
         Raises _Stopped soon after `stop` is set.
         """
-        compiled.load(State(loop.values(self.model.variables), self.optimizer))
+        compiled.load(loop.values(self.model.variables), self.optimizer)
         sums = np.zeros(2)
         for batches in blocks(self.shuffler.permutation(self.kept), self.settings.batch_size):
             if stop.is_set():
@@ -167,10 +166,10 @@ class _Replicate:
         return scores
 
     def _scores(self, compiled: Loop, train: np.ndarray) -> dict[str, float]:
-        scores = dict(zip(("loss", "accuracy"), train.tolist(), strict=True))
+        scores = dict(zip(("train_loss", "train_accuracy"), train.tolist(), strict=True))
         if len(self.held_out):
             found = compiled.score(compiled.validation, self.held_out)
-            scores |= zip(("val_loss", "val_accuracy"), found.tolist(), strict=True)
+            scores |= zip(("validation_loss", "validation_accuracy"), found.tolist(), strict=True)
         return scores
 
 
@@ -210,7 +209,7 @@ def _train(waiting: SimpleQueue[_Replicate], compiled: Loop, stop: Event, report
 def _early_stopping(model: keras.Model, patience: int) -> keras.callbacks.Callback:
     """Return Keras' early stopping for a network, or a callback that does nothing if there is to be none."""
     callback = (
-        keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+        keras.callbacks.EarlyStopping("validation_loss", patience=patience, mode="min", restore_best_weights=True)
         if patience
         else keras.callbacks.Callback()
     )
@@ -224,7 +223,7 @@ def _run(model: keras.Model, rows: list[Row]) -> Run:
     # An earlier step would have shown in the loss; after the last step, no loss is calculated.
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise progress.diverged("a weight is no longer a number after the last epoch")
-    return Run(with_probabilities(model), model.count_params(), rows)
+    return Run(with_probabilities(model), rows)
 
 
 def _build(shape: Shape, classes: int, settings: Train, replicate: int) -> keras.Model:

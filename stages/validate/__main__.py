@@ -31,7 +31,9 @@ def main(validated: Path) -> None:
         with _collecting(problems):
             cards[name] = datasets.load(name)
     if EARLIER.exists():
-        problems.append(_earlier())
+        what = "no longer read: each data set has a file of its own in datasets/"
+        fix = "see From datasets.yaml in docs/your-data.md, then delete this file, then dvc repro"
+        problems.append(Problem(str(EARLIER), what, fix=fix))
     if settings is not None:
         problems += architectures.problems(settings.train.network)
         with _collecting(problems):
@@ -54,11 +56,6 @@ def _collecting(problems: list[Problem]) -> Iterator[None]:
         yield
     except InputError as error:
         problems += error.problems
-
-
-def _earlier() -> Problem:
-    fix = "see From datasets.yaml in docs/your-data.md, then delete this file, then dvc repro"
-    return Problem(str(EARLIER), "no longer read: each data set has a file of its own in datasets/", fix=fix)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks import formats
+from core.files.arrays import Split
 from core.formats import formats as readers
 from core.sources import datasets
 from core.sources.tree import Tree
 from tests.conftest import ROOT
 
 GIVEN = {
-    "train": formats.Images(np.arange(96, dtype=np.uint8).reshape(6, 4, 4), np.array([0, 1, 0, 1, 1, 0], np.uint8)),
-    "test": formats.Images(np.arange(200, 232, dtype=np.uint8).reshape(2, 4, 4), np.array([1, 0], np.uint8)),
+    "train": Split(np.arange(96, dtype=np.uint8).reshape(6, 4, 4), np.array([0, 1, 0, 1, 1, 0], np.uint8)),
+    "test": Split(np.arange(200, 232, dtype=np.uint8).reshape(2, 4, 4), np.array([1, 0], np.uint8)),
 }
 
 

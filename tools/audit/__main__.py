@@ -6,9 +6,7 @@ build/audit/NAME.csv and, with pictures, to build/audit/NAME.html. Changes nothi
 
 from pathlib import Path
 
-from core.cli import command, extras  # before any package, so that a python without packages ends in one line
-
-# isort: split
+from core.cli import command, extras
 from core.cli.command import Parser
 from core.config import params
 from tools.audit import reading

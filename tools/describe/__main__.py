@@ -15,9 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from core.cli import command  # before any package, so that a python without packages ends in one line
-
-# isort: split
+from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
 from core.config import params

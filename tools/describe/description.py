@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from core.files import arrays, atomic, class_names, preparation
+from core.files.arrays import Split
 from core.formats.blocks import Block, Contents
 from core.images import pixels, suffixes
 from core.sources import datasets
@@ -26,13 +26,6 @@ MOST_SIZES = 5
 DPI = 100
 
 
-class Part(NamedTuple):
-    """A split: images uint8 (n, height, width) or (n, height, width, 3), mapped; labels uint8 (n,)."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
 def show(name: str, card: datasets.Card, source: Path, shown: str = "", known: Contents | None = None) -> None:
     """Print the description of a data set whose files are in `source`, and draw samples.
 
@@ -46,7 +39,8 @@ def show(name: str, card: datasets.Card, source: Path, shown: str = "", known: C
             problems = storing.Problems(shown or str(source), datasets.path_of(name))
             storing.store(contents._replace(blocks=blocks), card, raw, problems)
         classes = class_names.read(raw / storing.CLASSES)
-        parts = {split: _part(raw / split) for split in datasets.SPLITS if (raw / split).is_dir()}
+        there = [split for split in datasets.SPLITS if (raw / split).is_dir()]
+        parts = {split: arrays.read_split(raw / split, dtype=arrays.RAW) for split in there}
         prepared = preparation.read(raw / storing.PREPARATION)
         numbers = ", ".join(f"{len(part.labels):,} {split}" for split, part in parts.items())
         shape = " x ".join(map(str, parts["train"].images.shape[1:]))
@@ -78,8 +72,8 @@ def most(sizes: Counter[str]) -> list[str]:
     return [*listed, *([f"{len(sizes) - MOST_SIZES} others"] if len(sizes) > MOST_SIZES else [])]
 
 
-def oddities(parts: dict[str, Part], classes: list[str]) -> Iterator[str]:
-    """Yield a line for each thing that is not wrong by itself, but may be a mistake."""
+def oddities(parts: dict[str, Split], classes: list[str]) -> Iterator[str]:
+    """Yield a line for each thing that is not wrong by itself, but may be a mistake. Images: uint8."""
     digests = {split: duplicates.digests(part.images) for split, part in parts.items()}
     for split, part in parts.items():
         copies = duplicates.within(digests[split], part.labels)
@@ -118,16 +112,10 @@ def samples(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def _converter(card: datasets.Card, source: Path) -> str:
     """Return a command that makes PNG files of pictures in a folder that can't be read, or nothing."""
-    folder = source / ((isinstance(card, datasets.Pictures) and card.folder) or "")
-    if not isinstance(card, datasets.Pictures) or not folder.is_dir():
+    if not isinstance(card, datasets.Pictures) or not (folder := source / (card.folder or "")).is_dir():
         return ""
     with Tree(folder) as tree:
         return suffixes.converter(str(folder), map(suffixes.suffix, tree.files))
-
-
-def _part(folder: Path) -> Part:
-    images = arrays.read_images(folder / storing.IMAGES, np.uint8)
-    return Part(images, arrays.read(folder / storing.LABELS, np.uint8, 1))
 
 
 def _counting(blocks: Iterator[Block], sizes: Counter[str]) -> Iterator[Block]:
@@ -150,7 +138,7 @@ def _copies(copies: dict[int, bool], what: str) -> Iterator[str]:
         yield f"{what}: {len(copies):,}, of them with another label: {len(copies) - sum(copies.values()):,}"
 
 
-def _draw(name: str, train: Part, classes: list[str]) -> Path:
+def _draw(name: str, train: Split, classes: list[str]) -> Path:
     """Draw samples of the training images as the report does, and return the path of the figure."""
     path, chosen = FOLDER / f"{name}.png", samples(train.labels, len(classes))
     images, labels = arrays.pick(train.images, chosen) / 255, train.labels[chosen]

@@ -172,16 +172,14 @@ def _moved(keys: Mapping[str, Any], folder: str) -> dict[str, Any]:
 
 def _copy(source: Path, target: Path, name: str) -> None:
     """Copy a file or a folder into a new folder, which appears whole or not at all. Hidden files stay behind."""
-    temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
-    temporary.mkdir(parents=True)
-    try:
+    with atomic.beside(target) as temporary:
+        whole = temporary / target.name
+        whole.mkdir()
         if source.is_dir():
-            shutil.copytree(source, temporary / name, ignore=shutil.ignore_patterns(".*"))
+            shutil.copytree(source, whole / name, ignore=shutil.ignore_patterns(".*"))
         else:
-            shutil.copyfile(source, temporary / name)
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            shutil.copyfile(source, whole / name)
+        whole.rename(target)
 
 
 def _sorted(keys: dict[str, Any]) -> dict[str, Any]:

@@ -112,8 +112,7 @@ def _training_digests() -> set[bytes]:
     path = pipeline.path("train") / "images.npy"
     if not path.exists():
         return set()
-    blocks = arrays.blocks(arrays.read_images(path))
-    return {digest for block in blocks for digest in duplicates.digests(block)}
+    return set(duplicates.digests(arrays.read_images(path)))
 
 
 def _noted(results: Sequence[Result], known: set[bytes]) -> list[Result]:

@@ -4,7 +4,6 @@ from core.cli import command
 from core.cli.command import Parser
 from core.cli.errors import InputError, Problem, StageError
 from tools import blocks, repository
-from tools.compare.sides import Side
 from tools.sweep import experiments, formats, ranking
 
 FRACTION = "-S train.validation_fraction=0.1"
@@ -16,7 +15,6 @@ def main(format: str) -> None:
     Raises InputError if there is nothing to rank, StageError if an experiment failed.
     """
     repository.require_trust()
-    Side("HEAD")  # raises InputError if there is no project, or no commit
     found = experiments.of_head()
     ranked = ranking.rank(found.experiments)
     if ranked.tables:

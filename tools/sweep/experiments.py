@@ -25,10 +25,13 @@ class Found(NamedTuple):
 
 
 def of_head() -> Found:
-    """Return all experiments of HEAD. Raises DataError if a record or a history is damaged."""
+    """Return all experiments of HEAD.
+
+    Raises InputError if there is no project or no commit, DataError if a record or a history is damaged.
+    """
+    head = Side("HEAD")
     rows = [row for row in dvc.api.exp_show() if row["Experiment"]]
     ended = [Side(row["Experiment"], row["rev"]) for row in rows if row["State"] not in (*UNFINISHED, FAILED)]
-    head = Side("HEAD")
     if head.files.exists(f"/{lock.PATH}"):
         ended.insert(0, head)
     return Found(

@@ -82,7 +82,7 @@ def _table(experiments: Sequence[Experiment]) -> Table:
     pairs = list(combinations(ordered, 2))
     adjusted = statistics.holm([_change(*pair).p_value for pair in pairs])
     places = [Place(best, _change(best, best), 1.0, BEST)]
-    for (_, other), p_value in zip(pairs[: len(ordered) - 1], adjusted, strict=False):  # these begin with the best
+    for other, p_value in zip(ordered[1:], adjusted, strict=False):  # the first pairs are those with the best
         change = _change(best, other)
         places.append(Place(other, change, p_value, _verdict(change, p_value)))
     varying = {name for one, other in pairs for name in differences.differing(one.params, other.params)}

@@ -7,7 +7,7 @@ from core.cli.errors import Problem
 from tools import lock
 from tools.lock import Files, Out
 from tools.pipeline import Pipeline
-from tools.verify.places import Cache, Committed, digest_of
+from tools.verify.places import Cache, digest_of
 
 DIFFERS = f"not what {lock.PATH} records"
 
@@ -36,8 +36,8 @@ def unrecorded(declared: Pipeline, recorded: Sequence[Out]) -> Iterator[Problem]
             yield Problem(output.path, f"not in {lock.PATH}", fix="dvc repro")
 
 
-def of_head(committed: Sequence[Committed]) -> Iterator[Problem]:
-    """Yield a problem for each output in a commit that differs from the commit's own dvc.lock."""
+def of_head(committed: Sequence[tuple[Out, str]]) -> Iterator[Problem]:
+    """Yield a problem for each output in HEAD, given with its MD5 there, that differs from HEAD's own dvc.lock."""
     for out, got in committed:
         if got != out.md5:
             # The paths again in `git commit`: it would commit whatever is staged, and the next output's command fail.

@@ -26,11 +26,10 @@ class Cache:
             with Repo(".") as repo:
                 self.folder = Path(repo.cache.local.path)
                 self.has_remote = repository.has_remote(repo)
-        except SCMError as error:  # as in an archive of the source, which has no .git
-            fix = "dvc config --local core.no_scm true"
-            raise InputError(Problem(".dvc", " ".join(str(error).split()), fix=fix)) from error
         except DvcException as error:
             fix = "repair .dvc/config, or delete .dvc/config.local"
+            if isinstance(error, SCMError):  # as in an archive of the source, which has no .git
+                fix = "dvc config --local core.no_scm true"
             raise InputError(Problem(".dvc", " ".join(str(error).split()), fix=fix)) from error
         self.held = cache(self._held)
 
@@ -73,17 +72,12 @@ def digest_of(files: Files) -> str:
     return (files.get("") or lock.folder_digest(files)) if files else ""
 
 
-class Committed(NamedTuple):
-    """An output that git keeps, as the dvc.lock of a commit records it, and its MD5 in that commit."""
-
-    out: Out
-    got: str
-
-
 class Head(NamedTuple):
-    """What the commit has, and a phrase that tells whether it is the run of the workspace."""
+    """outs: the outputs that git keeps, as HEAD's dvc.lock records them, each with its MD5 in HEAD. said: a phrase that
+    tells whether this is the run of the workspace.
+    """
 
-    outs: list[Committed]
+    outs: list[tuple[Out, str]]
     said: str
 
 
@@ -99,7 +93,7 @@ def head() -> Head:
     fix = "dvc repro, then commit dvc.lock and dvc.yaml"
     declared = pipeline.read(_committed(str(pipeline.PATH)), f"HEAD: {pipeline.PATH}", fix)
     recorded = lock.outs(lock.read(record, f"HEAD: {lock.PATH}", fix), declared)
-    outs = [Committed(out, _digest(out, paths)) for out in recorded if not out.cached]
+    outs = [(out, _digest(out, paths)) for out in recorded if not out.cached]
     same = record == Path(lock.PATH).read_bytes()
     return Head(outs, "HEAD has the same" if same else "HEAD has another run, which is whole too")
 

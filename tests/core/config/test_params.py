@@ -1,7 +1,6 @@
 """What params.yaml may say: the committed file, and the lines for an edit of it."""
 
 from difflib import ndiff
-from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
@@ -9,8 +8,8 @@ from dvc.utils.serialize import load_yaml
 
 from core.cli.errors import InputError
 from core.config import params
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[3]
 COMMITTED = load_yaml(str(ROOT / "params.yaml"))
 SECTIONS = [params.Dataset, params.Train, params.Evaluate, params.Render]
 

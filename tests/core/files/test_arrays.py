@@ -225,12 +225,12 @@ def test_a_split_appears_whole_or_not_at_all(tmp_path):
 
     with (
         pytest.raises(ValueError, match="damaged"),
-        arrays.replacing_split(tmp_path / "new", SPLIT.images.shape, blocks(True), SPLIT.labels),
+        arrays.replacing_split(tmp_path / "new", SPLIT.images.shape[1:], blocks(True), SPLIT.labels),
     ):
         pytest.fail("it was written")
     assert list((tmp_path / "new").iterdir()) == []
 
-    with arrays.replacing_split(tmp_path / "new", SPLIT.images.shape, blocks(False), SPLIT.labels):
+    with arrays.replacing_split(tmp_path / "new", SPLIT.images.shape[1:], blocks(False), SPLIT.labels):
         assert not {path.name for path in (tmp_path / "new").iterdir()} & {"images.npy", "labels.npy"}
     images, labels = arrays.read_split(tmp_path / "new")
     assert (images.dtype, images.tolist()) == (np.float32, SPLIT.images.tolist())

@@ -7,10 +7,6 @@ FIRST = [{"epoch": 0, "train_loss": 1.1, "train_accuracy": 0.3}, {"epoch": 1, "t
 SECOND = [{**FIRST[0], "train_loss": 1.2}, FIRST[1], {"epoch": 2, "train_loss": 0.25, "train_accuracy": 0.5}]
 
 
-def with_validation(rows):
-    return [row | {"validation_loss": 2, "validation_accuracy": 0.25} for row in rows]
-
-
 @pytest.mark.fault("replicates that stopped at different epochs")
 def test_what_is_written_is_read_by_column(tmp_path):
     history.write(tmp_path / "history.csv", [FIRST, SECOND])
@@ -25,7 +21,8 @@ def test_what_is_written_is_read_by_column(tmp_path):
 
 
 def test_validation_scores_have_columns_if_there_are_any(tmp_path):
-    history.write(tmp_path / "history.csv", [with_validation(FIRST)])
+    rows = [row | {"validation_loss": 2, "validation_accuracy": 0.25} for row in FIRST]
+    history.write(tmp_path / "history.csv", [rows])
 
     assert history.parse((tmp_path / "history.csv").read_bytes())["validation_accuracy"].tolist() == [0.25, 0.25]
 

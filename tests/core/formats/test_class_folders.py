@@ -57,20 +57,11 @@ def test_classes_are_folders_within_the_splits(make, tmp_path):
 
 
 def test_splits_have_the_names_that_files_of_splits_have(make, tmp_path):
-    make("training/a/1.png", "Testing/a/1.png", "t10k/a/2.png")
+    splits = {"training": "train", "Testing": "test", "t10k": "test"}
+    splits |= dict.fromkeys(("val", "valid", "validation"), "validation")
+    make(*(f"{name}/a/1.png" for name in splits))
 
-    assert places(tmp_path)[1] == {
-        "training/a/1.png": ("train", 0),
-        "Testing/a/1.png": ("test", 0),
-        "t10k/a/2.png": ("test", 0),
-    }
-
-
-@pytest.mark.parametrize("name", ["val", "valid", "validation"])
-def test_the_validation_split_has_three_names(make, tmp_path, name):
-    make("train/a/1.png", "test/a/1.png", f"{name}/a/1.png")
-
-    assert places(tmp_path)[1][f"{name}/a/1.png"] == ("validation", 0)
+    assert places(tmp_path)[1] == {f"{name}/a/1.png": (split, 0) for name, split in splits.items()}
 
 
 @pytest.mark.parametrize(("classes", "labels"), [(None, [0, 1, 2]), (["c", "a", "b"], [1, 2, 0])])
@@ -249,13 +240,3 @@ def test_the_first_twenty_of_many_problems_are_shown(make, tmp_path):
     lines = refusal(tmp_path)
 
     assert lines[19:] == ["19.png: a picture outside the class folders", "the files: 10 more problems"]
-
-
-def test_classes_in_a_zip_are_those_of_its_members(tmp_path):
-    names = ("own/test/b/1.png", "own/train/b/1.png", "__MACOSX/own/train/b/._1.png", "own/train/b/.x.png")
-    (tmp_path / "own.zip").write_bytes(zipped(dict.fromkeys(names, b"")))
-    with Tree(tmp_path) as tree:
-        found = pictures.class_folders.places(tree, tree.members("own.zip"), card())
-
-    places = {"own.zip/own/test/b/1.png": ("test", 0), "own.zip/own/train/b/1.png": ("train", 0)}
-    assert found == (["b"], places)

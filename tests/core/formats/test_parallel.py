@@ -21,17 +21,12 @@ def test_results_are_in_the_order_of_the_tasks(tasks):
     assert list(parallel.ordered(int, numbers)) == [(str(number), number) for number in range(tasks)]
 
 
-def test_few_tasks_start_no_process(monkeypatch):
+@pytest.mark.parametrize(("tasks", "cores"), [(parallel.SERIAL, {0, 1}), (30, {0})])
+def test_few_tasks_or_a_single_core_start_no_process(monkeypatch, tasks, cores):
     monkeypatch.setattr(parallel, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
 
-    assert [result for _, result in parallel.ordered(int, ["7"] * parallel.SERIAL)] == [7] * parallel.SERIAL
-
-
-def test_a_single_core_starts_no_process(monkeypatch):
-    monkeypatch.setattr(parallel, "ProcessPoolExecutor", None)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-
-    assert [result for _, result in parallel.ordered(int, "1" * 30)] == [1] * 30
+    assert [result for _, result in parallel.ordered(int, ["7"] * tasks)] == [7] * tasks
 
 
 def test_only_a_few_tasks_are_read_ahead(monkeypatch):

@@ -86,13 +86,6 @@ def test_the_card_names_one_of_several_places(tmp_path, folder):
     )
 
 
-def test_a_single_file_is_read_without_a_folder(tmp_path):
-    (tmp_path / "own.zip").write_bytes(zipped(FILES))
-    save(tmp_path, {"a/1.png": picture(ONE)})
-
-    assert read(tmp_path / "own.zip") == EXPECTED
-
-
 @pytest.mark.parametrize(
     ("names", "keys"),
     [
@@ -210,16 +203,6 @@ def test_every_unreadable_picture_is_named(tmp_path):
         (f"{tmp_path}/train/a/7.png", "No such file or directory"),
         (f"{tmp_path}/train/a/8.png", "not a regular file"),
     ]
-
-
-@pytest.mark.fault("damaged members of an archive")
-def test_a_damaged_member_of_a_zip_is_named(tmp_path):
-    data = bytearray(zipped(FILES))
-    data[data.index(FILES["train/b/1.png"]) + 30] ^= 1
-    (tmp_path / "own.zip").write_bytes(data)
-
-    with pytest.raises(DataError, match=r"own\.zip/train/b/1\.png: damaged or cut short: Bad CRC-32"):
-        read(tmp_path)
 
 
 def test_a_tar_is_read_in_its_order(tmp_path):

@@ -40,11 +40,6 @@ def refusal(data):
     return problem
 
 
-@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True})])
-def test_grey_pictures_come_through_byte_for_byte(kind, options):
-    assert grey(picture(SMALL, kind, **options)).tolist() == SMALL.tolist()
-
-
 @pytest.mark.fault("turned by its tag, a tag that can't be read")
 def test_a_picture_is_turned_by_its_orientation_tag():
     """The tag says where row 0 and column 0 are shown (Exif 2.32): 6 is the right side and the top."""

@@ -78,7 +78,8 @@ def test_colours_come_through_and_transparent_parts_show_the_background(data, ex
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True})])
-def test_pictures_in_colour_come_through_byte_for_byte(kind, options):
+def test_pictures_come_through_byte_for_byte(kind, options):
+    assert grey(picture(COLOURS[..., 0], kind, **options)).tolist() == COLOURS[..., 0].tolist()
     assert colour(picture(COLOURS, kind, **options)).tobytes() == COLOURS.tobytes()
 
 

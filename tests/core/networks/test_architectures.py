@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from core.cli.errors import InputError
 from core.networks import architectures
 from core.networks.runtime import keras
+from tests.conftest import ROOT
 from tests.stages.train.plain import settings
 
 
@@ -71,8 +71,6 @@ def test_names_are_known_without_tensorflow():
     code = "import sys; sys.modules['tensorflow'] = None; from core.networks import architectures; "
     code += "print(len(architectures.problems('dens')))"
 
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=True, capture_output=True, text=True
-    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
 
     assert ended.stdout == "1\n"

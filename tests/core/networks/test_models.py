@@ -19,6 +19,7 @@ from core.files import training as trainings
 from core.files.training import Training
 from core.networks import architectures, models
 from core.networks.runtime import keras
+from tests.conftest import ROOT
 from tests.stages.train.plain import settings
 
 CLASSES, SHAPE = ["Coat", "Dress", "Bag"], (12, 10)
@@ -202,7 +203,7 @@ def test_code_in_a_file_is_not_run(trained):
     attack = "import keras; keras.config.enable_unsafe_deserialization(); "
     keras_alone = "keras.models.load_model('model/0.keras')"
     ours = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r}); from pathlib import Path; "
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; "
         f"from core.networks import models; models.read(Path('model'), Path('training.json'), {CLASSES}, {SHAPE})"
     )
 

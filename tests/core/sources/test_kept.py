@@ -38,14 +38,6 @@ def mine(tmp_path, monkeypatch):
     return project
 
 
-def copied(project):
-    """Return the folder in which a queued run of this project would work."""
-    copy = project / ".dvc/tmp/exps/standalone/tmp1"
-    (copy / "teams/vision").mkdir(parents=True)
-    run(f"git init -q {copy}")
-    return copy / "teams/vision"
-
-
 @pytest.mark.slow
 @pytest.mark.fault("advice that leads back to itself")
 def test_a_folder_that_dvc_keeps_as_a_whole_is_added_as_a_whole(mine):
@@ -75,7 +67,10 @@ def test_the_command_keeps_what_git_and_dvc_do_not_keep(mine, monkeypatch):
     (mine / "sources/mine/a/2.png").write_text("new", encoding="utf-8")
     changed = kept.command("mine")
     assert changed.startswith("dvc add sources/mine/a && git add datasets/mine.yaml sources/mine/a.dvc ")
-    monkeypatch.chdir(copied(mine))
+    copy = mine / ".dvc/tmp/exps/standalone/tmp1"  # the folder in which a queued run would work
+    (copy / "teams/vision").mkdir(parents=True)
+    run(f"git init -q {copy}")
+    monkeypatch.chdir(copy / "teams/vision")
     with pytest.raises(
         InputError, match=r"^sources/mine: queued runs would miss files or changes .* fix: dvc add sources/mine/a "
     ):

@@ -202,6 +202,7 @@ def test_no_cut_archive_is_taken_for_a_whole_one(tmp_path, kind):
 
 
 @pytest.mark.fault("a changed byte in an archive")
+@pytest.mark.fault("damaged members of an archive")
 def test_a_changed_byte_of_a_member_is_noticed_by_its_checksum(tmp_path):
     (tmp_path / "a.zip").write_bytes(zipped({"x": b"1" * 100}).replace(b"11", b"12", 1))
 

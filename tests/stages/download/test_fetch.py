@@ -4,16 +4,14 @@ import gzip
 import hashlib
 import itertools
 import socket
-from pathlib import Path
 
 import pytest
 
 from core.cli.errors import DataError, NetworkError
 from core.sources import datasets
 from stages.download import fetch
+from tests.conftest import ROOT
 from tests.stages.download.loopback import CHUNKED, OK, Server, close, drip, hang, pour, reply, say
-
-ROOT = Path(__file__).parents[3]
 
 FILE = "t10k-labels-idx1-ubyte.gz"
 BODY = bytes(range(251)) * 800  # several blocks, each with another beginning
@@ -108,7 +106,6 @@ def test_look_alikes_are_the_archives_of_mnist():
 
 TOO_LONG = f"more than {len(BODY)} bytes"
 DROPPED = "the connection was dropped"
-DROPS = [b"x"] * 500
 
 # The action of the server, the reason in the error, and the number of requests.
 FAULTS = {
@@ -117,7 +114,7 @@ FAULTS = {
     "500 every time": (reply(500), "HTTP 500", 4),
     "hangs before the headers": (hang(), "timed out", 1),
     "hangs in the body": (hang(SIZED + BODY[:1000]), "timed out", 1),
-    "drips the body": (drip(SIZED, DROPS, 0.01), "too slow", 1),
+    "drips the body": (drip(SIZED, [b"x"] * 500, 0.01), "too slow", 1),
     "cut, right length": (say(SIZED + BODY[:1000]), DROPPED, 4),
     "cut in a chunk": (say(CHUNKED + b"3e8\r\n" + BODY[:500]), DROPPED, 4),
     "cut, no length": (say(OK + b"\r\n" + BODY[:1000]), wrong(BODY[:1000]), 1),
@@ -155,14 +152,6 @@ def test_each_fault_has_its_reason_and_leads_to_the_next_mirror(server, closed, 
     assert server.hits == ["/a"] * hits
     assert download.pauses == ([1, 2, 4] if hits == 4 else [])
     assert server.sent < 32 << 20, "what is read, and what the sockets hold"
-
-
-@pytest.mark.parametrize("fault", ["404", "cut in a chunk", "wrong bytes"])
-@pytest.mark.fault("wrong bytes, a page to sign in")
-def test_right_archive_of_the_next_mirror_is_taken(server, download, fault):
-    good = server.route("/b", reply(200, BODY))
-
-    assert download.succeeds(server.route("/a", FAULTS[fault][0]), good) == good
 
 
 @pytest.mark.fault("an archive so large that a sound line takes long for it")
@@ -279,6 +268,7 @@ def test_proxy_is_used_and_blamed_without_its_credentials(server, download, monk
 
 
 @pytest.mark.fault("no network, but the archives in a folder")
+@pytest.mark.fault("a folder for a mirror that lacks a file, or has another one")
 def test_file_in_a_folder_is_checked_as_any_other(server, download, tmp_path):
     own, right = tmp_path / "archive", server.route("/a", reply(200, BODY))
     own.write_bytes(OTHER)

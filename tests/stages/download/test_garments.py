@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from scipy import ndimage
 
 from core.sources import datasets
 from stages.download import garments
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[3]
 # Of 200 training images, in grey and in colour. The grey ones are equal with Python 3.10 to 3.13, numpy 2.1 to 2.5 and
 # Pillow 11.3 to 13.0, on x86-64.
 # Another value means another data set: every number that was measured on it must be measured again.

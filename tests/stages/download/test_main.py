@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,11 +19,10 @@ import pytest
 
 from stages.download import __main__ as stage
 from stages.download import pillow
-from tests.conftest import snapshot
+from tests.conftest import ROOT, snapshot
 from tests.layouts import idx_file, tarred
 from tests.stages.download.loopback import hang, reply
 
-ROOT = Path(__file__).parents[3]
 LOCK = ROOT / "requirements-pillow.lock"
 
 TRAIN = np.random.RandomState(0).randint(0, 256, (40, 20, 30), np.uint8)
@@ -137,9 +135,6 @@ def not_served(name, *reasons):
     )
 
 
-NO_NETWORK = f"https://something.invalid/{FIRST}: the proxy: Connection refused"
-
-
 def serve(server, actions=None):
     """Let a server serve the archives under /toy, with other actions for some; return it as a mirror."""
     for name, body in FILES.items():
@@ -172,20 +167,6 @@ def test_archives_come_from_a_server(project, server, download):
     assert right(project)
 
 
-@pytest.mark.fault("a folder for a mirror that lacks a file, or has another one")
-def test_another_file_in_the_only_mirror_is_no_fault_of_the_network(project, server, download, assert_clean_failure):
-    other = FILES[FIRST][:-1] + b"x"
-    address = server.route(f"/own/{FIRST}", reply(200, other))
-    mirrors = [f"{server.address}/own"]
-    write_card(project, "toy", format="idx", classes=["a", "b"], mirrors=mirrors, archives=pinned(FILES))
-
-    got = f"{address}: {len(other)} bytes with SHA-256 {sha256(other)}"
-    same = "every address serves the same other file: the card may be wrong or upstream changed"
-    fix = "if you want that file, correct size and sha256 in the card (wc -c and sha256sum), then dvc repro"
-    line = not_served(FIRST, got).replace("no address serves it", same).partition("; fix: ")[0]
-    assert_clean_failure(download(mirror=""), 4, f"{line}; fix: {fix}")
-
-
 @pytest.mark.fault("the old file is junk, and nobody serves another")
 def test_captive_portal_and_no_network_are_one_clean_error(project, download, assert_clean_failure):
     """What an earlier run made stays."""
@@ -194,7 +175,8 @@ def test_captive_portal_and_no_network_are_one_clean_error(project, download, as
     (project / "raw" / "classes.json").write_bytes(b"of an earlier run")
 
     portal = f"mirror/toy/{FIRST}: looks like an HTML page (proxy or captive portal?)"
-    assert_clean_failure(download(), 3, not_served(FIRST, portal, NO_NETWORK))
+    no_network = f"https://something.invalid/{FIRST}: the proxy: Connection refused"
+    assert_clean_failure(download(), 3, not_served(FIRST, portal, no_network))
 
 
 def numpy_arrays():
@@ -228,17 +210,6 @@ def test_a_mirror_may_serve_files_of_any_format(project, server, download, name,
 
 
 # Other sources
-
-
-def test_files_of_ones_own_need_no_mirror(project, download):
-    write_card(project, "own", format="idx", classes=["a", "b"])
-    for name, body in FILES.items():
-        (project / "sources/own" / name).write_bytes(body)
-
-    run = download("own", mirror="")
-
-    assert (run.code, run.stderr) == (0, "")
-    assert right(project)
 
 
 @pytest.mark.fault("a file of a data set is damaged: it is named, and what an earlier run made stays")

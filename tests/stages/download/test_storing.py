@@ -199,20 +199,9 @@ def test_a_data_set_from_which_nothing_can_be_learned_is_refused(store, given, k
     assert problem(store, *given, **keys).startswith(f"sources/own: {line}")
 
 
-@pytest.mark.parametrize("keys", [([], []), (["a", "b"], ["b"])])
-@pytest.mark.fault("test images that are all training images")
-def test_the_test_images_must_not_all_be_training_images(store, keys):
-    train = block("train", [1, 2], [0, 0], keys=keys[0])
-
-    assert problem(store, train, block("test", [2], [0], keys=keys[1]), classes=["a"]) == (
-        "sources/own/test.npy: every test image is also a train image; "
-        "fix: name other test images in datasets/own.yaml, then dvc repro"
-    )
-    store(train, block("test", [2, 3], [0, 0], keys=[*keys[1], "c"][: 2 * len(keys[1])]), classes=["a"])
-
-
 @pytest.mark.parametrize(("first", "second"), [("train", "test"), ("train", "validation"), ("test", "validation")])
 @pytest.mark.parametrize("is_smaller", [True, False])
+@pytest.mark.fault("test images that are all training images")
 @pytest.mark.fault("a split whose images are all in another split")
 def test_no_split_is_part_of_another(store, first, second, is_smaller):
     values = {"train": [1, 2, 9], "validation": [3, 4, 9], "test": [5, 6, 9]}

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -9,8 +7,8 @@ from core.config.params import Evaluate
 from core.networks import architectures, models
 from core.networks.runtime import keras
 from stages.evaluate import prediction
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[3]
 IMAGES = np.random.RandomState(0).uniform(size=(11, 2, 3)).astype(np.float32)
 KERNEL = np.arange(12, dtype=np.float32).reshape(6, 2) / 6
 

@@ -25,9 +25,8 @@ from stages.render.document import Report
 from stages.render.html import html
 from stages.render.markdown import markdown
 from stages.render.results import Results, measured
-from tests.conftest import write_split
+from tests.conftest import ROOT, write_split
 
-ROOT = Path(__file__).parents[3]
 SETTINGS = {
     "dataset.name": "small",
     "train.network": "dense",
@@ -180,7 +179,9 @@ def read():
 
 
 class HtmlPage(HTMLParser):
-    """The elements of a page, each with its tag, its attributes and its text, and `page`, as a reader sees it."""
+    """The elements of a page by Python's own parser, each with its tag, its attributes and its text, and `page`, as a
+    reader sees it.
+    """
 
     VOID = ("meta", "img", "input")
 
@@ -225,12 +226,6 @@ class HtmlPage(HTMLParser):
             elif tag in ("th", "td"):
                 page.tables[heading][-1][-1].append(text)
         return page
-
-
-@pytest.fixture(scope="session")
-def parse():
-    """The reader of HTML, by Python's own parser."""
-    return HtmlPage
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from core.files.arrays import Split
 from stages.download import garments
 from stages.render.__main__ import main
+from tests.conftest import ROOT
+from tests.stages.render.test_main import INPUTS, OUTPUTS
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", HOSTILE]
@@ -42,7 +44,7 @@ def predictions() -> tuple[Split, np.ndarray]:
 TEST, PROBABILITIES = predictions()
 ENSEMBLE = PROBABILITIES.mean(axis=0)
 PREDICTED, CONFIDENCE = ENSEMBLE.argmax(axis=1), ENSEMBLE.max(axis=1)
-SCREENSHOTS = Path(__file__).parents[3] / "build/screenshots"
+SCREENSHOTS = ROOT / "build/screenshots"  # where CI keeps them
 
 
 def cell(true: int, named: int) -> list[int]:
@@ -66,15 +68,10 @@ def written(folder: Path, write_inputs, images: np.ndarray) -> str:
     params = json.loads((folder / "params.yaml").read_text(encoding="utf-8"))
     params["render"] |= {"mistakes": 15, "dpi": 100}
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    data, reports = folder / "data", folder / "reports"
-    inputs = [data / f"normalized/{name}" for name in ("train", "test", "classes.json")]
-    inputs += [data / "raw/preparation.json", data / "predictions", reports / "history.csv", data / "training.json"]
-    inputs += [data / "ensemble.json"]
-    outputs = [reports / name for name in ("report.md", "report.html", "figures")]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        main(*inputs, reports / "metrics.json", *outputs)
-    return (reports / "report.html").as_uri()
+        main(*map(Path, INPUTS + OUTPUTS))
+    return (folder / "reports/report.html").as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -305,12 +302,6 @@ def test_a_class_with_the_name_of_an_element_stays_text(browser, page):
     assert report.find_elements(By.CSS_SELECTOR, "img[src='x'], [onerror]") == []
 
 
-def keep_screenshot(browser: Chrome, name: str) -> None:
-    """Keep what the window shows, where CI keeps it."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    assert browser.save_screenshot(str(SCREENSHOTS / f"report-{name}.png"))
-
-
 @pytest.mark.parametrize(
     ("name", "width", "height", "columns"), [("wide", 1280, 800, 2), ("dark", 1280, 800, 2), ("narrow", 400, 1300, 1)]
 )
@@ -319,7 +310,8 @@ def test_the_first_screen_has_the_verdict_and_four_whole_figures_in_their_order(
 ):
     look_at(browser, width, height, "dark" if name == "dark" else "light")
     report = opened(browser, page)
-    keep_screenshot(report, name)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    assert report.save_screenshot(str(SCREENSHOTS / f"report-{name}.png"))
     figures = report.find_elements(By.CSS_SELECTOR, ".overview img")
     boxes = [figure.rect for figure in figures]
 

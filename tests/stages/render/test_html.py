@@ -9,6 +9,7 @@ import pytest
 
 from stages.render.document import FOLDER, Code, Heading, Illustration, Report, Section, Table
 from stages.render.explorer import explorer
+from tests.stages.render.conftest import HtmlPage
 from tests.stages.render.test_markdown import HOSTILE, ISOLATES
 
 
@@ -27,10 +28,10 @@ def report(some):
 
 
 @pytest.mark.fault("names that are markup, scripts, links or table cells")
-def test_names_add_no_element_and_no_attribute_and_are_shown(report, parse, as_html):
+def test_names_add_no_element_and_no_attribute_and_are_shown(report, as_html):
     hostile = [*HOSTILE, '" onload="alert(3)', "' autofocus onfocus='x", "{{ 7 * 7 }}{% raw %}", "a \x00\u202eb"]
-    page = parse(as_html(report(*hostile)))
-    plain = parse(as_html(report(*(f"name {index}" for index in range(len(hostile))))))
+    page = HtmlPage(as_html(report(*hostile)))
+    plain = HtmlPage(as_html(report(*(f"name {index}" for index in range(len(hostile))))))
 
     def shape(page):
         return [(tag, attributes.keys() - {"class"}) for tag, attributes, _ in page.elements]  # a number has a class
@@ -46,8 +47,8 @@ def test_names_add_no_element_and_no_attribute_and_are_shown(report, parse, as_h
     assert "<" not in data
 
 
-def test_the_page_loads_nothing_and_its_policy_allows_its_script_its_style_and_its_images_only(report, parse, as_html):
-    page = parse(as_html(report("Coat", "Bag")))
+def test_the_page_loads_nothing_and_its_policy_allows_its_script_its_style_and_its_images_only(report, as_html):
+    page = HtmlPage(as_html(report("Coat", "Bag")))
 
     assert all(source.startswith("data:image/png;base64,") for source in page.attributes("src"))
     assert all(link.startswith("#") for link in page.attributes("href"))
@@ -63,8 +64,8 @@ def test_the_page_loads_nothing_and_its_policy_allows_its_script_its_style_and_i
     )
 
 
-def test_the_overview_comes_first_and_a_figure_without_a_caption_has_none(parse, as_html):
+def test_the_overview_comes_first_and_a_figure_without_a_caption_has_none(as_html):
     first, second = (Illustration(f"{name}.png", name, name * (name == "b"), lambda: None) for name in "ab")
-    page = parse(as_html(Report("t", "v", "", [Section("s", [second])], [first])))
+    page = HtmlPage(as_html(Report("t", "v", "", [Section("s", [second])], [first])))
 
     assert page.attributes("alt") == ["a", "b"] and page.texts("figcaption") == ["b"]

@@ -1,11 +1,10 @@
-from pathlib import Path
-
 import pytest
 
 from core.config import params
 from stages.render import published
+from tests.conftest import ROOT
 
-PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")
+PARAMS = params.load(ROOT / "params.yaml")
 TRAIN = {f"train.{name}": value for name, value in PARAMS.train}
 VIEWS = {"evaluate.mirrored": PARAMS.evaluate.mirrored, "evaluate.shift": PARAMS.evaluate.shift}
 COMMITTED = {"dataset.name": PARAMS.dataset.name, **TRAIN, **VIEWS}

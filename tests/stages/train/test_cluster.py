@@ -22,9 +22,8 @@ from core.files import arrays, atomic
 from core.files.arrays import Split
 from stages.train import __main__ as stage
 from stages.train import cluster
-from tests.conftest import write_split
+from tests.conftest import ROOT, write_split
 
-ROOT = Path(__file__).parents[3]
 HERE, THERE, OUTPUTS = "here", "there", ("model", "training.json", "history.csv")
 MARK = "NODE_OF_THIS_TEST"
 real = pytest.mark.skipif(not find_spec("ray"), reason="ray is not installed")

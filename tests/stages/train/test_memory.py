@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 
 from core.cli.errors import InputError
 from stages.train import memory
 
-MEGABYTE = np.zeros(250_000, np.float32)
 MEMINFO = "MemTotal:  9999 kB\nMemFree:   7 kB\nMemAvailable:    4096 kB\nBuffers: 1 kB\n"
 
 
@@ -23,16 +21,15 @@ def machine(tmp_path, monkeypatch):
 
 
 @pytest.mark.fault("more training images than memory has room for")
-def test_images_fit_if_all_of_them_do():
-    assert memory.fits([MEGABYTE], {"MEMORY_LIMIT_MB": "1"})
-    assert not memory.fits([MEGABYTE, MEGABYTE[:1]], {"MEMORY_LIMIT_MB": "1"})
+def test_images_may_take_the_megabytes_of_the_limit():
+    assert memory.limit({"MEMORY_LIMIT_MB": "2"}) == 2_000_000
 
 
 @pytest.mark.parametrize("text", ["x", "0", "1.5", "9999999999", "1 MB"])
 @pytest.mark.fault("MEMORY_LIMIT_MB is no number of MB")
 def test_a_limit_that_is_not_a_number_of_megabytes_is_refused(text):
     with pytest.raises(InputError) as caught:
-        memory.fits([MEGABYTE], {"MEMORY_LIMIT_MB": text})
+        memory.limit({"MEMORY_LIMIT_MB": text})
 
     [problem] = caught.value.problems
     assert (problem.subject, problem.what, problem.got) == ("MEMORY_LIMIT_MB", "not a number of MB", text)

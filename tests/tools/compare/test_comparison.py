@@ -13,19 +13,17 @@ from scipy import stats
 from core.cli.errors import InputError
 from core.scores import ensemble, scores
 from core.scores.metrics import HeldOutScores as Scores
+from tests.tools.compare import conftest
 from tools import blocks
 from tools.compare import comparison, differences, formats, statistics
 from tools.compare.comparison import Comparison, Plan, Score
-from tools.compare.differences import Differences, Pair
+from tools.compare.differences import Pair
 from tools.compare.statistics import Change
 
 CLASSES = ["Shirt", "Coat"]
 LABELS = np.array([0, 0, 1, 1, 0, 1] * 20, np.uint8)
-DIFFERENCES = Differences(
-    sides=Pair("HEAD (1234567)", "workspace"),
-    params={"train.epochs": Pair(10, 5), "train.hidden_units": Pair([128], None)},
-    files={"stages/train": Pair("0123456789abcdef", "fedcba9876543210")},
-    packages={"keras": Pair("3.15.1", "3.16.0")},
+DIFFERENCES = conftest.DIFFERENCES._replace(
+    params={"train.epochs": Pair(10, 5), "train.hidden_units": Pair([128], None)}
 )
 
 

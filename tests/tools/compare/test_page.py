@@ -116,14 +116,9 @@ def test_sides_whose_predictions_differ_but_no_answer_say_that_no_image_changed(
     assert "No image is fixed or broken." in text and 'id="explorer-data"' not in text
 
 
-@pytest.mark.parametrize("kind", ["noise", "photographs"])
 @pytest.mark.slow
-def test_the_page_of_large_pictures_in_colour_of_many_classes_stays_below_3_mb_and_says_what_it_leaves_out(made, kind):
-    random = np.random.default_rng(0)
-    images = random.random((2_000, 96, 96, 3), np.float32)
-    if kind == "photographs":
-        small = images[:, ::12, ::12]
-        images = small.repeat(12, axis=1).repeat(12, axis=2) * np.float32(0.9) + np.float32(0.1) * images
+def test_the_page_of_large_pictures_in_colour_of_many_classes_stays_below_3_mb_and_says_what_it_leaves_out(made):
+    images = np.random.default_rng(0).random((2_000, 96, 96, 3), np.float32)
     classes = [f"class number {index} of many" for index in range(256)]
     some = made((2, 2), classes, images, count=2_000)
 

@@ -28,9 +28,6 @@ CLOTHING: Mapping[str, object] = {
     "evaluate.shift": 0,
 }
 
-# The changes of the other published run.
-FIVE_EPOCHS: Mapping[str, object] = {"train.output": "softmax", "train.epochs": 5}
-
 
 class Published(NamedTuple):
     """A run of a tutorial: the name of the recipe here, its settings without CHANCE, and its test accuracy."""
@@ -42,7 +39,7 @@ class Published(NamedTuple):
 
 RUNS = (
     Published("R1", CLOTHING, 0.8848),
-    Published("R0", {**CLOTHING, **FIVE_EPOCHS}, 0.8741),
+    Published("R0", {**CLOTHING, "train.output": "softmax", "train.epochs": 5}, 0.8741),
 )
 
 

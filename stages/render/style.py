@@ -117,7 +117,7 @@ def entitle(figure: Figure, title: str, note: str) -> None:
     figure.text(1 - left, 0.06 / whole, note, ha="right", fontsize=NOTE, color=QUIET, in_layout=False)
 
 
-def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float] | None = None) -> Iterator[Axes]:
+def grid(figure: Figure, count: int, columns: int, ratios: Sequence[float]) -> Iterator[Axes]:
     """Yield `count` axes, row by row; the rest of the last row stays empty. `ratios` are the widths of the columns."""
     axes = figure.subplots(ceil(count / columns), columns, squeeze=False, width_ratios=ratios).flat
     for index, ax in enumerate(axes):

@@ -33,7 +33,6 @@ class Score(NamedTuple):
     """One score on both sides. The p-value of a recall is adjusted for the number of classes."""
 
     change: Change
-    p_value: float
     verdict: str
 
 
@@ -186,45 +185,36 @@ def _recalls(changes: Mapping[str, Change], *, decide: bool) -> dict[str, Score]
     The recalls of a single network are too far from normal for the small p-values that several classes need.
     """
     adjusted = statistics.holm([each.p_value for each in changes.values()])
-    return {
-        name: Score(each, p_value, _verdict(each, p_value) if decide else UNKNOWN)
-        for (name, each), p_value in zip(changes.items(), adjusted, strict=True)
-    }
+    pairs = zip(changes.items(), adjusted, strict=True)
+    tested = {name: each._replace(p_value=p_value) for (name, each), p_value in pairs}
+    return {name: _score(each) if decide else Score(each, UNKNOWN) for name, each in tested.items()}
 
 
 def _ensembles(base: np.ndarray, new: np.ndarray, labels: np.ndarray, tolerance: float | None) -> dict[str, Score]:
     """Return the scores of the ensembles. The noise of the expected calibration error is not known."""
     change, same = partial(statistics.of_ensembles, base, new, labels), np.array_equal(base, new)
-    errors = [
-        calibration.means(calibration.sums(ensemble.average(side), labels)).expected_error for side in (base, new)
-    ]
+    bins = (calibration.sums(ensemble.average(side), labels) for side in (base, new))
+    before, after = (calibration.means(each).expected_error for each in bins)
     return {
         "accuracy": _score(change(scores.right), tolerance=tolerance),
         "loss": _score(change(scores.losses), lower_is_better=True),
         "brier": _score(change(scores.brier), lower_is_better=True),
-        "expected_calibration_error": _score(Change(errors[0], errors[1], 0, 1, 1))
-        if same
-        else _unknown(errors[0], errors[1]),
+        "expected_calibration_error": _score(Change(before, after, 0, 1, 1)) if same else _unknown(before, after),
     }
 
 
 def _score(change: Change, *, lower_is_better: bool = False, tolerance: float | None = None) -> Score:
-    verdict = _verdict(change, change.p_value, lower_is_better=lower_is_better, tolerance=tolerance)
-    return Score(change, change.p_value, verdict)
+    if change.error == 0:
+        return Score(change, IDENTICAL)
+    if tolerance is not None and change.equivalent(tolerance):
+        return Score(change, EQUIVALENT)
+    if change.p_value >= SIGNIFICANCE:
+        return Score(change, NO_EVIDENCE)
+    return Score(change, BETTER if (change.difference > 0) != lower_is_better else WORSE)
 
 
 def _unknown(base: float, new: float) -> Score:
-    return Score(Change(base, new, inf, 1, 1), 1, UNKNOWN)
-
-
-def _verdict(change: Change, p_value: float, *, lower_is_better: bool = False, tolerance: float | None = None) -> str:
-    if change.error == 0:
-        return IDENTICAL
-    if tolerance is not None and change.equivalent(tolerance):
-        return EQUIVALENT
-    if p_value >= SIGNIFICANCE:
-        return NO_EVIDENCE
-    return BETTER if (change.difference > 0) != lower_is_better else WORSE
+    return Score(Change(base, new, inf, 1, 1), UNKNOWN)
 
 
 def _changed_images(base: np.ndarray, new: np.ndarray, labels: np.ndarray) -> dict[int, str]:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.files import arrays
 from core.scores import ensemble
 from stages.render.figures import samples
 from tools.compare.comparison import Comparison
@@ -36,7 +35,7 @@ class Evidence(NamedTuple):
 
     def test_images(self, indices: list[int]) -> np.ndarray:
         """Return the test images with these indices as pictures show them."""
-        images = arrays.pick(self.images, np.asarray(indices, np.int64))
+        images = self.images[indices]
         return 1 - images if self.negative else images
 
 

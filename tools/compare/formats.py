@@ -217,7 +217,7 @@ def _numbers(score: Score) -> dict[str, float | str | None]:
     change = score.change
     low, high = change.interval
     values = {"base": change.base, "new": change.new, "difference": change.difference, "low": low, "high": high}
-    values |= {"p_value": inf if score.verdict == UNKNOWN else score.p_value}
+    values |= {"p_value": inf if score.verdict == UNKNOWN else change.p_value}
     return {"verdict": score.verdict, **{name: _known(value) for name, value in values.items()}}
 
 

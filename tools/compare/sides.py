@@ -47,8 +47,8 @@ class Side:
         self.name = name
         self.of_workspace = (commit or name) == WORKSPACE
         self.files = revisions.files(name, commit or name)
-        self._commit = "" if self.of_workspace else self.files.repo.get_rev()[:7]
-        self.title = f"{name} ({self._commit})" if not name.startswith(self._commit) else name
+        short = "" if self.of_workspace else self.files.repo.get_rev()[:7]
+        self.title = name if name.startswith(short) else f"{name} ({short})"
 
     @cached_property
     def pipeline(self) -> Pipeline:

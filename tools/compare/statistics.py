@@ -118,14 +118,12 @@ def noise(base: np.ndarray, new: np.ndarray) -> Noise:
     base, new: bool or float (replicates, images), at least two images, and two replicates on one side or both.
     """
     images = base.shape[1]
-    counts = [len(side) for side in (base, new)]
-    known = [variance.components(side) for side in (base, new) if len(side) > 1]
-    interaction = known[0].interaction / counts[0] + known[-1].interaction / counts[1]
+    several = [side for side in (base, new) if len(side) > 1]
+    known = [variance.components(side) for side in several]
+    interaction = known[0].interaction / len(base) + known[-1].interaction / len(new)
     paired = (new.mean(axis=0) - base.mean(axis=0)).var(ddof=1) / images
-    sides = [
-        Part(max(each.replicates, each.interaction), count - 1)
-        for each, count in zip(known, filter(lambda n: n > 1, counts), strict=True)
-    ]
+    pairs = zip(known, several, strict=True)
+    sides = [Part(max(part.replicates, part.interaction), len(side) - 1) for part, side in pairs]
     return Noise(sides, Part(max(paired - interaction, 0.0), images - 1))
 
 

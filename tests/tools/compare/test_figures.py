@@ -57,7 +57,7 @@ def test_the_changes_of_the_scores_and_their_intervals_are_drawn_to_scale_around
 
 
 def test_without_an_interval_a_change_is_a_ring():
-    shown = [(name, Score(Change(0.5, 0.6, error, 9, 0.5), 0.5, "unknown")) for name, error in (("a", 1), ("b", inf))]
+    shown = [(name, Score(Change(0.5, 0.6, error, 9, 0.5), "unknown")) for name, error in (("a", 1), ("b", inf))]
 
     with style.styled():
         (ax,) = figures.recalls(shown).axes
@@ -68,7 +68,7 @@ def test_without_an_interval_a_change_is_a_ring():
 
 def test_recalls_are_drawn_in_their_order_and_coloured_by_their_verdict():
     shown = [
-        (name, Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), 0.5, verdict))
+        (name, Score(Change(0.5, 0.5 + change, 0.01, 1e9, 0.5), verdict))
         for name, change, verdict in (("b", 0.2, "better"), ("c", 0.05, "no evidence"), ("a", -0.1, "worse"))
     ]
 

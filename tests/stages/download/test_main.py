@@ -147,8 +147,8 @@ def serve(server, actions=None):
 
 @pytest.mark.fault("no network, but the archives in a folder")
 def test_folder_needs_no_connection(project, download, monkeypatch):
-    for name in ("socket", "getaddrinfo", "create_connection"):
-        monkeypatch.setattr(socket, name, lambda *_, **__: pytest.fail("a connection"))
+    for place, name in ((socket.socket, "connect"), (socket, "getaddrinfo"), (socket, "create_connection")):
+        monkeypatch.setattr(place, name, lambda *_, **__: pytest.fail("a connection"))
 
     run = download(mirror="mirror/")
 

@@ -96,7 +96,7 @@ def cnn_wide(image_shape: Shape, classes: int, settings: Train) -> keras.Model:
 def _pairs(widths: Sequence[int], image_shape: Shape, classes: int, settings: Train) -> keras.Model:
     """Return a network of pairs of convolutions, each with batch normalization; a pair halves the size of the image.
 
-    widths: the filters of the first layer, 2x2 pixels, then those of each pair, 3x3; `hidden_units` changes none. The
+    widths: the filters of the first layer, 2x2 pixels, then those of each pair, 3x3; `hidden_units` has no effect. The
     output layer sees the maximum of each channel. K. Jordan's airbench (2024) has these layers with more filters, and a
     first layer that is fixed.
     """

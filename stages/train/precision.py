@@ -10,7 +10,7 @@ from core.networks.runtime import tf
 CPUINFO = Path("/proc/cpuinfo")
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # as Linux names them
 OPTION = "auto_mixed_precision_onednn_bfloat16"
-# Operations that stay float32: oneDNN's batch normalization is slow in bfloat16 unless 16 divides the filters.
+# Operations that stay float32: batch normalization in bfloat16 is slow if 16 does not divide the number of filters.
 FLOAT32 = {"TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_INFERLIST_REMOVE": "FusedBatchNormV3,FusedBatchNormGradV3"}
 
 

@@ -11,7 +11,7 @@ Report: TypeAlias = Callable[[int, Row], None]  # takes the number of a replicat
 
 
 def row(epoch: int, scores: dict[str, float]) -> Row:
-    """Return the scores as a row: more than six decimals are noise of single precision.
+    """Return scores, by their names in history.csv, as a row: more than six decimals are noise of single precision.
 
     Raises InputError if a score is not finite.
     """

@@ -139,7 +139,7 @@ class _Replicate:
         self.history: list[Row] = []
 
     def score_untrained(self, compiled: Loop) -> dict[str, float]:
-        """Return the scores before training, as `progress.row` takes them."""
+        """Return the scores before training, by their names in history.csv."""
         self.optimizer = compiled.new_optimizer
         compiled.load(loop.values(self.model.variables), self.optimizer)
         some = self.kept[: loop.SCORING_BATCH]  # enough to tell guessing from knowing

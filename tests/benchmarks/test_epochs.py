@@ -36,6 +36,7 @@ def test_a_rival_in_bfloat16_is_compared_with_ours_in_bfloat16():
     assert epochs.ratio(seconds, float32) == 1.25
     assert epochs.ratio(seconds, "ours, bfloat16") == 0.5
     assert epochs.best(seconds) == float32  # it takes longer, but is nearer to ours
+    assert epochs.fastest(seconds) == bfloat16
 
 
 def test_a_command_is_held_to_its_cores(tmp_path):

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.project import copy, scrubbed
-
-ROOT = Path(__file__).parents[2]
+from tests.project import ROOT, copy, scrubbed
 
 
 def git(*arguments: str, folder: Path = ROOT) -> bytes:

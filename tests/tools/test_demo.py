@@ -1,15 +1,13 @@
 """The scratch copy of the pipeline. `.ci/run` runs the demo itself."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from core.cli.errors import InputError, StageError
 from core.config import params
+from tests.project import ROOT
 from tools import demo, scratch
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_copy_has_the_whole_pipeline_and_the_other_params_and_replaces_an_earlier_copy(tmp_path):

@@ -11,10 +11,10 @@ from core.config import params
 from core.files import arrays
 from core.networks import architectures, models
 from stages.evaluate import out_of_distribution
+from tests.project import ROOT
 from tools import export
 from tools.predict import classify
 
-ROOT = Path(__file__).parents[2]
 CLASSES = ["shirt", "été", "bag"]
 IMAGES, *RUNTIMES, PRINT = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text("utf-8"), re.DOTALL)
 RUN = dict(zip(("tflite", "onnx", "savedmodel"), RUNTIMES, strict=True))

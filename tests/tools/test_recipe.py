@@ -4,7 +4,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
@@ -13,10 +12,8 @@ from core.cli.errors import InputError, StageError
 from core.config import params
 from core.networks import architectures
 from stages.render import published
-from tests.project import Project
+from tests.project import ROOT, Project
 from tools import recipe
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +11,12 @@ from statsmodels.stats.multitest import multipletests
 
 from core.cli.errors import InputError, StageError
 from core.config import params
+from tests.project import ROOT
 from tools import blocks
 from tools.sweep import __main__ as report
 from tools.sweep import formats, ranking
 from tools.sweep.experiments import Found, kept
 from tools.sweep.ranking import Experiment
-
-ROOT = Path(__file__).parents[2]
 
 
 def experiment(name, accuracies, *, images="a" * 32, fraction=0.1, networks=None, **settings):

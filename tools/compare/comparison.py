@@ -30,7 +30,7 @@ FIXED, BROKEN = "fixed", "broken"
 
 
 class Score(NamedTuple):
-    """One score on both sides. The p-value of a recall is adjusted for the number of classes."""
+    """One score on both sides. The p-value of a recall's change is adjusted for the number of classes."""
 
     change: Change
     verdict: str

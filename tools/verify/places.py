@@ -74,7 +74,7 @@ def digest_of(files: Files) -> str:
 
 class Head(NamedTuple):
     """outs: the outputs that git keeps, as HEAD's dvc.lock records them, each with its MD5 in HEAD. said: a phrase that
-    tells whether this is the run of the workspace.
+    tells whether HEAD has the run of the workspace.
     """
 
     outs: list[tuple[Out, str]]

@@ -5,14 +5,13 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from pathlib import Path
 
 import pytest
 
+from tests.project import ROOT
 from tests.system.fuzz.__main__ import CASES
 from tests.system.fuzz.targets import TARGETS
 
-ROOT = Path(__file__).parents[3]
 RUNS, SECONDS = os.environ.get("FUZZ_RUNS", "20000"), os.environ.get("FUZZ_SECONDS", "4")
 SOON_S = 2  # a second, and another one for a slow machine
 MIB = 1 << 20

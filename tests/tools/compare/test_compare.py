@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import warnings
-from pathlib import Path
 
 import dvc.cli
 import numpy as np
@@ -18,13 +17,12 @@ from core.cli import command
 from core.config.params import Train
 from core.files import durations
 from core.scores import tables
-from tests.project import PLACES, Project, put
+from tests.project import PLACES, ROOT, Project, put
 from tools import blocks, lock, pipeline
 from tools.compare.__main__ import declare, main
 from tools.compare.sides import MADE_BY
 from tools.compare.status import READ
 
-ROOT = Path(__file__).parents[3]
 CLASSES = ["Shirt", "=1+1", "<img src=x onerror=alert(1)>", "none"]  # and no image of the last one
 LABELS = np.arange(300, dtype=np.uint8) % 3
 STAGES = {

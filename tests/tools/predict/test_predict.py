@@ -21,11 +21,11 @@ from core.networks import architectures, models
 from core.networks.runtime import keras
 from core.sources import datasets
 from stages.evaluate import out_of_distribution
+from tests.project import ROOT
 from tools import pipeline
 from tools.predict import __main__, classify
 from tools.predict.formats import BLANK
 
-ROOT = Path(__file__).parents[3]
 SHAPE = [4, 6]
 CLASSES = ["first", "second", "third", "last"]
 STRENGTHS = (-1, 4, 2)

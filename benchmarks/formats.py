@@ -28,8 +28,6 @@ FOLDER = scratch.CHECKOUT / "build" / "formats"
 FILES = FOLDER / "files"
 MADE = FOLDER / "raw"
 PREFIXES = {"train": "train", "test": "t10k"}  # of the files of MNIST
-
-
 Splits = dict[str, Split]  # the images are uint8
 
 

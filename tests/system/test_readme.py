@@ -13,6 +13,7 @@ import pytest
 import scipy.io
 
 from benchmarks import epochs, recipes
+from benchmarks.__main__ import ratios as pipeline_ratios
 from core.config import params
 from core.sources import datasets
 from tests.layouts import tarred
@@ -135,6 +136,8 @@ def test_numbers_in_sentences_are_those_that_were_measured():
     assert f"library is {best}. An epoch of this run {ratios}{epochs.ratio(two, best):.2f} times" in readme
     assert f"`fit`, it takes {epochs.ratio(one, plain):.1f} times" in readme
     assert epochs.best(two) == best
+    stage = np.median(pipeline_ratios(measured("results"))["import and fit, plain / train stage, one network"])
+    assert f"script takes {stage:.1f} times as long as the stage `train` to import TensorFlow and train one" in readme
     assert f"took {np.median(measured('results')['seconds']['repro 5']):.0f} seconds" in text("README.md")
 
 

@@ -132,12 +132,10 @@ def test_arguments_have_the_names_the_types_and_the_defaults_of_the_parameters(r
         assert run(main, *argv) == (2, "", f"error: python -m stages.example: {what}; fix: {usage}\n")
 
 
-@pytest.mark.parametrize("stage", ALL)
+@pytest.mark.parametrize("module", [*(f"stages.{stage}" for stage in ALL), "tools.audit"])
 @pytest.mark.fault("DVC run by the path of Python, the environment not activated")
-def test_a_python_without_the_packages_is_refused_in_one_line(stage):
-    ended = subprocess.run(
-        [sys.executable, "-S", "-m", f"stages.{stage}"], cwd=ROOT, capture_output=True, encoding="utf-8"
-    )
+def test_a_python_without_the_packages_is_refused_in_one_line(module):
+    ended = subprocess.run([sys.executable, "-S", "-m", module], cwd=ROOT, capture_output=True, encoding="utf-8")
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: python: lacks the project's packages (expected the python of .venv, got ")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 CASES = Path(__file__).parent / "cases"
+KEPT = {path.relative_to(CASES).as_posix(): path for path in sorted(CASES.glob("*/*"))}
 MOST_BYTES = 1 << 12  # short cases are read fast; the kept cases are read at full length by the tests
 MOST_SECONDS = 5
 MOST_MEMORY = 4 << 30

@@ -52,8 +52,9 @@ def test_the_exported_network_gives_the_probabilities_of_predict(name, shape, to
     assert ran["probabilities"].dtype == np.float32
     np.testing.assert_allclose(ran["probabilities"], expected, rtol=0, atol=1e-5)
     assert np.ptp(expected[:, 0]) > 0.001  # another network or another image would be seen
-    named = CLASSES[expected[12].argmax()]
-    assert capfd.readouterr().out == f"{named} {expected[12].max():.4f}\n"
+    label, probability = capfd.readouterr().out.split()
+    assert label == CLASSES[expected[12].argmax()]
+    assert float(probability) == pytest.approx(expected[12].max(), abs=0.5e-4 + 1e-5)  # rounded to four digits
     path, classes = printed.splitlines()
     assert f"the mean of 2 networks, from images (n, {', '.join(map(str, shape))}) in [0, 1]" in path
     assert error == ""

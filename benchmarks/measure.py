@@ -123,12 +123,16 @@ def write(name: str, results: dict[str, Any], page: str) -> None:
     print(page)
 
 
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
 def machine() -> str:
     """Return this machine's processor, its cores, and the versions of the main packages, in words."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc"))
-    return f"{model}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {packages}"
+    return f"{processor()}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {packages}"
 
 
 def summary(values: Sequence[float], digits: int = 2) -> str:

@@ -39,7 +39,7 @@ COLUMNS = {
     "parameters": "{parameters:,}",
     "multiply-adds": "{multiply_adds:,}",
     "seconds": "{seconds:.1f}",
-    "ratio to plain": "{ratio:.2f}",
+    "ratio to plain": "",  # a column for each processor
     "test accuracy": "{accuracy:.4f} ± {accuracy_std:.4f}",
     "networks": "{replicates}",
     "seconds of all": "{seconds_all:.0f}",
@@ -73,7 +73,8 @@ def main(names: list[str], only: str | None, again: bool) -> None:
         if steps:
             _prepare(known.params)
         for step in steps:
-            row |= step(known.params)
+            found = step(known.params)
+            row |= found | {"ratios": row.get("ratios", {}) | found.get("ratios", {})}
             _write(results)
     _write(results)  # the words of a recipe may have changed
     print(best(results))
@@ -116,7 +117,16 @@ def figure(results: Mapping[str, Row]) -> bytes:
 
 def _table(names: Sequence[str], columns: Sequence[str], results: Mapping[str, Row]) -> str:
     rows = [{"published": PUBLISHED.get(name, ""), "name": name, **results[name]} for name in names if name in results]
-    return measure.table(columns, [[_cell(COLUMNS[column], row) for column in columns] for row in rows])
+    forms: dict[str, str] = {}
+    for column in columns:
+        forms |= _ratios(rows) if column == "ratio to plain" else {column: COLUMNS[column]}
+    return measure.table(list(forms), [[_cell(form, row) for form in forms.values()] for row in rows])
+
+
+def _ratios(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the columns of ratios, one for each processor that a row was timed on."""
+    processors = sorted({name for row in rows for name in row.get("ratios", {})})
+    return {f"ratio to plain, {name}": f"{{ratios[{name}]:.2f}}" for name in processors}
 
 
 def _cell(form: str, row: Row) -> str:
@@ -144,7 +154,7 @@ def _time(changes: Row) -> Row:
     seconds = _train(changes | ALONE)
     accuracy = next(float(line.split()[1]) for _, line in plain.lines if line.startswith("accuracy"))
     found = {"seconds": round(seconds, 2), "ratio": round(seconds / plain.seconds, 3), "load": load, **_stamp("timed_")}
-    found |= {"machine": measure.machine()}
+    found |= {"machine": measure.machine(), "ratios": {measure.processor(): found["ratio"]}}
     return found | {"plain_seconds": round(plain.seconds, 2), "plain_accuracy": accuracy}
 
 

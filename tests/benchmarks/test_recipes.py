@@ -50,7 +50,7 @@ def measured(tmp_path, monkeypatch):
     ran = []
     known = {"one": KNOWN, "two": recipe.Recipe(what="without data", params={})}
     score = {"accuracy": 0.9, "accuracy_std": 0.01, "date": "2026-11-29", "commit": "1"}
-    tried = {"time": {"ratio": 2.0}, "score": score}
+    tried = {"time": {"ratio": 2.0, "ratios": {"a processor": 2.0}}, "score": score}
 
     def step(name):
         return lambda changes: ran.append(name) or tried[name]
@@ -87,6 +87,19 @@ def test_what_was_measured_is_not_measured_again_unless_asked(measured, tmp_path
     assert "two is skipped: " in capsys.readouterr().out
 
 
+def test_each_processor_keeps_its_own_ratio(measured, monkeypatch, tmp_path):
+    recipes.main([], None, False)
+    there = {"ratio": 3.0, "ratios": {"Other(R) 2.5 GHz": 3.0}}
+    monkeypatch.setattr(recipes, "STEPS", recipes.STEPS | {"time": (lambda changes: there, "ratio")})
+    recipes.main(["one"], "time", True)
+
+    row = json.loads((tmp_path / "recipes.json").read_text(encoding="utf-8"))["one"]
+    assert (row["ratio"], row["ratios"]) == (3.0, {"Other(R) 2.5 GHz": 3.0, "a processor": 2.0})
+    head, _, line, *_ = recipes.best({"one": row}).splitlines()
+    assert head == "| recipe | what | ratio to plain, Other(R) 2.5 GHz | ratio to plain, a processor | test accuracy |"
+    assert line == "| one | of the tests | 3.00 | 2.00 | 0.9000 ± 0.0100 |"
+
+
 def test_what_was_measured_before_a_failure_is_kept(measured, monkeypatch):
     def fail(changes):
         raise StageError
@@ -117,6 +130,7 @@ def test_a_recipe_is_timed_and_scored(tmp_path, monkeypatch):
     assert (row["parameters"], row["multiply_adds"], row["replicates"]) == (101_770, 784 * 128 + 128 * 10, 2)
     assert row["accuracy"] > 0.3 and row["accuracy_std"] > 0 and row["seconds_all"] > 0 and len(row["load"]) == 3
     assert "cores; Python" in row["machine"]
+    assert row["ratios"] == {measure.processor(): row["ratio"]}
     assert row["commit"] == row["timed_commit"] != ""
 
 

@@ -34,7 +34,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 
 define INSTALL
 	@echo "Installing $< into .venv: up to 4 GB"
-	$(BIN)/python -m uv pip install --python $(BIN)/python --require-hashes --requirement $<
+	$(BIN)/python -m uv pip install --python $(BIN)/python --compile-bytecode --require-hashes --requirement $<
 	@cp tools/path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@cp tools/dvc $(BIN)
 	@touch $@

@@ -6,6 +6,8 @@ NEW ?= workspace
 NAME =  # not that of the environment: under WSL, it is the name of the machine
 export BASE NEW NAME  # as variables: the shell would run commands inside a name
 unexport PYTHONSAFEPATH  # it hides this folder's packages from python -m
+# Where Python may not write bytecode, each process would compile its imports, and TensorFlow start in twice the time.
+COMPILE = $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 CORES = --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
@@ -34,7 +36,7 @@ setup: .venv/installed  ## install everything into .venv; afterwards only downlo
 
 define INSTALL
 	@echo "Installing $< into .venv: up to 4 GB"
-	$(BIN)/python -m uv pip install --python $(BIN)/python --compile-bytecode --require-hashes --requirement $<
+	$(BIN)/python -m uv pip install --python $(BIN)/python $(COMPILE) --require-hashes --requirement $<
 	@cp tools/path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@cp tools/dvc $(BIN)
 	@touch $@

@@ -19,6 +19,7 @@ ENDS = {"xlim": (0.05, 13), "ylim": (0.86, 0.95)}  # fixed, so that the figures 
 PLACES = [
     *[(7, -3, "left"), (-7, -3, "right"), (0, 7, "center"), (0, -14, "center")],
     *[(5, 6, "left"), (-5, 6, "right"), (5, -14, "left"), (-5, -14, "right")],
+    *[(0, 20, "center"), (0, -26, "center")],
 ]
 
 Rows = Mapping[str, Mapping[str, Any]]

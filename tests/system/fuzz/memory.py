@@ -13,7 +13,7 @@ from tests.system.fuzz.targets import TARGETS
 
 
 def peak(target: Callable[[bytes], None], data: bytes) -> int:
-    """Return the most bytes above those held before. Traced; what the target imports must be imported already."""
+    """Return the most bytes held above those before. Tracing must be on, and the target's imports already done."""
     before, _ = tracemalloc.get_traced_memory()
     tracemalloc.reset_peak()
     target(data)
